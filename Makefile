@@ -1,0 +1,28 @@
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all clean
+
+READY := .venv/.ready
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+setup: $(READY)  ## make .venv, install into it, get ESPnet's recipe tree
+
+demo: $(READY)  ## distil the shipped hibari teacher and print the table
+	@source .venv/bin/activate; cd egs/hibari/tts1; ./run.sh
+
+test: $(READY)  ## run the tests that take less than 15 minutes
+	@source .venv/bin/activate; python -m pytest -q -m "not slow" tests
+
+test-all: $(READY)  ## run every test
+	@source .venv/bin/activate; python -m pytest -q tests
+
+clean:  ## remove .venv and build products (what recipes made stays)
+	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(READY): setup.py
+	@scripts/setup.sh
+	@touch $@

@@ -1,0 +1,211 @@
+#!/usr/bin/env bash
+# Distil an ESPnet text-to-mel teacher into a small student, with ESPnet's own tts.sh.
+
+set -euo pipefail
+
+log() {
+    local fname=${BASH_SOURCE[1]##*/}
+    echo "$(date '+%Y-%m-%dT%H:%M:%S') (${fname}:${BASH_LINENO[0]}:${FUNCNAME[1]}) $*"
+}
+
+# General
+stage=1              # First stage to run.
+stop_stage=8         # Last stage to run.
+ngpu=0               # Number of GPUs (0: CPU).
+nj=2                 # Parallel jobs in data preparation and statistics.
+inference_nj=2       # Parallel jobs in synthesis.
+num_threads=$(nproc) # Threads of a training on CPU.
+dumpdir=dump         # Where features go.
+expdir=exp           # Where experiments go.
+python="python3 -m espnet_distill"  # What runs ESPnet's programs.
+
+# Data, names as in tts.sh
+train_set=train
+valid_set=dev
+test_sets=eval       # The first one is evaluated in stage 7.
+fs=22050
+n_fft=1024
+n_shift=256
+win_length=null
+n_mels=80
+fmin=80
+fmax=7600
+f0min=80
+f0max=400
+token_type=phn
+cleaner=tacotron
+g2p=espeak_ng_english_us_vits
+tts_opts=            # More options for tts.sh, e.g. "--use_sid true".
+
+# Alignment (durations for FastSpeech2)
+align_steps=600      # Updates of the aligner, of 16 utterances each.
+
+# Teacher and student
+train_teacher=false  # Train the teacher with teacher_config in stage 4.
+teacher_config=conf/train_teacher.yaml
+teacher=             # Else: an experiment folder or a packed .zip.
+student_config=conf/train_student.yaml
+objectives_config=../../../conf/objectives/fastspeech2.yaml  # Empty: student_config has its own.
+student_tag=student  # The student goes to ${expdir}/${student_tag}.
+
+# Synthesis and evaluation
+inference_model=train.loss.ave.pth  # Checkpoint of the student (and of a teacher trained here).
+vocoder_file=none    # A HiFi-GAN generator (none: Griffin-Lim).
+evaldir=             # Where the table and the audio go (default: ${expdir}/evaluation).
+
+help_message="Usage: $0 [--stage 1] [--stop_stage 8] [--<variable> <value>] ...
+
+Stages: 1 data (tts.sh 1-5), 2 alignment, 3 statistics (tts.sh 6), 4 teacher,
+5 distillation (tts.sh 7), 6 synthesis (tts.sh 8), 7 evaluation,
+8 packing of the student (tts.sh 10).
+Every variable at the head of this script is an option of the same name."
+
+log "$0 $*"
+. ./path.sh
+. ./link_espnet.sh
+run_args=$(scripts/utils/print_args.sh "$0" "$@")
+. utils/parse_options.sh
+. ./cmd.sh
+
+fail() {
+    echo "$0: error: $*" >&2
+    exit 2
+}
+
+[ $# -eq 0 ] || fail "no positional arguments are expected: $*"
+for config in student_config objectives_config; do
+    [ -z "${!config}" ] || [ -f "${!config}" ] || fail "--${config} ${!config}: no such file"
+done
+
+stats_dir=${expdir}/tts_stats
+align_dir=${expdir}/alignment
+student_exp=${expdir}/${student_tag}
+distill_config=${student_exp}/train.yaml
+evaldir=${evaldir:-${expdir}/evaluation}
+eval_set=${test_sets%% *}
+
+if ${train_teacher}; then
+    [ -f "${teacher_config}" ] || fail "--teacher_config ${teacher_config}: no such file"
+    teacher_exp=${expdir}/teacher
+elif [[ ${teacher} = *.zip ]]; then
+    teacher_exp=$(espnet-distill unpack "${teacher}" "${expdir}/pretrained")
+else
+    [ -n "${teacher}" ] || fail "name a --teacher, or train one: --train_teacher true"
+    teacher_exp=${teacher}
+fi
+
+token_list=${dumpdir}/token_list/${token_type}
+[ "${cleaner}" = none ] || token_list+=_${cleaner}
+[ "${token_type}" != phn ] || token_list+=_${g2p}
+token_list+=/tokens.txt
+
+teacher_model() {
+    espnet-distill find-model "${teacher_exp}"
+}
+
+run_tts() {  # run_tts STAGE STOP_STAGE [tts.sh options]
+    local first=$1 last=$2
+    shift 2
+    # shellcheck disable=SC2086
+    ./tts.sh --stage "${first}" --stop_stage "${last}" \
+        --python "${python}" --ngpu "${ngpu}" --nj "${nj}" --inference_nj "${inference_nj}" \
+        --dumpdir "${dumpdir}" --expdir "${expdir}" \
+        --train_set "${train_set}" --valid_set "${valid_set}" --test_sets "${test_sets}" \
+        --srctexts "data/${train_set}/text" \
+        --fs "${fs}" --n_fft "${n_fft}" --n_shift "${n_shift}" --win_length "${win_length}" \
+        --n_mels "${n_mels}" --fmin "${fmin}" --fmax "${fmax}" --f0min "${f0min}" --f0max "${f0max}" \
+        --token_type "${token_type}" --cleaner "${cleaner}" --g2p "${g2p}" \
+        --tts_stats_dir "${stats_dir}" ${tts_opts} "$@"
+}
+
+run_training() {  # run_training CONFIG EXPERIMENT
+    mkdir -p "$2"
+    echo "${run_args} --stage ${current_stage} \"\$@\"" > "$2/run_distill.sh"
+    chmod +x "$2/run_distill.sh"
+    OMP_NUM_THREADS=${num_threads} run_tts 7 7 \
+        --train_config "$1" --tts_exp "$2" --teacher_dumpdir "${align_dir}"
+}
+
+begin() {  # begin NUMBER TITLE: true if the stage is asked for
+    current_stage=$1
+    [ "${stage}" -le "$1" ] && [ "${stop_stage}" -ge "$1" ] && log "Stage $1: $2"
+}
+
+prepare_distillation() {  # write the training configuration, refuse what cannot work
+    local options=""
+    mkdir -p "${student_exp}"
+    # shellcheck disable=SC2086
+    { cat "${student_config}" ${objectives_config}; echo "teacher: [${teacher_exp}]"; } \
+        > "${distill_config}.part"
+    mv "${distill_config}.part" "${distill_config}"
+    [ ! -e "${token_list}" ] || options="--token_list ${token_list}"
+    # shellcheck disable=SC2086
+    espnet-distill check --vocoder_file "${vocoder_file}" "${distill_config}" ${options} \
+        --feats_extract_conf fs="${fs}" --feats_extract_conf n_fft="${n_fft}" \
+        --feats_extract_conf hop_length="${n_shift}" --feats_extract_conf win_length="${win_length}" \
+        --feats_extract_conf n_mels="${n_mels}" \
+        --feats_extract_conf fmin="${fmin}" --feats_extract_conf fmax="${fmax}" \
+        --pitch_extract_conf f0min="${f0min}" --pitch_extract_conf f0max="${f0max}"
+}
+
+SECONDS=0
+
+if ! ${train_teacher} && [ "${stage}" -le 4 ] && [ "${stop_stage}" -ge 5 ]; then
+    prepare_distillation
+fi
+
+if begin 1 "Data preparation and token list"; then
+    run_tts 1 5
+fi
+
+if begin 2 "Alignment: durations -> ${align_dir}"; then
+    # shellcheck disable=SC2086
+    OMP_NUM_THREADS=${num_threads} ${cuda_cmd} --gpu "${ngpu}" "${align_dir}/align.log" \
+        ${python} -m espnet_distill.align \
+            --ngpu "${ngpu}" --steps "${align_steps}" \
+            --token_list "${token_list}" --token_type "${token_type}" \
+            --cleaner "${cleaner}" --g2p "${g2p}" \
+            --fs "${fs}" --n_fft "${n_fft}" --n_shift "${n_shift}" --win_length "${win_length}" \
+            --data "${dumpdir}/raw/${train_set}" \
+            --also "${dumpdir}/raw/${valid_set}" $(printf "${dumpdir}/raw/%s " ${test_sets}) \
+            --output_dir "${align_dir}" \
+        || fail "alignment failed: $(tail -n 1 "${align_dir}/align.log")"
+fi
+
+if begin 3 "Statistics: ${stats_dir}"; then
+    run_tts 6 6 --train_config "${student_config}" --teacher_dumpdir "${align_dir}" \
+        --write_collected_feats true
+fi
+
+if begin 4 "Teacher: ${teacher_exp}"; then
+    if ${train_teacher}; then
+        run_training "${teacher_config}" "${teacher_exp}"
+    else
+        log "Given: $(teacher_model)"
+    fi
+fi
+
+if begin 5 "Distillation: ${teacher_exp} -> ${student_exp}"; then
+    prepare_distillation
+    run_training "${distill_config}" "${student_exp}"
+fi
+
+if begin 6 "Synthesis of ${test_sets} by teacher and student"; then
+    run_tts 8 8 --tts_exp "${teacher_exp}" --inference_model "$(basename "$(teacher_model)")" \
+        --inference_tag "${student_tag}_decode" --vocoder_file "${vocoder_file}"
+    run_tts 8 8 --tts_exp "${student_exp}" --inference_model "${inference_model}" \
+        --inference_tag "${student_tag}_decode" --vocoder_file "${vocoder_file}"
+fi
+
+if begin 7 "Evaluation: ${evaldir}"; then
+    espnet-distill evaluate "${teacher_exp}" "${student_exp}" \
+        --data "${dumpdir}/raw/${eval_set}" --out "${evaldir}" \
+        --inference_tag "${student_tag}_decode" --vocoder_file "${vocoder_file}"
+fi
+
+if begin 8 "Packing of ${student_exp}"; then
+    run_tts 10 10 --skip_packing false \
+        --tts_exp "${student_exp}" --inference_model "${inference_model}"
+fi
+
+log "Successfully finished. [elapsed=${SECONDS}s]"

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# hibari-tts reads local/prompts.txt: a black-box voice becomes an ESPnet corpus.
+# Writes data/{train,dev,eval}: the last 48 sentences are held out, the 16 before
+# them validate.
+
+set -euo pipefail
+
+num_eval=48
+num_dev=16
+
+. ./path.sh
+
+mkdir -p data/all
+python3 local/speak.py local/prompts.txt downloads data/all
+utils/utt2spk_to_spk2utt.pl data/all/utt2spk > data/all/spk2utt
+
+num_train=$(($(wc -l < data/all/text) - num_eval - num_dev))
+utils/subset_data_dir.sh --last data/all ${num_eval} data/eval
+utils/subset_data_dir.sh --first data/all $((num_train + num_dev)) data/rest
+utils/subset_data_dir.sh --last data/rest ${num_dev} data/dev
+utils/subset_data_dir.sh --first data/rest ${num_train} data/train

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# The demo: hibari-tts speaks a corpus, a trained ESPnet teacher is distilled on it.
+set -euo pipefail
+
+./distill.sh \
+    --fs 24000 \
+    --n_fft 2048 \
+    --n_shift 300 \
+    --win_length 1200 \
+    --train_set train \
+    --valid_set dev \
+    --test_sets eval \
+    --align_steps 300 \
+    --teacher pretrained/teacher.zip \
+    --evaldir exp/demo \
+    "$@"

@@ -1,0 +1,44 @@
+"""`python3 -m espnet_distill -m MODULE ARGS…` or `… SCRIPT ARGS…`.
+
+Runs any ESPnet program with the plugin registered. Given to `tts.sh --python`, it
+reaches every stage.
+"""
+
+import runpy
+import sys
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.plugin import register_when_imported
+
+USAGE = "usage: python3 -m espnet_distill (-m MODULE | SCRIPT) [ARGS...]"
+
+
+def run(arguments: list[str]) -> None:
+    """Run a module or script as `python3` would, with these arguments."""
+    as_module = arguments[0] == "-m"
+    register_when_imported()
+    sys.argv = arguments[as_module:]
+    if as_module:
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    else:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+
+
+def main() -> None:
+    arguments = sys.argv[1:]
+    if arguments[:1] in (["-h"], ["--help"]):
+        print(USAGE, __doc__, sep="\n\n", end="")
+        return
+    runnable = arguments[1:] if arguments[:1] == ["-m"] else arguments
+    if not runnable or runnable[0].startswith("-"):
+        print(USAGE, file=sys.stderr)
+        sys.exit(2)
+    try:
+        run(arguments)
+    except ConfigError as error:
+        print(f"espnet_distill: error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""``espnet-distill COMMAND``: the table of commands.
+
+A command is a module with ``add_arguments(parser)`` and ``main(args)``, imported
+when it is asked for; it imports torch and ESPnet inside ``main``.
+"""
+
+import argparse
+import sys
+from importlib import import_module, metadata
+
+from espnet_distill.errors import ConfigError
+
+COMMANDS = {
+    "check": ("find what would stop a distillation", "espnet_distill.tasks.check"),
+    "evaluate": ("measure experiments side by side", "espnet_distill.evaluation.command"),
+    "unpack": ("make a packed model an experiment", "espnet_distill.teachers.unpack"),
+    "find-model": (
+        "print the checkpoint of an experiment",
+        "espnet_distill.teachers.find_model",
+    ),
+    "espnet-root": ("print where ESPnet's recipes are", "espnet_distill.espnet_root"),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit status: 2 for input that cannot work."""
+    chosen = _parser().parse_args(argv)
+    help_line, module = COMMANDS[chosen.command]
+    command = import_module(module)
+    parser = argparse.ArgumentParser(
+        prog=f"espnet-distill {chosen.command}", description=help_line
+    )
+    command.add_arguments(parser)
+    try:
+        return command.main(parser.parse_args(chosen.arguments)) or 0
+    except ConfigError as error:
+        print(f"{parser.prog}: error: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    width = max(map(len, COMMANDS))
+    parser = argparse.ArgumentParser(
+        prog="espnet-distill",
+        usage="%(prog)s [-h] [--version] COMMAND ...",
+        description="Make a trained ESPnet TTS model small and fast.",
+        epilog="commands:\n"
+        + "\n".join(f"  {name:{width}}  {line}" for name, (line, _) in COMMANDS.items())
+        + "\n\nespnet-distill COMMAND --help describes one.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
+    parser.add_argument(
+        "command", metavar="COMMAND", choices=COMMANDS, help="one of those below"
+    )
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    return parser
+
+
+class _Version(argparse.Action):
+    """Look the version up only when it is asked for."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        print(f"espnet_distill {metadata.version('espnet_distill')}")
+        parser.exit()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

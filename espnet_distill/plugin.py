@@ -1,0 +1,51 @@
+"""The one place that touches ESPnet's registries."""
+
+import importlib
+import importlib.abc
+import importlib.util
+import sys
+
+TASK_MODULE = "espnet2.tasks.tts"
+PROGRAMS = ("espnet2.bin.tts_train", "espnet2.bin.tts_inference")
+
+
+def register() -> None:
+    """Put the plugin's task in TTSTask's place, for programs run from now on.
+
+    Calling it again changes nothing. A class of ESPnet's that is already held by the
+    caller keeps working as it did.
+    """
+    task_module = importlib.import_module(TASK_MODULE)
+    from espnet_distill.tasks.text2mel import DistillTTSTask
+
+    task_module.TTSTask = DistillTTSTask
+    for name in PROGRAMS:
+        if name in sys.modules:
+            sys.modules[name].TTSTask = DistillTTSTask
+
+
+def register_when_imported() -> None:
+    """Register once ESPnet's TTS task is imported, so that other programs start fast."""
+    if TASK_MODULE in sys.modules:
+        register()
+    else:
+        sys.meta_path.insert(0, _RegisterAfterImport())
+
+
+class _RegisterAfterImport(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds one module, leaves its loading to the loader it has, and then registers."""
+
+    def find_spec(self, name, path, target=None):
+        if name != TASK_MODULE:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        self.loader, spec.loader = spec.loader, self
+        return spec
+
+    def create_module(self, spec):
+        return self.loader.create_module(spec)
+
+    def exec_module(self, module):
+        self.loader.exec_module(module)
+        register()

@@ -1,0 +1,168 @@
+"""Taps: the named tensors of a text-to-mel model that can be matched.
+
+`mel_before`, `mel_after`, `duration` (log-domain), `pitch`, `energy`, `stop` and
+`attention` are what a model's forward pass returns; `encoder` and `decoder` are hidden
+representations; the dotted name of any other module below `tts` (for instance
+`encoder.encoders.1`) taps that module's output.
+"""
+
+import difflib
+import functools
+import inspect
+
+import torch
+from espnet2.tts.abs_tts import AbsTTS
+from espnet2.tts.fastspeech2 import FastSpeech2
+from espnet2.tts.tacotron2 import Tacotron2
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.objectives.base import Taps
+
+# What `_forward` returns, in order, and the modules behind the hidden taps.
+OUTPUTS = {
+    FastSpeech2: ("mel_before", "mel_after", "duration", "pitch", "energy"),
+    Tacotron2: ("mel_after", "mel_before", "stop", "attention"),
+}
+MODULES = {
+    FastSpeech2: {"encoder": "encoder", "decoder": "decoder"},
+    Tacotron2: {"encoder": "enc"},
+}
+LEVELS = {
+    "mel_before": "frame",
+    "mel_after": "frame",
+    "stop": "frame",
+    "duration": "token",
+    "pitch": "token",
+    "energy": "token",
+    "attention": None,
+}
+
+
+def family(tts: AbsTTS) -> type[AbsTTS]:
+    """Return the class under which a model's taps are known."""
+    for known in OUTPUTS:
+        if isinstance(tts, known):
+            return known
+    names = ", ".join(known.__name__ for known in OUTPUTS)
+    raise ConfigError(
+        f"tts: {type(tts).__name__} has no taps; models that have are {names}"
+    )
+
+
+class TapRecorder:
+    """Records a model's taps each time it runs, with gradients if it runs with them."""
+
+    def __init__(self, tts: AbsTTS, modules: tuple[str, ...] = ()):
+        """Hook into `tts`.
+
+        Args:
+            tts: A model of a known family.
+            modules: Names of hidden taps to record besides what the model returns.
+
+        Raises:
+            ConfigError: A name that is no module of the model.
+        """
+        self.outputs = OUTPUTS[family(tts)]
+        self.reduction_factor = getattr(tts, "reduction_factor", 1)
+        self.hidden: dict[str, torch.Tensor] = {}
+        self.levels = dict(LEVELS)
+        self.taps = Taps()
+        for name in modules:
+            self._hook(tts, name)
+        self._signature = inspect.signature(tts._forward)
+        tts._forward = functools.wraps(tts._forward)(self._recording(tts._forward))
+
+    def _hook(self, tts: AbsTTS, name: str) -> None:
+        path = MODULES[family(tts)].get(name, name)
+        modules = dict(tts.named_modules())
+        if path not in modules:
+            names = [*MODULES[family(tts)], *filter(None, modules)]
+            near = difflib.get_close_matches(name, names, n=5, cutoff=0.4)
+            raise ConfigError(
+                f"tap {name!r}: no such module in {type(tts).__name__}; "
+                f"near: {', '.join(near) or ', '.join(MODULES[family(tts)])}"
+            )
+
+        def keep(module, args, output):
+            self.hidden[name] = output[0] if isinstance(output, tuple) else output
+
+        modules[path].register_forward_hook(keep)
+
+    def _recording(self, forward):
+        def run(*args, **kwargs):
+            self.hidden.clear()
+            outputs = forward(*args, **kwargs)
+            arguments = self._signature.bind(*args, **kwargs).arguments
+            tensors = dict(zip(self.outputs, outputs)) | self.hidden
+            self._store(tensors, arguments["ilens"], arguments["olens"])
+            return outputs
+
+        return run
+
+    def _store(self, tensors, tokens, frames) -> None:
+        steps = torch.div(frames, self.reduction_factor, rounding_mode="floor")
+        lengths = {
+            "token": tokens,
+            "step": steps,
+            "frame": steps * self.reduction_factor,
+        }
+        self.taps = Taps(tensors)
+        for name, tensor in tensors.items():
+            if name not in self.levels:
+                self.levels[name] = _level(name, tensor, lengths)
+            if self.levels[name] is not None:
+                self.taps.lengths[name] = lengths[self.levels[name]]
+
+
+def _level(name: str, tensor, lengths: dict[str, torch.Tensor]) -> str | None:
+    """Tell by its length what a tap's second axis counts."""
+    for level, values in lengths.items():
+        if tensor.dim() == 3 and tensor.size(1) == values.max():
+            return level
+    raise ConfigError(
+        f"tap {name!r}: its output {tuple(tensor.shape)} runs along neither "
+        "tokens nor frames; choose another module"
+    )
+
+
+def probe(tts: AbsTTS, recorder: TapRecorder) -> Taps:
+    """Run a model once on one tiny made-up sentence and return its taps.
+
+    The lengths are such that tokens, decoder steps and frames cannot be confused; the
+    model's mode, gradients and the random state are left as they were.
+    """
+    tokens, frames_per_token = 4, 12
+    counted = tokens + 1  # with the end-of-sentence token
+    was_training, parameter = tts.training, next(tts.parameters())
+
+    def integers(*shape):
+        return torch.ones(shape, dtype=torch.long, device=parameter.device)
+
+    def floats(*shape):
+        return torch.zeros(shape, dtype=parameter.dtype, device=parameter.device)
+
+    batch = {
+        "text": integers(1, tokens),
+        "text_lengths": integers(1) * tokens,
+        "feats": floats(1, counted * frames_per_token, tts.odim),
+        "feats_lengths": integers(1) * counted * frames_per_token,
+        "durations": integers(1, counted) * frames_per_token,
+        "durations_lengths": integers(1) * counted,
+        "pitch": floats(1, counted, 1),
+        "pitch_lengths": integers(1) * counted,
+        "energy": floats(1, counted, 1),
+        "energy_lengths": integers(1) * counted,
+    }
+    if getattr(tts, "spk_embed_dim", None):
+        batch["spembs"] = floats(1, tts.spk_embed_dim) + 1
+    if getattr(tts, "spks", None):
+        batch["sids"] = integers(1, 1) * 0
+    if getattr(tts, "langs", None):
+        batch["lids"] = integers(1, 1) * 0
+    wanted = inspect.signature(tts.forward).parameters
+    batch = {name: value for name, value in batch.items() if name in wanted}
+    with torch.no_grad(), torch.random.fork_rng():
+        tts.eval()
+        tts(**batch)
+        tts.train(was_training)
+    return recorder.taps

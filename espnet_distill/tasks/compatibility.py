@@ -1,0 +1,69 @@
+"""What a teacher and its student have to agree on, told from their configurations."""
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.mel_spec import MelSpec
+
+
+def require_compatible(student: dict, teacher: dict, whose: str) -> None:
+    """Raise a ConfigError that names both values of the first thing that differs.
+
+    Args:
+        student: The arguments of the training to come; `token_list` is a list or the
+            path of one, or None where it is not made yet.
+        teacher: The configuration of a trained experiment.
+        whose: How to call the teacher in the message.
+    """
+    _require_same_tokens(student, teacher, whose)
+    _require_same_features(student, teacher, whose)
+    for key in ("reduction_factor",):
+        ours = (student.get("tts_conf") or {}).get(key, 1)
+        theirs = (teacher.get("tts_conf") or {}).get(key, 1)
+        _require_equal(f"tts_conf.{key}", ours, theirs, whose)
+    for kind in ("pitch", "energy"):
+        _require_same_extraction(kind, student, teacher, whose)
+
+
+def _require_equal(key: str, ours, theirs, whose: str) -> None:
+    if ours != theirs:
+        raise ConfigError(
+            f"{key}: the student has {ours}, {whose} has {theirs}; make them equal"
+        )
+
+
+def _require_same_tokens(student: dict, teacher: dict, whose: str) -> None:
+    ours, theirs = _tokens(student["token_list"]), _tokens(teacher["token_list"])
+    if ours is None or ours == theirs:
+        return
+    _require_equal("token_list: number of tokens", len(ours), len(theirs), whose)
+    for index, pair in enumerate(zip(ours, theirs)):
+        _require_equal(f"token_list: token {index}", *map(repr, pair), whose)
+
+
+def _tokens(token_list) -> list[str] | None:
+    if not isinstance(token_list, str):
+        return token_list
+    try:
+        with open(token_list, encoding="utf-8") as lines:
+            return [line[0] + line[1:].rstrip() for line in lines]
+    except OSError as error:
+        raise ConfigError(f"token_list: {token_list}: {error.strerror}") from error
+
+
+def _require_same_features(student: dict, teacher: dict, whose: str) -> None:
+    for key in ("odim", "feats_extract"):
+        _require_equal(key, student.get(key), teacher.get(key), whose)
+    if student.get("feats_extract") == "fbank":
+        ours = MelSpec.of_conf(student["feats_extract_conf"])
+        theirs = MelSpec.of_conf(teacher["feats_extract_conf"])
+        for name, our_value, their_value in ours.differences(theirs):
+            _require_equal(f"feats_extract_conf.{name}", our_value, their_value, whose)
+
+
+def _require_same_extraction(kind: str, student: dict, teacher: dict, whose: str) -> None:
+    """Pitch and energy are extracted once and shared, if both models want them."""
+    if not (student.get(f"{kind}_extract") and teacher.get(f"{kind}_extract")):
+        return
+    ours = student.get(f"{kind}_extract_conf") or {}
+    theirs = teacher.get(f"{kind}_extract_conf") or {}
+    for key in sorted(ours.keys() & theirs.keys()):
+        _require_equal(f"{kind}_extract_conf.{key}", ours[key], theirs[key], whose)

@@ -1,0 +1,87 @@
+"""The keys that the plugin adds to a training configuration."""
+
+import argparse
+from dataclasses import dataclass, field
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.objectives import build_objective, require_weight
+
+DEFAULT_OBJECTIVES = ({"type": "mel", "weight": 1.0},)
+
+
+@dataclass
+class DistillOptions:
+    """`teacher:` and `distill_conf:`, checked.
+
+    Attributes:
+        teachers: Experiment folders; without any, a run is the stock run.
+        ground_truth_weight: Weight of the model's own loss against the recordings.
+        objectives: What compares student and teacher, as `build_objective` takes it.
+    """
+
+    teachers: list[str] = field(default_factory=list)
+    ground_truth_weight: float = 1.0
+    objectives: list[dict] = field(default_factory=lambda: list(DEFAULT_OBJECTIVES))
+
+    @classmethod
+    def of(cls, args: argparse.Namespace) -> "DistillOptions":
+        """Read the options, or raise a ConfigError that names the key that is wrong."""
+        teachers = getattr(args, "teacher", None) or []
+        if isinstance(teachers, str):
+            teachers = [teachers]
+        conf = getattr(args, "distill_conf", None) or {}
+        known = ("ground_truth_weight", "objectives")
+        for key in conf:
+            if key not in known:
+                raise ConfigError(
+                    f"distill_conf: no key {key!r}; there are {', '.join(known)}"
+                )
+        options = cls(teachers, **conf)
+        if not isinstance(options.objectives, list) or not options.objectives:
+            raise ConfigError(
+                "distill_conf.objectives: expected a list of {type: …, weight: …}, "
+                f"got {options.objectives!r}"
+            )
+        options.ground_truth_weight = require_weight(
+            options.ground_truth_weight, "distill_conf.ground_truth_weight"
+        )
+        options.build_objectives()
+        return options
+
+    def build_objectives(self):
+        """Return one set of objectives; every teacher has its own."""
+        objectives = [
+            build_objective(conf, f"distill_conf.objectives[{i}]")
+            for i, conf in enumerate(self.objectives)
+        ]
+        labels = [objective.label for objective in objectives]
+        for label in labels:
+            if labels.count(label) > 1:
+                raise ConfigError(f"distill_conf.objectives: {label} is listed twice")
+        return objectives
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options to ESPnet's parser, where --config finds them as YAML keys."""
+    from espnet2.utils.nested_dict_action import NestedDictAction
+
+    group = parser.add_argument_group("Distillation related")
+    group.add_argument(
+        "--teacher",
+        nargs="*",
+        default=[],
+        help="Experiment folders of the teachers; none: the stock run",
+    )
+    group.add_argument(
+        "--distill_conf",
+        action=NestedDictAction,
+        default={},
+        help="Weights and objectives of the distillation",
+    )
+
+
+def take(args: argparse.Namespace) -> None:
+    """Remove the plugin's keys, so that config.yaml holds those of stock ESPnet."""
+    for key in ("teacher", "distill_conf"):
+        if hasattr(args, key):
+            delattr(args, key)

@@ -1,0 +1,1 @@
+"""Trained ESPnet models that a student learns from."""

@@ -1,0 +1,101 @@
+"""Find, unpack and strictly load trained ESPnet experiments."""
+
+import re
+from pathlib import Path
+
+from espnet_distill.errors import ConfigError
+
+# ESPnet's names, the one that tts.sh decodes with first.
+USUAL_NAMES = (
+    "train.loss.ave.pth",
+    "valid.loss.ave.pth",
+    "train.loss.best.pth",
+    "valid.loss.best.pth",
+)
+
+
+def find_experiment(folder) -> tuple[Path, Path]:
+    """Return the configuration and the checkpoint of a trained experiment.
+
+    Args:
+        folder: A folder with `config.yaml` and a checkpoint: one of ESPnet's usual
+            names, or a single `.pth` of any other name.
+
+    Raises:
+        ConfigError: No such folder, no configuration, no checkpoint, or several.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ConfigError(f"{folder}: no such experiment folder")
+    config = folder / "config.yaml"
+    if not config.is_file():
+        raise ConfigError(f"{folder}: no config.yaml in it; is it an ESPnet experiment?")
+    for name in USUAL_NAMES:
+        if (folder / name).is_file():
+            return config, folder / name
+    others = [path for path in sorted(folder.glob("*.pth")) if not _is_of_training(path)]
+    if len(others) != 1:
+        found = ", ".join(path.name for path in others) or "none"
+        raise ConfigError(
+            f"{folder}: expected one checkpoint (.pth), found {found}; "
+            f"link the one to use as {USUAL_NAMES[0]}"
+        )
+    return config, others[0]
+
+
+def _is_of_training(path: Path) -> bool:
+    return path.name == "checkpoint.pth" or re.fullmatch(r"\d+epoch\.pth", path.name)
+
+
+def read_config(config: Path) -> dict:
+    """Return an experiment's configuration, or raise a ConfigError that names it."""
+    import yaml
+
+    try:
+        conf = yaml.safe_load(Path(config).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{config}: cannot be read: {reason}") from error
+    if not isinstance(conf, dict) or "tts" not in conf:
+        raise ConfigError(f"{config}: no `tts` key; it is no ESPnet TTS configuration")
+    return conf
+
+
+def load_experiment(config: Path, checkpoint: Path):
+    """Build a trained model with ESPnet's own loader, and see that nothing is left out.
+
+    Returns:
+        The ESPnetTTSModel, in eval mode, and its configuration as a namespace.
+
+    Raises:
+        ConfigError: A checkpoint that is truncated or of another kind, or whose keys
+            or shapes differ from the model's.
+    """
+    import torch
+    from espnet2.tasks.tts import TTSTask
+
+    read_config(config)
+    try:
+        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except Exception as error:  # zip, pickle and I/O each raise their own
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ConfigError(
+            f"{checkpoint}: not a readable checkpoint ({reason}); copy it again"
+        ) from error
+    try:
+        model, args = TTSTask.build_model_from_file(config, checkpoint)
+    except Exception as error:  # whatever the class named in the configuration raises
+        reason = " ".join(str(error).split())[:300]
+        raise ConfigError(f"{config}: cannot build the model: {reason}") from error
+    _require_same_keys(set(model.state_dict()), set(state), checkpoint)
+    return model.eval(), args
+
+
+def _require_same_keys(wanted: set[str], found: set[str], checkpoint: Path) -> None:
+    for kind, keys in (("lacks", wanted - found), ("has unexpected", found - wanted)):
+        if keys:
+            first = ", ".join(sorted(keys)[:3])
+            raise ConfigError(
+                f"{checkpoint}: {kind} {len(keys)} keys of the model that "
+                f"config.yaml describes, e.g. {first}"
+            )

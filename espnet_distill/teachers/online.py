@@ -1,0 +1,45 @@
+"""A teacher that runs beside the student."""
+
+from pathlib import Path
+
+import torch
+
+from espnet_distill.objectives.base import Taps
+from espnet_distill.taps import TapRecorder
+from espnet_distill.teachers.checkpoint import find_experiment, load_experiment
+
+
+class OnlineTeacher:
+    """A trained model in eval mode, without gradients.
+
+    It is no torch module, so that a model that holds one neither trains, moves, saves
+    nor averages it.
+    """
+
+    def __init__(self, experiment, modules: tuple[str, ...] = ()):
+        """Load a teacher.
+
+        Args:
+            experiment: The folder of an ESPnet experiment.
+            modules: Names of the hidden taps to record.
+        """
+        self.config, self.checkpoint = map(Path, find_experiment(experiment))
+        self.model, self.args = load_experiment(self.config, self.checkpoint)
+        self.model.requires_grad_(False)
+        self.recorder = TapRecorder(self.model.tts, modules)
+
+    @torch.no_grad()
+    def __call__(self, batch: dict[str, torch.Tensor]) -> Taps:
+        """Return the teacher's taps for a batch as ESPnet's collate function makes it.
+
+        The batch is left as it is: ESPnet's GlobalMVN normalises in place.
+        """
+        device = batch["text"].device
+        if next(self.model.parameters()).device != device:
+            self.model.to(device)
+        self.model(**{name: _copy(value) for name, value in batch.items()})
+        return self.recorder.taps
+
+
+def _copy(value):
+    return value.clone() if isinstance(value, torch.Tensor) else value

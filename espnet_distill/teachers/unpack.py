@@ -1,0 +1,51 @@
+"""`espnet-distill unpack`: a packed model becomes an experiment folder again."""
+
+import shutil
+from pathlib import Path
+
+from espnet_distill.errors import ConfigError
+
+
+def unpack(archive: Path, out: Path) -> Path:
+    """Unpack what `espnet2.bin.pack` made and return the experiment's folder.
+
+    Nothing is done if `out` was unpacked from the same archive before.
+
+    Raises:
+        ConfigError: No such archive, one that is broken, or no packed TTS model.
+    """
+    if not archive.is_file():
+        raise ConfigError(f"{archive}: no such packed model")
+    stamp = out / "unpacked_from"
+    size_and_time = f"{archive.resolve()} {archive.stat().st_size}\n"
+    if not (stamp.is_file() and stamp.read_text("utf-8") == size_and_time):
+        _unpack_beside(archive, out)
+        stamp.write_text(size_and_time, encoding="utf-8")
+    configs = sorted(out.rglob("config.yaml"))
+    if len(configs) != 1:
+        raise ConfigError(f"{archive}: expected one config.yaml, found {len(configs)}")
+    return configs[0].parent
+
+
+def _unpack_beside(archive: Path, out: Path) -> None:
+    """ESPnet writes paths below `out` into the configuration, so unpack under that name."""
+    from espnet2.main_funcs.pack_funcs import unpack
+
+    if out.exists():
+        shutil.rmtree(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        unpack(archive, out)
+    except Exception as error:  # zipfile, yaml and ESPnet's own checks
+        shutil.rmtree(out, ignore_errors=True)
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{archive}: cannot be unpacked: {reason}") from error
+
+
+def add_arguments(parser) -> None:
+    parser.add_argument("archive", type=Path, help="a .zip that espnet2.bin.pack made")
+    parser.add_argument("out", type=Path, help="the folder to unpack into")
+
+
+def main(args) -> None:
+    print(unpack(args.archive, args.out))

@@ -1,0 +1,92 @@
+"""From the file names a user gives to a vocoder that fits the model's mels."""
+
+import logging
+
+from espnet_distill.errors import ConfigError
+
+
+def build_vocoder(
+    vocoder_file=None, vocoder_config_file=None, model=None, device="cpu"
+):
+    """Build what ``Text2Speech`` calls as ``vocoder(feats)``.
+
+    Args:
+        vocoder_file: a HiFi-GAN generator in the original project's format or in
+            ParallelWaveGAN's, any other ``.pkl`` of parallel_wavegan (which then must
+            be installed), or None or "none" for Griffin-Lim.
+        vocoder_config_file: its configuration; by default the ``config.json`` or
+            ``config.yml`` beside it. For Griffin-Lim, a YAML file of its arguments.
+        model: the ESPnetTTSModel whose ``feats_extract`` the vocoder has to fit.
+        device: where the vocoder is put.
+
+    Returns:
+        A callable from log-mel features (T, n_mels) to a waveform (T_wav,) with its
+        sampling rate in ``fs``; None where Griffin-Lim lacks its parameters.
+
+    Raises:
+        ConfigError: the files cannot be used, or do not fit the model.
+    """
+    extractor = getattr(model, "feats_extract", None)
+    if _is_griffin_lim(vocoder_file):
+        from espnet_distill.vocoders.griffin_lim import build_griffin_lim
+
+        return build_griffin_lim(extractor, vocoder_config_file)
+
+    from espnet_distill.mel_spec import MelSpec
+
+    mels = None
+    if extractor is None:
+        logging.warning(
+            f"vocoder {vocoder_file}: the model extracts no features, "
+            "so whether they fit the vocoder is not checked"
+        )
+    else:
+        mels = MelSpec.of_extractor(extractor)
+    return _load(vocoder_file, vocoder_config_file, mels).to(device)
+
+
+def check_vocoder(vocoder_file, feats_extract_conf, vocoder_config_file=None):
+    """Raise the ConfigError that ``build_vocoder`` would, before any model exists.
+
+    Args:
+        vocoder_file: as for ``build_vocoder``; Griffin-Lim always passes.
+        feats_extract_conf: this key of an ESPnet ``config.yaml``.
+        vocoder_config_file: as for ``build_vocoder``.
+    """
+    if _is_griffin_lim(vocoder_file):
+        return
+
+    from espnet_distill.mel_spec import MelSpec
+
+    mels = MelSpec.of_conf(feats_extract_conf)
+    _load(vocoder_file, vocoder_config_file, mels)
+
+
+def _is_griffin_lim(vocoder_file):
+    return vocoder_file is None or str(vocoder_file).lower() in ("none", "null", "nil")
+
+
+def _load(vocoder_file, vocoder_config_file, mels):
+    from espnet_distill.vocoders.formats import read_config
+
+    config = read_config(vocoder_file, vocoder_config_file)
+    if mels is not None:
+        config.mels.require_fit(mels, vocoder_file)
+    if config.generator_conf is None:
+        return _load_with_parallel_wavegan(vocoder_file, config.path)
+
+    from espnet_distill.vocoders.hifigan import load_hifigan
+
+    return load_hifigan(vocoder_file, config)
+
+
+def _load_with_parallel_wavegan(vocoder_file, vocoder_config_file):
+    from espnet2.tts.utils import ParallelWaveGANPretrainedVocoder
+
+    try:
+        return ParallelWaveGANPretrainedVocoder(vocoder_file, vocoder_config_file)
+    except ImportError as error:
+        raise ConfigError(
+            f"vocoder {vocoder_file}: not a HiFi-GAN generator, and the "
+            f"parallel_wavegan package cannot be imported ({error})"
+        ) from error

@@ -1,0 +1,200 @@
+"""The two configuration formats in which HiFi-GAN generators are published."""
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Dict, Optional, Tuple
+
+import yaml
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.mel_spec import MelSpec
+
+
+@dataclass
+class VocoderConfig:
+    """A vocoder's configuration, in ESPnet's words.
+
+    Attributes:
+        path: the file it was read from.
+        mels: the features the vocoder was trained on.
+        generator_conf: arguments of ESPnet's HiFiGANGenerator; None if the vocoder is
+            of another kind.
+        state_path: the keys under which the checkpoint holds the generator's state.
+        rename: from a key of that state to ESPnet's.
+        mel_floor: the smallest log-mel value that occurred in training, if known.
+        stats_file: mean and scale of the mels (ParallelWaveGAN), which may not exist.
+    """
+
+    path: Path
+    mels: MelSpec
+    generator_conf: Optional[Dict]
+    state_path: Tuple[str, ...]
+    rename: Callable[[str], str] = str
+    mel_floor: Optional[float] = None
+    stats_file: Optional[Path] = None
+
+
+def read_config(vocoder_file, config_file=None):
+    """Read the configuration of a vocoder, by default from the file beside it.
+
+    Raises:
+        ConfigError: a file is missing, or says nothing a vocoder can be built from.
+    """
+    vocoder_file = Path(vocoder_file)
+    if not vocoder_file.is_file():
+        raise ConfigError(f"vocoder {vocoder_file}: no such file")
+    path = Path(config_file) if config_file else _find_beside(vocoder_file)
+    config = _parse(path)
+    try:
+        if "generator_params" in config:
+            vocoder = _read_parallel_wavegan(path, config, vocoder_file.parent)
+        else:
+            vocoder = _read_original(path, config)
+        if vocoder.generator_conf is not None:
+            _require_consistency(vocoder)
+    except ConfigError:
+        raise
+    except KeyError as error:
+        raise ConfigError(f"{path}: key {error} is missing") from error
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    return vocoder
+
+
+def _find_beside(vocoder_file):
+    names = ["config.json", "config.yml"]
+    if vocoder_file.suffix == ".pkl":
+        names.reverse()
+    for name in names:
+        path = vocoder_file.with_name(name)
+        if path.is_file():
+            return path
+    raise ConfigError(
+        f"vocoder {vocoder_file}: no {' or '.join(names)} beside it; "
+        "put it there or name it with --vocoder_config"
+    )
+
+
+def _parse(path):
+    try:
+        text = path.read_text(encoding="utf-8")
+        config = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{path}: cannot be read ({reason})") from error
+    if not isinstance(config, dict):
+        raise ConfigError(f"{path}: not a vocoder's configuration")
+    return config
+
+
+def _read_original(path, config):
+    """Read ``config.json`` of https://github.com/jik876/hifi-gan."""
+    scales = config["upsample_rates"]
+    if any(scale % 2 for scale in scales):
+        raise ConfigError(
+            f"{path}: upsample_rates {scales} has an odd rate, "
+            "which ESPnet's generator pads in another way"
+        )
+    generator_conf = dict(
+        in_channels=config["num_mels"],
+        channels=config["upsample_initial_channel"],
+        upsample_scales=scales,
+        upsample_kernel_sizes=config["upsample_kernel_sizes"],
+        resblock_kernel_sizes=config["resblock_kernel_sizes"],
+        resblock_dilations=config["resblock_dilation_sizes"],
+        use_additional_convs=_has_second_convs(path, config["resblock"]),
+    )
+    return VocoderConfig(
+        path=path,
+        mels=MelSpec(
+            fs=config["sampling_rate"],
+            n_fft=config["n_fft"],
+            win_length=config["win_size"],
+            hop_length=config["hop_size"],
+            window="hann",
+            n_mels=config["num_mels"],
+            fmin=config["fmin"],
+            fmax=config["fmax"],
+            log_base=math.e,
+        ),
+        generator_conf=generator_conf,
+        state_path=("generator",),
+        rename=_rename_original,
+        mel_floor=math.log(1e-5),
+    )
+
+
+def _has_second_convs(path, resblock):
+    try:
+        return {"1": True, "2": False}[str(resblock)]
+    except KeyError:
+        raise ConfigError(f"{path}: resblock is {resblock!r}, not '1' or '2'") from None
+
+
+def _rename_original(key):
+    for pattern, replacement in (
+        (r"^conv_pre\.", "input_conv."),
+        (r"^ups\.(\d+)\.", r"upsamples.\1.1."),
+        (r"^resblocks\.(\d+)\.(convs[12])\.(\d+)\.", r"blocks.\1.\2.\3.1."),
+        (r"^resblocks\.(\d+)\.convs\.(\d+)\.", r"blocks.\1.convs1.\2.1."),
+        (r"^conv_post\.", "output_conv.1."),
+    ):
+        key = re.sub(pattern, replacement, key)
+    return key
+
+
+def _read_parallel_wavegan(path, config, folder):
+    """Read ``config.yml`` of https://github.com/kan-bayashi/ParallelWaveGAN."""
+    extension = "h5" if config.get("format", "hdf5") == "hdf5" else "npy"
+    return VocoderConfig(
+        path=path,
+        mels=MelSpec(
+            fs=config["sampling_rate"],
+            n_fft=config["fft_size"],
+            win_length=config["win_length"],
+            hop_length=config["hop_size"],
+            window=config["window"],
+            n_mels=config["num_mels"],
+            fmin=config["fmin"],
+            fmax=config["fmax"],
+            log_base=config.get("log_base", 10.0),
+        ),
+        generator_conf=_hifigan_params(config),
+        state_path=("model", "generator"),
+        stats_file=folder / f"stats.{extension}",
+    )
+
+
+def _hifigan_params(config):
+    """Return the generator's arguments, or None if ESPnet's has no equal."""
+    params = dict(config["generator_params"])
+    causal = params.pop("use_causal_conv", False)
+    multiband = params.get("out_channels", 1) > 1
+    if config.get("generator_type") != "HiFiGANGenerator" or causal or multiband:
+        return None
+    if "upsample_kernal_sizes" in params:  # spelt so in early releases
+        params["upsample_kernel_sizes"] = params.pop("upsample_kernal_sizes")
+    return params
+
+
+def _require_consistency(vocoder):
+    conf, mels = vocoder.generator_conf, vocoder.mels
+    scales, kernels = conf["upsample_scales"], conf["upsample_kernel_sizes"]
+    if math.prod(scales) != mels.hop_length:
+        raise ConfigError(
+            f"{vocoder.path}: upsampling by {scales} makes {math.prod(scales)} samples "
+            f"a frame, but hop_size is {mels.hop_length}"
+        )
+    if kernels != [2 * scale for scale in scales]:
+        raise ConfigError(
+            f"{vocoder.path}: upsample_kernel_sizes {kernels} are not twice the rates "
+            f"{scales}, which is all that ESPnet's generator can do"
+        )
+    if conf["in_channels"] != mels.n_mels:
+        raise ConfigError(
+            f"{vocoder.path}: in_channels is {conf['in_channels']}, "
+            f"but num_mels is {mels.n_mels}"
+        )

