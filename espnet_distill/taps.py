@@ -67,7 +67,7 @@ class TapRecorder:
         self.hidden: dict[str, torch.Tensor] = {}
         self.levels = dict(LEVELS)
         self.taps = Taps()
-        for name in modules:
+        for name in set(modules) - set(self.outputs):
             self._hook(tts, name)
         self._signature = inspect.signature(tts._forward)
         tts._forward = functools.wraps(tts._forward)(self._recording(tts._forward))
@@ -84,7 +84,9 @@ class TapRecorder:
             )
 
         def keep(module, args, output):
-            self.hidden[name] = output[0] if isinstance(output, tuple) else output
+            while isinstance(output, tuple):  # (x, mask) or ((x, pos_emb), mask)
+                output = output[0]
+            self.hidden[name] = output
 
         modules[path].register_forward_hook(keep)
 
@@ -93,8 +95,9 @@ class TapRecorder:
             self.hidden.clear()
             outputs = forward(*args, **kwargs)
             arguments = self._signature.bind(*args, **kwargs).arguments
-            tensors = dict(zip(self.outputs, outputs)) | self.hidden
-            self._store(tensors, arguments["ilens"], arguments["olens"])
+            if "olens" in arguments:  # not in FastSpeech2's inference
+                tensors = dict(zip(self.outputs, outputs)) | self.hidden
+                self._store(tensors, arguments["ilens"], arguments["olens"])
             return outputs
 
         return run
@@ -131,8 +134,9 @@ def probe(tts: AbsTTS, recorder: TapRecorder) -> Taps:
     The lengths are such that tokens, decoder steps and frames cannot be confused; the
     model's mode, gradients and the random state are left as they were.
     """
-    tokens, frames_per_token = 4, 12
+    tokens, steps_per_token = 4, 12
     counted = tokens + 1  # with the end-of-sentence token
+    frames = counted * steps_per_token * recorder.reduction_factor
     was_training, parameter = tts.training, next(tts.parameters())
 
     def integers(*shape):
@@ -144,9 +148,9 @@ def probe(tts: AbsTTS, recorder: TapRecorder) -> Taps:
     batch = {
         "text": integers(1, tokens),
         "text_lengths": integers(1) * tokens,
-        "feats": floats(1, counted * frames_per_token, tts.odim),
-        "feats_lengths": integers(1) * counted * frames_per_token,
-        "durations": integers(1, counted) * frames_per_token,
+        "feats": floats(1, frames, tts.odim),
+        "feats_lengths": integers(1) * frames,
+        "durations": integers(1, counted) * steps_per_token,
         "durations_lengths": integers(1) * counted,
         "pitch": floats(1, counted, 1),
         "pitch_lengths": integers(1) * counted,

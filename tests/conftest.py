@@ -5,7 +5,6 @@ import os
 import string
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -116,7 +115,8 @@ def random_batch(seed=0, utterances=((5, 40), (3, 25)), with_durations=True):
     generator = torch.Generator().manual_seed(seed)
     tokens, frames = map(torch.tensor, zip(*utterances))
     samples = (frames - 1) * HOP
-    text = torch.randint(3, len(TOKENS) - 1, (len(tokens), tokens.max()))
+    shape = (len(tokens), tokens.max())
+    text = torch.randint(3, len(TOKENS) - 1, shape, generator=generator)
     speech = torch.randn(len(tokens), samples.max(), generator=generator)
     batch = {"text": text, "text_lengths": tokens}
     batch |= {"speech": 0.1 * speech, "speech_lengths": samples}
@@ -280,13 +280,3 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="session")
-def kathleen():
-    default = Path(__file__).parents[2] / "shared"
-    shared = Path(os.environ.get("ESPNET_DISTILL_SHARED", default))
-    folder = shared / "corpora" / "kathleen"
-    if not folder.is_dir():
-        pytest.skip(f"no real speech in {folder}")
-    return folder

@@ -24,7 +24,12 @@ class Hidden(Objective):
         super().attach(student, teacher)
         (tap,) = self.taps
         ours, theirs = student[tap], teacher[tap]
-        if ours.size(1) != theirs.size(1):
+        if ours.dim() != 3 or tap not in student.lengths:
+            raise ConfigError(
+                f"objective {self.label}: {tap} is no sequence of vectors; choose "
+                "encoder, decoder or the name of a module"
+            )
+        if ours.shape[:2] != theirs.shape[:2]:
             raise ConfigError(
                 f"objective {self.label}: the student's {tap} has {ours.size(1)} steps "
                 f"where the teacher's has {theirs.size(1)}; choose another tap"

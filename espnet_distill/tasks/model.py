@@ -25,6 +25,14 @@ class Lesson(torch.nn.Module):
         theirs = into_student_space(theirs, self.teacher.model, student)
         return {item.label: item(ours, theirs) for item in self.objectives}
 
+    def get_extra_state(self) -> list[str]:
+        """Return the labels: a run resumes with the objectives that it began with."""
+        return [item.label for item in self.objectives]
+
+    def set_extra_state(self, labels: list[str]) -> None:
+        if labels != self.get_extra_state():
+            raise RuntimeError(f"objectives {labels}, not {self.get_extra_state()}")
+
 
 class DistillTTSModel(ESPnetTTSModel):
     """An ESPnetTTSModel whose loss also holds it against its teachers.

@@ -19,7 +19,8 @@ def find_experiment(folder) -> tuple[Path, Path]:
 
     Args:
         folder: A folder with `config.yaml` and a checkpoint: one of ESPnet's usual
-            names, or a single `.pth` of any other name.
+            names, or a single `.pth` of any other name, or of a single epoch, which
+            ESPnet's averages of one epoch link to and `pack` puts in their place.
 
     Raises:
         ConfigError: No such folder, no configuration, no checkpoint, or several.
@@ -33,7 +34,9 @@ def find_experiment(folder) -> tuple[Path, Path]:
     for name in USUAL_NAMES:
         if (folder / name).is_file():
             return config, folder / name
-    others = [path for path in sorted(folder.glob("*.pth")) if not _is_of_training(path)]
+    paths = sorted(folder.glob("*.pth"))
+    paths = [path for path in paths if path.is_file() and path.name != "checkpoint.pth"]
+    others = [path for path in paths if not _is_of_an_epoch(path)] or paths
     if len(others) != 1:
         found = ", ".join(path.name for path in others) or "none"
         raise ConfigError(
@@ -43,8 +46,8 @@ def find_experiment(folder) -> tuple[Path, Path]:
     return config, others[0]
 
 
-def _is_of_training(path: Path) -> bool:
-    return path.name == "checkpoint.pth" or re.fullmatch(r"\d+epoch\.pth", path.name)
+def _is_of_an_epoch(path: Path) -> bool:
+    return re.fullmatch(r"\d+epoch\.pth", path.name) is not None
 
 
 def read_config(config: Path) -> dict:

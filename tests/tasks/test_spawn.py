@@ -1,0 +1,83 @@
+"""Children that ESPnet spawns, which never run the plugin's `__main__`."""
+
+import argparse
+import importlib
+import socket
+
+import pytest
+import torch
+
+from ..conftest import load_stock
+
+# As in ESPnet's AbsTask.main, all that a child gets of the plugin is `cls.main_worker`.
+TASK = """
+import torch
+from espnet_distill.tasks.text2mel import DistillTTSTask
+
+class TracingTask(DistillTTSTask):
+    @classmethod
+    def build_optimizers(cls, args, model):
+        cls.model = model
+        return super().build_optimizers(args, model)
+
+    @classmethod
+    def main_worker(cls, args):
+        super().main_worker(args)
+        parameters = dict(cls.model.named_parameters())
+        torch.save(parameters, f"{args.output_dir}.rank{args.dist_rank}.pth")
+"""
+
+
+@pytest.fixture
+def tracing_task(tmp_path, monkeypatch):
+    (tmp_path / "tracing_task.py").write_text(TASK)
+    monkeypatch.syspath_prepend(tmp_path)
+    return importlib.import_module("tracing_task").TracingTask
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        return probe.getsockname()[1]
+
+
+def test_two_processes_train_one_student(corpus, teacher, tracing_task, tmp_path):
+    config = corpus.config(
+        tmp_path / "train.yaml",
+        teacher=[str(teacher)],
+        distill_conf={
+            "objectives": [{"type": "mel"}, {"type": "hidden", "tap": "encoder"}]
+        },
+    )
+    command = corpus.training(config, tmp_path / "exp")
+    args = tracing_task.get_parser().parse_args(command)
+    args.distributed, args.dist_backend = True, "gloo"
+    args.dist_world_size, args.version = 2, "test"
+    args.dist_init_method = f"tcp://localhost:{free_port()}"
+    spawn = torch.multiprocessing.get_context("spawn")
+    children = []
+    for rank in range(2):
+        local = argparse.Namespace(**vars(args) | {"dist_rank": rank, "local_rank": rank})
+        child = spawn.Process(target=tracing_task.main_worker, args=(local,))
+        child.start()
+        children.append(child)
+    for child in children:
+        child.join(300)
+        assert child.exitcode == 0
+
+    ranks = [
+        torch.load(tmp_path / f"exp.rank{rank}.pth", weights_only=True) for rank in (0, 1)
+    ]
+    assert list(ranks[0]) == list(ranks[1])
+    assert all(torch.equal(ranks[0][name], ranks[1][name]) for name in ranks[0])
+    assert sum(name.startswith("lessons.") for name in ranks[0]) == 2
+    checkpoint = torch.load(tmp_path / "exp" / "checkpoint.pth", weights_only=True)
+    (optimizer,) = checkpoint["optimizers"]
+    (projection,) = (
+        value for name, value in optimizer["espnet_distill"].items() if "weight" in name
+    )
+    (name,) = (name for name in ranks[0] if "lessons." in name and "weight" in name)
+    assert torch.equal(projection, ranks[0][name])
+    assert "distill_mel" in checkpoint["reporter"]["stats"][1]["train"]
+    load_stock(tmp_path / "exp").load_state_dict(checkpoint["model"], strict=True)
+    assert (tmp_path / "exp" / "distill.yaml").is_file()

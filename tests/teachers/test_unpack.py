@@ -1,0 +1,103 @@
+"""Packed models become experiment folders again."""
+
+import shutil
+
+import pytest
+import torch
+from espnet2.main_funcs.pack_funcs import pack
+
+from espnet_distill import cli
+from espnet_distill.errors import ConfigError
+from espnet_distill.teachers.checkpoint import find_experiment, load_experiment
+from espnet_distill.teachers.unpack import unpack
+
+
+@pytest.fixture
+def recipe(teacher, tmp_path, monkeypatch):
+    """A recipe's folder with an experiment in it, its statistics named by relative path."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(teacher, "exp/tts_train")
+    config = tmp_path / "exp/tts_train/config.yaml"
+    text = config.read_text()
+    for line in text.splitlines():
+        if "stats_file:" in line:
+            source = line.split(": ")[1]
+            name = "exp/" + source.rsplit("/", 1)[1]
+            shutil.copy(source, name)
+            text = text.replace(source, name)
+    config.write_text(text)
+    return tmp_path
+
+
+@pytest.fixture
+def archive(recipe):
+    def archive():
+        pack(
+            {"model_file": "exp/tts_train/train.loss.ave.pth"},
+            {"train_config": "exp/tts_train/config.yaml"},
+            "packed.zip",
+            [str(path.relative_to(recipe)) for path in recipe.glob("exp/*.npz")],
+        )
+        return recipe / "packed.zip"
+
+    return archive
+
+
+def weights(folder):
+    model, _ = load_experiment(*find_experiment(folder))
+    return model.state_dict()
+
+
+def test_the_model_in_it_is_the_one_that_was_packed(archive, recipe):
+    expected = weights(recipe / "exp/tts_train")
+    path = archive()
+    shutil.rmtree(recipe / "exp")  # what it needs, statistics too, is in the archive
+    folder = unpack(path, recipe / "new" / "out")
+    found = weights(folder)
+    assert list(found) == list(expected) and "normalize.mean" in found
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def test_it_is_done_again_only_if_the_archive_has_changed(archive, recipe):
+    folder = unpack(archive(), recipe / "out")
+    (folder / "mark").touch()
+    assert unpack(recipe / "packed.zip", recipe / "out") == folder
+    assert (folder / "mark").exists()
+
+    source = recipe / "exp/tts_train/train.loss.ave.pth"
+    state = torch.load(source, weights_only=True)
+    state["tts.feat_out.bias"] += 1
+    torch.save(state, source)
+    size = (recipe / "packed.zip").stat().st_size
+    assert archive().stat().st_size == size  # zip stores what pack gives it as it is
+    found = weights(unpack(recipe / "packed.zip", recipe / "out"))
+    assert torch.equal(found["tts.feat_out.bias"], state["tts.feat_out.bias"])
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(archive, recipe):
+    (recipe / "mine").mkdir()
+    (recipe / "mine" / "thesis.tex").touch()
+    with pytest.raises(ConfigError, match="mine: "):
+        unpack(archive(), recipe / "mine")
+    assert (recipe / "mine" / "thesis.tex").exists()
+
+
+def test_broken_archives_leave_nothing_behind(archive, recipe):
+    path = archive()
+    content = path.read_bytes()
+    for broken in (b"", content[: len(content) // 2], b"not a zip" * 99):
+        path.write_bytes(broken)
+        with pytest.raises(ConfigError) as caught:
+            unpack(path, recipe / "out")
+        assert str(caught.value).startswith(f"{path}: cannot be unpacked: ")
+        assert "\n" not in str(caught.value)
+        assert not (recipe / "out").exists()
+
+
+def test_the_command(archive, recipe, capsys):
+    assert cli.main(["unpack", str(archive()), str(recipe / "out")]) == 0
+    *_, folder = capsys.readouterr().out.splitlines()  # pack greets before
+    assert find_experiment(folder)
+    assert cli.main(["unpack", str(recipe / "none.zip"), str(recipe / "out")]) == 2
+    error = capsys.readouterr().err
+    assert error.endswith(f"error: {recipe}/none.zip: no such packed model\n")

@@ -1,0 +1,179 @@
+"""Every tap is the tensor that the model computed, with its length."""
+
+import pytest
+import torch
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.taps import TapRecorder, probe
+
+from .conftest import (
+    CONFORMER,
+    FASTSPEECH2,
+    TACOTRON2,
+    load_stock,
+    make_experiment,
+    random_batch,
+)
+
+MODELS = {
+    "fastspeech2": {},
+    "halved": {"tts_conf": FASTSPEECH2 | {"reduction_factor": 2}},
+    "conformer": {"tts_conf": CONFORMER},
+    "tacotron2": {"tts": "tacotron2", "tts_conf": TACOTRON2},
+    "halved_tacotron2": {
+        "tts": "tacotron2",
+        "tts_conf": TACOTRON2 | {"reduction_factor": 2},
+    },
+    "transformer": {
+        "tts": "transformer",
+        "tts_conf": {"adim": 8, "aheads": 2, "elayers": 1, "dlayers": 1},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory):
+    root = tmp_path_factory.mktemp("taps")
+
+    def build(name):
+        if not (root / name).exists():
+            make_experiment(root / name, **MODELS[name])
+        return load_stock(root / name)
+
+    return build
+
+
+def run(model, batch):
+    with torch.no_grad():
+        model(**{name: value.clone() for name, value in batch.items()})
+
+
+def batch_of(name):
+    batch = random_batch(with_durations="tacotron2" not in name)
+    if name == "halved":  # durations count decoder steps
+        for row, frames in zip(batch["durations"], (40, 25)):
+            row.copy_(torch.div(row, 2, rounding_mode="floor"))
+            row[0] += frames // 2 - row.sum()
+    return batch
+
+
+@pytest.mark.parametrize("name", ["fastspeech2", "conformer", "tacotron2"])
+def test_taps_are_what_the_model_returned(build, name):
+    model = build(name).eval()
+    returned = []
+    forward = model.tts._forward
+
+    def keep(*args, **kwargs):
+        torch.manual_seed(0)  # Tacotron2's prenet drops out even in eval mode
+        returned.extend(forward(*args, **kwargs))
+        return returned
+
+    model.tts._forward = keep
+    run(model, batch_of(name))
+    again = build(name).eval()
+    recorder = TapRecorder(again.tts, ("encoder",))
+    torch.manual_seed(0)
+    run(again, batch_of(name))
+    order = {
+        "tacotron2": ["mel_after", "mel_before", "stop", "attention"],
+    }.get(name, ["mel_before", "mel_after", "duration", "pitch", "energy"])
+    for tap, value in zip(order, returned, strict=True):
+        torch.testing.assert_close(recorder.taps[tap], value)
+    assert list(recorder.taps.tensors) == [*order, "encoder"]
+
+
+@pytest.mark.parametrize(
+    "name, modules",
+    [
+        ("fastspeech2", ("encoder", "decoder", "encoder.encoders.0", "decoder.after_norm")),
+        ("conformer", ("encoder", "decoder", "encoder.encoders.0", "decoder.encoders.0")),
+        ("halved", ("encoder", "decoder", "decoder.encoders.0.feed_forward")),
+        ("tacotron2", ("encoder", "enc.embed")),
+        ("halved_tacotron2", ("encoder",)),
+    ],
+)
+def test_every_tap_knows_how_long_it_is(build, name, modules):
+    model = build(name)
+    recorder = TapRecorder(model.tts, modules)
+    probe(model.tts, recorder)
+    run(model.eval(), batch_of(name))
+    tokens, frames = torch.tensor([6, 4]), torch.tensor([40, 25])
+    reduction = 2 if "halved" in name else 1
+    steps = frames // reduction
+    lengths = {"decoder": steps, "mel": steps * reduction, "stop": steps * reduction}
+    for tap, tensor in recorder.taps.tensors.items():
+        if tap == "attention":
+            assert tap not in recorder.taps.lengths
+            continue
+        expected = lengths.get(tap.split(".")[0].split("_")[0], tokens)
+        assert recorder.taps.lengths[tap].tolist() == expected.tolist(), tap
+        assert tensor.size(1) == expected.max(), tap
+
+
+def test_a_module_is_tapped_at_its_output(build):
+    model = build("fastspeech2").eval()
+    outputs = []
+    model.tts.decoder.after_norm.register_forward_hook(
+        lambda module, args, output: outputs.append(output)
+    )
+    recorder = TapRecorder(model.tts, ("decoder", "decoder.after_norm"))
+    run(model, random_batch())
+    assert torch.equal(recorder.taps["decoder"], outputs[0])
+    assert torch.equal(recorder.taps["decoder.after_norm"], outputs[0])
+
+
+def test_tokens_and_frames_of_one_number_are_told_apart(build):
+    """The probe settles what a tap counts, before a batch could confuse it."""
+    model = build("fastspeech2").eval()
+    recorder = TapRecorder(model.tts, ("decoder",))
+    probe(model.tts, recorder)
+    run(model, random_batch(utterances=((7, 8), (3, 7))))
+    assert recorder.taps.lengths["decoder"].tolist() == [8, 7]
+
+
+def test_gradients_pass_through(build):
+    model = build("fastspeech2").train()
+    recorder = TapRecorder(model.tts, ("encoder",))
+    model(**random_batch())
+    recorder.taps["encoder"].sum().backward()
+    assert model.tts.encoder.embed[0].weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("name", ["fastspeech2", "tacotron2", "halved"])
+def test_the_probe_leaves_no_trace(build, name, training):
+    model = build(name).train(training)
+    recorder = TapRecorder(model.tts)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    probe(model.tts, recorder)
+    assert torch.equal(torch.rand(3), expected)
+    assert model.tts.training is training
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_the_loss_is_the_same_with_a_recorder(build):
+    def loss(model):
+        torch.manual_seed(0)
+        return model(**random_batch())[0]
+
+    stock, recorded = build("fastspeech2"), build("fastspeech2")
+    TapRecorder(recorded.tts, ("encoder", "decoder"))
+    assert torch.equal(loss(stock), loss(recorded))
+
+
+def test_unknown_taps_and_models_are_refused(build):
+    model = build("fastspeech2")
+    with pytest.raises(ConfigError) as caught:
+        TapRecorder(model.tts, ("encoder.encoder.0",))
+    assert "no such module in FastSpeech2; near: encoder.encoders.0" in str(caught.value)
+    with pytest.raises(ConfigError, match="near: encoder, decoder"):
+        TapRecorder(model.tts, ("zzz",))
+    with pytest.raises(ConfigError) as caught:
+        TapRecorder(build("transformer").tts)
+    assert str(caught.value) == (
+        "tts: Transformer has no taps; models that have are FastSpeech2, Tacotron2"
+    )
