@@ -61,6 +61,15 @@ TACOTRON2 = {
 WIDE_TACOTRON2 = {**TACOTRON2, "eunits": 16}
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup():
+    """Sums of floats are equal bit for bit, and tiny models fast, on one thread.
+
+    Anew for every test: some libraries set the number for the whole process.
+    """
+    torch.set_num_threads(1)
+
+
 def model_config(tts="fastspeech2", tts_conf=FASTSPEECH2, **changes):
     """What describes a model: ESPnet's keys, without statistics unless given."""
     config = {
@@ -181,7 +190,9 @@ class Corpus:
             time = np.arange(samples) / RATE
             phase = 2 * np.pi * (rng.integers(110, 250) * (time + 0.4 * time**2))
             wave = sum(np.sin(k * phase) / k for k in range(1, 12))
-            wave = 0.1 * wave * np.hanning(samples) + 0.001 * rng.standard_normal(samples)
+            wave = 0.1 * wave * np.hanning(samples) + 0.001 * rng.standard_normal(
+                samples
+            )
             soundfile.write(folder / f"{name}.wav", wave, RATE)
             lines["text"].append(f"{name} {text}\n")
             lines["wav.scp"].append(f"{name} {folder / name}.wav\n")
@@ -260,7 +271,7 @@ def corpus(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def teacher(corpus, tmp_path_factory):
-    """A FastSpeech2 experiment, wider than the students, with the corpus's statistics."""
+    """A FastSpeech2 wider than the students, with the corpus's statistics."""
     stats = global_mvn(**{name: corpus.stats(name) for name in MEASURES})
     folder = tmp_path_factory.mktemp("exp") / "teacher"
     return make_experiment(folder, tts_conf=WIDE_FASTSPEECH2, **stats)
@@ -271,12 +282,3 @@ def run_python(*arguments, **options):
     options.setdefault("env", os.environ | {"OMP_NUM_THREADS": "1"})
     command = [sys.executable, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, **options)
-
-
-@pytest.fixture
-def one_thread():
-    """Sums of floats are the same on every number of threads only with one."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)

@@ -111,7 +111,8 @@ def test_one_seed_gives_one_alignment(songs, tmp_path):
         run(root, tmp_path / name, "--steps", "2", "--seed", "3")
     for name in ("train", "dev"):
         one, two = (
-            (tmp_path / run_ / name / "durations").read_text() for run_ in ("one", "two")
+            (tmp_path / run_ / name / "durations").read_text()
+            for run_ in ("one", "two")
         )
         assert one == two
 
@@ -147,7 +148,9 @@ def test_a_folder_without_data_is_refused(songs, tmp_path, name):
         (folder / other).touch()
     with pytest.raises(ConfigError) as caught:
         run(root, tmp_path / "out", "--data", str(folder))
-    assert str(caught.value) == f"{folder}/{name}: no such file; run the data stages first"
+    assert (
+        str(caught.value) == f"{folder}/{name}: no such file; run the data stages first"
+    )
     assert not (tmp_path / "out").exists()
 
 

@@ -64,7 +64,8 @@ def test_a_program_fails_as_it_would_on_its_own(programs):
 
 def test_input_that_cannot_work_is_one_line_and_status_2(programs):
     (programs / "refuses.py").write_text(
-        "from espnet_distill.errors import ConfigError\nraise ConfigError('a key: why')\n"
+        "from espnet_distill.errors import ConfigError\n"
+        "raise ConfigError('a key: why')\n"
     )
     for command in (["refuses.py"], ["-m", "refuses"]):
         done = run_python("-m", "espnet_distill", *command, cwd=programs)

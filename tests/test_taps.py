@@ -85,8 +85,14 @@ def test_taps_are_what_the_model_returned(build, name):
 @pytest.mark.parametrize(
     "name, modules",
     [
-        ("fastspeech2", ("encoder", "decoder", "encoder.encoders.0", "decoder.after_norm")),
-        ("conformer", ("encoder", "decoder", "encoder.encoders.0", "decoder.encoders.0")),
+        (
+            "fastspeech2",
+            ("encoder", "decoder", "encoder.encoders.0", "decoder.after_norm"),
+        ),
+        (
+            "conformer",
+            ("encoder", "decoder", "encoder.encoders.0", "decoder.encoders.0"),
+        ),
         ("halved", ("encoder", "decoder", "decoder.encoders.0.feed_forward")),
         ("tacotron2", ("encoder", "enc.embed")),
         ("halved_tacotron2", ("encoder",)),
@@ -151,7 +157,9 @@ def test_the_probe_leaves_no_trace(build, name, training):
     probe(model.tts, recorder)
     assert torch.equal(torch.rand(3), expected)
     assert model.tts.training is training
-    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+    assert all(
+        torch.equal(value, before[key]) for key, value in model.state_dict().items()
+    )
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
@@ -169,7 +177,9 @@ def test_unknown_taps_and_models_are_refused(build):
     model = build("fastspeech2")
     with pytest.raises(ConfigError) as caught:
         TapRecorder(model.tts, ("encoder.encoder.0",))
-    assert "no such module in FastSpeech2; near: encoder.encoders.0" in str(caught.value)
+    assert "no such module in FastSpeech2; near: encoder.encoders.0" in str(
+        caught.value
+    )
     with pytest.raises(ConfigError, match="near: encoder, decoder"):
         TapRecorder(model.tts, ("zzz",))
     with pytest.raises(ConfigError) as caught:

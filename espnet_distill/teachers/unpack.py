@@ -20,7 +20,9 @@ def unpack(archive: Path, out: Path) -> Path:
     stamp, stat = out / "unpacked_from", archive.stat()
     size_and_time = f"{archive.resolve()} {stat.st_size} {stat.st_mtime_ns}\n"
     if out.exists() and not stamp.is_file():
-        raise ConfigError(f"{out}: is no unpacked model; name another folder or remove it")
+        raise ConfigError(
+            f"{out}: is no unpacked model; name another folder or remove it"
+        )
     if not (stamp.is_file() and stamp.read_text("utf-8") == size_and_time):
         _unpack_beside(archive, out)
         stamp.write_text(size_and_time, encoding="utf-8")

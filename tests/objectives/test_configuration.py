@@ -16,7 +16,9 @@ def test_every_name_builds_its_class_with_its_weight(name):
     objective = build_objective(conf)
     assert type(objective) is OBJECTIVES[name]
     assert objective.weight == 2.0
-    assert objective.label == ("hidden_encoder_encoders_1" if name == "hidden" else name)
+    assert objective.label == (
+        "hidden_encoder_encoders_1" if name == "hidden" else name
+    )
 
 
 def test_a_weight_is_1_unless_given_and_the_configuration_is_left_as_it_was():
@@ -28,7 +30,10 @@ def test_a_weight_is_1_unless_given_and_the_configuration_is_left_as_it_was():
 @pytest.mark.parametrize(
     "conf, words",
     [
-        ({"type": "melody"}, "no objective 'melody'; there are " + ", ".join(OBJECTIVES)),
+        (
+            {"type": "melody"},
+            "no objective 'melody'; there are " + ", ".join(OBJECTIVES),
+        ),
         ({"type": "mel", "wieght": 1}, "mel has no key 'wieght'; it has weight"),
         ({"type": "hidden"}, "hidden needs the key 'tap'"),
         ({"type": "mel", "weight": -0.5}, "mel.weight: expected a finite number"),

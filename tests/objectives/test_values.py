@@ -53,8 +53,12 @@ def test_mel_of_a_student_without_a_postnet_is_one_term():
 @pytest.mark.parametrize("name", ["duration", "pitch", "energy"])
 def test_predictions_of_a_token_by_their_square(name):
     channel = (lambda x: x) if name == "duration" else (lambda x: [x])
-    student = taps({name: [[channel(x) for x in row] for row in ((1.0, 2.0), (3.0, NAN))]})
-    teacher = taps({name: [[channel(x) for x in row] for row in ((0.0, 4.0), (2.5, NAN))]})
+    student = taps(
+        {name: [[channel(x) for x in row] for row in ((1.0, 2.0), (3.0, NAN))]}
+    )
+    teacher = taps(
+        {name: [[channel(x) for x in row] for row in ((0.0, 4.0), (2.5, NAN))]}
+    )
     found = value({"type": name}, student, teacher)
     assert found == pytest.approx((1 + 4 + 0.25) / 3)
 
@@ -83,7 +87,9 @@ def test_hidden_of_two_widths_goes_through_a_projection():
 
 @pytest.mark.parametrize("width", [4, 6])
 def test_the_projection_is_there_only_where_the_widths_differ(width):
-    student, teacher = taps({"encoder": [[[0.0] * 4]]}), taps({"encoder": [[[0.0] * width]]})
+    student, teacher = taps({"encoder": [[[0.0] * 4]]}), taps(
+        {"encoder": [[[0.0] * width]]}
+    )
     objective = build_objective({"type": "hidden", "tap": "encoder"})
     objective.attach(student, teacher)
     shapes = [tuple(parameter.shape) for parameter in objective.parameters()]
@@ -122,28 +128,25 @@ def test_neither_padding_nor_order_changes_a_value(conf):
     objective.attach(student, teacher)
     expected = objective(student, teacher).item()
 
-    def changed(change):
-        return [
+    def changed(change, change_lengths=lambda lengths: lengths):
+        taken = [
             Taps(
                 {name: change(tensor) for name, tensor in item.tensors.items()},
-                {name: order(lengths) for name, lengths in item.lengths.items()},
+                {name: change_lengths(value) for name, value in item.lengths.items()},
             )
             for item in (student, teacher)
         ]
-
-    def order(lengths):
-        return lengths
+        return objective(*taken).item()
 
     def longer(tensor):
         more = tensor.new_full((3, 5, *tensor.shape[2:]), NAN)
         return torch.cat([tensor, more], dim=1)
 
-    assert objective(*changed(longer)).item() == pytest.approx(expected, rel=1e-6)
+    def shuffled(tensor):
+        return tensor[[2, 0, 1]]
 
-    def order(values):
-        return values[[2, 0, 1]]
-
-    assert objective(*changed(order)).item() == pytest.approx(expected, rel=1e-6)
+    assert changed(longer) == pytest.approx(expected, rel=1e-6)
+    assert changed(shuffled, shuffled) == pytest.approx(expected, rel=1e-6)
 
 
 def test_a_tap_that_one_side_lacks_is_named_with_those_there_are():
@@ -151,7 +154,9 @@ def test_a_tap_that_one_side_lacks_is_named_with_those_there_are():
     del teacher.tensors["pitch"]
     with pytest.raises(ConfigError) as caught:
         build_objective({"type": "pitch"}).attach(student, teacher)
-    assert "pitch: the teacher has no tap 'pitch'; it has mel_before, " in str(caught.value)
+    assert "pitch: the teacher has no tap 'pitch'; it has mel_before, " in str(
+        caught.value
+    )
     with pytest.raises(ConfigError, match="energy: the student has no tap 'energy'"):
         build_objective({"type": "energy"}).attach(taps({}), teacher)
 

@@ -54,12 +54,13 @@ SETTINGS = {
         | {"postnet_layers": 0, "dropout_rate": 0.0, "zoneout_rate": 0.0},
     },
 }
+DEEPER = ("encoder.encoders.0", "mel_after")  # a layer, and an output
 PAIRS = {
     "fastspeech2": ("small", "wide", ALL),
     "conformer": (
         "small",
         "conformer",
-        [*ALL, {"type": "hidden", "tap": "encoder.encoders.0"}],
+        [*ALL, *({"type": "hidden", "tap": tap} for tap in DEEPER)],
     ),
     "tacotron2": ("small_tacotron2", "wide_tacotron2", [MEL, ENCODER]),
     "tacotron2-fastspeech2": ("small", "wide_tacotron2", [MEL]),
@@ -242,7 +243,9 @@ def test_mels_pitch_and_energy_are_compared_in_the_students_space(normalised):
 
     frames, tokens = torch.tensor([40, 25]), torch.tensor([6, 4])
     target = mapped("mel_after", "normalize")
-    mel = [mean((ours[tap] - target).abs(), frames) for tap in ("mel_before", "mel_after")]
+    mel = [
+        mean((ours[tap] - target).abs(), frames) for tap in ("mel_before", "mel_after")
+    ]
     assert stats["distill_mel"] == pytest.approx(sum(mel), rel=1e-5)
     for tap in ("pitch", "energy"):
         error = (ours[tap] - mapped(tap, f"{tap}_normalize")).square()
@@ -286,9 +289,11 @@ def test_neither_order_nor_more_padding_changes_a_term(folder):
     order = torch.tensor([2, 0, 1])
     shuffled = {name: value[order] for name, value in batch.items()}
     padded = {
-        name: value
-        if name.endswith("_lengths")
-        else torch.cat([value, torch.zeros_like(value[:, :3])], dim=1)
+        name: (
+            value
+            if name.endswith("_lengths")
+            else torch.cat([value, torch.zeros_like(value[:, :3])], dim=1)
+        )
         for name, value in batch.items()
     }
     for changed in (shuffled, padded):
@@ -359,8 +364,14 @@ def test_several_teachers_are_averaged(folder):
 @pytest.mark.parametrize(
     "student, teacher, conf, words",
     [
-        ("small", "wide_tacotron2", {"type": "duration"}, "teacher has no tap 'duration'"),
+        (
+            "small",
+            "wide_tacotron2",
+            {"type": "duration"},
+            "teacher has no tap 'duration'",
+        ),
         ("small_tacotron2", "wide_tacotron2", {"type": "pitch"}, "student has no tap"),
+        ("small", "wide", {"type": "hidden", "tap": "duration"}, "no sequence of vec"),
         ("small", "wide", {"type": "hidden", "tap": "encodr"}, "near: encoder"),
         ("small_tacotron2", "wide_tacotron2", DECODER, "tap 'decoder': no such module"),
     ],

@@ -57,7 +57,9 @@ def test_two_processes_train_one_student(corpus, teacher, tracing_task, tmp_path
     spawn = torch.multiprocessing.get_context("spawn")
     children = []
     for rank in range(2):
-        local = argparse.Namespace(**vars(args) | {"dist_rank": rank, "local_rank": rank})
+        local = argparse.Namespace(
+            **vars(args) | {"dist_rank": rank, "local_rank": rank}
+        )
         child = spawn.Process(target=tracing_task.main_worker, args=(local,))
         child.start()
         children.append(child)
@@ -66,7 +68,8 @@ def test_two_processes_train_one_student(corpus, teacher, tracing_task, tmp_path
         assert child.exitcode == 0
 
     ranks = [
-        torch.load(tmp_path / f"exp.rank{rank}.pth", weights_only=True) for rank in (0, 1)
+        torch.load(tmp_path / f"exp.rank{rank}.pth", weights_only=True)
+        for rank in (0, 1)
     ]
     assert list(ranks[0]) == list(ranks[1])
     assert all(torch.equal(ranks[0][name], ranks[1][name]) for name in ranks[0])

@@ -16,8 +16,6 @@ from espnet_distill.tasks.text2mel import DistillTTSTask
 
 from ..conftest import MEASURES, TACOTRON2, load_stock, run_python
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 OBJECTIVES = [
     {"type": "mel", "weight": 2.0},
     {"type": "hidden", "tap": "encoder", "weight": 0.5},
@@ -119,17 +117,16 @@ def distilled(corpus, teacher, tmp_path_factory):
     """The experiment of a student after two epochs."""
     folder = tmp_path_factory.mktemp("distilled") / "student"
     config = distilling(corpus, folder.with_suffix(".yaml"), teacher)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     DistillTTSTask.main(cmd=corpus.training(config, folder))
-    torch.set_num_threads(threads)
     return folder
 
 
 def test_the_experiment_is_a_stock_one_with_a_record_beside_it(
     distilled, stock_runs, teacher
 ):
-    assert files(distilled) == sorted([*files(stock_runs / "fastspeech2"), "distill.yaml"])
+    assert files(distilled) == sorted(
+        [*files(stock_runs / "fastspeech2"), "distill.yaml"]
+    )
     config, stock = (
         yaml.safe_load((folder / "config.yaml").read_text())
         for folder in (distilled, stock_runs / "fastspeech2")
@@ -220,7 +217,9 @@ def test_a_run_does_not_resume_with_other_objectives(
     shutil.copytree(distilled, tmp_path / "exp", symlinks=True)
     config = distilling(corpus, tmp_path / "train.yaml", teacher, objectives)
     command = corpus.training(config, tmp_path / "exp")
-    with pytest.raises(ConfigError, match="^checkpoint.pth: .*other.*objectives") as caught:
+    with pytest.raises(
+        ConfigError, match="^checkpoint.pth: .*other.*objectives"
+    ) as caught:
         DistillTTSTask.main(cmd=[*command, "--resume", "true", "--max_epoch", "3"])
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "exp" / "3epoch.pth").exists()
@@ -259,7 +258,8 @@ from espnet2.main_funcs.pack_funcs import pack, unpack
 def speak(config, model, out):
     torch.manual_seed(0)
     mels = Text2Speech(config, model)("some words")
-    np.savez(out, **{name: mels[name].numpy() for name in ("feat_gen", "feat_gen_denorm")})
+    names = "feat_gen", "feat_gen_denorm"
+    np.savez(out, **{name: mels[name].numpy() for name in names})
 
 config, model = "exp/config.yaml", "exp/train.loss.ave.pth"
 speak(config, model, "plain.npz")

@@ -89,7 +89,9 @@ def test_a_loaded_model_has_the_weights_and_is_in_eval_mode(teacher):
     assert isinstance(model, ESPnetTTSModel) and not model.training
     assert vars(args)["tts_conf"] == yaml.safe_load(config.read_text())["tts_conf"]
     state = torch.load(checkpoint, weights_only=True)
-    assert all(torch.equal(state[name], value) for name, value in model.state_dict().items())
+    assert all(
+        torch.equal(state[name], value) for name, value in model.state_dict().items()
+    )
 
 
 def test_pickled_code_is_not_run(teacher, tmp_path):

@@ -14,7 +14,7 @@ from espnet_distill.teachers.unpack import unpack
 
 @pytest.fixture
 def recipe(teacher, tmp_path, monkeypatch):
-    """A recipe's folder with an experiment in it, its statistics named by relative path."""
+    """A recipe's folder with an experiment, whose statistics have relative paths."""
     monkeypatch.chdir(tmp_path)
     shutil.copytree(teacher, "exp/tts_train")
     config = tmp_path / "exp/tts_train/config.yaml"
