@@ -2,7 +2,7 @@
 
 
 def register() -> None:
-    """Register the plugin in ESPnet: from here on, its task trains and its vocoders load.
+    """Register the plugin: from here on, its task trains and its vocoders load.
 
     What `python3 -m espnet_distill` does for ESPnet's programs, for a program of
     one's own.

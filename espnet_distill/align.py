@@ -9,7 +9,6 @@ token closes every utterance.
 
 import argparse
 import logging
-import os
 from pathlib import Path
 
 import torch
@@ -27,6 +26,7 @@ from torch.utils.data import BatchSampler, DataLoader, SubsetRandomSampler
 from tqdm import tqdm
 
 from espnet_distill.errors import ConfigError
+from espnet_distill.files import written_whole
 
 
 class MatrixAlignment(AlignmentModule):
@@ -56,9 +56,7 @@ class Aligner(torch.nn.Module):
         self.mel = mel
         self.normalize = UtteranceMVN(norm_means=True, norm_vars=True)
         self.embed = torch.nn.Embedding(num_tokens, channels)
-        self.attention = MatrixAlignment(
-            channels, mel.output_size(), cache_prior=False
-        )
+        self.attention = MatrixAlignment(channels, mel.output_size(), cache_prior=False)
 
     def forward(self, text, text_lengths, speech, speech_lengths):
         """Return log attention and the lengths of its two axes.
@@ -88,7 +86,9 @@ class Aligner(torch.nn.Module):
 def open_data(folder: Path, args) -> ESPnetDataset:
     for name in ("text", "wav.scp"):
         if not (folder / name).is_file():
-            raise ConfigError(f"{folder}/{name}: no such file; run the data stages first")
+            raise ConfigError(
+                f"{folder}/{name}: no such file; run the data stages first"
+            )
     return ESPnetDataset(
         [
             (str(folder / "text"), "text", "text"),
@@ -143,10 +143,8 @@ def train(aligner: Aligner, dataset: ESPnetDataset, steps: int, device: str) -> 
 def write_durations(
     aligner: Aligner, dataset: ESPnetDataset, path: Path, device: str
 ) -> None:
-    """Write `<utterance> <frames of each token>` lines; each sums to the frame count."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".part")
-    with open(beside, "w", encoding="utf-8") as out:
+    """Write `<utterance> <frames of each token>` lines that sum to the frame count."""
+    with written_whole(path) as beside, open(beside, "w", encoding="utf-8") as out:
         for names, batch in tqdm(
             batches(dataset, shuffle=False), desc=f"align: {path.parent.name}"
         ):
@@ -155,7 +153,6 @@ def write_durations(
             durations, _ = viterbi_decode(log_attention, counts, frames)
             for name, row, count in zip(names, durations, counts):
                 out.write(f"{name} {' '.join(str(int(d)) for d in row[:count])}\n")
-    os.replace(beside, path)
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -188,7 +185,10 @@ def main(cmd=None) -> None:
     folders = [args.data, *args.also]
     datasets = [open_data(folder, args) for folder in folders]
     mel = LogMelFbank(
-        fs=args.fs, n_fft=args.n_fft, hop_length=args.n_shift, win_length=args.win_length
+        fs=args.fs,
+        n_fft=args.n_fft,
+        hop_length=args.n_shift,
+        win_length=args.win_length,
     )
     num_tokens = len(Path(args.token_list).read_text("utf-8").splitlines())
     aligner = Aligner(num_tokens, mel).to(device)

@@ -12,7 +12,10 @@ from espnet_distill.errors import ConfigError
 
 COMMANDS = {
     "check": ("find what would stop a distillation", "espnet_distill.tasks.check"),
-    "evaluate": ("measure experiments side by side", "espnet_distill.evaluation.command"),
+    "evaluate": (
+        "measure experiments side by side",
+        "espnet_distill.evaluation.command",
+    ),
     "unpack": ("make a packed model an experiment", "espnet_distill.teachers.unpack"),
     "find-model": (
         "print the checkpoint of an experiment",

@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError
+from espnet_distill.files import cache_folder
 
 TTS_SH = "egs2/TEMPLATE/tts1/tts.sh"
 
@@ -26,8 +27,7 @@ def espnet_root() -> Path:
     if chosen := os.environ.get("ESPNET_ROOT"):
         return _checked(Path(chosen).resolve())
     version = metadata.version("espnet")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    root = cache.resolve() / "espnet_distill" / f"espnet-{version}"
+    root = cache_folder() / f"espnet-{version}"
     if not _holds_recipes(root):
         _fetch(version, root)
     return root

@@ -25,7 +25,7 @@ def register() -> None:
 
 
 def register_when_imported() -> None:
-    """Register once ESPnet's TTS task is imported, so that other programs start fast."""
+    """Register once ESPnet's TTS task is imported, so that others start fast."""
     if TASK_MODULE in sys.modules:
         register()
     else:

@@ -7,25 +7,34 @@ representations; the dotted name of any other module below `tts` (for instance
 """
 
 import difflib
-import functools
 import inspect
 
 import torch
 from espnet2.tts.abs_tts import AbsTTS
+from espnet2.tts.fastspeech import FastSpeech
 from espnet2.tts.fastspeech2 import FastSpeech2
+from espnet2.tts.prodiff import ProDiff
 from espnet2.tts.tacotron2 import Tacotron2
+from espnet2.tts.transformer import Transformer
 
 from espnet_distill.errors import ConfigError
+from espnet_distill.focus import most_focused
 from espnet_distill.objectives.base import Taps
 
 # What `_forward` returns, in order, and the modules behind the hidden taps.
 OUTPUTS = {
     FastSpeech2: ("mel_before", "mel_after", "duration", "pitch", "energy"),
+    FastSpeech: ("mel_before", "mel_after", "duration"),
+    ProDiff: ("mel_before", "mel_after", "duration", "pitch", "energy"),
     Tacotron2: ("mel_after", "mel_before", "stop", "attention"),
+    Transformer: ("mel_after", "mel_before", "stop"),
 }
 MODULES = {
     FastSpeech2: {"encoder": "encoder", "decoder": "decoder"},
+    FastSpeech: {"encoder": "encoder", "decoder": "decoder"},
+    ProDiff: {"encoder": "encoder"},
     Tacotron2: {"encoder": "enc"},
+    Transformer: {"encoder": "encoder", "decoder": "decoder"},
 }
 LEVELS = {
     "mel_before": "frame",
@@ -34,7 +43,7 @@ LEVELS = {
     "duration": "token",
     "pitch": "token",
     "energy": "token",
-    "attention": None,
+    "attention": "step",
 }
 
 
@@ -67,10 +76,12 @@ class TapRecorder:
         self.hidden: dict[str, torch.Tensor] = {}
         self.levels = dict(LEVELS)
         self.taps = Taps()
-        for name in set(modules) - set(self.outputs):
+        self.truth: torch.Tensor | None = None  # the mel that it was to predict
+        for name in set(modules) - set(LEVELS):
             self._hook(tts, name)
-        self._signature = inspect.signature(tts._forward)
-        tts._forward = functools.wraps(tts._forward)(self._recording(tts._forward))
+        self._heads = _attention_heads(tts)
+        self._signature = inspect.signature(type(tts)._forward)
+        tts._forward = self._recording(tts._forward)
 
     def _hook(self, tts: AbsTTS, name: str) -> None:
         path = MODULES[family(tts)].get(name, name)
@@ -94,10 +105,15 @@ class TapRecorder:
         def run(*args, **kwargs):
             self.hidden.clear()
             outputs = forward(*args, **kwargs)
-            arguments = self._signature.bind(*args, **kwargs).arguments
+            arguments = self._signature.bind(None, *args, **kwargs).arguments
             if "olens" in arguments:  # not in FastSpeech2's inference
                 tensors = dict(zip(self.outputs, outputs)) | self.hidden
+                if self._heads:
+                    tensors["attention"] = torch.cat(
+                        [module.attn for module in self._heads], dim=1
+                    )
                 self._store(tensors, arguments["ilens"], arguments["olens"])
+                self.truth = arguments["ys"]
             return outputs
 
         return run
@@ -113,8 +129,18 @@ class TapRecorder:
         for name, tensor in tensors.items():
             if name not in self.levels:
                 self.levels[name] = _level(name, tensor, lengths)
-            if self.levels[name] is not None:
-                self.taps.lengths[name] = lengths[self.levels[name]]
+            self.taps.lengths[name] = lengths[self.levels[name]]
+        if "attention" in tensors:
+            self.taps.lengths["attention_tokens"] = tokens
+            if self._heads:
+                tensors["attention"] = most_focused(tensors["attention"], steps, tokens)
+
+
+def _attention_heads(tts: AbsTTS) -> list[torch.nn.Module]:
+    """Return the modules that attend to the text, where `_forward` does not say."""
+    if not isinstance(tts, Transformer):
+        return []
+    return [layer.src_attn for layer in tts.decoder.decoders]
 
 
 def _level(name: str, tensor, lengths: dict[str, torch.Tensor]) -> str | None:

@@ -58,6 +58,26 @@ TACOTRON2 = {
     "postnet_layers": 2,
     "postnet_chans": 8,
 }
+TRANSFORMER = {
+    "embed_dim": 8,
+    "eprenet_conv_layers": 0,
+    "adim": 8,
+    "aheads": 2,
+    "elayers": 1,
+    "eunits": 16,
+    "dlayers": 2,
+    "dunits": 16,
+    "dprenet_units": 8,
+    "postnet_layers": 0,
+}
+FASTSPEECH = {key: FASTSPEECH2[key] for key in list(FASTSPEECH2)[:8]}
+PRODIFF = {
+    **{key: FASTSPEECH2[key] for key in ("adim", "aheads", "elayers", "eunits")},
+    **PREDICTORS,
+    "denoiser_layers": 2,
+    "denoiser_channels": 8,
+    "diffusion_steps": 2,
+}
 WIDE_TACOTRON2 = {**TACOTRON2, "eunits": 16}
 
 
@@ -82,7 +102,7 @@ def model_config(tts="fastspeech2", tts_conf=FASTSPEECH2, **changes):
         "cleaner": None,
         "g2p": None,
     }
-    if tts == "fastspeech2":
+    if tts in ("fastspeech2", "prodiff"):
         config |= {
             "pitch_extract": "dio",
             "pitch_extract_conf": PITCH,

@@ -8,8 +8,11 @@ from espnet_distill.taps import TapRecorder, probe
 
 from .conftest import (
     CONFORMER,
+    FASTSPEECH,
     FASTSPEECH2,
+    PRODIFF,
     TACOTRON2,
+    TRANSFORMER,
     load_stock,
     make_experiment,
     random_batch,
@@ -24,11 +27,13 @@ MODELS = {
         "tts": "tacotron2",
         "tts_conf": TACOTRON2 | {"reduction_factor": 2},
     },
-    "transformer": {
-        "tts": "transformer",
-        "tts_conf": {"adim": 8, "aheads": 2, "elayers": 1, "dlayers": 1},
-    },
+    "transformer": {"tts": "transformer", "tts_conf": TRANSFORMER},
+    "fastspeech": {"tts": "fastspeech", "tts_conf": FASTSPEECH},
+    "prodiff": {"tts": "prodiff", "tts_conf": PRODIFF},
 }
+
+
+AUTOREGRESSIVE = ("tacotron2", "transformer")
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +54,7 @@ def run(model, batch):
 
 
 def batch_of(name):
-    batch = random_batch(with_durations="tacotron2" not in name)
+    batch = random_batch(with_durations=name.split("_")[-1] not in AUTOREGRESSIVE)
     if name == "halved":  # durations count decoder steps
         for row, frames in zip(batch["durations"], (40, 25)):
             row.copy_(torch.div(row, 2, rounding_mode="floor"))
@@ -57,7 +62,10 @@ def batch_of(name):
     return batch
 
 
-@pytest.mark.parametrize("name", ["fastspeech2", "conformer", "tacotron2"])
+@pytest.mark.parametrize(
+    "name",
+    ["fastspeech2", "conformer", "tacotron2", "transformer", "fastspeech", "prodiff"],
+)
 def test_taps_are_what_the_model_returned(build, name):
     model = build(name).eval()
     returned = []
@@ -76,10 +84,13 @@ def test_taps_are_what_the_model_returned(build, name):
     run(again, batch_of(name))
     order = {
         "tacotron2": ["mel_after", "mel_before", "stop", "attention"],
+        "transformer": ["mel_after", "mel_before", "stop"],
+        "fastspeech": ["mel_before", "mel_after", "duration"],
     }.get(name, ["mel_before", "mel_after", "duration", "pitch", "energy"])
     for tap, value in zip(order, returned, strict=True):
         torch.testing.assert_close(recorder.taps[tap], value)
-    assert list(recorder.taps.tensors) == [*order, "encoder"]
+    gathered = ["attention"] if name == "transformer" else []
+    assert list(recorder.taps.tensors) == [*order, "encoder", *gathered]
 
 
 @pytest.mark.parametrize(
@@ -96,6 +107,9 @@ def test_taps_are_what_the_model_returned(build, name):
         ("halved", ("encoder", "decoder", "decoder.encoders.0.feed_forward")),
         ("tacotron2", ("encoder", "enc.embed")),
         ("halved_tacotron2", ("encoder",)),
+        ("transformer", ("encoder", "decoder")),
+        ("fastspeech", ("encoder", "decoder")),
+        ("prodiff", ("encoder",)),
     ],
 )
 def test_every_tap_knows_how_long_it_is(build, name, modules):
@@ -107,10 +121,11 @@ def test_every_tap_knows_how_long_it_is(build, name, modules):
     reduction = 2 if "halved" in name else 1
     steps = frames // reduction
     lengths = {"decoder": steps, "mel": steps * reduction, "stop": steps * reduction}
+    lengths["attention"] = steps
     for tap, tensor in recorder.taps.tensors.items():
         if tap == "attention":
-            assert tap not in recorder.taps.lengths
-            continue
+            assert tensor.shape == (2, steps.max(), 6)
+            assert recorder.taps.lengths["attention_tokens"].tolist() == [6, 4]
         expected = lengths.get(tap.split(".")[0].split("_")[0], tokens)
         assert recorder.taps.lengths[tap].tolist() == expected.tolist(), tap
         assert tensor.size(1) == expected.max(), tap
@@ -183,7 +198,20 @@ def test_unknown_taps_and_models_are_refused(build):
     with pytest.raises(ConfigError, match="near: encoder, decoder"):
         TapRecorder(model.tts, ("zzz",))
     with pytest.raises(ConfigError) as caught:
-        TapRecorder(build("transformer").tts)
+        TapRecorder(torch.nn.Linear(1, 1))
     assert str(caught.value) == (
-        "tts: Transformer has no taps; models that have are FastSpeech2, Tacotron2"
+        "tts: Linear has no taps; models that have are FastSpeech2, FastSpeech, "
+        "ProDiff, Tacotron2, Transformer"
     )
+
+
+def test_of_many_heads_the_most_focused_attends(build):
+    model = build("transformer").eval()
+    recorder = TapRecorder(model.tts)
+    run(model, batch_of("transformer"))
+    heads = [layer.src_attn.attn for layer in model.tts.decoder.decoders]
+    heads = torch.cat(heads, dim=1)
+    assert heads.size(1) > 1
+    for row, chosen, steps in zip(heads, recorder.taps["attention"], (40, 25)):
+        focus = row[:, :steps].amax(2).mean(1)
+        assert torch.equal(chosen, row[focus.argmax()])

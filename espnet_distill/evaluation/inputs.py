@@ -44,8 +44,7 @@ def check_packages(asr_model: str | None) -> None:
     missing = [name for name in wanted if find_spec(name) is None]
     if missing:
         raise ConfigError(
-            f"evaluation needs {', '.join(missing)}: "
-            "pip install 'espnet_distill[eval]'"
+            f"evaluation needs {', '.join(missing)}: pip install 'espnet_distill[eval]'"
         )
 
 

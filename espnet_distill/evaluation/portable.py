@@ -5,6 +5,8 @@ from pathlib import Path
 
 import yaml
 
+from espnet_distill.files import write_text
+
 
 def write_portable(config: Path, target: Path) -> Path:
     """Copy a config.yaml with the files it names (statistics, …) as absolute paths.
@@ -13,12 +15,7 @@ def write_portable(config: Path, target: Path) -> Path:
     Returns the absolute path of the copy.
     """
     conf = yaml.safe_load(config.read_text(encoding="utf-8"))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f"{target.name}.tmp")
-    beside.write_text(
-        yaml.safe_dump(_absolute(conf), sort_keys=False), encoding="utf-8"
-    )
-    os.replace(beside, target)
+    write_text(target, yaml.safe_dump(_absolute(conf), sort_keys=False))
     return target.absolute()
 
 

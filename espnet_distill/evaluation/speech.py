@@ -1,9 +1,10 @@
 """Gather the speech that is compared into one folder to listen to."""
 
-import os
 from pathlib import Path
 
 import soundfile
+
+from espnet_distill.files import written_whole
 
 
 def copy_speech(
@@ -20,9 +21,7 @@ def copy_speech(
 
 
 def _copy(source: Path, target: Path) -> Path:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_suffix(".tmp")
     wave, rate = soundfile.read(source, dtype="int16")
-    soundfile.write(beside, wave, rate, "PCM_16", format="WAV")
-    os.replace(beside, target)
+    with written_whole(target) as beside:
+        soundfile.write(beside, wave, rate, "PCM_16")
     return target

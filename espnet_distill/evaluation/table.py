@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import os
 import platform
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ from statistics import mean
 
 from espnet_distill.evaluation.asr import word_error_rate
 from espnet_distill.evaluation.quality import Score
+from espnet_distill.files import write_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,9 +101,11 @@ def markdown(rows: list[Row], surroundings: dict) -> str:
 def write(out: Path, rows: list[Row], surroundings: dict, scores: list[Score]) -> None:
     """Write scores.csv, table.json and table.md into a folder that exists."""
     table = {"environment": surroundings, "rows": [asdict(row) for row in rows]}
-    _replace(out / "scores.csv", _csv(scores))
-    _replace(out / "table.json", json.dumps(table, indent=2, ensure_ascii=False) + "\n")
-    _replace(out / "table.md", markdown(rows, surroundings))
+    write_text(out / "scores.csv", _csv(scores))
+    write_text(
+        out / "table.json", json.dumps(table, indent=2, ensure_ascii=False) + "\n"
+    )
+    write_text(out / "table.md", markdown(rows, surroundings))
 
 
 def _csv(scores: list[Score]) -> str:
@@ -140,9 +142,3 @@ def _cpu_name() -> str:
         if line.startswith("model name"):
             return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
-
-
-def _replace(path: Path, text: str) -> None:
-    beside = path.with_name(f"{path.name}.tmp")
-    beside.write_text(text, encoding="utf-8")
-    os.replace(beside, path)

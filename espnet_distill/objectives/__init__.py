@@ -1,14 +1,18 @@
 """Terms that compare a student with its teacher; the keys are their names in YAML."""
 
 import inspect
+import math
 
 from espnet_distill.errors import ConfigError
+from espnet_distill.objectives.attention import Attention
 from espnet_distill.objectives.base import Objective
 from espnet_distill.objectives.duration import Duration
 from espnet_distill.objectives.energy import Energy
 from espnet_distill.objectives.hidden import Hidden
 from espnet_distill.objectives.mel import Mel
 from espnet_distill.objectives.pitch import Pitch
+from espnet_distill.objectives.relation import Relation
+from espnet_distill.objectives.stop import Stop
 
 OBJECTIVES: dict[str, type[Objective]] = {
     "mel": Mel,
@@ -16,40 +20,72 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "duration": Duration,
     "pitch": Pitch,
     "energy": Energy,
+    "stop": Stop,
+    "attention": Attention,
+    "relation": Relation,
 }
 
 
-def build_objective(conf: dict, where: str = "objectives") -> Objective:
+def build_objective(
+    conf: dict, where: str = "objectives", temperature: float = 1.0
+) -> Objective:
     """Build an objective from its YAML, e.g. `{type: hidden, tap: encoder, weight: 1}`.
 
+    Args:
+        conf: `type`, the name of an objective, and its arguments.
+        where: What a message starts with.
+        temperature: For objectives that have one and do not say another.
+
     Raises:
-        ConfigError: an unknown type or key, a missing key, a weight below 0; the
-            message starts with `where`.
+        ConfigError: an unknown type or key, a missing key, a weight below 0, a
+            temperature that is not above 0.
     """
     if not isinstance(conf, dict) or "type" not in conf:
         raise ConfigError(f"{where}: expected {{type: …, weight: …}}, got {conf!r}")
     options = dict(conf)
     name = options.pop("type")
     if name not in OBJECTIVES:
-        raise ConfigError(f"{where}: no objective {name!r}; there are {_list(OBJECTIVES)}")
+        raise ConfigError(
+            f"{where}: no objective {name!r}; there are {_list(OBJECTIVES)}"
+        )
     keys = inspect.signature(OBJECTIVES[name]).parameters
     for key in options:
         if key not in keys:
-            raise ConfigError(f"{where}: {name} has no key {key!r}; it has {_list(keys)}")
+            raise ConfigError(
+                f"{where}: {name} has no key {key!r}; it has {_list(keys)}"
+            )
     for key, parameter in keys.items():
         if parameter.default is parameter.empty and key not in options:
             raise ConfigError(f"{where}: {name} needs the key {key!r}")
-    options["weight"] = require_weight(options.get("weight", 1.0), f"{where}: {name}.weight")
+    options["weight"] = require_weight(
+        options.get("weight", 1.0), f"{where}: {name}.weight"
+    )
+    if "temperature" in keys:
+        options["temperature"] = require_temperature(
+            options.get("temperature", temperature), f"{where}: {name}.temperature"
+        )
     return OBJECTIVES[name](**options)
 
 
 def require_weight(value, where: str) -> float:
     """Return a finite number ≥ 0, or raise a ConfigError that starts with `where`."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ConfigError(f"{where}: expected a number, got {value!r}")
-    if not 0 <= value < float("inf"):
-        raise ConfigError(f"{where}: expected a finite number of at least 0, got {value}")
+    if not _is_number(value) or value < 0:
+        raise ConfigError(
+            f"{where}: expected a finite number of at least 0, got {value!r}"
+        )
     return float(value)
+
+
+def require_temperature(value, where: str) -> float:
+    """Return a finite number > 0, or raise a ConfigError that starts with `where`."""
+    if not _is_number(value) or value <= 0:
+        raise ConfigError(f"{where}: expected a finite number above 0, got {value!r}")
+    return float(value)
+
+
+def _is_number(value) -> bool:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and math.isfinite(value)
 
 
 def _list(names) -> str:

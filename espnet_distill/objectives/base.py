@@ -1,4 +1,4 @@
-"""What every objective is: one weighted term between a student's taps and a teacher's."""
+"""What every objective is: one weighted term between student's and teacher's taps."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,7 @@ from espnet_distill.errors import ConfigError
 
 @dataclass
 class Taps:
-    """Tensors (B, T) or (B, T, C) of one forward pass, with the lengths (B,) along T."""
+    """Tensors (B, T) or (B, T, C) of one forward pass, with lengths (B,) along T."""
 
     tensors: dict[str, torch.Tensor] = field(default_factory=dict)
     lengths: dict[str, torch.Tensor] = field(default_factory=dict)
@@ -28,15 +28,23 @@ class Taps:
 class Objective(torch.nn.Module):
     """Compare some taps of a student with those of a teacher.
 
-    A subclass names its taps in `taps` and computes `forward(student, teacher)`, a
-    scalar that depends on neither padding nor the order of the batch.
+    A subclass names what it reads of the student in `taps` and of the teacher in
+    `targets`, and computes `forward(student, teacher, shares)`: a scalar that depends
+    on neither padding nor the order of the batch. `shares` (B,) says how much each
+    utterance counts for this teacher where several are fused; None counts all in full.
     """
 
     taps: tuple[str, ...] = ()
 
-    def __init__(self, weight: float = 1.0):
+    def __init__(self, weight: float = 1.0, temperature: float = 1.0):
         super().__init__()
         self.weight = weight
+        self.temperature = temperature
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """What it reads of the teacher."""
+        return self.taps
 
     @property
     def label(self) -> str:
@@ -51,19 +59,18 @@ class Objective(torch.nn.Module):
         """
         for tap in self.taps:
             student.require(tap, f"objective {self.label}: the student")
+        for tap in self.targets:
             teacher.require(tap, f"objective {self.label}: the teacher")
 
 
-def masked_mean(error: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-    """Mean of `error` (B, T) or (B, T, C) over the steps before each length (B,)."""
+def masked_mean(
+    error: torch.Tensor, lengths: torch.Tensor, shares: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Mean of `error` (B, T, …) over the steps before each length (B,).
+
+    With `shares` (B,) each utterance's errors are multiplied by its share first.
+    """
+    if shares is not None:
+        error = error * shares.view(-1, *[1] * (error.dim() - 1))
     steps = torch.arange(error.size(1), device=error.device)
     return error[steps < lengths.unsqueeze(1)].mean()
-
-
-class SquaredError(Objective):
-    """Mean squared error of one tap, over the real tokens."""
-
-    def forward(self, student: Taps, teacher: Taps) -> torch.Tensor:
-        (tap,) = self.taps
-        error = (student[tap] - teacher[tap]).square()
-        return masked_mean(error, student.lengths[tap])

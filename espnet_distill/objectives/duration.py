@@ -1,7 +1,7 @@
-from espnet_distill.objectives.base import SquaredError
+from espnet_distill.objectives.laplace import LaplaceMatch
 
 
-class Duration(SquaredError):
-    """Mean squared error of the predicted log-durations, log(1 + frames)."""
+class Duration(LaplaceMatch):
+    """Distance of the predicted log-durations, log(1 + frames)."""
 
     taps = ("duration",)

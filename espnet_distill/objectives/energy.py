@@ -1,7 +1,7 @@
-from espnet_distill.objectives.base import SquaredError
+from espnet_distill.objectives.laplace import LaplaceMatch
 
 
-class Energy(SquaredError):
-    """Mean squared error of the predicted normalised token energy."""
+class Energy(LaplaceMatch):
+    """Distance of the predicted token energy, in the student's normalised space."""
 
     taps = ("energy",)

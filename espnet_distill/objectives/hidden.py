@@ -12,7 +12,7 @@ class Hidden(Objective):
     """
 
     def __init__(self, tap: str, weight: float = 1.0):
-        super().__init__(weight)
+        super().__init__(weight)  # a representation is no prediction: no temperature
         self.taps = (tap,)
         self.projection = torch.nn.Identity()
 
@@ -37,7 +37,7 @@ class Hidden(Objective):
         if ours.size(2) != theirs.size(2):
             self.projection = torch.nn.Linear(ours.size(2), theirs.size(2))
 
-    def forward(self, student: Taps, teacher: Taps) -> torch.Tensor:
+    def forward(self, student: Taps, teacher: Taps, shares=None) -> torch.Tensor:
         (tap,) = self.taps
         error = (self.projection(student[tap]) - teacher[tap]).abs()
-        return masked_mean(error, student.lengths[tap])
+        return masked_mean(error, student.lengths[tap], shares)

@@ -1,7 +1,7 @@
-from espnet_distill.objectives.base import SquaredError
+from espnet_distill.objectives.laplace import LaplaceMatch
 
 
-class Pitch(SquaredError):
-    """Mean squared error of the predicted normalised token pitch."""
+class Pitch(LaplaceMatch):
+    """Distance of the predicted token pitch, in the student's normalised space."""
 
     taps = ("pitch",)

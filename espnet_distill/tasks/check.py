@@ -23,9 +23,7 @@ def check(train_config: Path, espnet_options: list[str], vocoder_file=None) -> s
     """
     _check_without_espnet(train_config)
     with _quietly():
-        from espnet_distill.tasks.model import DistillTTSModel, hidden_taps
-        from espnet_distill.tasks.text2mel import DistillTTSTask
-        from espnet_distill.teachers.online import OnlineTeacher
+        from espnet_distill.tasks.text2mel import DistillTTSTask, with_teachers
     from espnet_distill.tasks.options import DistillOptions
     from espnet_distill.teachers.checkpoint import find_experiment, read_config
     from espnet_distill.vocoders import check_vocoder
@@ -33,7 +31,9 @@ def check(train_config: Path, espnet_options: list[str], vocoder_file=None) -> s
     args = _parse(DistillTTSTask, train_config, espnet_options)
     wanted = DistillOptions.of(args)
     if not wanted.teachers:
-        raise ConfigError(f"{train_config}: no key `teacher`, so nothing to distil from")
+        raise ConfigError(
+            f"{train_config}: no key `teacher`, so nothing to distil from"
+        )
     DistillTTSTask.check_teachers(args, wanted)
     if vocoder_file is not None:
         check_vocoder(vocoder_file, args.feats_extract_conf)
@@ -44,15 +44,13 @@ def check(train_config: Path, espnet_options: list[str], vocoder_file=None) -> s
     args.normalize = args.pitch_normalize = args.energy_normalize = None
     args.teacher = []  # the stock model
     student = DistillTTSTask.build_model(args)
-    objectives = [wanted.build_objectives() for _ in wanted.teachers]
-    taps = hidden_taps(objectives[0])
-    teachers = [OnlineTeacher(folder, taps) for folder in wanted.teachers]
-    DistillTTSModel(student, teachers, objectives)
-
+    wanted.dump = None  # it is made later
+    lessons = with_teachers(student, wanted).lessons
+    teachers = [lesson.teacher for lesson in lessons]
     sizes = ", ".join(
         f"{item.checkpoint} ({_millions(item.model.tts)} M)" for item in teachers
     )
-    labels = ", ".join(objective.label for objective in objectives[0])
+    labels = ", ".join(objective.label for objective in lessons[0].objectives)
     return f"{sizes} -> student ({_millions(student.tts)} M) by {labels}"
 
 
@@ -72,7 +70,7 @@ def _check_without_espnet(train_config: Path) -> None:
 
 @contextlib.contextmanager
 def _quietly():
-    """Keep the chatter of ESPnet's import (NLTK's downloads, deprecations) to itself."""
+    """Keep the chatter of ESPnet's import (NLTK, deprecations) to itself."""
     with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
         yield

@@ -13,12 +13,13 @@ def require_compatible(student: dict, teacher: dict, whose: str) -> None:
         teacher: The configuration of a trained experiment.
         whose: How to call the teacher in the message.
     """
-    _require_same_tokens(student, teacher, whose)
+    require_same_tokens(student, teacher, whose)
     _require_same_features(student, teacher, whose)
-    for key in ("reduction_factor",):
-        ours = (student.get("tts_conf") or {}).get(key, 1)
-        theirs = (teacher.get("tts_conf") or {}).get(key, 1)
-        _require_equal(f"tts_conf.{key}", ours, theirs, whose)
+    factors = [
+        (conf.get("tts_conf") or {}).get("reduction_factor", 1)
+        for conf in (student, teacher)
+    ]
+    _require_equal("tts_conf.reduction_factor", *factors, whose)
     for kind in ("pitch", "energy"):
         _require_same_extraction(kind, student, teacher, whose)
 
@@ -30,7 +31,8 @@ def _require_equal(key: str, ours, theirs, whose: str) -> None:
         )
 
 
-def _require_same_tokens(student: dict, teacher: dict, whose: str) -> None:
+def require_same_tokens(student: dict, teacher: dict, whose: str) -> None:
+    """Raise a ConfigError that names both if the two lists of tokens differ."""
     ours, theirs = _tokens(student["token_list"]), _tokens(teacher["token_list"])
     if ours is None or ours == theirs:
         return
@@ -62,7 +64,9 @@ def _require_same_features(student: dict, teacher: dict, whose: str) -> None:
             _require_equal(f"feats_extract_conf.{name}", our_value, their_value, whose)
 
 
-def _require_same_extraction(kind: str, student: dict, teacher: dict, whose: str) -> None:
+def _require_same_extraction(
+    kind: str, student: dict, teacher: dict, whose: str
+) -> None:
     """Pitch and energy are extracted once and shared, if both models want them."""
     if not (student.get(f"{kind}_extract") and teacher.get(f"{kind}_extract")):
         return

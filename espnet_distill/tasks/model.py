@@ -1,29 +1,32 @@
 """The model that trains when there is a teacher."""
 
 import torch
-from espnet2.layers.abs_normalize import AbsNormalize
 from espnet2.torch_utils.device_funcs import force_gatherable
 from espnet2.tts.espnet_model import ESPnetTTSModel
 
 from espnet_distill.objectives.base import Objective, Taps
 from espnet_distill.taps import TapRecorder, probe
+from espnet_distill.teachers.dumped import DumpedTeacher
+from espnet_distill.teachers.fusion import shares_of
 from espnet_distill.teachers.online import OnlineTeacher
+from espnet_distill.teachers.units import in_units_of
+
+Teacher = OnlineTeacher | DumpedTeacher
 
 
 class Lesson(torch.nn.Module):
     """One teacher and the objectives that hold the student against it."""
 
-    def __init__(self, teacher: OnlineTeacher, objectives: list[Objective]):
+    def __init__(self, teacher: Teacher, objectives: list[Objective]):
         super().__init__()
         self.teacher = teacher
         self.objectives = torch.nn.ModuleList(objectives)
 
     def forward(
-        self, student: ESPnetTTSModel, ours: Taps, theirs: Taps
+        self, ours: Taps, theirs: Taps, shares: torch.Tensor | None
     ) -> dict[str, torch.Tensor]:
         """Return each objective's scalar under its label."""
-        theirs = into_student_space(theirs, self.teacher.model, student)
-        return {item.label: item(ours, theirs) for item in self.objectives}
+        return {item.label: item(ours, theirs, shares) for item in self.objectives}
 
     def get_extra_state(self) -> list[str]:
         """Return the labels: a run resumes with the objectives that it began with."""
@@ -45,9 +48,11 @@ class DistillTTSModel(ESPnetTTSModel):
     def __init__(
         self,
         student: ESPnetTTSModel,
-        teachers: list[OnlineTeacher],
+        teachers: list[Teacher],
         objectives: list[list[Objective]],
         ground_truth_weight: float = 1.0,
+        fusion: str = "mean",
+        temperature: float = 1.0,
     ):
         """Take over a stock model.
 
@@ -56,6 +61,8 @@ class DistillTTSModel(ESPnetTTSModel):
             teachers: At least one.
             objectives: For each teacher, its own instances of the same objectives.
             ground_truth_weight: Weight of the student's own loss.
+            fusion: How several teachers share an utterance, see `shares_of`.
+            temperature: The fusion's.
 
         Raises:
             ConfigError: An objective needs a tap that student or teacher lacks.
@@ -70,10 +77,12 @@ class DistillTTSModel(ESPnetTTSModel):
             tts=student.tts,
         )
         self.ground_truth_weight = ground_truth_weight
+        self.fusion = fusion
+        self.temperature = temperature
         self.recorder = TapRecorder(self.tts, hidden_taps(objectives[0]))
         ours = probe(self.tts, self.recorder)
         for teacher, terms in zip(teachers, objectives):
-            theirs = probe(teacher.model.tts, teacher.recorder)
+            theirs = teacher.probe()
             for term in terms:
                 term.attach(ours, theirs)
         self.lessons = torch.nn.ModuleList(map(Lesson, teachers, objectives))
@@ -85,23 +94,37 @@ class DistillTTSModel(ESPnetTTSModel):
 
         `loss` is the weighted sum of the student's own loss, reported as
         `ground_truth_loss`, and of the objectives, each reported as `distill_<label>`
-        and, where there are several teachers, averaged over them.
+        and, where there are several teachers, summed over their shares.
         """
         # The student goes last: its normalisation changes the batch in place.
         taught = [lesson.teacher(batch) for lesson in self.lessons]
-        own_loss, stats, weight = super().forward(**batch)
+        own_loss, stats, weight = super().forward(
+            **{name: x for name, x in batch.items() if not name.startswith("teacher")}
+        )
         ours = self.recorder.taps
+        taught = [in_units_of(self, theirs) for theirs in taught]
+        shares = self._shares(ours, taught)
         terms = [
-            lesson(self, ours, theirs) for lesson, theirs in zip(self.lessons, taught)
+            lesson(ours, theirs, share)
+            for lesson, theirs, share in zip(self.lessons, taught, shares)
         ]
         loss = self.ground_truth_weight * own_loss
         stats = dict(stats, ground_truth_loss=own_loss.detach())
         for objective in self.lessons[0].objectives:
-            value = torch.stack([term[objective.label] for term in terms]).mean()
+            value = torch.stack([term[objective.label] for term in terms]).sum()
             loss = loss + objective.weight * value
             stats[f"distill_{objective.label}"] = value.detach()
+        if len(taught) > 1:
+            stats |= {f"share{i + 1}": share.mean() for i, share in enumerate(shares)}
         stats["loss"] = loss.detach()
         return force_gatherable((loss, stats, weight), loss.device)
+
+    def _shares(self, ours: Taps, taught: list[Taps]) -> list[torch.Tensor | None]:
+        if len(taught) == 1:
+            return [None]
+        truth = self.recorder.truth[:, : ours["mel_after"].size(1)]
+        lengths = ours.lengths["mel_after"]
+        return list(shares_of(self.fusion, taught, truth, lengths, self.temperature))
 
 
 def hidden_taps(objectives: list[Objective]) -> tuple[str, ...]:
@@ -112,35 +135,6 @@ def hidden_taps(objectives: list[Objective]) -> tuple[str, ...]:
         for tap in objective.taps
         if tap not in type(objective).taps
     )
-
-
-def into_student_space(
-    taps: Taps, teacher: ESPnetTTSModel, student: ESPnetTTSModel
-) -> Taps:
-    """Undo the teacher's normalisation of mel, pitch and energy and do the student's."""
-    spaces = {
-        "mel_before": (teacher.normalize, student.normalize),
-        "mel_after": (teacher.normalize, student.normalize),
-        "pitch": (teacher.pitch_normalize, student.pitch_normalize),
-        "energy": (teacher.energy_normalize, student.energy_normalize),
-    }
-    tensors = {
-        name: renormalize(tensor, *spaces[name]) if name in spaces else tensor
-        for name, tensor in taps.tensors.items()
-    }
-    return Taps(tensors, taps.lengths)
-
-
-def renormalize(
-    x: torch.Tensor, source: AbsNormalize | None, target: AbsNormalize | None
-) -> torch.Tensor:
-    """Map features (B, T, C) from one normalisation to another; `x` stays as it is."""
-    x = x.clone()  # GlobalMVN works in place
-    if source is not None:
-        x, _ = source.inverse(x)
-    if target is not None:
-        x, _ = target(x)
-    return x
 
 
 def _leave_out_lessons(module, state_dict, prefix, local_metadata):

@@ -4,39 +4,50 @@ import argparse
 from dataclasses import dataclass, field
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.objectives import build_objective, require_weight
+from espnet_distill.objectives import (
+    build_objective,
+    require_temperature,
+    require_weight,
+)
+from espnet_distill.teachers.fusion import require_fusion
 
 DEFAULT_OBJECTIVES = ({"type": "mel", "weight": 1.0},)
 
 
 @dataclass
 class DistillOptions:
-    """`teacher:` and `distill_conf:`, checked.
+    """`teacher:`, `teacher_dump:` and `distill_conf:`, checked.
 
     Attributes:
-        teachers: Experiment folders; without any, a run is the stock run.
+        teachers: As `find_experiment` takes them; without any, a run is the stock run.
+        dump: The folder that teacher_dump wrote, or None to run the teachers online.
         ground_truth_weight: Weight of the model's own loss against the recordings.
+        temperature: How soft the teachers' targets are; 1 changes nothing.
+        fusion: How several teachers share each utterance, `mean` or `confidence`.
         objectives: What compares student and teacher, as `build_objective` takes it.
     """
 
-    teachers: list[str] = field(default_factory=list)
+    teachers: list[str | dict] = field(default_factory=list)
+    dump: str | None = None
     ground_truth_weight: float = 1.0
+    temperature: float = 1.0
+    fusion: str = "mean"
     objectives: list[dict] = field(default_factory=lambda: list(DEFAULT_OBJECTIVES))
 
     @classmethod
     def of(cls, args: argparse.Namespace) -> "DistillOptions":
         """Read the options, or raise a ConfigError that names the key that is wrong."""
         teachers = getattr(args, "teacher", None) or []
-        if isinstance(teachers, str):
+        if isinstance(teachers, (str, dict)):
             teachers = [teachers]
         conf = getattr(args, "distill_conf", None) or {}
-        known = ("ground_truth_weight", "objectives")
+        known = ("ground_truth_weight", "temperature", "fusion", "objectives")
         for key in conf:
             if key not in known:
                 raise ConfigError(
                     f"distill_conf: no key {key!r}; there are {', '.join(known)}"
                 )
-        options = cls(teachers, **conf)
+        options = cls(teachers, getattr(args, "teacher_dump", None), **conf)
         if not isinstance(options.objectives, list) or not options.objectives:
             raise ConfigError(
                 "distill_conf.objectives: expected a list of {type: …, weight: …}, "
@@ -45,13 +56,17 @@ class DistillOptions:
         options.ground_truth_weight = require_weight(
             options.ground_truth_weight, "distill_conf.ground_truth_weight"
         )
+        options.temperature = require_temperature(
+            options.temperature, "distill_conf.temperature"
+        )
+        require_fusion(options.fusion, "distill_conf.fusion")
         options.build_objectives()
         return options
 
     def build_objectives(self):
         """Return one set of objectives; every teacher has its own."""
         objectives = [
-            build_objective(conf, f"distill_conf.objectives[{i}]")
+            build_objective(conf, f"distill_conf.objectives[{i}]", self.temperature)
             for i, conf in enumerate(self.objectives)
         ]
         labels = [objective.label for objective in objectives]
@@ -59,6 +74,13 @@ class DistillOptions:
             if labels.count(label) > 1:
                 raise ConfigError(f"distill_conf.objectives: {label} is listed twice")
         return objectives
+
+    def targets(self) -> tuple[str, ...]:
+        """Return the teacher's taps that the objectives and the fusion read."""
+        taps = [tap for item in self.build_objectives() for tap in item.targets]
+        if self.fusion == "confidence":
+            taps.append("mel_after")
+        return tuple(dict.fromkeys(taps))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +92,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--teacher",
         nargs="*",
         default=[],
-        help="Experiment folders of the teachers; none: the stock run",
+        help="The teachers: experiment folders, .pth or .zip files, or tags; none: "
+        "the stock run",
+    )
+    group.add_argument(
+        "--teacher_dump",
+        help="The folder that teacher_dump wrote; none: the teachers run online",
     )
     group.add_argument(
         "--distill_conf",
@@ -82,6 +109,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def take(args: argparse.Namespace) -> None:
     """Remove the plugin's keys, so that config.yaml holds those of stock ESPnet."""
-    for key in ("teacher", "distill_conf"):
+    for key in ("teacher", "teacher_dump", "distill_conf"):
         if hasattr(args, key):
             delattr(args, key)

@@ -2,7 +2,6 @@
 
 import argparse
 import logging
-import os
 from pathlib import Path
 
 import torch
@@ -11,12 +10,19 @@ from espnet2.tasks.tts import TTSTask
 from espnet2.tts.espnet_model import ESPnetTTSModel
 
 from espnet_distill import version
+from espnet_distill.files import write_text
 from espnet_distill.tasks import options
 from espnet_distill.tasks.companion import save_with
 from espnet_distill.tasks.compatibility import require_compatible
-from espnet_distill.tasks.model import DistillTTSModel, hidden_taps
+from espnet_distill.tasks.model import DistillTTSModel, Teacher
 from espnet_distill.tasks.options import DistillOptions
 from espnet_distill.teachers.checkpoint import find_experiment, read_config
+from espnet_distill.teachers.dumped import (
+    DumpedSet,
+    DumpedTeacher,
+    data_name,
+    folder_name,
+)
 from espnet_distill.teachers.online import OnlineTeacher
 from espnet_distill.vocoders import build_vocoder
 
@@ -27,18 +33,36 @@ class DistillTTSTask(TTSTask):
     Without a `teacher` it does what TTSTask does.
     """
 
+    # The dumped taps of this process's run; ESPnet asks the class for names of data.
+    taught_names: tuple[str, ...] = ()
+
     @classmethod
     def add_task_arguments(cls, parser: argparse.ArgumentParser):
         super().add_task_arguments(parser)
         options.add_arguments(parser)
 
     @classmethod
+    def optional_data_names(
+        cls, train: bool = True, inference: bool = False
+    ) -> tuple[str, ...]:
+        return super().optional_data_names(train, inference) + cls.taught_names
+
+    @classmethod
     def check_required_command_args(cls, args: argparse.Namespace):
-        """Refuse what cannot work, before a process is spawned or anything is built."""
+        """Refuse what cannot work, before a process is spawned or anything is built.
+
+        Where there is a dump, its taps join the data of the training.
+        """
         super().check_required_command_args(args)
         wanted = DistillOptions.of(args)
-        if _learns_from_teachers(args, wanted):
-            cls.check_teachers(args, wanted)
+        if not _learns_from_teachers(args, wanted):
+            return
+        cls.check_teachers(args, wanted)
+        if wanted.dump:
+            for name in ("train", "valid"):
+                key = f"{name}_data_path_and_name_and_type"
+                data = list(getattr(args, key))
+                setattr(args, key, data + dumped_data(wanted, name, data))
 
     @staticmethod
     def check_teachers(args: argparse.Namespace, wanted: DistillOptions) -> None:
@@ -54,15 +78,11 @@ class DistillTTSTask(TTSTask):
         student = super().build_model(args)
         if not _learns_from_teachers(args, wanted):
             return student
-        with torch.random.fork_rng():
-            objectives = [wanted.build_objectives() for _ in wanted.teachers]
-            taps = hidden_taps(objectives[0])
-            teachers = [OnlineTeacher(folder, taps) for folder in wanted.teachers]
-            model = DistillTTSModel(
-                student, teachers, objectives, wanted.ground_truth_weight
-            )
+        if wanted.dump:
+            cls.taught_names = taught_names(wanted)
+        model = with_teachers(student, wanted)
         if not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0:
-            _write_record(wanted, teachers, Path(args.output_dir) / "distill.yaml")
+            _write_record(wanted, model, Path(args.output_dir) / "distill.yaml")
         return model
 
     @classmethod
@@ -80,26 +100,87 @@ class DistillTTSTask(TTSTask):
         return build_vocoder(vocoder_file, vocoder_config_file, model, device)
 
 
+def with_teachers(student: ESPnetTTSModel, wanted: DistillOptions) -> DistillTTSModel:
+    """Put a student before its teachers, dumped or online, with its objectives.
+
+    Neither draws from the random state: data and student are those of the stock run,
+    and projections start alike whether the teachers are dumped or online.
+    """
+    with torch.random.fork_rng():
+        teachers = _teachers(wanted)
+    with torch.random.fork_rng():
+        return DistillTTSModel(
+            student,
+            teachers,
+            [wanted.build_objectives() for _ in teachers],
+            wanted.ground_truth_weight,
+            wanted.fusion,
+            wanted.temperature,
+        )
+
+
+def _teachers(wanted: DistillOptions) -> list[Teacher]:
+    if wanted.dump is None:
+        return [OnlineTeacher(item, wanted.targets()) for item in wanted.teachers]
+    folder = Path(wanted.dump)
+    return [DumpedTeacher(folder, index) for index in range(len(wanted.teachers))]
+
+
+def taught_names(wanted: DistillOptions) -> tuple[str, ...]:
+    """Return the names that the dumped taps have among the data."""
+    return tuple(
+        data_name(index, tap)
+        for index in range(len(wanted.teachers))
+        for tap in wanted.targets()
+    )
+
+
+def dumped_data(wanted: DistillOptions, name: str, data: list) -> list[tuple]:
+    """Return ESPnet's (path, name, type) of the dumped taps of one set.
+
+    Args:
+        wanted: With the folder of the dump.
+        name: `train` or `valid`.
+        data: The other data of that set.
+
+    Raises:
+        ConfigError: The dump is not whole, or not of this teacher or data.
+    """
+    paths = {name: Path(path) for path, name, _ in data}
+    text = paths.pop("text")
+    paths.pop("speech", None)
+    found = []
+    for index, experiment in enumerate(wanted.teachers):
+        folder = Path(wanted.dump) / name / folder_name(index)
+        DumpedSet(folder, experiment, wanted.targets()).require_fit(text, paths)
+        found += [
+            (str(folder / f"{tap}.scp"), data_name(index, tap), "npy")
+            for tap in wanted.targets()
+        ]
+    return found
+
+
 def _learns_from_teachers(args: argparse.Namespace, wanted: DistillOptions) -> bool:
     """Statistics and dry runs build the same model, and need no teacher."""
     return bool(wanted.teachers) and not (args.collect_stats or args.dry_run)
 
 
-def _write_record(wanted: DistillOptions, teachers, path: Path) -> None:
+def _write_record(wanted: DistillOptions, model: DistillTTSModel, path: Path) -> None:
     """Write beside config.yaml what the plugin did, for readers and later commands."""
+    teachers = [lesson.teacher for lesson in model.lessons]
     record = {
         "version": version(),
         "teacher": [
             {"config": str(item.config), "model": str(item.checkpoint)}
             for item in teachers
         ],
+        "teacher_dump": wanted.dump,
         "distill_conf": {
             "ground_truth_weight": wanted.ground_truth_weight,
+            "temperature": wanted.temperature,
+            "fusion": wanted.fusion,
             "objectives": wanted.objectives,
         },
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".part")
-    beside.write_text(yaml.safe_dump(record, sort_keys=False), encoding="utf-8")
-    os.replace(beside, path)
+    write_text(path, yaml.safe_dump(record, sort_keys=False))
     logging.info(f"Saving the distillation's options in {path}")

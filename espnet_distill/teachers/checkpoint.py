@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError
+from espnet_distill.teachers.model_zoo import fetch, is_tag
+from espnet_distill.teachers.unpack import unpack_into_cache
 
 # ESPnet's names, the one that tts.sh decodes with first.
 USUAL_NAMES = (
@@ -14,23 +16,35 @@ USUAL_NAMES = (
 )
 
 
-def find_experiment(folder) -> tuple[Path, Path]:
+def find_experiment(experiment) -> tuple[Path, Path]:
     """Return the configuration and the checkpoint of a trained experiment.
 
     Args:
-        folder: A folder with `config.yaml` and a checkpoint: one of ESPnet's usual
+        experiment: A folder with `config.yaml` and a checkpoint: one of ESPnet's usual
             names, or a single `.pth` of any other name, or of a single epoch, which
-            ESPnet's averages of one epoch link to and `pack` puts in their place.
+            ESPnet's averages of one epoch link to and `pack` puts in their place. Or a
+            `.pth` with `config.yaml` beside it; a mapping with `config` and `model`; a
+            packed `.zip`; a model-zoo or Hugging Face tag.
 
     Raises:
         ConfigError: No such folder, no configuration, no checkpoint, or several.
     """
-    folder = Path(folder)
+    if isinstance(experiment, dict):
+        return _find_pair(experiment)
+    folder = Path(experiment)
+    if folder.suffix == ".pth":
+        return _find_pair({"config": folder.with_name("config.yaml"), "model": folder})
     if not folder.is_dir():
+        if folder.suffix == ".zip":
+            return find_experiment(unpack_into_cache(folder))
+        if is_tag(str(experiment)):
+            return fetch(str(experiment))
         raise ConfigError(f"{folder}: no such experiment folder")
     config = folder / "config.yaml"
     if not config.is_file():
-        raise ConfigError(f"{folder}: no config.yaml in it; is it an ESPnet experiment?")
+        raise ConfigError(
+            f"{folder}: no config.yaml in it; is it an ESPnet experiment?"
+        )
     for name in USUAL_NAMES:
         if (folder / name).is_file():
             return config, folder / name
@@ -44,6 +58,18 @@ def find_experiment(folder) -> tuple[Path, Path]:
             f"link the one to use as {USUAL_NAMES[0]}"
         )
     return config, others[0]
+
+
+def _find_pair(pair: dict) -> tuple[Path, Path]:
+    if set(pair) != {"config", "model"}:
+        raise ConfigError(
+            f"teacher: expected {{config: …yaml, model: ….pth}}, got {pair!r}"
+        )
+    config, model = Path(pair["config"]), Path(pair["model"])
+    for path in (config, model):
+        if not path.is_file():
+            raise ConfigError(f"{path}: no such file")
+    return config, model
 
 
 def _is_of_an_epoch(path: Path) -> bool:

@@ -1,13 +1,16 @@
 """A teacher that runs beside the student."""
 
+import functools
 import inspect
 from pathlib import Path
 
 import torch
+from espnet2.tts.prodiff import ProDiff
 
 from espnet_distill.objectives.base import Taps
-from espnet_distill.taps import TapRecorder
+from espnet_distill.taps import TapRecorder, probe
 from espnet_distill.teachers.checkpoint import find_experiment, load_experiment
+from espnet_distill.teachers.units import in_plain_units
 
 
 class OnlineTeacher:
@@ -27,6 +30,8 @@ class OnlineTeacher:
         self.config, self.checkpoint = map(Path, find_experiment(experiment))
         self.model, self.args = load_experiment(self.config, self.checkpoint)
         self.model.requires_grad_(False)
+        if isinstance(self.model.tts, ProDiff):
+            _let_it_sample(self.model.tts)
         self.recorder = TapRecorder(self.model.tts, modules)
         self._takes = inspect.signature(self.model.tts.forward).parameters
 
@@ -34,8 +39,9 @@ class OnlineTeacher:
     def __call__(self, batch: dict[str, torch.Tensor]) -> Taps:
         """Return the teacher's taps for a batch as ESPnet's collate function makes it.
 
-        The batch is left as it is: ESPnet's GlobalMVN normalises in place. Durations
-        are kept from a teacher that takes none, as Tacotron2.
+        Mel, pitch and energy come in plain units, with no normalisation. The batch is
+        left as it is: ESPnet's GlobalMVN normalises in place. Durations are kept from a
+        teacher that takes none, as Tacotron2.
         """
         device = batch["text"].device
         if next(self.model.parameters()).device != device:
@@ -47,7 +53,21 @@ class OnlineTeacher:
                 if name in self._takes or not name.startswith("durations")
             }
         )
-        return self.recorder.taps
+        return in_plain_units(self.recorder.taps, self.model)
+
+    def probe(self) -> Taps:
+        """Return the taps of one tiny made-up sentence, for their names and shapes."""
+        return probe(self.model.tts, self.recorder)
+
+
+def _let_it_sample(tts: ProDiff) -> None:
+    """Have `forward` diffuse from noise, at the given durations, pitch and energy.
+
+    In training ProDiff denoises the recording, which is no speech of its own.
+    """
+    tts._forward = functools.partial(
+        tts._forward, is_inference=True, use_teacher_forcing=True
+    )
 
 
 def _copy(value):

@@ -1,9 +1,11 @@
 """`espnet-distill unpack`: a packed model becomes an experiment folder again."""
 
+import hashlib
 import shutil
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError
+from espnet_distill.files import cache_folder
 
 
 def unpack(archive: Path, out: Path) -> Path:
@@ -32,8 +34,14 @@ def unpack(archive: Path, out: Path) -> Path:
     return configs[0].parent
 
 
+def unpack_into_cache(archive: Path) -> Path:
+    """Unpack into a folder of the cache that belongs to this archive's path."""
+    place = hashlib.sha256(str(archive.resolve()).encode()).hexdigest()[:16]
+    return unpack(archive, cache_folder() / "unpacked" / place)
+
+
 def _unpack_beside(archive: Path, out: Path) -> None:
-    """ESPnet writes paths below `out` into the configuration, so unpack under that name."""
+    """Unpack under the name itself: ESPnet writes it into the configuration."""
     from espnet2.main_funcs.pack_funcs import unpack
 
     if out.exists():

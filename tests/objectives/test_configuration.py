@@ -11,14 +11,13 @@ from espnet_distill.objectives import OBJECTIVES, build_objective
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_every_name_builds_its_class_with_its_weight(name):
     conf = {"type": name, "weight": 2}
-    if name == "hidden":
+    by_tap = name in ("hidden", "relation")
+    if by_tap:
         conf["tap"] = "encoder.encoders.1"
     objective = build_objective(conf)
     assert type(objective) is OBJECTIVES[name]
     assert objective.weight == 2.0
-    assert objective.label == (
-        "hidden_encoder_encoders_1" if name == "hidden" else name
-    )
+    assert objective.label == (f"{name}_encoder_encoders_1" if by_tap else name)
 
 
 def test_a_weight_is_1_unless_given_and_the_configuration_is_left_as_it_was():
@@ -39,8 +38,17 @@ def test_a_weight_is_1_unless_given_and_the_configuration_is_left_as_it_was():
         ({"type": "mel", "weight": -0.5}, "mel.weight: expected a finite number"),
         ({"type": "mel", "weight": math.nan}, "mel.weight: expected a finite number"),
         ({"type": "mel", "weight": math.inf}, "mel.weight: expected a finite number"),
-        ({"type": "mel", "weight": "1"}, "mel.weight: expected a number, got '1'"),
-        ({"type": "mel", "weight": True}, "mel.weight: expected a number, got True"),
+        ({"type": "mel", "weight": "1"}, "mel.weight: expected a finite number"),
+        ({"type": "mel", "weight": True}, "mel.weight: expected a finite number"),
+        (
+            {"type": "mel", "temperature": 0},
+            "mel.temperature: expected a finite number",
+        ),
+        (
+            {"type": "duration", "temperature": math.nan},
+            "duration.temperature: expected",
+        ),
+        ({"type": "hidden", "tap": "x", "temperature": 2}, "hidden has no key 'temper"),
         ({"weight": 1}, "expected {type: …, weight: …}, got {'weight': 1}"),
         ("mel", "expected {type: …, weight: …}, got 'mel'"),
     ],

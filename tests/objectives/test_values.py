@@ -51,7 +51,7 @@ def test_mel_of_a_student_without_a_postnet_is_one_term():
 
 
 @pytest.mark.parametrize("name", ["duration", "pitch", "energy"])
-def test_predictions_of_a_token_by_their_square(name):
+def test_predictions_of_a_token_by_their_distance(name):
     channel = (lambda x: x) if name == "duration" else (lambda x: [x])
     student = taps(
         {name: [[channel(x) for x in row] for row in ((1.0, 2.0), (3.0, NAN))]}
@@ -60,7 +60,7 @@ def test_predictions_of_a_token_by_their_square(name):
         {name: [[channel(x) for x in row] for row in ((0.0, 4.0), (2.5, NAN))]}
     )
     found = value({"type": name}, student, teacher)
-    assert found == pytest.approx((1 + 4 + 0.25) / 3)
+    assert found == pytest.approx((1 + 2 + 0.5) / 3)
 
 
 def test_hidden_of_one_width_is_the_mean_distance():
@@ -87,8 +87,9 @@ def test_hidden_of_two_widths_goes_through_a_projection():
 
 @pytest.mark.parametrize("width", [4, 6])
 def test_the_projection_is_there_only_where_the_widths_differ(width):
-    student, teacher = taps({"encoder": [[[0.0] * 4]]}), taps(
-        {"encoder": [[[0.0] * width]]}
+    student, teacher = (
+        taps({"encoder": [[[0.0] * 4]]}),
+        taps({"encoder": [[[0.0] * width]]}),
     )
     objective = build_objective({"type": "hidden", "tap": "encoder"})
     objective.attach(student, teacher)
@@ -96,7 +97,75 @@ def test_the_projection_is_there_only_where_the_widths_differ(width):
     assert shapes == ([] if width == 4 else [(6, 4), (6,)])
 
 
+def test_stop_is_the_divergence_of_two_classes():
+    student, teacher = (
+        taps({"stop": [[0.5, -1.0], [2.0, NAN]]}),
+        taps({"stop": [[1.5, -1.0], [-1.0, NAN]]}),
+    )
+
+    def divergence(s, t, temperature):
+        s, t = (1 / (1 + math.exp(-x / temperature)) for x in (s, t))
+        return t * math.log(t / s) + (1 - t) * math.log((1 - t) / (1 - s))
+
+    for temperature in (1.0, 3.0):
+        conf = {"type": "stop", "temperature": temperature}
+        terms = [divergence(*pair, temperature) for pair in ((0.5, 1.5), (2.0, -1.0))]
+        expected = temperature**2 * sum(terms) / 3
+        assert value(conf, student, teacher) == pytest.approx(expected, rel=1e-5)
+
+
+def test_attention_is_the_divergence_over_the_real_tokens():
+    rows = {
+        "student": [[[0.7, 0.3, 0.0], [0.5, 0.5, 0.0]], [[0.9, 0.1, NAN]] * 2],
+        "teacher": [[[0.2, 0.8, 0.0], [0.5, 0.5, 0.0]], [[0.4, 0.6, NAN]] * 2],
+    }
+    found = {name: taps({"attention": row}) for name, row in rows.items()}
+    for item in found.values():
+        item.lengths["attention_tokens"] = torch.tensor([3, 2])
+
+    def divergence(ours, theirs, temperature):
+        p, q = ([x ** (1 / temperature) for x in row] for row in (theirs, ours))
+        p, q = ([x / sum(row) for x in row] for row in (p, q))
+        return sum(a * math.log(a / b) for a, b in zip(p, q) if a > 0)
+
+    pairs = [((0.7, 0.3), (0.2, 0.8)), ((0.5, 0.5),) * 2, ((0.9, 0.1), (0.4, 0.6))]
+    for temperature in (1.0, 2.0):
+        conf = {"type": "attention", "temperature": temperature}
+        expected = sum(divergence(*pair, temperature) for pair in pairs) / 3
+        expected *= temperature**2
+        assert value(conf, **found) == pytest.approx(expected, rel=1e-4)
+
+
+def test_relation_is_the_distance_of_similarities():
+    student = taps({"encoder": [[[1.0, 0.0], [0.0, 2.0]], [[1.0, 1.0], [NAN, NAN]]]})
+    teacher = taps({"encoder": [[[3.0], [5.0]], [[-1.0], [NAN]]]})
+    conf = {"type": "relation", "tap": "encoder"}
+    # Orthogonal in the student and parallel in the teacher: 1 in two pairs of four.
+    assert value(conf, student, teacher) == pytest.approx((0.5 + 0.5 + 0) / 3)
+
+
+@pytest.mark.parametrize("name", ["mel", "stop", "attention", "relation", "hidden"])
+def test_an_utterance_counts_by_its_share(name):
+    student, teacher = random_taps(0), random_taps(1)
+    conf = {"type": name} | (
+        {"tap": "encoder"} if name in ("hidden", "relation") else {}
+    )
+    objective = build_objective(conf)
+    objective.attach(student, teacher)
+    shares = torch.eye(3)
+    alone = [objective(student, teacher, share) for share in shares]
+    whole = objective(student, teacher)
+    torch.testing.assert_close(sum(alone), whole)
+    torch.testing.assert_close(
+        objective(student, teacher, torch.tensor([0.5, 0.0, 0.25])),
+        0.5 * alone[0] + 0.25 * alone[2],
+    )
+
+
 CONFS = [
+    {"type": "stop"},
+    {"type": "attention"},
+    {"type": "relation", "tap": "encoder"},
     {"type": "mel"},
     {"type": "hidden", "tap": "encoder"},
     {"type": "duration"},
@@ -114,11 +183,17 @@ def random_taps(seed):
         "duration": (3, 7),
         "pitch": (3, 7, 1),
         "energy": (3, 7, 1),
+        "stop": (3, 7),
+        "attention": (3, 7, 5),
     }
     tensors = {
         name: torch.randn(shape, generator=generator) for name, shape in shapes.items()
     }
-    return Taps(tensors, {name: torch.tensor([7, 4, 2]) for name in shapes})
+    tokens = torch.tensor([5, 3, 2])
+    padding = torch.arange(5) >= tokens[:, None, None]
+    tensors["attention"] = tensors["attention"].masked_fill(padding, -1e9).softmax(2)
+    lengths = {name: torch.tensor([7, 4, 2]) for name in shapes}
+    return Taps(tensors, lengths | {"attention_tokens": tokens})
 
 
 @pytest.mark.parametrize("conf", CONFS, ids=lambda conf: conf["type"])

@@ -168,11 +168,24 @@ def test_dumped_features_need_no_extractor(corpus, tmp_path):
         ({"objectives": {"mel": 1}}, "distill_conf.objectives: expected a list of"),
         (
             {"ground_truth_weight": "all"},
-            "distill_conf.ground_truth_weight: expected a num",
+            "distill_conf.ground_truth_weight: expected a fini",
         ),
         (
             {"ground_truth_weight": -0.1},
             "distill_conf.ground_truth_weight: expected a fini",
+        ),
+        (
+            {"temperature": 0},
+            "distill_conf.temperature: expected a finite number above",
+        ),
+        (
+            {"temperature": -1},
+            "distill_conf.temperature: expected a finite number abov",
+        ),
+        ({"temperature": "hot"}, "distill_conf.temperature: expected a finite number"),
+        (
+            {"fusion": "max"},
+            "distill_conf.fusion: no fusion 'max'; there are mean, conf",
         ),
         (
             {"temprature": 2},
@@ -262,7 +275,7 @@ def test_a_tap_that_runs_along_neither_tokens_nor_frames(late_refusal, teacher):
         (
             {"distill_conf": {"objectives": [{"type": "melody"}]}},
             "distill_conf.objectives[0]: no objective 'melody'; there are "
-            "mel, hidden, duration, pitch, energy",
+            "mel, hidden, duration, pitch, energy, stop, attention, relation",
         ),
     ],
 )

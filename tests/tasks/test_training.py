@@ -141,6 +141,8 @@ def test_the_experiment_is_a_stock_one_with_a_record_beside_it(
     ]
     assert record["distill_conf"] == {
         "ground_truth_weight": 0.5,
+        "temperature": 1.0,
+        "fusion": "mean",
         "objectives": OBJECTIVES,
     }
 

@@ -39,6 +39,17 @@ def test_a_single_checkpoint_of_any_name_serves(folder, name):
     assert find_experiment(str(path)) == (path / "config.yaml", path / name)
 
 
+def test_a_checkpoint_stands_for_itself_and_the_configuration_beside_it(folder):
+    path = folder("a.pth", "b.pth")
+    pair = path / "config.yaml", path / "b.pth"
+    assert find_experiment(path / "b.pth") == pair
+    assert find_experiment({"config": str(pair[0]), "model": str(pair[1])}) == pair
+    with pytest.raises(ConfigError, match="c.pth: no such file"):
+        find_experiment(path / "c.pth")
+    with pytest.raises(ConfigError, match="teacher: expected {config: …yaml, model: "):
+        find_experiment({"config": "x"})
+
+
 def test_several_are_named_with_the_remedy(folder):
     path = folder("b.pth", "a.pth", "1epoch.pth")
     with pytest.raises(ConfigError) as caught:

@@ -68,9 +68,7 @@ def test_it_is_done_again_only_if_the_archive_has_changed(archive, recipe):
     state = torch.load(source, weights_only=True)
     state["tts.feat_out.bias"] += 1
     torch.save(state, source)
-    size = (recipe / "packed.zip").stat().st_size
-    assert archive().stat().st_size == size  # zip stores what pack gives it as it is
-    found = weights(unpack(recipe / "packed.zip", recipe / "out"))
+    found = weights(unpack(archive(), recipe / "out"))
     assert torch.equal(found["tts.feat_out.bias"], state["tts.feat_out.bias"])
 
 
@@ -92,6 +90,45 @@ def test_broken_archives_leave_nothing_behind(archive, recipe):
         assert str(caught.value).startswith(f"{path}: cannot be unpacked: ")
         assert "\n" not in str(caught.value)
         assert not (recipe / "out").exists()
+
+
+def test_a_packed_file_is_an_experiment_as_it_stands(archive, recipe, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(recipe / "cache"))
+    expected = weights(recipe / "exp/tts_train")
+    path = archive()
+    found = load_experiment(*find_experiment(str(path)))[0].state_dict()
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    assert find_experiment(path)[0].is_relative_to(recipe / "cache/espnet_distill")
+    with pytest.raises(ConfigError, match="none.zip: no such packed model"):
+        find_experiment("none.zip")
+
+
+def test_a_tag_goes_to_the_model_zoo(archive, recipe, monkeypatch):
+    """Its table leads to a local file here, through the zoo's own code."""
+    from espnet_model_zoo.downloader import ModelDownloader
+
+    path = archive()
+    monkeypatch.setenv("HOME", str(recipe / "home"))
+    monkeypatch.setattr(ModelDownloader, "get_url", lambda *_, **__: str(path))
+    expected = weights(recipe / "exp/tts_train")
+    found = load_experiment(*find_experiment("someone/tiny_fastspeech2"))[
+        0
+    ].state_dict()
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def test_a_tag_that_leads_nowhere_is_one_line(recipe, monkeypatch):
+    monkeypatch.setenv("HOME", str(recipe / "home"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(ConfigError) as caught:
+        find_experiment("nobody/nothing")
+    message = str(caught.value)
+    assert message.startswith(
+        "nobody/nothing: neither an experiment folder nor a model"
+    )
+    assert "\n" not in message
+    with pytest.raises(ConfigError, match="exp/techer: no such experiment folder"):
+        find_experiment("exp/techer")
 
 
 def test_the_command(archive, recipe, capsys):

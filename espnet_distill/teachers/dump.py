@@ -1,0 +1,131 @@
+"""Run the teachers of a distillation once over a set of data and write their taps.
+
+A job array: each job is given some of the utterances (`--key_file`) and writes one
+array a tap for each; an utterance that is there already is skipped. When all jobs are
+done, `espnet_distill.teachers.finish_dump` writes what a training reads.
+"""
+
+import argparse
+import logging
+from pathlib import Path
+
+import yaml
+from espnet2.fileio.read_text import read_2columns_text
+from espnet2.tasks.tts import TTSTask
+from espnet2.train.dataset import ESPnetDataset
+from espnet2.utils.types import str2triple_str
+from torch.utils.data import BatchSampler, DataLoader
+from tqdm import tqdm
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.files import write_text
+from espnet_distill.tasks.compatibility import require_same_tokens
+from espnet_distill.tasks.options import DistillOptions
+from espnet_distill.teachers.checkpoint import find_experiment, read_config
+from espnet_distill.teachers.dumped import checksum, folder_name, identity
+from espnet_distill.teachers.online import OnlineTeacher
+from espnet_distill.teachers.tap_files import BEGUN, TapFiles
+
+
+def dump(teacher: OnlineTeacher, files: TapFiles, args, keys: list[str]) -> None:
+    """Write a teacher's taps for these utterances, the short ones first."""
+    device = "cuda" if args.ngpu > 0 else "cpu"
+    dataset = ESPnetDataset(
+        args.data_path_and_name_and_type,
+        preprocess=TTSTask.build_preprocess_fn(teacher.args, False),
+    )
+    batches = DataLoader(
+        dataset,
+        batch_sampler=BatchSampler(keys, args.batch_size, drop_last=False),
+        collate_fn=TTSTask.build_collate_fn(teacher.args, False),
+        num_workers=1,
+    )
+    with tqdm(total=len(keys), desc=files.folder.name, mininterval=10) as progress:
+        for utterances, batch in batches:
+            batch = {name: value.to(device) for name, value in batch.items()}
+            files.write(utterances, teacher(batch))
+            progress.update(len(utterances))
+
+
+def begin(folder: Path, record: dict) -> None:
+    """Say whose taps come into a folder, or see that they are the ones there.
+
+    Raises:
+        ConfigError: The folder has been begun with another teacher, data or taps.
+    """
+    path, text = folder / BEGUN, yaml.safe_dump(record, sort_keys=False)
+    if path.is_file() and path.read_text(encoding="utf-8") != text:
+        raise ConfigError(
+            f"{folder}: holds taps of another teacher, of other data or other "
+            "objectives; remove it or name another folder"
+        )
+    write_text(path, text)
+
+
+def describe(experiment: str, teacher: OnlineTeacher, taps, args) -> dict:
+    shapes = teacher.probe().tensors
+    return {
+        "teacher": identity(experiment),
+        "data": {
+            name: checksum(path)
+            for path, name, _ in args.data_path_and_name_and_type
+            if name != "speech"
+        },
+        "taps": {tap: list(shapes[tap].shape) for tap in taps},
+    }
+
+
+def run_job(index: int, experiment: str, taps: tuple[str, ...], args) -> None:
+    conf = read_config(find_experiment(experiment)[0])
+    require_same_tokens(vars(args), conf, f"teacher {experiment}")
+    folder = args.output_dir / folder_name(index)
+    files = TapFiles(folder, taps)
+    teacher = OnlineTeacher(experiment, taps)
+    available = teacher.probe()
+    for tap in taps:
+        available.require(tap, f"teacher {experiment}")
+    begin(folder, describe(experiment, teacher, taps, args))
+    text = next(p for p, name, _ in args.data_path_and_name_and_type if name == "text")
+    texts = read_2columns_text(text)
+    keys = list(read_2columns_text(args.key_file))
+    keys = sorted(
+        (key for key in keys if not files.has(key)), key=lambda key: len(texts[key])
+    )
+    logging.info(f"{folder}: {len(keys)} utterances to dump")
+    dump(teacher, files, args, keys)
+
+
+def get_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--config",
+        type=Path,
+        required=True,
+        help="the student's training configuration",
+    )
+    parser.add_argument("--output_dir", type=Path, required=True)
+    parser.add_argument(
+        "--data_path_and_name_and_type",
+        type=str2triple_str,
+        action="append",
+        required=True,
+    )
+    parser.add_argument("--token_list", help="the student's, to equal the teacher's")
+    parser.add_argument(
+        "--key_file", required=True, help="the utterances of this job, one a line"
+    )
+    parser.add_argument("--batch_size", type=int, default=8)
+    parser.add_argument("--ngpu", type=int, default=0)
+    return parser
+
+
+def main(cmd=None) -> None:
+    logging.basicConfig(level="INFO")
+    args = get_parser().parse_args(cmd)
+    wanted = DistillOptions.of(argparse.Namespace(**read_config(args.config)))
+    for index, experiment in enumerate(wanted.teachers):
+        run_job(index, experiment, wanted.targets(), args)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""A teacher whose taps were written once, read back as data of the training.
+
+A dump is a folder with one folder for each set, `train` and `valid`, and in it one for
+each teacher, `teacher`, `teacher2`, …:
+
+    manifest.yaml   the teacher, its data, the taps; written last
+    text            the transcriptions that the teacher was given
+    <tap>.scp       utterance and path of an array (T, C), as ESPnet reads it
+    <tap>.bytes     utterance and size of that file
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import yaml
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.objectives.base import Taps
+from espnet_distill.teachers.checkpoint import find_experiment
+
+MANIFEST = "manifest.yaml"
+REMEDY = "run teacher_dump again"
+
+
+def folder_name(index: int) -> str:
+    """Return what the teacher of this index, from 0, is called in dumps and batches."""
+    return f"teacher{index + 1 if index else ''}"
+
+
+def data_name(index: int, tap: str) -> str:
+    """Return the name of a tap among the data of a training."""
+    return f"{folder_name(index)}_{tap}"
+
+
+def checksum(path) -> str:
+    """Return the SHA-256 of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def identity(experiment) -> dict:
+    """Say which teacher this is: its files, and their checksums."""
+    config, model = find_experiment(experiment)
+    return {
+        "config": str(config),
+        "config_sha256": checksum(config),
+        "model": str(model),
+        "model_sha256": checksum(model),
+    }
+
+
+class DumpedTeacher:
+    """The taps of one teacher, out of a batch that carries them."""
+
+    def __init__(self, folder: Path, index: int):
+        """Read `<folder>/train/<teacher>/manifest.yaml`."""
+        self.index = index
+        manifest = read_manifest(folder / "train" / folder_name(index))
+        self.config = Path(manifest["teacher"]["config"])
+        self.checkpoint = Path(manifest["teacher"]["model"])
+        self.shapes: dict[str, list[int]] = manifest["taps"]
+
+    def __call__(self, batch: dict[str, torch.Tensor]) -> Taps:
+        """Return the dumped taps of a batch; mel, pitch and energy in plain units."""
+        names = {tap: data_name(self.index, tap) for tap in self.shapes}
+        taps = Taps(
+            {tap: batch[name] for tap, name in names.items()},
+            {tap: batch[f"{name}_lengths"] for tap, name in names.items()},
+        )
+        if "attention" in taps.tensors:
+            _unflatten_attention(taps, batch["text_lengths"] + 1)  # end of sentence
+        return taps
+
+    def probe(self) -> Taps:
+        """Return zeros in the shapes that the teacher's taps of one sentence had."""
+        tensors = {tap: torch.zeros(shape) for tap, shape in self.shapes.items()}
+        lengths = {tap: torch.tensor([x.size(1)]) for tap, x in tensors.items()}
+        return Taps(tensors, lengths)
+
+
+def _unflatten_attention(taps: Taps, tokens: torch.Tensor) -> None:
+    """Make (B, steps, tokens) again of what was written as (steps * tokens) each."""
+    flat = taps["attention"]
+    steps = torch.div(taps.lengths["attention"], tokens, rounding_mode="floor")
+    attention = flat.new_zeros(len(flat), steps.max(), tokens.max())
+    for row, values, n, m in zip(attention, flat, steps, tokens):
+        row[:n, :m] = values[: n * m].view(n, m)
+    taps.tensors["attention"] = attention
+    taps.lengths |= {"attention": steps, "attention_tokens": tokens}
+
+
+@dataclass
+class DumpedSet:
+    """One set of a dump, held against the training that is to read it."""
+
+    folder: Path
+    experiment: str
+    taps: tuple[str, ...]
+
+    def require_fit(self, text: Path, others: dict[str, Path]) -> None:
+        """Raise a ConfigError unless the dump is whole and of this teacher and data.
+
+        Args:
+            text: The transcriptions of the training; the dump may have more.
+            others: Name and path of data that the teacher was given besides.
+        """
+        manifest = read_manifest(self.folder)
+        self._require_teacher(manifest["teacher"])
+        for tap in self.taps:
+            if tap not in manifest["taps"]:
+                raise ConfigError(
+                    f"{self.folder}: no tap {tap!r} in this dump, only "
+                    f"{', '.join(manifest['taps'])}; {REMEDY}"
+                )
+        self._require_text(read_table(text), text)
+        for name, path in others.items():
+            if name in manifest["data"] and manifest["data"][name] != checksum(path):
+                raise ConfigError(
+                    f"{self.folder}: made with another {name} than {path}; {REMEDY}"
+                )
+        for tap in self.taps:
+            self._require_whole(tap)
+
+    def _require_teacher(self, dumped: dict) -> None:
+        teacher = identity(self.experiment)
+        for kind in ("config", "model"):
+            if teacher[f"{kind}_sha256"] != dumped[f"{kind}_sha256"]:
+                raise ConfigError(
+                    f"{self.folder}: dumped from another teacher, {dumped[kind]} as it "
+                    f"was then; the {kind} of {self.experiment} differs; {REMEDY}"
+                )
+
+    def _require_text(self, wanted: dict[str, str], path: Path) -> None:
+        found = read_table(self.folder / "text")
+        missing = [utterance for utterance in wanted if utterance not in found]
+        if missing:
+            raise ConfigError(
+                f"{self.folder}: lacks {len(missing)} of the {len(wanted)} utterances "
+                f"of {path}: {', '.join(missing[:10])}; {REMEDY}"
+            )
+        for utterance, text in wanted.items():
+            if text != found[utterance]:
+                raise ConfigError(
+                    f"{self.folder}: the teacher read {utterance} as "
+                    f"{found[utterance]!r}, {path} has {text!r}; {REMEDY}"
+                )
+
+    def _require_whole(self, tap: str) -> None:
+        sizes = read_table(self.folder / f"{tap}.bytes")
+        for utterance, path in read_table(self.folder / f"{tap}.scp").items():
+            file = Path(path)
+            size = file.stat().st_size if file.is_file() else 0
+            if str(size) != sizes.get(utterance):
+                raise ConfigError(
+                    f"{file}: {size} bytes where {sizes.get(utterance)} were written; "
+                    f"remove it and {REMEDY}"
+                )
+
+
+def read_manifest(folder: Path) -> dict:
+    """Return the manifest of a dump, or raise a ConfigError that says there is none."""
+    try:
+        return yaml.safe_load((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"{folder}: no finished teacher dump; {REMEDY}") from error
+
+
+def read_table(path: Path) -> dict[str, str]:
+    """Return a file of `<utterance> <value>` lines, as Kaldi and ESPnet have them."""
+    from espnet2.fileio.read_text import read_2columns_text
+
+    try:
+        return read_2columns_text(path)
+    except (OSError, RuntimeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error

@@ -1,0 +1,307 @@
+"""Teachers dumped once: the same targets as online, and nothing stale is used."""
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from espnet2.tasks.tts import TTSTask
+from espnet2.train.collate_fn import CommonCollateFn
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.tasks.text2mel import DistillTTSTask
+from espnet_distill.teachers import dump, finish_dump
+from espnet_distill.teachers.dumped import DumpedTeacher, data_name
+from espnet_distill.teachers.online import OnlineTeacher
+from espnet_distill.teachers.tap_files import FULL_PRECISION
+
+from ..conftest import (
+    FASTSPEECH2,
+    MEASURES,
+    WIDE_FASTSPEECH2,
+    global_mvn,
+    make_experiment,
+)
+
+OBJECTIVES = [
+    {"type": "mel", "weight": 2.0},
+    {"type": "hidden", "tap": "encoder", "weight": 0.5},
+    {"type": "hidden", "tap": "decoder.after_norm", "weight": 0.5},
+    {"type": "duration"},
+    {"type": "pitch"},
+    {"type": "energy"},
+]
+TAPS = ("mel_after", "encoder", "decoder.after_norm", "duration", "pitch", "energy")
+STEADY = {
+    **FASTSPEECH2,
+    "decoder_normalize_before": True,
+    "postnet_layers": 0,
+    "duration_predictor_dropout_rate": 0.0,
+    **{
+        f"transformer_{part}_{kind}dropout_rate": 0.0
+        for part in ("enc", "dec")
+        for kind in ("", "positional_", "attn_")
+    },
+    **{f"{kind}_embed_dropout": 0.0 for kind in ("pitch", "energy")},
+    **{f"{kind}_predictor_dropout": 0.0 for kind in ("pitch", "energy")},
+}
+
+
+class Dumps:
+    """Configurations and dumps of one corpus."""
+
+    def __init__(self, corpus, root, teachers):
+        self.corpus = corpus
+        self.root = root
+        self.teachers = teachers
+        self.folder = root / "dump"
+
+    def config(self, **changes):
+        conf = {"ground_truth_weight": 0.5, "objectives": OBJECTIVES}
+        conf |= changes.pop("distill_conf", {})
+        path = self.root / "train.yaml"
+        return self.corpus.config(
+            path,
+            tts_conf=STEADY,
+            teacher=[str(teacher) for teacher in self.teachers],
+            batch_size=1,  # padding reaches the ends of ESPnet's convolutions
+            distill_conf=conf,
+            **changes,
+        )
+
+    def options(self, name):
+        source = self.corpus.root / name
+        data = [
+            "text,text,text",
+            "wav.scp,speech,sound",
+            "durations,durations,text_int",
+        ]
+        options = ["--config", str(self.config()), "--output_dir"]
+        options += [str(self.folder / name)]
+        for item in data:
+            options += ["--data_path_and_name_and_type", str(source / item)]
+        return options
+
+    def run_job(self, name, utterances, *options):
+        keys = self.root / "keys"
+        keys.write_text("".join(f"{utterance} x\n" for utterance in utterances))
+        options = ("--batch_size", "1", *options)
+        dump.main([*self.options(name), "--key_file", str(keys), *options])
+
+    def run(self):
+        for name, texts in self.corpus.TEXTS.items():
+            utterances = list(texts)
+            self.run_job(name, utterances[:1])
+            self.run_job(name, utterances[1:])
+            self.finish(name)
+        return self
+
+    def finish(self, name):
+        options = [
+            "--config",
+            str(self.config()),
+            "--output_dir",
+            str(self.folder / name),
+        ]
+        finish_dump.main([*options, "--text", str(self.corpus.root / name / "text")])
+
+    def train(self, out, dumped=True):
+        source = {"teacher_dump": str(self.folder)} if dumped else {}
+        config = self.config(**source)
+        DistillTTSTask.main(cmd=self.corpus.training(config, self.root / out))
+        checkpoint = self.root / out / "checkpoint.pth"
+        return torch.load(checkpoint, weights_only=True)
+
+
+@pytest.fixture
+def dumps(corpus, tmp_path):
+    conf = {**WIDE_FASTSPEECH2, "decoder_normalize_before": True}
+    stats = global_mvn(**{name: corpus.stats(name) for name in MEASURES})
+    teacher = make_experiment(tmp_path / "teacher", tts_conf=conf, **stats)
+    return Dumps(corpus, tmp_path, [teacher])
+
+
+def read(dumps, name, utterance):
+    """The taps of one utterance as a batch of a training."""
+    folder = dumps.folder / name / "teacher"
+    item = {
+        data_name(0, tap): np.load(folder / "data" / tap / f"{utterance}.npy")
+        for tap in TAPS
+    }
+    item = {key: value.astype(np.float32) for key, value in item.items()}
+    return CommonCollateFn(float_pad_value=0.0)([(utterance, item)])[1]
+
+
+def test_what_is_read_back_is_what_the_teacher_says(dumps):
+    dumps.run()
+    online = OnlineTeacher(dumps.teachers[0], TAPS)
+    dumped = DumpedTeacher(dumps.folder, 0)
+    source = dumps.corpus.root / "train"
+    data = [(str(source / "text"), "text", "text")]
+    data += [(str(source / "wav.scp"), "speech", "sound")]
+    data += [(str(source / "durations"), "durations", "text_int")]
+    batches = TTSTask.build_streaming_iterator(
+        data,
+        TTSTask.build_preprocess_fn(online.args, False),
+        TTSTask.build_collate_fn(online.args, False),
+        dtype="float32",
+    )
+    for (utterance,), batch in batches:
+        expected = online(batch)
+        found = dumped(read(dumps, "train", utterance))
+        for tap in TAPS:
+            loose = tap not in FULL_PRECISION
+            torch.testing.assert_close(
+                found[tap],
+                expected[tap],
+                atol=3e-3 if loose else 1e-5,
+                rtol=1e-3 if loose else 1e-5,
+            )
+            assert torch.equal(found.lengths[tap], expected.lengths[tap])
+    for tap, shape in dumped.probe().tensors.items():
+        assert shape.shape == online.probe()[tap].shape
+
+
+def test_a_training_from_a_dump_is_the_training_beside_the_teacher(dumps):
+    dumps.run()
+    online, dumped = dumps.train("online", dumped=False), dumps.train("dumped")
+    for epoch, parts in online["reporter"]["stats"].items():
+        for part in ("train", "valid"):
+            found = dumped["reporter"]["stats"][epoch][part]
+            for key, value in parts[part].items():
+                if key == "loss" or key.startswith("distill_"):
+                    assert found[key] == pytest.approx(value, rel=1e-3), key
+    record = yaml.safe_load((dumps.root / "dumped/distill.yaml").read_text())
+    assert record["teacher_dump"] == str(dumps.folder)
+
+
+def test_no_teacher_is_in_a_training_from_a_dump(dumps, monkeypatch):
+    dumps.run()
+
+    def load(*args, **kwargs):
+        raise AssertionError("a teacher was loaded")
+
+    monkeypatch.setattr(OnlineTeacher, "__init__", load)
+    dumps.train("out")
+
+
+def test_a_job_does_not_dump_again_what_is_there(dumps):
+    dumps.run_job("train", ["a1", "a2"])
+    path = dumps.folder / "train/teacher/data/mel_after/a1.npy"
+    before = path.stat().st_mtime_ns
+    (dumps.folder / "train/teacher/data/pitch/a2.npy").unlink()
+    dumps.run_job("train", ["a1", "a2"])
+    assert path.stat().st_mtime_ns == before
+    assert (dumps.folder / "train/teacher/data/pitch/a2.npy").exists()
+    assert not list(dumps.folder.rglob("*.part*"))
+
+
+def test_a_dump_is_not_finished_before_all_is_there(dumps):
+    dumps.run_job("train", ["a1", "a3"])
+    with pytest.raises(ConfigError, match="2 of 4 utterances are not dumped: a2, a4"):
+        dumps.finish("train")
+    with pytest.raises(ConfigError, match="no finished teacher dump; run teacher_dump"):
+        dumps.train("out")
+
+
+def test_two_teachers_do_not_mix_in_one_folder(dumps, corpus):
+    dumps.run_job("train", ["a1"])
+    dumps.teachers = [make_experiment(dumps.root / "other", 5, tts_conf=STEADY)]
+    with pytest.raises(ConfigError, match="holds taps of another teacher"):
+        dumps.run_job("train", ["a2"])
+
+
+def _retrain(dumps):
+    path = dumps.teachers[0] / "train.loss.ave.pth"
+    state = torch.load(path, weights_only=True)
+    state["tts.feat_out.bias"] += 1
+    torch.save(state, path)
+
+
+def _other_config(dumps):
+    with open(dumps.teachers[0] / "config.yaml", "a") as config:
+        config.write("# changed\n")
+
+
+def _truncate(dumps):
+    path = dumps.folder / "train/teacher/data/encoder/a3.npy"
+    path.write_bytes(path.read_bytes()[:-4])
+
+
+def _remove(dumps):
+    (dumps.folder / "valid/teacher/data/mel_after/b1.npy").unlink()
+
+
+def _lack(dumps):
+    path = dumps.folder / "train/teacher/text"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[2:]))
+
+
+def _read_otherwise(dumps):
+    path = dumps.folder / "train/teacher/text"
+    path.write_text(path.read_text().replace("again", "never"))
+
+
+def _other_durations(dumps):
+    path = dumps.folder / "train/teacher/manifest.yaml"
+    manifest = yaml.safe_load(path.read_text())
+    manifest["data"]["durations"] = "0" * 64
+    path.write_text(yaml.safe_dump(manifest))
+
+
+def _fewer_taps(dumps):
+    path = dumps.folder / "train/teacher/manifest.yaml"
+    manifest = yaml.safe_load(path.read_text())
+    del manifest["taps"]["pitch"]
+    path.write_text(yaml.safe_dump(manifest))
+
+
+@pytest.mark.parametrize(
+    "spoil, words",
+    [
+        (_retrain, "dumped from another teacher"),
+        (_other_config, "the config of"),
+        (_truncate, "encoder/a3.npy: "),
+        (_remove, "mel_after/b1.npy: 0 bytes"),
+        (_lack, "lacks 2 of the 4 utterances"),
+        (_read_otherwise, "the teacher read a4 as 'never'"),
+        (_other_durations, "made with another durations than"),
+        (_fewer_taps, "no tap 'pitch' in this dump, only "),
+    ],
+)
+def test_a_dump_that_does_not_fit_is_refused_before_training(dumps, spoil, words):
+    dumps.run()
+    spoil(dumps)
+    with pytest.raises(ConfigError) as caught:
+        dumps.train("out")
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+    assert not (dumps.root / "out").exists()
+
+
+def test_two_teachers_are_dumped_and_fused(dumps):
+    other = make_experiment(
+        dumps.root / "other",
+        5,
+        tts_conf={**STEADY, "adim": 24},
+        **global_mvn(**{name: dumps.corpus.stats(name) for name in MEASURES}),
+    )
+    dumps.teachers.append(other)
+    dumps.run()
+    conf = {"fusion": "confidence", "temperature": 2.0}
+    results = []
+    for source in ({}, {"teacher_dump": str(dumps.folder)}):
+        config = dumps.config(distill_conf=conf, **source)
+        out = dumps.root / f"out{len(results)}"
+        DistillTTSTask.main(cmd=dumps.corpus.training(config, out))
+        checkpoint = torch.load(out / "checkpoint.pth", weights_only=True)
+        results.append(checkpoint["reporter"]["stats"][2]["valid"])
+    online, dumped = results
+    assert online["share1"] + online["share2"] == pytest.approx(1)
+    for key in ("share1", "distill_mel", "distill_hidden_encoder", "loss"):
+        assert dumped[key] == pytest.approx(online[key], rel=1e-3)
+
+
+def test_a_set_that_is_not_there_is_named(dumps):
+    dumps.run()
+    (dumps.folder / "valid").rename(dumps.folder / "gone")
+    with pytest.raises(ConfigError, match="valid/teacher: no finished teacher dump"):
+        dumps.train("out")
