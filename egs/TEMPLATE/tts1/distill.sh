@@ -10,7 +10,7 @@ log() {
 
 # General
 stage=1              # First stage to run.
-stop_stage=8         # Last stage to run.
+stop_stage=9         # Last stage to run.
 ngpu=0               # Number of GPUs (0: CPU).
 nj=2                 # Parallel jobs in data preparation and statistics.
 inference_nj=2       # Parallel jobs in synthesis.
@@ -22,7 +22,7 @@ python="python3 -m espnet_distill"  # What runs ESPnet's programs.
 # Data, names as in tts.sh
 train_set=train
 valid_set=dev
-test_sets=eval       # The first one is evaluated in stage 7.
+test_sets=eval       # The first one is evaluated in stage 8.
 fs=22050
 n_fft=1024
 n_shift=256
@@ -47,17 +47,19 @@ teacher=             # Else: an experiment folder or a packed .zip.
 student_config=conf/train_student.yaml
 objectives_config=../../../conf/objectives/fastspeech2.yaml  # Empty: student_config has its own.
 student_tag=student  # The student goes to ${expdir}/${student_tag}.
+teacher_dump=true    # Write the teacher's outputs once (false: run it in the training).
+dump_batch_size=8    # Utterances that the teacher takes at a time.
 
 # Synthesis and evaluation
 inference_model=train.loss.ave.pth  # Checkpoint of the student (and of a teacher trained here).
 vocoder_file=none    # A HiFi-GAN generator (none: Griffin-Lim).
 evaldir=             # Where the table and the audio go (default: ${expdir}/evaluation).
 
-help_message="Usage: $0 [--stage 1] [--stop_stage 8] [--<variable> <value>] ...
+help_message="Usage: $0 [--stage 1] [--stop_stage 9] [--<variable> <value>] ...
 
 Stages: 1 data (tts.sh 1-5), 2 alignment, 3 statistics (tts.sh 6), 4 teacher,
-5 distillation (tts.sh 7), 6 synthesis (tts.sh 8), 7 evaluation,
-8 packing of the student (tts.sh 10).
+5 teacher dump, 6 distillation (tts.sh 7), 7 synthesis (tts.sh 8), 8 evaluation,
+9 packing of the student (tts.sh 10).
 Every variable at the head of this script is an option of the same name."
 
 log "$0 $*"
@@ -72,6 +74,10 @@ fail() {
     exit 2
 }
 
+reason() {  # reason LOG...: the last error in the logs of a job
+    grep -hE "[Ee]rror: " "$@" | tail -n 1
+}
+
 [ $# -eq 0 ] || fail "no positional arguments are expected: $*"
 for config in student_config objectives_config; do
     [ -z "${!config}" ] || [ -f "${!config}" ] || fail "--${config} ${!config}: no such file"
@@ -81,6 +87,7 @@ stats_dir=${expdir}/tts_stats
 align_dir=${expdir}/alignment
 student_exp=${expdir}/${student_tag}
 distill_config=${student_exp}/train.yaml
+taught_dir=${expdir}/teacher_dump
 evaldir=${evaldir:-${expdir}/evaluation}
 eval_set=${test_sets%% *}
 
@@ -126,17 +133,60 @@ run_training() {  # run_training CONFIG EXPERIMENT
         --train_config "$1" --tts_exp "$2" --teacher_dumpdir "${align_dir}"
 }
 
+data_of() {  # data_of SET SPLIT: what tts.sh gives a training of this set
+    local set_dir=${dumpdir}/raw/$1 collected=${stats_dir}/$2/collect_feats data
+    data="${set_dir}/text,text,text ${set_dir}/wav.scp,speech,sound"
+    data+=" ${align_dir}/$1/durations,durations,text_int"
+    data+=" ${collected}/pitch.scp,pitch,npy ${collected}/energy.scp,energy,npy"
+    [[ ${tts_opts} != *"--use_sid true"* ]] || data+=" ${set_dir}/utt2sid,sids,text_int"
+    [[ ${tts_opts} != *"--use_lid true"* ]] || data+=" ${set_dir}/utt2lid,lids,text_int"
+    for item in ${data}; do
+        echo "--data_path_and_name_and_type ${item}"
+    done
+}
+
+dump_teacher() {  # dump_teacher SET SPLIT: a job array, then a look at what it wrote
+    local keys="" logdir=${taught_dir}/$2/log command="${train_cmd}" job jobs
+    local options="--config ${distill_config} --output_dir ${taught_dir}/$2"
+    [ "${ngpu}" -eq 0 ] || command="${cuda_cmd} --gpu 1"
+    jobs=$(wc -l < "${dumpdir}/raw/$1/text")
+    [ "${jobs}" -lt "${nj}" ] || jobs=${nj}
+    mkdir -p "${logdir}"
+    for job in $(seq "${jobs}"); do
+        keys+=" ${logdir}/keys.${job}.scp"
+    done
+    # shellcheck disable=SC2086
+    utils/split_scp.pl "${dumpdir}/raw/$1/text" ${keys}
+    # shellcheck disable=SC2086
+    ${command} JOB=1:"${jobs}" "${logdir}/dump.JOB.log" \
+        ${python} -m espnet_distill.teachers.dump ${options} $(data_of "$1" "$2") \
+            --token_list "${token_list}" --key_file "${logdir}/keys.JOB.scp" \
+            --ngpu "${ngpu}" --batch_size "${dump_batch_size}" \
+        || fail "teacher dump failed: $(reason "${logdir}"/dump.*.log)"
+    # shellcheck disable=SC2086
+    ${train_cmd} "${logdir}/finish.log" \
+        ${python} -m espnet_distill.teachers.finish_dump ${options} \
+            --text "${dumpdir}/raw/$1/text" \
+        || fail "teacher dump failed: $(reason "${logdir}/finish.log")"
+}
+
 begin() {  # begin NUMBER TITLE: true if the stage is asked for
     current_stage=$1
     [ "${stage}" -le "$1" ] && [ "${stop_stage}" -ge "$1" ] && log "Stage $1: $2"
 }
 
+prepared=false
 prepare_distillation() {  # write the training configuration, refuse what cannot work
     local options=""
+    ! ${prepared} || return 0
+    prepared=true
     mkdir -p "${student_exp}"
     # shellcheck disable=SC2086
-    { cat "${student_config}" ${objectives_config}; echo "teacher: [${teacher_exp}]"; } \
-        > "${distill_config}.part"
+    {
+        cat "${student_config}" ${objectives_config}
+        echo "teacher: [${teacher_exp}]"
+        ! ${teacher_dump} || echo "teacher_dump: ${taught_dir}"
+    } > "${distill_config}.part"
     mv "${distill_config}.part" "${distill_config}"
     [ ! -e "${token_list}" ] || options="--token_list ${token_list}"
     # shellcheck disable=SC2086
@@ -150,8 +200,8 @@ prepare_distillation() {  # write the training configuration, refuse what cannot
 
 SECONDS=0
 
-if ! ${train_teacher} && [ "${stage}" -le 4 ] && [ "${stop_stage}" -ge 5 ]; then
-    prepare_distillation
+if [ "${stage}" -le 6 ] && [ "${stop_stage}" -ge 5 ]; then
+    ${train_teacher} && [ "${stage}" -le 4 ] || prepare_distillation
 fi
 
 if begin 1 "Data preparation and token list"; then
@@ -169,7 +219,7 @@ if begin 2 "Alignment: durations -> ${align_dir}"; then
             --data "${dumpdir}/raw/${train_set}" \
             --also "${dumpdir}/raw/${valid_set}" $(printf "${dumpdir}/raw/%s " ${test_sets}) \
             --output_dir "${align_dir}" \
-        || fail "alignment failed: $(tail -n 1 "${align_dir}/align.log")"
+        || fail "alignment failed: $(reason "${align_dir}/align.log")"
 fi
 
 if begin 3 "Statistics: ${stats_dir}"; then
@@ -185,25 +235,31 @@ if begin 4 "Teacher: ${teacher_exp}"; then
     fi
 fi
 
-if begin 5 "Distillation: ${teacher_exp} -> ${student_exp}"; then
+if ${teacher_dump} && begin 5 "Teacher dump: ${teacher_exp} -> ${taught_dir}"; then
+    prepare_distillation
+    dump_teacher "${train_set}" train
+    dump_teacher "${valid_set}" valid
+fi
+
+if begin 6 "Distillation: ${teacher_exp} -> ${student_exp}"; then
     prepare_distillation
     run_training "${distill_config}" "${student_exp}"
 fi
 
-if begin 6 "Synthesis of ${test_sets} by teacher and student"; then
+if begin 7 "Synthesis of ${test_sets} by teacher and student"; then
     run_tts 8 8 --tts_exp "${teacher_exp}" --inference_model "$(basename "$(teacher_model)")" \
         --inference_tag "${student_tag}_decode" --vocoder_file "${vocoder_file}"
     run_tts 8 8 --tts_exp "${student_exp}" --inference_model "${inference_model}" \
         --inference_tag "${student_tag}_decode" --vocoder_file "${vocoder_file}"
 fi
 
-if begin 7 "Evaluation: ${evaldir}"; then
+if begin 8 "Evaluation: ${evaldir}"; then
     espnet-distill evaluate "${teacher_exp}" "${student_exp}" \
         --data "${dumpdir}/raw/${eval_set}" --out "${evaldir}" \
         --inference_tag "${student_tag}_decode" --vocoder_file "${vocoder_file}"
 fi
 
-if begin 8 "Packing of ${student_exp}"; then
+if begin 9 "Packing of ${student_exp}"; then
     run_tts 10 10 --skip_packing false \
         --tts_exp "${student_exp}" --inference_model "${inference_model}"
 fi

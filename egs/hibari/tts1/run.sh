@@ -10,7 +10,7 @@ set -euo pipefail
     --train_set train \
     --valid_set dev \
     --test_sets eval \
-    --align_steps 500 \
+    --align_steps 350 \
     --teacher pretrained/teacher.zip \
     --evaldir exp/demo \
     "$@"

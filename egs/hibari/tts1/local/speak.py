@@ -39,7 +39,9 @@ def main(prompts: Path, wavs: Path, out: Path):
             wav = wavs / f"{name}.wav"
             if not wav.exists():
                 beside = wav.with_suffix(".part.wav")
-                write_wav(str(beside), as_recorded(voice(sentence, seed=0)), SAMPLE_RATE)
+                write_wav(
+                    str(beside), as_recorded(voice(sentence, seed=0)), SAMPLE_RATE
+                )
                 os.replace(beside, wav)
             wav_scp.write(f"{name} {wav}\n")
             text.write(f"{line}\n")

@@ -1,0 +1,282 @@
+"""What a training step costs: alone, with a dumped teacher, with the teacher beside it.
+
+A 2 M-parameter FastSpeech2 is trained on 4 s utterances (i) alone, (ii) from a dump
+of the 37 M FastSpeech2 of ESPnet's LJSpeech recipe, (iii) with that teacher online; the
+objectives are mel, encoder, decoder, duration, pitch and energy. Each variant lives in
+a process of its own, on all cores, and they take their steps in turn; a step reads its
+batch from disk, in the same process. Memory is the resident set at its highest.
+
+Then the dump is timed against the teacher's own forward pass on the same batches.
+"""
+
+import argparse
+import json
+import multiprocessing
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import soundfile
+import yaml
+
+RATE, HOP, SECONDS, TOKENS_EACH = 22050, 256, 4.0, 56
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+BATCH = 8
+
+PREDICTORS = {
+    "duration_predictor_layers": 2,
+    "duration_predictor_kernel_size": 3,
+    "pitch_predictor_kernel_size": 5,
+    "energy_predictor_layers": 2,
+    "energy_predictor_kernel_size": 3,
+    "pitch_embed_kernel_size": 1,
+    "energy_embed_kernel_size": 1,
+    "positionwise_layer_type": "conv1d",
+    "positionwise_conv_kernel_size": 3,
+    "encoder_normalize_before": True,
+    "decoder_normalize_before": True,
+}
+STUDENT = {
+    **PREDICTORS,
+    **{"adim": 144, "aheads": 2, "elayers": 3, "dlayers": 3},
+    **{"eunits": 320, "dunits": 320, "postnet_layers": 0, "pitch_predictor_layers": 2},
+    **{f"{x}_predictor_chans": 144 for x in ("duration", "pitch", "energy")},
+}
+LJSPEECH = {
+    **PREDICTORS,
+    **{"adim": 384, "aheads": 2, "elayers": 4, "dlayers": 4},
+    **{"eunits": 1536, "dunits": 1536, "postnet_layers": 5, "postnet_chans": 256},
+    **{"postnet_filts": 5, "pitch_predictor_layers": 5},
+    **{f"{x}_predictor_chans": 256 for x in ("duration", "pitch", "energy")},
+}
+OBJECTIVES = [
+    {"type": "mel", "weight": 2.0},
+    {"type": "hidden", "tap": "encoder", "weight": 0.3},
+    {"type": "hidden", "tap": "decoder", "weight": 0.3},
+    {"type": "duration"},
+    {"type": "pitch"},
+    {"type": "energy"},
+]
+
+
+def write_corpus(folder: Path, utterances: int) -> list[str]:
+    """Write noise with text and durations, and return options that name the data."""
+    rng = np.random.default_rng(0)
+    frames = int(SECONDS * RATE) // HOP + 1
+    lines = {"text": [], "wav.scp": [], "durations": []}
+    folder.mkdir()
+    for name in (f"u{number:03}" for number in range(utterances)):
+        wav = folder / f"{name}.wav"
+        soundfile.write(wav, 0.1 * rng.standard_normal((frames - 1) * HOP), RATE)
+        durations = np.full(TOKENS_EACH + 1, frames // (TOKENS_EACH + 1))
+        durations[0] += frames - durations.sum()
+        lines["text"].append(
+            f"{name} {''.join(rng.choice(list(LETTERS), TOKENS_EACH))}"
+        )
+        lines["wav.scp"].append(f"{name} {wav}")
+        lines["durations"].append(f"{name} {' '.join(map(str, durations))}")
+    for name, rows in lines.items():
+        (folder / name).write_text("\n".join(rows) + "\n")
+    return [
+        f"{folder}/text,text,text",
+        f"{folder}/wav.scp,speech,sound",
+        f"{folder}/durations,durations,text_int",
+    ]
+
+
+def write_config(path: Path, tts_conf: dict, **more) -> Path:
+    mel = {"fs": RATE, "n_fft": 1024, "hop_length": HOP}
+    config = {
+        "tts": "fastspeech2",
+        "tts_conf": tts_conf,
+        "feats_extract_conf": {**mel, "n_mels": 80},
+        "normalize": None,
+        "pitch_extract": "dio",
+        "pitch_extract_conf": {**mel, "f0min": 80, "f0max": 400},
+        "energy_extract": "energy",
+        "energy_extract_conf": mel,
+        "token_list": ["<blank>", "<unk>", *LETTERS, "<sos/eos>"],
+        "token_type": "char",
+        "cleaner": None,
+        "g2p": None,
+        **more,
+    }
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
+def write_teacher(folder: Path) -> None:
+    """Write an experiment with random weights: what they are costs no time."""
+    import torch
+
+    from espnet_distill.tasks.text2mel import DistillTTSTask
+
+    folder.mkdir()
+    train = write_config(folder / "train.yaml", LJSPEECH)
+    options = ["--config", str(train), "--output_dir", str(folder)]
+    DistillTTSTask.main([*options, "--dry_run", "true"])
+    model, _ = DistillTTSTask.build_model_from_file(folder / "config.yaml")
+    torch.save(model.state_dict(), folder / "train.loss.ave.pth")
+
+
+def write_dump(root: Path, data: list[str]) -> float:
+    """Dump the teacher and return the utterances a second, start-up left out."""
+    from espnet_distill.teachers import dump, finish_dump
+
+    options = ["--config", str(root / "dumped.yaml")]
+    files = [f"--data_path_and_name_and_type={item}" for item in data]
+    seconds = []
+    run = dump.dump
+
+    def timed(teacher, taps, args, keys):
+        start = time.perf_counter()
+        run(teacher, taps, args, keys)
+        seconds.append(time.perf_counter() - start)
+
+    dump.dump = timed
+    for name in ("train", "valid"):
+        out = ["--output_dir", str(root / "dump" / name)]
+        text = str(root / "data" / "text")
+        dump.main([*options, *out, *files, "--key_file", text])
+        finish_dump.main([*options, *out, "--text", text])
+    dump.dump = run
+    return len(Path(text).read_text().splitlines()) / min(seconds)
+
+
+def work(config: str, data: list[str], pipe) -> None:
+    """Train one variant: a step for each message, answered by its seconds."""
+    import torch
+    from espnet2.train.dataset import ESPnetDataset
+
+    from espnet_distill.tasks.text2mel import DistillTTSTask
+
+    files = [
+        f"--{s}_data_path_and_name_and_type={d}"
+        for s in ("train", "valid")
+        for d in data
+    ]
+    options = ["--config", config, "--output_dir", str(Path(config).with_suffix(""))]
+    options += ["--train_shape_file=-", "--valid_shape_file=-"]
+    args = DistillTTSTask.get_parser().parse_args([*options, *files])
+    DistillTTSTask.check_required_command_args(args)
+    model = DistillTTSTask.build_model(args).train()
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
+    dataset = ESPnetDataset(
+        args.train_data_path_and_name_and_type,
+        preprocess=DistillTTSTask.build_preprocess_fn(args, True),
+    )
+    collate = DistillTTSTask.build_collate_fn(args, True)
+    names = list(dataset.loader_dict["text"])[:BATCH]
+    while pipe.recv():
+        start = time.perf_counter()
+        _, batch = collate([dataset[name] for name in names])
+        loss, _, _ = model(**batch)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        pipe.send(time.perf_counter() - start)
+    pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+
+
+def forward_speed(root: Path, data: list[str]) -> float:
+    """Return the utterances a second of the teacher's own batched forward pass."""
+    import torch
+    from espnet2.train.dataset import ESPnetDataset
+
+    from espnet_distill.tasks.text2mel import DistillTTSTask
+    from espnet_distill.teachers.checkpoint import find_experiment, load_experiment
+
+    model, args = load_experiment(*find_experiment(root / "teacher"))
+    files = [tuple(item.split(",")) for item in data]
+    dataset = ESPnetDataset(
+        files, preprocess=DistillTTSTask.build_preprocess_fn(args, False)
+    )
+    names = list(dataset.loader_dict["text"])
+    collate = DistillTTSTask.build_collate_fn(args, False)
+    batches = [
+        collate([dataset[name] for name in names[first : first + BATCH]])[1]
+        for first in range(0, len(names), BATCH)
+    ]
+    seconds = []
+    for _ in range(2):
+        start = time.perf_counter()
+        with torch.no_grad():
+            for batch in batches:
+                model(**{name: value.clone() for name, value in batch.items()})
+        seconds.append(time.perf_counter() - start)
+    return len(names) / min(seconds)
+
+
+def measure(root: Path, steps: int, utterances: int) -> dict:
+    data = write_corpus(root / "data", utterances)
+    write_teacher(root / "teacher")
+    taught = {"teacher": [str(root / "teacher")]}
+    taught["distill_conf"] = {"ground_truth_weight": 0.3, "objectives": OBJECTIVES}
+    dump = {"teacher_dump": str(root / "dump")}
+    configs = {
+        "plain": write_config(root / "plain.yaml", STUDENT),
+        "dumped": write_config(root / "dumped.yaml", STUDENT, **taught, **dump),
+        "online": write_config(root / "online.yaml", STUDENT, **taught),
+    }
+    dump_speed = write_dump(root, data)
+    own_speed = forward_speed(root, data)
+
+    context = multiprocessing.get_context("spawn")
+    pipes, workers = {}, []
+    for name, config in configs.items():
+        pipes[name], theirs = context.Pipe()
+        worker = context.Process(target=work, args=(str(config), data, theirs))
+        worker.start()
+        workers.append(worker)
+    times = {name: [] for name in configs}
+    for step in range(steps + 2):
+        for name, pipe in pipes.items():
+            pipe.send(True)
+            seconds = pipe.recv()
+            if step >= 2:  # the first ones warm up
+                times[name].append(seconds)
+        print(f"step {step + 1} of {steps + 2}", file=sys.stderr)
+    memory = {}
+    for name, pipe in pipes.items():
+        pipe.send(False)
+        memory[name] = pipe.recv()
+    for worker in workers:
+        worker.join()
+    seconds = {name: median(values) for name, values in times.items()}
+    return {
+        "seconds": seconds,
+        "memory": memory,
+        "ratios": {
+            "dumped_over_plain": seconds["dumped"] / seconds["plain"],
+            "online_over_dumped": seconds["online"] / seconds["dumped"],
+            "rss_dumped_over_plain": memory["dumped"] / memory["plain"],
+            "dump_over_forward_speed": dump_speed / own_speed,
+        },
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="within a minute")
+    parser.add_argument("--json", action="store_true", help="the ratios alone")
+    args = parser.parse_args()
+    steps, utterances = (5, 16) if args.quick else (30, 64)
+    with tempfile.TemporaryDirectory() as folder:
+        found = measure(Path(folder), steps, utterances)
+    if args.json:
+        ratios = {name: round(value, 3) for name, value in found["ratios"].items()}
+        print(json.dumps(ratios))
+        return
+    for name, seconds in found["seconds"].items():
+        megabytes = found["memory"][name] / 1e6
+        print(f"{name:8} {seconds:.3f} s a step, {megabytes:.0f} MB resident")
+    for name, value in found["ratios"].items():
+        print(f"{name:24} {value:.2f}")
+
+
+if __name__ == "__main__":
+    main()
