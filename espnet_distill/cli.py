@@ -21,6 +21,10 @@ COMMANDS = {
         "print the checkpoint of an experiment",
         "espnet_distill.teachers.find_model",
     ),
+    "focused": (
+        "take durations from a teacher's attention",
+        "espnet_distill.teachers.focused",
+    ),
     "espnet-root": ("print where ESPnet's recipes are", "espnet_distill.espnet_root"),
 }
 

@@ -5,6 +5,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from espnet_distill.errors import ConfigError
+
 
 def cache_folder() -> Path:
     """Return `${XDG_CACHE_HOME:-~/.cache}/espnet_distill`."""
@@ -32,3 +34,13 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file in UTF-8, whole or not at all."""
     with written_whole(path) as beside:
         beside.write_text(text, encoding="utf-8")
+
+
+def read_table(path: Path) -> dict[str, str]:
+    """Return a file of `<utterance> <value>` lines, as Kaldi and ESPnet have them."""
+    from espnet2.fileio.read_text import read_2columns_text
+
+    try:
+        return read_2columns_text(path)
+    except (OSError, RuntimeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error

@@ -22,9 +22,8 @@ def check(train_config: Path, espnet_options: list[str], vocoder_file=None) -> s
         ConfigError: Whatever would not work, named with the remedy.
     """
     _check_without_espnet(train_config)
-    with _quietly():
-        from espnet_distill.tasks.text2mel import DistillTTSTask, with_teachers
     from espnet_distill.tasks.options import DistillOptions
+    from espnet_distill.tasks.text2mel import DistillTTSTask, with_teachers
     from espnet_distill.teachers.checkpoint import find_experiment, read_config
     from espnet_distill.vocoders import check_vocoder
 
@@ -70,7 +69,7 @@ def _check_without_espnet(train_config: Path) -> None:
 
 @contextlib.contextmanager
 def _quietly():
-    """Keep the chatter of ESPnet's import (NLTK, deprecations) to itself."""
+    """Keep the chatter of ESPnet and what it imports (NLTK, pyworld) to itself."""
     with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
         yield
@@ -100,4 +99,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args) -> None:
-    print(check(args.train_config, args.espnet_options, args.vocoder_file))
+    with _quietly():
+        found = check(args.train_config, args.espnet_options, args.vocoder_file)
+    print(found)

@@ -24,6 +24,27 @@ def require_compatible(student: dict, teacher: dict, whose: str) -> None:
         _require_same_extraction(kind, student, teacher, whose)
 
 
+# What a teacher is told besides the text: the key that says so, the data's name.
+CONDITIONS = {"spks": "sids", "langs": "lids", "spk_embed_dim": "spembs"}
+
+
+def require_conditions(names: list[str], teacher: dict, whose: str) -> None:
+    """Raise a ConfigError if the data lack speakers or languages that a teacher wants.
+
+    Args:
+        names: The names of the data of a training.
+        teacher: The configuration of a trained experiment.
+        whose: How to call the teacher in the message.
+    """
+    for key, name in CONDITIONS.items():
+        value = (teacher.get("tts_conf") or {}).get(key)
+        if value is not None and value > 0 and name not in names:
+            raise ConfigError(
+                f"tts_conf.{key}: {whose} has {value}, so it wants {name} among the "
+                f"data, which are {', '.join(names)}"
+            )
+
+
 def _require_equal(key: str, ours, theirs, whose: str) -> None:
     if ours != theirs:
         raise ConfigError(

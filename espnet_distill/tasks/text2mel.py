@@ -13,7 +13,7 @@ from espnet_distill import version
 from espnet_distill.files import write_text
 from espnet_distill.tasks import options
 from espnet_distill.tasks.companion import save_with
-from espnet_distill.tasks.compatibility import require_compatible
+from espnet_distill.tasks.compatibility import require_compatible, require_conditions
 from espnet_distill.tasks.model import DistillTTSModel, Teacher
 from espnet_distill.tasks.options import DistillOptions
 from espnet_distill.teachers.checkpoint import find_experiment, read_config
@@ -58,7 +58,9 @@ class DistillTTSTask(TTSTask):
         if not _learns_from_teachers(args, wanted):
             return
         cls.check_teachers(args, wanted)
-        if wanted.dump:
+        if not wanted.dump:
+            cls.check_conditions(args, wanted)
+        else:
             for name in ("train", "valid"):
                 key = f"{name}_data_path_and_name_and_type"
                 data = list(getattr(args, key))
@@ -70,6 +72,14 @@ class DistillTTSTask(TTSTask):
         for teacher in wanted.teachers:
             config, _ = find_experiment(teacher)
             require_compatible(vars(args), read_config(config), f"teacher {teacher}")
+
+    @staticmethod
+    def check_conditions(args: argparse.Namespace, wanted: DistillOptions) -> None:
+        """Raise a ConfigError if a teacher wants speakers that the data do not name."""
+        names = [name for _, name, _ in args.train_data_path_and_name_and_type]
+        for teacher in wanted.teachers:
+            config, _ = find_experiment(teacher)
+            require_conditions(names, read_config(config), f"teacher {teacher}")
 
     @classmethod
     def build_model(cls, args: argparse.Namespace) -> ESPnetTTSModel:

@@ -107,7 +107,8 @@ def load_experiment(config: Path, checkpoint: Path):
     try:
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     except Exception as error:  # zip, pickle and I/O each raise their own
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = str(error).partition(". ")[0] or type(error).__name__
+        reason = " ".join(reason.split())
         raise ConfigError(
             f"{checkpoint}: not a readable checkpoint ({reason}); copy it again"
         ) from error

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.files import write_text
-from espnet_distill.tasks.compatibility import require_same_tokens
+from espnet_distill.tasks.compatibility import require_conditions, require_same_tokens
 from espnet_distill.tasks.options import DistillOptions
 from espnet_distill.teachers.checkpoint import find_experiment, read_config
 from espnet_distill.teachers.dumped import checksum, folder_name, identity
@@ -42,8 +42,9 @@ def dump(teacher: OnlineTeacher, files: TapFiles, args, keys: list[str]) -> None
     )
     with tqdm(total=len(keys), desc=files.folder.name, mininterval=10) as progress:
         for utterances, batch in batches:
-            batch = {name: value.to(device) for name, value in batch.items()}
-            files.write(utterances, teacher(batch))
+            order = batch["text_lengths"].argsort(descending=True)  # as Tacotron2 packs
+            batch = {name: value[order].to(device) for name, value in batch.items()}
+            files.write([utterances[i] for i in order], teacher(batch))
             progress.update(len(utterances))
 
 
@@ -78,6 +79,8 @@ def describe(experiment: str, teacher: OnlineTeacher, taps, args) -> dict:
 def run_job(index: int, experiment: str, taps: tuple[str, ...], args) -> None:
     conf = read_config(find_experiment(experiment)[0])
     require_same_tokens(vars(args), conf, f"teacher {experiment}")
+    names = [name for _, name, _ in args.data_path_and_name_and_type]
+    require_conditions(names, conf, f"teacher {experiment}")
     folder = args.output_dir / folder_name(index)
     files = TapFiles(folder, taps)
     teacher = OnlineTeacher(experiment, taps)

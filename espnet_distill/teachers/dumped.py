@@ -17,6 +17,7 @@ import torch
 import yaml
 
 from espnet_distill.errors import ConfigError
+from espnet_distill.files import read_table
 from espnet_distill.objectives.base import Taps
 from espnet_distill.teachers.checkpoint import find_experiment
 
@@ -165,13 +166,3 @@ def read_manifest(folder: Path) -> dict:
         return yaml.safe_load((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise ConfigError(f"{folder}: no finished teacher dump; {REMEDY}") from error
-
-
-def read_table(path: Path) -> dict[str, str]:
-    """Return a file of `<utterance> <value>` lines, as Kaldi and ESPnet have them."""
-    from espnet2.fileio.read_text import read_2columns_text
-
-    try:
-        return read_2columns_text(path)
-    except (OSError, RuntimeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from error

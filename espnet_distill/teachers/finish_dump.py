@@ -6,10 +6,10 @@
 import argparse
 from pathlib import Path
 
-from espnet_distill.files import write_text
+from espnet_distill.files import read_table, write_text
 from espnet_distill.tasks.options import DistillOptions
 from espnet_distill.teachers.checkpoint import read_config
-from espnet_distill.teachers.dumped import MANIFEST, folder_name, read_table
+from espnet_distill.teachers.dumped import MANIFEST, folder_name
 from espnet_distill.teachers.tap_files import BEGUN, TapFiles
 
 

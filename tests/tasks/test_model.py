@@ -45,6 +45,12 @@ SETTINGS = {
         "tts": "transformer",
         "tts_conf": {**TRANSFORMER, "adim": 16, "aheads": 4},
     },
+    "speakers": {
+        "tts_conf": WIDE_FASTSPEECH2
+        | {"spks": 4, "langs": 3, "spk_embed_dim": 6, "use_gst": True}
+        | {"gst_tokens": 2, "gst_heads": 2, "gst_gru_units": 8}
+        | {"gst_conv_layers": 2, "gst_conv_chans_list": (4, 4)}
+    },
     "fastspeech": {"tts": "fastspeech", "tts_conf": {**FASTSPEECH, "adim": 16}},
     "prodiff": {"tts": "prodiff", "tts_conf": {**PRODIFF, "adim": 16}},
     "surest": {
@@ -336,6 +342,20 @@ def test_neither_order_nor_more_padding_changes_a_term(folder):
         for key, value in expected.items():
             if key.startswith("distill_"):
                 assert found[key] == pytest.approx(value, rel=1e-6, abs=1e-6)
+
+
+def test_speakers_languages_and_embeddings_reach_the_teacher(folder):
+    model = distill(folder("small"), [folder("speakers")]).eval()
+    conditions = {
+        "sids": torch.tensor([[0], [1]]),
+        "lids": torch.tensor([[0], [1]]),
+        "spembs": torch.arange(12.0).view(2, 6),
+    }
+    plain = values(model, random_batch() | conditions)
+    for name, value in conditions.items():
+        other = values(model, random_batch() | conditions | {name: value.flip(1) + 1})
+        assert other["distill_mel"] != plain["distill_mel"], name
+        assert other["ground_truth_loss"] == plain["ground_truth_loss"]
 
 
 # What is reported

@@ -197,6 +197,17 @@ def test_options(refusal, teacher, distill_conf, words):
     assert words in refusal(teacher, distill_conf=distill_conf)
 
 
+@pytest.mark.parametrize(
+    "key, name", [("spks", "sids"), ("langs", "lids"), ("spk_embed_dim", "spembs")]
+)
+def test_a_teacher_that_wants_more_than_the_text(refusal, spoilt, key, name):
+    folder = spoilt(tts_conf={key: 3})
+    assert refusal(folder) == (
+        f"tts_conf.{key}: teacher {folder} has 3, so it wants {name} among the data, "
+        "which are text, speech, durations"
+    )
+
+
 # What only the loaded teacher tells
 
 

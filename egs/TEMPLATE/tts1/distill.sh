@@ -17,6 +17,7 @@ inference_nj=2       # Parallel jobs in synthesis.
 num_threads=$(nproc) # Threads of a training on CPU.
 dumpdir=dump         # Where features go.
 expdir=exp           # Where experiments go.
+stats_dir=           # Where statistics go (default: ${expdir}/tts_stats).
 python="python3 -m espnet_distill"  # What runs ESPnet's programs.
 
 # Data, names as in tts.sh
@@ -38,16 +39,19 @@ g2p=espeak_ng_english_us_vits
 tts_opts=            # More options for tts.sh, e.g. "--use_sid true".
 
 # Alignment (durations for FastSpeech2)
+durations_from=aligner  # Or teacher: the attention of an autoregressive one.
 align_steps=600      # Updates of the aligner, of 16 utterances each.
+least_focus_rate=    # Of a teacher's attention (default: 0.65 Tacotron2, 0.9 Transformer).
 
 # Teacher and student
 train_teacher=false  # Train the teacher with teacher_config in stage 4.
 teacher_config=conf/train_teacher.yaml
-teacher=             # Else: an experiment folder or a packed .zip.
+teacher=             # Else: an experiment folder, a .pth in one or a packed .zip.
 student_config=conf/train_student.yaml
 objectives_config=../../../conf/objectives/fastspeech2.yaml  # Empty: student_config has its own.
 student_tag=student  # The student goes to ${expdir}/${student_tag}.
 teacher_dump=true    # Write the teacher's outputs once (false: run it in the training).
+dump_dir=            # Where they go (default: ${expdir}/teacher_dump).
 dump_batch_size=8    # Utterances that the teacher takes at a time.
 
 # Synthesis and evaluation
@@ -83,32 +87,35 @@ for config in student_config objectives_config; do
     [ -z "${!config}" ] || [ -f "${!config}" ] || fail "--${config} ${!config}: no such file"
 done
 
-stats_dir=${expdir}/tts_stats
+stats_dir=${stats_dir:-${expdir}/tts_stats}
+dump_dir=${dump_dir:-${expdir}/teacher_dump}
 align_dir=${expdir}/alignment
 student_exp=${expdir}/${student_tag}
 distill_config=${student_exp}/train.yaml
-taught_dir=${expdir}/teacher_dump
 evaldir=${evaldir:-${expdir}/evaluation}
 eval_set=${test_sets%% *}
 
+case ${durations_from} in
+    aligner) ;;
+    teacher) ! ${train_teacher} || fail "--durations_from teacher: wants a trained --teacher" ;;
+    *) fail "--durations_from ${durations_from}: is neither aligner nor teacher" ;;
+esac
 if ${train_teacher}; then
     [ -f "${teacher_config}" ] || fail "--teacher_config ${teacher_config}: no such file"
     teacher_exp=${expdir}/teacher
-elif [[ ${teacher} = *.zip ]]; then
-    teacher_exp=$(espnet-distill unpack "${teacher}" "${expdir}/pretrained")
+    teacher_model=${teacher_exp}/${inference_model}
 else
     [ -n "${teacher}" ] || fail "name a --teacher, or train one: --train_teacher true"
-    teacher_exp=${teacher}
+    [[ ${teacher} != *.zip ]] \
+        || teacher=$(espnet-distill unpack "${teacher}" "${expdir}/pretrained")
+    teacher_model=$(espnet-distill find-model "${teacher}")
+    teacher_exp=$(dirname "${teacher_model}")
 fi
 
 token_list=${dumpdir}/token_list/${token_type}
 [ "${cleaner}" = none ] || token_list+=_${cleaner}
 [ "${token_type}" != phn ] || token_list+=_${g2p}
 token_list+=/tokens.txt
-
-teacher_model() {
-    espnet-distill find-model "${teacher_exp}"
-}
 
 run_tts() {  # run_tts STAGE STOP_STAGE [tts.sh options]
     local first=$1 last=$2
@@ -146,8 +153,8 @@ data_of() {  # data_of SET SPLIT: what tts.sh gives a training of this set
 }
 
 dump_teacher() {  # dump_teacher SET SPLIT: a job array, then a look at what it wrote
-    local keys="" logdir=${taught_dir}/$2/log command="${train_cmd}" job jobs
-    local options="--config ${distill_config} --output_dir ${taught_dir}/$2"
+    local keys="" logdir=${dump_dir}/$2/log command="${train_cmd}" job jobs
+    local options="--config ${distill_config} --output_dir ${dump_dir}/$2"
     [ "${ngpu}" -eq 0 ] || command="${cuda_cmd} --gpu 1"
     jobs=$(wc -l < "${dumpdir}/raw/$1/text")
     [ "${jobs}" -lt "${nj}" ] || jobs=${nj}
@@ -170,6 +177,21 @@ dump_teacher() {  # dump_teacher SET SPLIT: a job array, then a look at what it 
         || fail "teacher dump failed: $(reason "${logdir}/finish.log")"
 }
 
+attention_durations() {  # SET_focused: the utterances whose attention is sharp enough
+    local set raw
+    run_tts 8 8 --test_sets "${train_set} ${valid_set}" --tts_exp "${teacher_exp}" \
+        --inference_model "$(basename "${teacher_model}")" --inference_tag teacher_forced \
+        --inference_args "--use_teacher_forcing true"
+    for set in ${train_set} ${valid_set}; do
+        raw=${dumpdir}/raw/${set}
+        espnet-distill focused "${teacher_exp}" "${teacher_exp}/teacher_forced/${set}" \
+            "${align_dir}/${set}_focused" ${least_focus_rate:+--least_focus_rate ${least_focus_rate}}
+        utils/subset_data_dir.sh --utt-list "${align_dir}/${set}_focused/utterances" \
+            "${raw}" "${raw}_focused"
+        cp "${raw}/feats_type" "${raw}_focused"
+    done
+}
+
 begin() {  # begin NUMBER TITLE: true if the stage is asked for
     current_stage=$1
     [ "${stage}" -le "$1" ] && [ "${stop_stage}" -ge "$1" ] && log "Stage $1: $2"
@@ -184,8 +206,8 @@ prepare_distillation() {  # write the training configuration, refuse what cannot
     # shellcheck disable=SC2086
     {
         cat "${student_config}" ${objectives_config}
-        echo "teacher: [${teacher_exp}]"
-        ! ${teacher_dump} || echo "teacher_dump: ${taught_dir}"
+        echo "teacher: [${teacher_model}]"
+        ! ${teacher_dump} || echo "teacher_dump: ${dump_dir}"
     } > "${distill_config}.part"
     mv "${distill_config}.part" "${distill_config}"
     [ ! -e "${token_list}" ] || options="--token_list ${token_list}"
@@ -208,7 +230,7 @@ if begin 1 "Data preparation and token list"; then
     run_tts 1 5
 fi
 
-if begin 2 "Alignment: durations -> ${align_dir}"; then
+if [ "${durations_from}" = aligner ] && begin 2 "Alignment: durations -> ${align_dir}"; then
     # shellcheck disable=SC2086
     OMP_NUM_THREADS=${num_threads} ${cuda_cmd} --gpu "${ngpu}" "${align_dir}/align.log" \
         ${python} -m espnet_distill.align \
@@ -222,6 +244,14 @@ if begin 2 "Alignment: durations -> ${align_dir}"; then
         || fail "alignment failed: $(reason "${align_dir}/align.log")"
 fi
 
+if [ "${durations_from}" = teacher ]; then
+    if begin 2 "Durations of ${teacher_exp}'s attention -> ${align_dir}"; then
+        attention_durations
+    fi
+    train_set+=_focused
+    valid_set+=_focused
+fi
+
 if begin 3 "Statistics: ${stats_dir}"; then
     run_tts 6 6 --train_config "${student_config}" --teacher_dumpdir "${align_dir}" \
         --write_collected_feats true
@@ -231,11 +261,11 @@ if begin 4 "Teacher: ${teacher_exp}"; then
     if ${train_teacher}; then
         run_training "${teacher_config}" "${teacher_exp}"
     else
-        log "Given: $(teacher_model)"
+        log "Given: ${teacher_model}"
     fi
 fi
 
-if ${teacher_dump} && begin 5 "Teacher dump: ${teacher_exp} -> ${taught_dir}"; then
+if ${teacher_dump} && begin 5 "Teacher dump: ${teacher_exp} -> ${dump_dir}"; then
     prepare_distillation
     dump_teacher "${train_set}" train
     dump_teacher "${valid_set}" valid
@@ -247,7 +277,7 @@ if begin 6 "Distillation: ${teacher_exp} -> ${student_exp}"; then
 fi
 
 if begin 7 "Synthesis of ${test_sets} by teacher and student"; then
-    run_tts 8 8 --tts_exp "${teacher_exp}" --inference_model "$(basename "$(teacher_model)")" \
+    run_tts 8 8 --tts_exp "${teacher_exp}" --inference_model "$(basename "${teacher_model}")" \
         --inference_tag "${student_tag}_decode" --vocoder_file "${vocoder_file}"
     run_tts 8 8 --tts_exp "${student_exp}" --inference_model "${inference_model}" \
         --inference_tag "${student_tag}_decode" --vocoder_file "${vocoder_file}"

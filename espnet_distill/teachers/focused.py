@@ -1,0 +1,79 @@
+"""`espnet-distill focused`: durations from an autoregressive teacher's attention.
+
+ESPnet's stage 8, with `--inference_args "--use_teacher_forcing true"`, writes the
+durations that a Tacotron2's or Transformer's attention gives and its focus rate (Ren et
+al. 2019, arXiv:1905.09263). Where the focus is low the durations are wrong, and the
+utterance is left out.
+"""
+
+from pathlib import Path
+from statistics import median
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.files import read_table, write_text
+from espnet_distill.teachers.checkpoint import find_experiment, read_config
+
+# "For phn taco2 around 0.65, phn transformer around 0.9": ESPnet 1's LJSpeech recipe.
+LEAST_FOCUS_RATE = {"tacotron2": 0.65, "transformer": 0.9}
+
+
+def least_focus_rate(experiment) -> float:
+    """Return the threshold of a teacher's type.
+
+    Raises:
+        ConfigError: The teacher has no attention over the text.
+    """
+    config, _ = find_experiment(experiment)
+    kind = read_config(config)["tts"]
+    if kind not in LEAST_FOCUS_RATE:
+        raise ConfigError(
+            f"{config}: {kind} has no attention over the text; those that have are "
+            f"{', '.join(LEAST_FOCUS_RATE)}; take durations from the aligner"
+        )
+    return LEAST_FOCUS_RATE[kind]
+
+
+def select(decoded: Path, out: Path, least: float) -> str:
+    """Write `out/durations` and `out/utterances` of the focused, and describe them.
+
+    Args:
+        decoded: What ESPnet wrote of one set, with `durations` and `focus_rates`.
+        out: A folder.
+        least: The focus rate from which an utterance is kept.
+
+    Raises:
+        ConfigError: Nothing was decoded there, or nothing is focused enough.
+    """
+    durations = read_table(decoded / "durations")
+    rates = {
+        key: float(rate) for key, rate in read_table(decoded / "focus_rates").items()
+    }
+    kept = [key for key in durations if rates[key] >= least]
+    found = (
+        f"{decoded.name}: {len(kept)} of {len(rates)} utterances have a focus rate of "
+        f"at least {least:g} (median {median(rates.values()):.2f})"
+    )
+    if not kept:
+        raise ConfigError(f"{found}; train the teacher longer, or ask for less")
+    write_text(out / "durations", "".join(f"{key} {durations[key]}\n" for key in kept))
+    write_text(out / "utterances", "".join(f"{key}\n" for key in kept))
+    return found
+
+
+def add_arguments(parser) -> None:
+    parser.add_argument("teacher", help="an autoregressive teacher's experiment")
+    parser.add_argument("decoded", type=Path, help="a set that it was forced to speak")
+    parser.add_argument("out", type=Path)
+    parser.add_argument(
+        "--least_focus_rate",
+        type=float,
+        help="default: "
+        + ", ".join(f"{value} for {key}" for key, value in LEAST_FOCUS_RATE.items()),
+    )
+
+
+def main(args) -> None:
+    least = args.least_focus_rate
+    if least is None:
+        least = least_focus_rate(args.teacher)
+    print(select(args.decoded, args.out, least))
