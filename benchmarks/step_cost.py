@@ -12,7 +12,6 @@ Then the dump is timed against the teacher's own forward pass on the same batche
 import argparse
 import json
 import multiprocessing
-import resource
 import sys
 import tempfile
 import time
@@ -43,7 +42,7 @@ PREDICTORS = {
 STUDENT = {
     **PREDICTORS,
     **{"adim": 144, "aheads": 2, "elayers": 3, "dlayers": 3},
-    **{"eunits": 320, "dunits": 320, "postnet_layers": 0, "pitch_predictor_layers": 2},
+    **{"eunits": 208, "dunits": 208, "postnet_layers": 0, "pitch_predictor_layers": 2},
     **{f"{x}_predictor_chans": 144 for x in ("duration", "pitch", "energy")},
 }
 LJSPEECH = {
@@ -67,7 +66,8 @@ def write_corpus(folder: Path, utterances: int) -> list[str]:
     """Write noise with text and durations, and return options that name the data."""
     rng = np.random.default_rng(0)
     frames = int(SECONDS * RATE) // HOP + 1
-    lines = {"text": [], "wav.scp": [], "durations": []}
+    measures = ("pitch", "energy")  # collected before, as a recipe's stage 6 does
+    lines = {name: [] for name in ("text", "wav.scp", "durations", *measures)}
     folder.mkdir()
     for name in (f"u{number:03}" for number in range(utterances)):
         wav = folder / f"{name}.wav"
@@ -79,12 +79,16 @@ def write_corpus(folder: Path, utterances: int) -> list[str]:
         )
         lines["wav.scp"].append(f"{name} {wav}")
         lines["durations"].append(f"{name} {' '.join(map(str, durations))}")
+        for measure in measures:
+            np.save(folder / f"{name}.{measure}.npy", rng.random((TOKENS_EACH + 1, 1)))
+            lines[measure].append(f"{name} {folder}/{name}.{measure}.npy")
     for name, rows in lines.items():
         (folder / name).write_text("\n".join(rows) + "\n")
     return [
         f"{folder}/text,text,text",
         f"{folder}/wav.scp,speech,sound",
         f"{folder}/durations,durations,text_int",
+        *(f"{folder}/{measure},{measure},npy" for measure in measures),
     ]
 
 
@@ -118,7 +122,7 @@ def write_teacher(folder: Path) -> None:
     folder.mkdir()
     train = write_config(folder / "train.yaml", LJSPEECH)
     options = ["--config", str(train), "--output_dir", str(folder)]
-    DistillTTSTask.main([*options, "--dry_run", "true"])
+    DistillTTSTask.main(cmd=[*options, "--dry_run", "true"])
     model, _ = DistillTTSTask.build_model_from_file(folder / "config.yaml")
     torch.save(model.state_dict(), folder / "train.loss.ave.pth")
 
@@ -179,7 +183,14 @@ def work(config: str, data: list[str], pipe) -> None:
         loss.backward()
         optimizer.step()
         pipe.send(time.perf_counter() - start)
-    pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    pipe.send(highest_resident_set())
+
+
+def highest_resident_set() -> int:
+    """Return bytes; getrusage's figure would begin with the parent's."""
+    status = Path("/proc/self/status").read_text().splitlines()
+    line = next(line for line in status if line.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024
 
 
 def forward_speed(root: Path, data: list[str]) -> float:

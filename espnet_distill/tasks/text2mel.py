@@ -60,7 +60,7 @@ class DistillTTSTask(TTSTask):
         cls.check_teachers(args, wanted)
         if not wanted.dump:
             cls.check_conditions(args, wanted)
-        else:
+        else:  # which was made with all that the teacher wants
             for name in ("train", "valid"):
                 key = f"{name}_data_path_and_name_and_type"
                 data = list(getattr(args, key))
@@ -130,10 +130,11 @@ def with_teachers(student: ESPnetTTSModel, wanted: DistillOptions) -> DistillTTS
 
 
 def _teachers(wanted: DistillOptions) -> list[Teacher]:
-    if wanted.dump is None:
-        return [OnlineTeacher(item, wanted.targets()) for item in wanted.teachers]
+    taps = wanted.targets()
+    if not wanted.dump:
+        return [OnlineTeacher(item, taps) for item in wanted.teachers]
     folder = Path(wanted.dump)
-    return [DumpedTeacher(folder, index) for index in range(len(wanted.teachers))]
+    return [DumpedTeacher(folder, index, taps) for index in range(len(wanted.teachers))]
 
 
 def taught_names(wanted: DistillOptions) -> tuple[str, ...]:

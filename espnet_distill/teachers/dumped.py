@@ -55,13 +55,13 @@ def identity(experiment) -> dict:
 class DumpedTeacher:
     """The taps of one teacher, out of a batch that carries them."""
 
-    def __init__(self, folder: Path, index: int):
-        """Read `<folder>/train/<teacher>/manifest.yaml`."""
+    def __init__(self, folder: Path, index: int, taps: tuple[str, ...]):
+        """Read the manifest of the training set; the dump may have more taps."""
         self.index = index
         manifest = read_manifest(folder / "train" / folder_name(index))
         self.config = Path(manifest["teacher"]["config"])
         self.checkpoint = Path(manifest["teacher"]["model"])
-        self.shapes: dict[str, list[int]] = manifest["taps"]
+        self.shapes = {tap: manifest["taps"][tap] for tap in taps}
 
     def __call__(self, batch: dict[str, torch.Tensor]) -> Taps:
         """Return the dumped taps of a batch; mel, pitch and energy in plain units."""

@@ -136,7 +136,10 @@ best_model_criterion: [[train, loss, min]]
 """
 
 
-def test_a_tacotron2_gives_durations_and_teaches_a_fastspeech2(recipe):
+FUSED = "distill_conf: {fusion: confidence, objectives: [{type: mel}]}"
+
+
+def test_a_tacotron2_gives_durations_and_teaches_with_a_fastspeech2(recipe):
     (recipe / "conf/train_tacotron2.yaml").write_text(TACOTRON2)
     names = "--train_set train --valid_set dev --test_sets test --fs 16000 --ngpu 0"
     names += " --srctexts data/train/text --token_type char --cleaner none --g2p none"
@@ -145,16 +148,20 @@ def test_a_tacotron2_gives_durations_and_teaches_a_fastspeech2(recipe):
     done = run(recipe, *f"{names} {teacher} {stages}".split(), script="./tts.sh")
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
 
-    objectives = recipe / "conf/mel.yaml"
-    objectives.write_text("distill_conf: {objectives: [{type: mel}]}\n")
+    (recipe / "conf/fused.yaml").write_text(FUSED)
     options = "--train_teacher false --teacher exp/tacotron2 --student_tag taught"
     options += " --durations_from teacher --least_focus_rate 0 --dump_dir exp/taught_by"
-    options += " --objectives_config conf/mel.yaml --stage 2 --stop_stage 6"
+    options += " --objectives_config conf/fused.yaml --stage 2 --stop_stage 6"
+    options += " --more_teachers exp/teacher"
     done = run(recipe, *options.split(), "--stats_dir", "exp/stats_taught")
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
     assert "train: 4 of 4 utterances have a focus rate of at least 0" in done.stdout
-    dumped = recipe / "exp/taught_by/train/teacher/mel_after.scp"
-    assert len(dumped.read_text().splitlines()) == 4
+    for name in ("teacher", "teacher2"):
+        dumped = recipe / "exp/taught_by/train" / name / "mel_after.scp"
+        assert len(dumped.read_text().splitlines()) == 4
+    checkpoint = torch.load(recipe / "exp/taught/checkpoint.pth", weights_only=True)
+    stats = checkpoint["reporter"]["stats"][1]["train"]
+    assert stats["share1"] + stats["share2"] == pytest.approx(1)
     assert (recipe / "exp/taught/train.loss.ave.pth").exists()
 
 

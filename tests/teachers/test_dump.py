@@ -8,11 +8,12 @@ from espnet2.tasks.tts import TTSTask
 from espnet2.train.collate_fn import CommonCollateFn
 
 from espnet_distill.errors import ConfigError
+from espnet_distill.objectives.base import Taps
 from espnet_distill.tasks.text2mel import DistillTTSTask
 from espnet_distill.teachers import dump, finish_dump
 from espnet_distill.teachers.dumped import DumpedTeacher, data_name
 from espnet_distill.teachers.online import OnlineTeacher
-from espnet_distill.teachers.tap_files import FULL_PRECISION
+from espnet_distill.teachers.tap_files import FULL_PRECISION, TapFiles
 
 from ..conftest import (
     FASTSPEECH2,
@@ -54,9 +55,10 @@ class Dumps:
         self.root = root
         self.teachers = teachers
         self.folder = root / "dump"
+        self.objectives = OBJECTIVES
 
     def config(self, **changes):
-        conf = {"ground_truth_weight": 0.5, "objectives": OBJECTIVES}
+        conf = {"ground_truth_weight": 0.5, "objectives": self.objectives}
         conf |= changes.pop("distill_conf", {})
         path = self.root / "train.yaml"
         return self.corpus.config(
@@ -134,7 +136,7 @@ def read(dumps, name, utterance):
 def test_what_is_read_back_is_what_the_teacher_says(dumps):
     dumps.run()
     online = OnlineTeacher(dumps.teachers[0], TAPS)
-    dumped = DumpedTeacher(dumps.folder, 0)
+    dumped = DumpedTeacher(dumps.folder, 0, TAPS)
     source = dumps.corpus.root / "train"
     data = [(str(source / "text"), "text", "text")]
     data += [(str(source / "wav.scp"), "speech", "sound")]
@@ -182,6 +184,50 @@ def test_no_teacher_is_in_a_training_from_a_dump(dumps, monkeypatch):
 
     monkeypatch.setattr(OnlineTeacher, "__init__", load)
     dumps.train("out")
+
+
+def test_a_dump_may_have_more_than_a_training_reads(dumps):
+    dumps.run()
+    dumped = dumps.train("all")
+    dumps.objectives = OBJECTIVES[:1]
+    fewer = dumps.train("fewer")["reporter"]["stats"][1]["train"]
+    expected = dumped["reporter"]["stats"][1]["train"]
+    assert set(expected) - set(fewer) >= {"distill_pitch", "distill_hidden_encoder"}
+    assert fewer["distill_mel"] > 0
+
+
+def test_attention_keeps_both_its_axes(tmp_path):
+    """ESPnet's collate function pads one axis: it is written flat and made whole."""
+    generator = torch.Generator().manual_seed(0)
+    attention = torch.rand(2, 9, 6, generator=generator)
+    steps, tokens = torch.tensor([9, 5]), torch.tensor([6, 4])
+    lengths = {"attention": steps, "attention_tokens": tokens}
+    folder = tmp_path / "train" / "teacher"
+    files = TapFiles(folder, ("attention",))
+    files.write(["a", "b"], Taps({"attention": attention}, lengths))
+    manifest = {
+        "teacher": {"config": "c", "model": "m"},
+        "taps": {"attention": [1, 1, 1]},
+    }
+    (folder / "manifest.yaml").write_text(yaml.safe_dump(manifest))
+
+    items = [
+        (name, {"teacher_attention": np.load(files.path("attention", name))})
+        for name in ("a", "b")
+    ]
+    batch = CommonCollateFn(float_pad_value=0.0)(items)[1]
+    batch["text_lengths"] = tokens - 1  # without the end of the sentence
+    found = DumpedTeacher(tmp_path, 0, ("attention",))(batch)
+    for row, n, m in zip((0, 1), steps, tokens):
+        torch.testing.assert_close(
+            found["attention"][row, :n, :m].float(),
+            attention[row, :n, :m],
+            atol=1e-3,
+            rtol=1e-3,
+        )
+        assert not found["attention"][row, n:].any()
+        assert not found["attention"][row, :, m:].any()
+    assert found.lengths["attention"].tolist() == [9, 5]
 
 
 def test_a_job_does_not_dump_again_what_is_there(dumps):

@@ -47,6 +47,7 @@ least_focus_rate=    # Of a teacher's attention (default: 0.65 Tacotron2, 0.9 Tr
 train_teacher=false  # Train the teacher with teacher_config in stage 4.
 teacher_config=conf/train_teacher.yaml
 teacher=             # Else: an experiment folder, a .pth in one or a packed .zip.
+more_teachers=       # Experiments or .pth to fuse with it, as objectives_config says.
 student_config=conf/train_student.yaml
 objectives_config=../../../conf/objectives/fastspeech2.yaml  # Empty: student_config has its own.
 student_tag=student  # The student goes to ${expdir}/${student_tag}.
@@ -205,8 +206,11 @@ prepare_distillation() {  # write the training configuration, refuse what cannot
     mkdir -p "${student_exp}"
     # shellcheck disable=SC2086
     {
-        cat "${student_config}" ${objectives_config}
-        echo "teacher: [${teacher_model}]"
+        for config in "${student_config}" ${objectives_config}; do
+            cat "${config}"
+            echo  # a file may end without a newline
+        done
+        echo "teacher: [${teacher_model}${more_teachers:+, ${more_teachers// /, }}]"
         ! ${teacher_dump} || echo "teacher_dump: ${dump_dir}"
     } > "${distill_config}.part"
     mv "${distill_config}.part" "${distill_config}"
