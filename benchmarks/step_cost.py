@@ -129,7 +129,7 @@ def write_teacher(folder: Path) -> None:
 
 def write_dump(root: Path, data: list[str]) -> float:
     """Dump the teacher and return the utterances a second, start-up left out."""
-    from espnet_distill.teachers import dump, finish_dump
+    from espnet_distill.tasks import dump, finish_dump
 
     options = ["--config", str(root / "dumped.yaml")]
     files = [f"--data_path_and_name_and_type={item}" for item in data]

@@ -66,7 +66,7 @@ class TapRecorder:
 
         Args:
             tts: A model of a known family.
-            modules: Names of hidden taps to record besides what the model returns.
+            modules: Names of taps to record besides what the model returns.
 
         Raises:
             ConfigError: A name that is no module of the model.
@@ -79,7 +79,7 @@ class TapRecorder:
         self.truth: torch.Tensor | None = None  # the mel that it was to predict
         for name in set(modules) - set(LEVELS):
             self._hook(tts, name)
-        self._heads = _attention_heads(tts)
+        self._heads = _attention_heads(tts) if "attention" in modules else []
         self._signature = inspect.signature(type(tts)._forward)
         tts._forward = self._recording(tts._forward)
 

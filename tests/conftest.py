@@ -37,6 +37,21 @@ FASTSPEECH2 = {
     "postnet_chans": 8,
     **PREDICTORS,
 }
+STEADY_FASTSPEECH2 = {  # nothing random in training mode
+    **FASTSPEECH2,
+    "postnet_layers": 0,
+    "duration_predictor_dropout_rate": 0.0,
+    **{
+        f"transformer_{part}_{kind}dropout_rate": 0.0
+        for part in ("enc", "dec")
+        for kind in ("", "positional_", "attn_")
+    },
+    **{
+        f"{kind}_{part}_dropout": 0.0
+        for kind in ("pitch", "energy")
+        for part in ("predictor", "embed")
+    },
+}
 WIDE_FASTSPEECH2 = {**FASTSPEECH2, "adim": 16}
 CONFORMER = {
     **WIDE_FASTSPEECH2,

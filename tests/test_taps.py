@@ -79,7 +79,7 @@ def test_taps_are_what_the_model_returned(build, name):
     model.tts._forward = keep
     run(model, batch_of(name))
     again = build(name).eval()
-    recorder = TapRecorder(again.tts, ("encoder",))
+    recorder = TapRecorder(again.tts, ("encoder", "attention"))
     torch.manual_seed(0)
     run(again, batch_of(name))
     order = {
@@ -107,7 +107,7 @@ def test_taps_are_what_the_model_returned(build, name):
         ("halved", ("encoder", "decoder", "decoder.encoders.0.feed_forward")),
         ("tacotron2", ("encoder", "enc.embed")),
         ("halved_tacotron2", ("encoder",)),
-        ("transformer", ("encoder", "decoder")),
+        ("transformer", ("encoder", "decoder", "attention")),
         ("fastspeech", ("encoder", "decoder")),
         ("prodiff", ("encoder",)),
     ],
@@ -207,7 +207,7 @@ def test_unknown_taps_and_models_are_refused(build):
 
 def test_of_many_heads_the_most_focused_attends(build):
     model = build("transformer").eval()
-    recorder = TapRecorder(model.tts)
+    recorder = TapRecorder(model.tts, ("attention",))
     run(model, batch_of("transformer"))
     heads = [layer.src_attn.attn for layer in model.tts.decoder.decoders]
     heads = torch.cat(heads, dim=1)

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError
+from espnet_distill.files import read_table
 
 PACKAGES = (
     "faster_whisper",
@@ -159,14 +160,9 @@ def _decoded(folder: Path, utterances: dict[str, Utterance]) -> dict[str, Path]:
 
 
 def _read_columns(path: Path) -> dict[str, str]:
-    from espnet2.fileio.read_text import read_2columns_text
-
     if not path.is_file():
         raise ConfigError(f"{path} is missing: --data takes an ESPnet data folder")
-    try:
-        return read_2columns_text(path)
-    except RuntimeError as error:
-        raise ConfigError(f"{path}: {error}") from None
+    return read_table(path)
 
 
 def _basename(path: Path) -> str:

@@ -63,6 +63,22 @@ class Objective(torch.nn.Module):
             teacher.require(tap, f"objective {self.label}: the teacher")
 
 
+class Representation(Objective):
+    """An objective of one tap that the configuration names.
+
+    It has no temperature: a representation is no prediction.
+    """
+
+    def __init__(self, tap: str, weight: float = 1.0):
+        super().__init__(weight)
+        self.taps = (tap,)
+
+    @property
+    def label(self) -> str:
+        (tap,) = self.taps
+        return f"{super().label}_{tap.replace('.', '_')}"
+
+
 def masked_mean(
     error: torch.Tensor, lengths: torch.Tensor, shares: torch.Tensor | None = None
 ) -> torch.Tensor:

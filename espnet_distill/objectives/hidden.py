@@ -1,10 +1,10 @@
 import torch
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.objectives.base import Objective, Taps, masked_mean
+from espnet_distill.objectives.base import Representation, Taps, masked_mean
 
 
-class Hidden(Objective):
+class Hidden(Representation):
     """L1 distance of a hidden representation, after FitNets (arXiv:1412.6550).
 
     Where the widths differ, a learned linear projection takes the student's to the
@@ -12,13 +12,8 @@ class Hidden(Objective):
     """
 
     def __init__(self, tap: str, weight: float = 1.0):
-        super().__init__(weight)  # a representation is no prediction: no temperature
-        self.taps = (tap,)
+        super().__init__(tap, weight)
         self.projection = torch.nn.Identity()
-
-    @property
-    def label(self) -> str:
-        return "hidden_" + self.taps[0].replace(".", "_")
 
     def attach(self, student: Taps, teacher: Taps) -> None:
         super().attach(student, teacher)

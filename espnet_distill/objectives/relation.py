@@ -2,10 +2,10 @@ import torch
 from torch.nn.functional import normalize
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.objectives.base import Objective, Taps, masked_mean
+from espnet_distill.objectives.base import Representation, Taps, masked_mean
 
 
-class Relation(Objective):
+class Relation(Representation):
     """Distance of the cosine similarities between the steps of a representation.
 
     Which tokens, or frames, resemble which is compared, so widths may differ and no
@@ -13,14 +13,6 @@ class Relation(Objective):
     arXiv:1907.09682, with pairs within an utterance). It takes memory by the square of
     the length: choose a tap that runs along tokens.
     """
-
-    def __init__(self, tap: str, weight: float = 1.0):
-        super().__init__(weight)
-        self.taps = (tap,)
-
-    @property
-    def label(self) -> str:
-        return "relation_" + self.taps[0].replace(".", "_")
 
     def attach(self, student: Taps, teacher: Taps) -> None:
         super().attach(student, teacher)

@@ -79,7 +79,8 @@ class DistillTTSModel(ESPnetTTSModel):
         self.ground_truth_weight = ground_truth_weight
         self.fusion = fusion
         self.temperature = temperature
-        self.recorder = TapRecorder(self.tts, hidden_taps(objectives[0]))
+        taps = tuple(tap for objective in objectives[0] for tap in objective.taps)
+        self.recorder = TapRecorder(self.tts, taps)
         ours = probe(self.tts, self.recorder)
         for teacher, terms in zip(teachers, objectives):
             theirs = teacher.probe()
@@ -125,16 +126,6 @@ class DistillTTSModel(ESPnetTTSModel):
         truth = self.recorder.truth[:, : ours["mel_after"].size(1)]
         lengths = ours.lengths["mel_after"]
         return list(shares_of(self.fusion, taught, truth, lengths, self.temperature))
-
-
-def hidden_taps(objectives: list[Objective]) -> tuple[str, ...]:
-    """Return the taps that need a hook: those of the objectives that name their own."""
-    return tuple(
-        tap
-        for objective in objectives
-        for tap in objective.taps
-        if tap not in type(objective).taps
-    )
 
 
 def _leave_out_lessons(module, state_dict, prefix, local_metadata):

@@ -1,6 +1,7 @@
 """Model-zoo and Hugging Face tags, through espnet_model_zoo."""
 
 import contextlib
+import functools
 import io
 from pathlib import Path
 
@@ -15,8 +16,9 @@ def is_tag(name: str) -> bool:
     return not owner.startswith((".", "~")) and not Path(owner).exists()
 
 
+@functools.cache
 def fetch(tag: str) -> tuple[Path, Path]:
-    """Return configuration and checkpoint of a tag, downloaded once.
+    """Return configuration and checkpoint of a tag; the hub is asked once a process.
 
     Raises:
         ConfigError: No such model, no network, or no TTS model.

@@ -25,7 +25,7 @@ class OnlineTeacher:
 
         Args:
             experiment: The folder of an ESPnet experiment.
-            modules: Names of the hidden taps to record.
+            modules: Names of the taps to record.
         """
         self.config, self.checkpoint = map(Path, find_experiment(experiment))
         self.model, self.args = load_experiment(self.config, self.checkpoint)

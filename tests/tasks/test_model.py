@@ -14,8 +14,8 @@ from espnet_distill.teachers.units import in_units_of
 from ..conftest import (
     CONFORMER,
     FASTSPEECH,
-    FASTSPEECH2,
     PRODIFF,
+    STEADY_FASTSPEECH2,
     TACOTRON2,
     TRANSFORMER,
     WIDE_FASTSPEECH2,
@@ -53,20 +53,7 @@ SETTINGS = {
     },
     "fastspeech": {"tts": "fastspeech", "tts_conf": {**FASTSPEECH, "adim": 16}},
     "prodiff": {"tts": "prodiff", "tts_conf": {**PRODIFF, "adim": 16}},
-    "surest": {
-        "tts_conf": FASTSPEECH2
-        | {
-            f"transformer_{part}_{kind}dropout_rate": 0.0
-            for part in ("enc", "dec")
-            for kind in ("", "positional_", "attn_")
-        }
-        | {"postnet_layers": 0, "duration_predictor_dropout_rate": 0.0}
-        | {
-            f"{kind}_{part}_dropout": 0.0
-            for kind in ("pitch", "energy")
-            for part in ("predictor", "embed")
-        },
-    },
+    "surest": {"tts_conf": STEADY_FASTSPEECH2},
     "surest_tacotron2": {
         "tts": "tacotron2",
         "tts_conf": TACOTRON2

@@ -142,7 +142,7 @@ run_training() {  # run_training CONFIG EXPERIMENT
 }
 
 data_of() {  # data_of SET SPLIT: what tts.sh gives a training of this set
-    local set_dir=${dumpdir}/raw/$1 collected=${stats_dir}/$2/collect_feats data
+    local set_dir=${dumpdir}/raw/$1 collected=${stats_dir}/$2/collect_feats data item
     data="${set_dir}/text,text,text ${set_dir}/wav.scp,speech,sound"
     data+=" ${align_dir}/$1/durations,durations,text_int"
     data+=" ${collected}/pitch.scp,pitch,npy ${collected}/energy.scp,energy,npy"
@@ -167,13 +167,13 @@ dump_teacher() {  # dump_teacher SET SPLIT: a job array, then a look at what it 
     utils/split_scp.pl "${dumpdir}/raw/$1/text" ${keys}
     # shellcheck disable=SC2086
     ${command} JOB=1:"${jobs}" "${logdir}/dump.JOB.log" \
-        ${python} -m espnet_distill.teachers.dump ${options} $(data_of "$1" "$2") \
+        ${python} -m espnet_distill.tasks.dump ${options} $(data_of "$1" "$2") \
             --token_list "${token_list}" --key_file "${logdir}/keys.JOB.scp" \
             --ngpu "${ngpu}" --batch_size "${dump_batch_size}" \
         || fail "teacher dump failed: $(reason "${logdir}"/dump.*.log)"
     # shellcheck disable=SC2086
     ${train_cmd} "${logdir}/finish.log" \
-        ${python} -m espnet_distill.teachers.finish_dump ${options} \
+        ${python} -m espnet_distill.tasks.finish_dump ${options} \
             --text "${dumpdir}/raw/$1/text" \
         || fail "teacher dump failed: $(reason "${logdir}/finish.log")"
 }

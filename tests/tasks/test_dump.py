@@ -9,15 +9,15 @@ from espnet2.train.collate_fn import CommonCollateFn
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.objectives.base import Taps
+from espnet_distill.tasks import dump, finish_dump
 from espnet_distill.tasks.text2mel import DistillTTSTask
-from espnet_distill.teachers import dump, finish_dump
 from espnet_distill.teachers.dumped import DumpedTeacher, data_name
 from espnet_distill.teachers.online import OnlineTeacher
 from espnet_distill.teachers.tap_files import FULL_PRECISION, TapFiles
 
 from ..conftest import (
-    FASTSPEECH2,
     MEASURES,
+    STEADY_FASTSPEECH2,
     WIDE_FASTSPEECH2,
     global_mvn,
     make_experiment,
@@ -32,19 +32,7 @@ OBJECTIVES = [
     {"type": "energy"},
 ]
 TAPS = ("mel_after", "encoder", "decoder.after_norm", "duration", "pitch", "energy")
-STEADY = {
-    **FASTSPEECH2,
-    "decoder_normalize_before": True,
-    "postnet_layers": 0,
-    "duration_predictor_dropout_rate": 0.0,
-    **{
-        f"transformer_{part}_{kind}dropout_rate": 0.0
-        for part in ("enc", "dec")
-        for kind in ("", "positional_", "attn_")
-    },
-    **{f"{kind}_embed_dropout": 0.0 for kind in ("pitch", "energy")},
-    **{f"{kind}_predictor_dropout": 0.0 for kind in ("pitch", "energy")},
-}
+STEADY = {**STEADY_FASTSPEECH2, "decoder_normalize_before": True}
 
 
 class Dumps:

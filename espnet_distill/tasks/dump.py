@@ -2,7 +2,7 @@
 
 A job array: each job is given some of the utterances (`--key_file`) and writes one
 array a tap for each; an utterance that is there already is skipped. When all jobs are
-done, `espnet_distill.teachers.finish_dump` writes what a training reads.
+done, `espnet_distill.tasks.finish_dump` writes what a training reads.
 """
 
 import argparse
@@ -10,7 +10,6 @@ import logging
 from pathlib import Path
 
 import yaml
-from espnet2.fileio.read_text import read_2columns_text
 from espnet2.tasks.tts import TTSTask
 from espnet2.train.dataset import ESPnetDataset
 from espnet2.utils.types import str2triple_str
@@ -18,7 +17,7 @@ from torch.utils.data import BatchSampler, DataLoader
 from tqdm import tqdm
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.files import write_text
+from espnet_distill.files import read_table, write_text
 from espnet_distill.tasks.compatibility import require_conditions, require_same_tokens
 from espnet_distill.tasks.options import DistillOptions
 from espnet_distill.teachers.checkpoint import find_experiment, read_config
@@ -89,8 +88,8 @@ def run_job(index: int, experiment: str, taps: tuple[str, ...], args) -> None:
         available.require(tap, f"teacher {experiment}")
     begin(folder, describe(experiment, teacher, taps, args))
     text = next(p for p, name, _ in args.data_path_and_name_and_type if name == "text")
-    texts = read_2columns_text(text)
-    keys = list(read_2columns_text(args.key_file))
+    texts = read_table(text)
+    keys = list(read_table(args.key_file))
     keys = sorted(
         (key for key in keys if not files.has(key)), key=lambda key: len(texts[key])
     )
