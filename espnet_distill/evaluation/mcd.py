@@ -6,7 +6,6 @@ of the generated speech.
 """
 
 import warnings
-from pathlib import Path
 
 import librosa
 import numpy as np
@@ -27,7 +26,7 @@ def mel_cepstrum(wave: np.ndarray, rate: int) -> np.ndarray:
 
     ``rate`` is a key of ORDER_AND_ALPHA.
     """
-    pysptk = _pysptk()
+    pysptk = sptk()
     order, alpha = ORDER_AND_ALPHA[rate]
     wave = np.pad(wave, (0, max(0, FRAME - len(wave)))).astype(np.float64) * 2**15
     frames = librosa.util.frame(wave, frame_length=FRAME, hop_length=SHIFT, axis=0)
@@ -47,30 +46,14 @@ def distortion(reference: np.ndarray, generated: np.ndarray) -> float:
     return float(10 / np.log(10) * distances.mean())
 
 
-def distortions(reference: Path, generated: list[Path]) -> list[float]:
-    """Distortion of each generated file against one reference file, in dB."""
-    references: dict[int, np.ndarray] = {}
-    values = []
-    for wav in generated:
-        rate = _rate_for(librosa.get_samplerate(wav))
-        if rate not in references:
-            references[rate] = _mel_cepstrum_of(reference, rate)
-        values.append(distortion(references[rate], _mel_cepstrum_of(wav, rate)))
-    return values
-
-
-def _mel_cepstrum_of(wav: Path, rate: int) -> np.ndarray:
-    wave, _ = librosa.load(wav, sr=rate)
-    return mel_cepstrum(wave, rate)
-
-
-def _rate_for(rate: int) -> int:
+def rate_for(rate: int) -> int:
     """The next rate below that ESPnet has settings for, or the lowest."""
     lower = [known for known in ORDER_AND_ALPHA if known <= rate]
     return max(lower, default=min(ORDER_AND_ALPHA))
 
 
-def _pysptk():
+def sptk():
+    """The module ``pysptk``, without what it says on import."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it still asks pkg_resources for its version
         import pysptk

@@ -1,6 +1,6 @@
-"""Judge speech against its text and its reference: word errors, DNSMOS, MCD."""
+"""Judge speech against its text and the recording, and by itself."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -8,8 +8,9 @@ import librosa
 from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
 
-from espnet_distill.evaluation import mcd
 from espnet_distill.evaluation.asr import Recognizer, WordErrors, word_errors
+from espnet_distill.evaluation.fidelity import Fidelity, fidelities
+from espnet_distill.evaluation.forced import ForcedErrors
 from espnet_distill.evaluation.mos import RATE, dnsmos
 
 REFERENCE = "reference"
@@ -17,23 +18,31 @@ REFERENCE = "reference"
 
 @dataclass(frozen=True)
 class Score:
-    """What was found in one file; ``mcd`` is None for the reference itself."""
+    """What was found in one file.
+
+    ``fidelity`` is None for the reference itself, ``forced`` for what was not run with
+    given durations.
+    """
 
     utt: str
     row: str
     words: WordErrors
     dnsmos: float
-    mcd: float | None
+    fidelity: Fidelity | None
     hypothesis: str
+    forced: ForcedErrors | None = None
 
 
 def judge(
-    wavs: dict[str, dict[str, Path]], texts: dict[str, str], asr_model: str | None
+    wavs: dict[str, dict[str, Path]],
+    texts: dict[str, str],
+    asr_model: str | None,
+    forced: dict[str, dict[str, ForcedErrors]],
 ) -> list[Score]:
     """Score files ``wavs[row][utt]``, of which the row "reference" is human speech.
 
     One process a core, an utterance of all rows at a time. ``asr_model`` is a folder or
-    a name for faster-whisper, None for the default.
+    a name for faster-whisper, None for the default; ``forced`` goes into the scores.
     """
     jobs = (
         delayed(_judge_utterance)(
@@ -42,8 +51,12 @@ def judge(
         for utt, text in texts.items()
     )
     results = Parallel(n_jobs=cpu_count(), return_as="generator")(jobs)
-    progress = tqdm(results, total=len(texts), desc="WER, DNSMOS, MCD", unit="utt")
-    return [score for scores in progress for score in scores]
+    progress = tqdm(results, total=len(texts), desc="WER, DNSMOS, MCD, F0", unit="utt")
+    return [
+        replace(score, forced=forced.get(score.row, {}).get(score.utt))
+        for scores in progress
+        for score in scores
+    ]
 
 
 def _judge_utterance(
@@ -51,15 +64,15 @@ def _judge_utterance(
 ) -> list[Score]:
     recognise = _recognizer(asr_model)
     systems = [row for row in wavs if row != REFERENCE]
-    distortions = mcd.distortions(wavs[REFERENCE], [wavs[row] for row in systems])
-    distortion_of = dict(zip(systems, distortions))
+    found = fidelities(wavs[REFERENCE], [wavs[row] for row in systems])
+    fidelity_of = dict(zip(systems, found))
     scores = []
     for row, wav in wavs.items():
         wave, _ = librosa.load(wav, sr=RATE)
         hypothesis = recognise(wave)
         errors = word_errors(text, hypothesis)
         mos = dnsmos(wave)
-        scores.append(Score(utt, row, errors, mos, distortion_of.get(row), hypothesis))
+        scores.append(Score(utt, row, errors, mos, fidelity_of.get(row), hypothesis))
     return scores
 
 

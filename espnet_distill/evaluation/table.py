@@ -5,15 +5,18 @@ import io
 import json
 import platform
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from datetime import datetime
 from importlib.metadata import version
+from math import isfinite
 from pathlib import Path
 from statistics import mean
 
 from espnet_distill.evaluation.asr import word_error_rate
+from espnet_distill.evaluation.bootstrap import Difference, paired_difference
 from espnet_distill.evaluation.quality import Score
 from espnet_distill.files import write_text
+from espnet_distill.markdown import aligned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +31,12 @@ class Row:
     wer: float
     dnsmos: float
     mcd: float | None = None
+    log_f0_rmse: float | None = None
+    voicing_error: float | None = None
+    duration_error: float | None = None
+    mel_error: float | None = None
+    wer_difference: Difference | None = None
+    dnsmos_difference: Difference | None = None
     model: str | None = None
     config: str | None = None
 
@@ -41,6 +50,12 @@ COLUMNS: dict[str, Callable[[Row], str | None]] = {
     "WER (%)": lambda row: _format(row.wer, ".1f"),
     "DNSMOS": lambda row: _format(row.dnsmos, ".2f"),
     "MCD (dB)": lambda row: _format(row.mcd, ".2f"),
+    "log-F0 RMSE": lambda row: _format(row.log_f0_rmse, ".3f"),
+    "V/UV (%)": lambda row: _format(row.voicing_error, ".1f"),
+    "Duration (ms)": lambda row: _format(row.duration_error, ".1f"),
+    "Mel L1": lambda row: _format(row.mel_error, ".3f"),
+    "ΔWER [95 %]": lambda row: format_difference(row.wer_difference, "+.1f"),
+    "ΔDNSMOS [95 %]": lambda row: format_difference(row.dnsmos_difference, "+.2f"),
 }
 
 CAPTION = """\
@@ -54,21 +69,75 @@ turns. Vocoder: `{vocoder}`.
 - WER: faster-whisper `{asr_model}` (int8, beam 5, temperature 0), both sides through \
 Whisper's English normaliser.
 - DNSMOS: P.835 overall, 1 to 5; a clip under 9 s is repeated up to that length.
-- MCD: against the reference audio after time warping, as ESPnet's `evaluate_mcd.py`.
+- MCD, log-F0 RMSE (nats), V/UV (frames voiced on one side only): against the \
+reference audio after time warping, as ESPnet's `evaluate_mcd.py` and `evaluate_f0.py`.
+"""
+FORCED_CAPTION = """\
+- Duration: mean absolute error a token. Mel L1: mean absolute error of the normalised \
+mel, given the recording's durations, pitch and energy.
+"""
+DIFFERENCE_CAPTION = """\
+- Δ: less the teacher's, with the 95 % interval of a paired bootstrap over sentences.
 """
 
 
-def row(name: str, scores: list[Score], **costs) -> Row:
-    """Sum up the scores of a system; ``costs`` are the row's other fields."""
+SCORE_COLUMNS: dict[str, Callable[[Score], str | int | None]] = {
+    "utt": lambda score: score.utt,
+    "row": lambda score: score.row,
+    "errors": lambda score: score.words.errors,
+    "words": lambda score: score.words.words,
+    "dnsmos": lambda score: f"{score.dnsmos:.4f}",
+    "mcd": lambda score: _attribute(score.fidelity, "mcd"),
+    "log_f0_rmse": lambda score: _attribute(score.fidelity, "log_f0_rmse"),
+    "voicing_error": lambda score: _attribute(score.fidelity, "voicing_error"),
+    "duration_error": lambda score: _attribute(score.forced, "duration"),
+    "mel_error": lambda score: _attribute(score.forced, "mel"),
+    "hypothesis": lambda score: score.hypothesis,
+}
+
+
+def row(name: str, scores: list[Score], teacher: str | None = None, **costs) -> Row:
+    """Sum up the scores of a system.
+
+    ``teacher`` names the row to show differences to; ``costs`` are the row's other
+    fields.
+    """
     own = [score for score in scores if score.row == name]
-    distortions = [score.mcd for score in own if score.mcd is not None]
+    against = [score for score in scores if score.row == teacher]
+    fidelity = [score.fidelity for score in own if score.fidelity]
+    forced = [score.forced for score in own if score.forced]
     return Row(
         name=name,
         wer=word_error_rate([score.words for score in own]),
         dnsmos=mean(score.dnsmos for score in own),
-        mcd=mean(distortions) if distortions else None,
+        mcd=_mean(one.mcd for one in fidelity),
+        log_f0_rmse=_mean(one.log_f0_rmse for one in fidelity),
+        voicing_error=_mean(one.voicing_error for one in fidelity),
+        duration_error=_mean(one.duration for one in forced),
+        mel_error=_mean(one.mel for one in forced),
+        **(_differences(own, against) if against else {}),
         **costs,
     )
+
+
+def _differences(own: list[Score], against: list[Score]) -> dict[str, Difference]:
+    errors, teacher_errors = (
+        [100 * score.words.errors for score in scores] for scores in (own, against)
+    )
+    opinions, teacher_opinions = (
+        [score.dnsmos for score in scores] for scores in (own, against)
+    )
+    words = [score.words.words for score in own]
+    return {
+        "wer_difference": paired_difference(errors, teacher_errors, words),
+        "dnsmos_difference": paired_difference(opinions, teacher_opinions),
+    }
+
+
+def _mean(values) -> float | None:
+    """Mean of what is there: neither None nor NaN."""
+    values = [value for value in values if value is not None and isfinite(value)]
+    return mean(values) if values else None
 
 
 def environment(
@@ -89,13 +158,20 @@ def environment(
 
 
 def markdown(rows: list[Row], surroundings: dict) -> str:
-    """An aligned Markdown table and the caption that says how it was measured."""
-    cells = [list(COLUMNS)]
-    cells += [[column(row) or "–" for column in COLUMNS.values()] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells)]
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    lines = [_line(line, widths) for line in (cells[0], rule, *cells[1:])]
-    return "\n".join(lines) + "\n\n" + CAPTION.format(**surroundings)
+    """An aligned Markdown table and the caption that says how it was measured.
+
+    A column that no row has a value for is left out.
+    """
+    columns = {
+        title: [column(row) for row in rows] for title, column in COLUMNS.items()
+    }
+    table = aligned({title: cells for title, cells in columns.items() if any(cells)})
+    caption = CAPTION
+    if any(row.mel_error is not None for row in rows):
+        caption += FORCED_CAPTION
+    if any(row.wer_difference for row in rows):
+        caption += DIFFERENCE_CAPTION
+    return table + "\n\n" + caption.format(**surroundings)
 
 
 def write(out: Path, rows: list[Row], surroundings: dict, scores: list[Score]) -> None:
@@ -111,29 +187,26 @@ def write(out: Path, rows: list[Row], surroundings: dict, scores: list[Score]) -
 def _csv(scores: list[Score]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("utt", "row", "errors", "words", "dnsmos", "mcd", "hypothesis"))
+    writer.writerow(SCORE_COLUMNS)
     writer.writerows(
-        (
-            score.utt,
-            score.row,
-            score.words.errors,
-            score.words.words,
-            f"{score.dnsmos:.4f}",
-            _format(score.mcd, ".4f"),
-            score.hypothesis,
-        )
-        for score in scores
+        [column(score) for column in SCORE_COLUMNS.values()] for score in scores
     )
     return text.getvalue()
 
 
-def _line(cells: list[str], widths: list[int]) -> str:
-    figures = [cell.rjust(width) for cell, width in zip(cells[1:], widths[1:])]
-    return f"| {' | '.join([cells[0].ljust(widths[0]), *figures])} |"
-
-
 def _format(value: float | None, form: str) -> str | None:
     return None if value is None else format(value, form)
+
+
+def format_difference(difference: Difference | None, form: str) -> str | None:
+    if difference is None:
+        return None
+    value, low, high = (format(end, form) for end in astuple(difference))
+    return f"{value} [{low}, {high}]".replace("-", "−")
+
+
+def _attribute(scores, name: str) -> str | None:
+    return _format(getattr(scores, name, None), ".4f")
 
 
 def _cpu_name() -> str:

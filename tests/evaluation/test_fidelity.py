@@ -6,7 +6,9 @@ from .conftest import RATE, speechlike
 
 pytest.importorskip("pysptk")
 
-from espnet_distill.evaluation.mcd import distortion, distortions, mel_cepstrum
+from espnet_distill.evaluation.f0 import contour, contour_errors
+from espnet_distill.evaluation.fidelity import Fidelity, fidelities
+from espnet_distill.evaluation.mcd import distortion, mel_cepstrum
 
 
 @pytest.fixture
@@ -20,14 +22,14 @@ def write(tmp_path):
 
 def test_a_file_against_itself_is_zero(write):
     wav = write("a.wav", speechlike(0))
-    assert distortions(wav, [wav]) == [0.0]
+    assert fidelities(wav, [wav]) == [Fidelity(0.0, 0.0, 0.0)]
 
 
 def test_distortion_grows_with_noise(write):
     wave = speechlike(0)
     noise = np.random.default_rng(1).standard_normal(len(wave))
     noisy = [write(f"{n}.wav", wave + n * noise) for n in (0.01, 0.05, 0.2)]
-    found = distortions(write("clean.wav", wave), noisy)
+    found = [one.mcd for one in fidelities(write("clean.wav", wave), noisy)]
     assert 0 < found[0] < found[1] < found[2]
 
 
@@ -56,7 +58,27 @@ def test_the_sampling_rates_may_differ(write):
     wave = speechlike(0)
     triple = librosa.resample(wave, orig_sr=RATE, target_sr=48000)
     reference = write("48k.wav", triple, 48000)
-    same, other = distortions(
+    same, other = fidelities(
         reference, [write("a.wav", wave), write("b.wav", speechlike(5))]
     )
-    assert same < 3 < 6 < other
+    assert same.mcd < 3 < 6 < other.mcd
+    assert same.log_f0_rmse < 0.02 < other.log_f0_rmse
+
+
+def tone(hertz, seconds=0.5):
+    time = np.arange(int(seconds * RATE)) / RATE
+    return 0.1 * sum(np.sin(2 * np.pi * hertz * k * time) / k for k in range(1, 20))
+
+
+def test_a_fifth_higher_is_the_logarithm_of_its_ratio():
+    low, high = contour(tone(120), RATE), contour(tone(180), RATE)
+    rmse, _ = contour_errors(low, high)
+    assert rmse == pytest.approx(np.log(1.5), abs=0.02)
+
+
+def test_silence_in_place_of_a_voice_is_a_voicing_error():
+    spoken = contour(np.concatenate([tone(120), tone(120)]), RATE)
+    silent = (np.zeros_like(spoken[0]), spoken[1])
+    rmse, error = contour_errors(spoken, silent)
+    assert np.isnan(rmse) and error == pytest.approx(100 * np.mean(spoken[0] > 0))
+    assert error > 80

@@ -1,0 +1,175 @@
+"""``espnet-distill seeds``: what several seeds of each setting come to together."""
+
+import argparse
+import csv
+import io
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.files import write_text
+from espnet_distill.markdown import aligned
+
+# Title in the table, format, and name in table.json; by the name in the CSV.
+MEASURES = {
+    "wer": ("WER (%)", ".1f", "wer"),
+    "dnsmos": ("DNSMOS", ".2f", "dnsmos"),
+    "mcd": ("MCD (dB)", ".2f", "mcd"),
+    "logf0_rmse": ("log-F0 RMSE", ".3f", "log_f0_rmse"),
+    "duration_error": ("Duration (ms)", ".1f", "duration_error"),
+    "val_mel": ("Mel L1", ".3f", "mel_error"),
+}
+CSV_COLUMNS = (
+    "setting",
+    "seed",
+    "mcd",
+    "logf0_rmse",
+    "duration_error",
+    "wer",
+    "dnsmos",
+    "val_mel",
+)
+
+Runs = dict[str, dict[str, dict]]  # by setting and seed
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    add = parser.add_argument
+    add(
+        "evaluation",
+        metavar="DIR",
+        type=Path,
+        help="what `espnet-distill evaluate` wrote of experiments <setting>_seed<N>",
+    )
+    add("--csv", metavar="FILE", type=Path, help="also write a line a run to FILE")
+    add(
+        "--against",
+        metavar="SETTING",
+        nargs="+",
+        default=["teacher"],
+        help="settings to show differences to (default: teacher)",
+    )
+
+
+def main(args: argparse.Namespace) -> None:
+    """Print the table and write the CSV."""
+    runs = read_runs(args.evaluation / "table.json")
+    scores = _read_scores(args.evaluation / "scores.csv")
+    for setting in args.against:
+        if setting not in runs:
+            raise ConfigError(
+                f"--against {setting}: {args.evaluation} has {', '.join(runs)}"
+            )
+    if args.csv:
+        write_text(args.csv, to_csv(runs))
+    print(to_markdown(runs, scores, args.against))
+
+
+def read_runs(path: Path) -> Runs:
+    """Rows of an evaluation by setting and seed ("" where a name has none)."""
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigError(f"{path}: no table of `espnet-distill evaluate`") from error
+    runs: Runs = {}
+    for row in rows:
+        setting, seed = re.fullmatch(r"(.+?)(?:_seed(\d+))?", row["name"]).groups()
+        if setting != "reference":
+            runs.setdefault(setting, {})[seed or ""] = row
+    return runs
+
+
+def to_csv(runs: Runs) -> str:
+    """A line a run, the columns CSV_COLUMNS."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for setting, seeds in runs.items():
+        for seed, row in seeds.items():
+            values = {
+                name: _cell([row[key]], ".4f") for name, (_, _, key) in MEASURES.items()
+            }
+            values |= {"setting": setting, "seed": seed}
+            writer.writerow([values[column] for column in CSV_COLUMNS])
+    return text.getvalue()
+
+
+def to_markdown(runs: Runs, scores: dict[str, list[dict]], against: list[str]) -> str:
+    """A line a setting: mean of its seeds, their range, differences with intervals."""
+    columns: dict[str, list[str | None]] = {
+        "": list(runs),
+        "Seeds": [str(len(seeds)) for seeds in runs.values()],
+    }
+    for title, form, key in MEASURES.values():
+        columns[title] = [
+            _cell([row[key] for row in seeds.values()], form) for seeds in runs.values()
+        ]
+    for other in against:
+        for measure, difference in (
+            ("WER", _wer_difference),
+            ("DNSMOS", _mos_difference),
+        ):
+            columns[f"Δ{measure} to {other} [95 %]"] = [
+                None
+                if setting == other
+                else difference(
+                    _scores_of(runs[setting], scores), _scores_of(runs[other], scores)
+                )
+                for setting in runs
+            ]
+    return aligned(columns)
+
+
+def _cell(values: list, form: str) -> str | None:
+    """Format the mean, and the range if there are several."""
+    if None in values:
+        return None
+    mean = format(sum(values) / len(values), form)
+    if len(values) == 1:
+        return mean
+    return f"{mean} ({min(values):{form}}–{max(values):{form}})"
+
+
+def _read_scores(path: Path) -> dict[str, list[dict]]:
+    """Lines of scores.csv by row, in the order of the utterances."""
+    scores: dict[str, list[dict]] = {}
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            for line in csv.DictReader(file):
+                scores.setdefault(line["row"], []).append(line)
+    except (OSError, KeyError) as error:
+        raise ConfigError(f"{path}: no scores of `espnet-distill evaluate`") from error
+    return scores
+
+
+def _scores_of(seeds: dict[str, dict], scores: dict) -> list[list[dict]]:
+    return [scores[row["name"]] for row in seeds.values()]
+
+
+def _wer_difference(one: list[list[dict]], other: list[list[dict]]) -> str:
+    def errors(line: dict) -> float:
+        return 100 * int(line["errors"])
+
+    words = [int(line["words"]) for line in one[0]]
+    return _difference(one, other, errors, "+.1f", words)
+
+
+def _mos_difference(one: list[list[dict]], other: list[list[dict]]) -> str:
+    return _difference(one, other, lambda line: float(line["dnsmos"]), "+.2f")
+
+
+def _difference(one, other, value: Callable, form: str, weights=None) -> str:
+    """Difference of two settings, each sentence's values averaged over the seeds."""
+    import numpy as np
+
+    from espnet_distill.evaluation.bootstrap import paired_difference
+    from espnet_distill.evaluation.table import format_difference
+
+    means = (
+        np.mean([[value(line) for line in run] for run in runs], axis=0)
+        for runs in (one, other)
+    )
+    return format_difference(paired_difference(*means, weights), form)
