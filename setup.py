@@ -12,6 +12,7 @@ setup(
     install_requires=[
         "espnet[train,tts]>=202611,<202612",
         "torch",
+        "torch-pruning>=1.6,<1.7",
         "torchaudio",
         "sentencepiece",
         "pyyaml",

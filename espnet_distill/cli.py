@@ -12,9 +12,17 @@ from espnet_distill.errors import ConfigError
 
 COMMANDS = {
     "check": ("find what would stop a distillation", "espnet_distill.tasks.check"),
+    "derive": (
+        "cut a student's initial weights out of its teacher",
+        "espnet_distill.students.derive",
+    ),
     "evaluate": (
         "measure experiments side by side",
         "espnet_distill.evaluation.command",
+    ),
+    "seeds": (
+        "sum up an evaluation of settings with several seeds",
+        "espnet_distill.evaluation.seeds",
     ),
     "unpack": ("make a packed model an experiment", "espnet_distill.teachers.unpack"),
     "find-model": (

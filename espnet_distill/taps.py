@@ -157,13 +157,27 @@ def _level(name: str, tensor, lengths: dict[str, torch.Tensor]) -> str | None:
 def probe(tts: AbsTTS, recorder: TapRecorder) -> Taps:
     """Run a model once on one tiny made-up sentence and return its taps.
 
-    The lengths are such that tokens, decoder steps and frames cannot be confused; the
-    model's mode, gradients and the random state are left as they were.
+    The model's mode, gradients and the random state are left as they were.
     """
-    tokens, steps_per_token = 4, 12
+    was_training = tts.training
+    with torch.no_grad(), torch.random.fork_rng():
+        tts.eval()
+        tts(**made_up_sentence(tts))
+        tts.train(was_training)
+    return recorder.taps
+
+
+def made_up_sentence(
+    tts: AbsTTS, tokens: int = 4, steps_per_token: int = 12
+) -> dict[str, torch.Tensor]:
+    """Return a batch of one sentence for a model's forward pass.
+
+    The default lengths are such that tokens, decoder steps and frames cannot be
+    confused.
+    """
     counted = tokens + 1  # with the end-of-sentence token
-    frames = counted * steps_per_token * recorder.reduction_factor
-    was_training, parameter = tts.training, next(tts.parameters())
+    frames = counted * steps_per_token * getattr(tts, "reduction_factor", 1)
+    parameter = next(tts.parameters())
 
     def integers(*shape):
         return torch.ones(shape, dtype=torch.long, device=parameter.device)
@@ -190,9 +204,4 @@ def probe(tts: AbsTTS, recorder: TapRecorder) -> Taps:
     if getattr(tts, "langs", None):
         batch["lids"] = integers(1, 1) * 0
     wanted = inspect.signature(tts.forward).parameters
-    batch = {name: value for name, value in batch.items() if name in wanted}
-    with torch.no_grad(), torch.random.fork_rng():
-        tts.eval()
-        tts(**batch)
-        tts.train(was_training)
-    return recorder.taps
+    return {name: value for name, value in batch.items() if name in wanted}

@@ -1,0 +1,94 @@
+"""Knobs: the sizes in a configuration that set widths and depths of a model.
+
+They are found by building the model at two sizes and comparing the shapes.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from torch import nn
+
+Shapes = dict[str, tuple[int, ...]]
+MOST_DIMS = 4
+
+
+@dataclass(frozen=True)
+class Knob:
+    """A key of the configuration, its value, and the shapes at half that value."""
+
+    key: str
+    value: int
+    is_depth: bool
+    halved: Shapes
+
+
+def find_knobs(build: Callable[[dict], nn.Module], conf: Mapping) -> list[Knob]:
+    """Return the knobs of a configuration.
+
+    Args:
+        build: Makes a model of a configuration; the meta device will do.
+        conf: The configuration, with every key that may be one.
+
+    Returns:
+        Those whole numbers above 1 that take layers or units away when they are halved
+        and leave the model's inputs and outputs alone. A kernel size is none.
+    """
+    whole = shapes_of(build(dict(conf)))
+    knobs = []
+    for key, value in conf.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < 2:
+            continue
+        try:
+            halved = shapes_of(build({**conf, key: value // 2}))
+        except Exception:  # each class refuses what it cannot be in its own way
+            continue
+        if not set(halved) <= set(whole) or count(halved) >= count(whole):
+            continue
+        is_depth = len(halved) < len(whole)
+        is_width = any(whole[name][:2] != shape[:2] for name, shape in halved.items())
+        if is_depth or is_width:
+            knobs.append(Knob(key, value, is_depth, halved))
+    return knobs
+
+
+def shapes_of(model: nn.Module) -> Shapes:
+    """Shapes of a model's parameters by name."""
+    return {name: tuple(p.shape) for name, p in model.named_parameters()}
+
+
+def count(shapes: Shapes) -> int:
+    """Count the numbers in parameters of these shapes."""
+    return sum(map(math.prod, shapes.values()))
+
+
+class Widths:
+    """How each dimension of each parameter follows from the widths of a model."""
+
+    def __init__(self, whole: Shapes, knobs: list[Knob]):
+        """Compare the shapes of a model with those at half of each width."""
+        self.knobs = knobs
+        self._whole = _array(whole, whole)
+        steps = [_array(knob.halved, whole) for knob in knobs]
+        self._slopes = [
+            (self._whole - halved) / (knob.value - knob.value // 2)
+            for knob, halved in zip(knobs, steps)
+        ]
+
+    def parameters(self, sizes: Mapping[str, int]) -> int:
+        """Count the parameters of the model with some widths changed."""
+        dims = self._whole.copy()
+        for knob, slope in zip(self.knobs, self._slopes):
+            dims += slope * (sizes.get(knob.key, knob.value) - knob.value)
+        return round(dims.prod(axis=1).sum())
+
+    def reach(self, knob: Knob) -> int:
+        """Count the parameters, by name, that a knob has a part in."""
+        return int((self._slopes[self.knobs.index(knob)] != 0).any(axis=1).sum())
+
+
+def _array(shapes: Shapes, names: Shapes) -> np.ndarray:
+    """Shapes as rows (parameters, MOST_DIMS), filled up with ones."""
+    rows = [(*shapes[name], *(1,) * MOST_DIMS)[:MOST_DIMS] for name in names]
+    return np.array(rows, float)

@@ -1,0 +1,48 @@
+"""What a model that nobody has trained yet will cost."""
+
+import time
+from dataclasses import dataclass
+from statistics import median
+
+import torch
+from espnet2.tts.abs_tts import AbsTTS
+from torch.utils.flop_counter import FlopCounterMode
+
+from espnet_distill.taps import made_up_sentence
+
+TOKENS, STEPS_PER_TOKEN = 50, 7  # a sentence of four seconds
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Parameters, multiply-accumulates a frame, and seconds a frame on one thread.
+
+    Of a forward pass at given durations; torch counts no operations of an LSTM.
+    """
+
+    parameters: int
+    macs: float
+    seconds: float
+
+
+def cost(tts: AbsTTS, repeats: int = 5) -> Cost:
+    """Measure a model on a made-up sentence; its outputs do not matter."""
+    sentence = made_up_sentence(tts, TOKENS, STEPS_PER_TOKEN)
+    frames = int(sentence["feats_lengths"])
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.no_grad():
+            with FlopCounterMode(display=False) as counter:
+                tts.eval()(**sentence)
+            seconds = median(_seconds(tts, sentence) for _ in range(repeats))
+    finally:
+        torch.set_num_threads(threads)
+    parameters = sum(p.numel() for p in tts.parameters())
+    return Cost(parameters, counter.get_total_flops() / 2 / frames, seconds / frames)
+
+
+def _seconds(tts: AbsTTS, sentence: dict) -> float:
+    start = time.perf_counter()
+    tts(**sentence)
+    return time.perf_counter() - start

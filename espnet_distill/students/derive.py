@@ -1,0 +1,79 @@
+"""``espnet-distill derive``: a student that begins with its teacher's weights."""
+
+import argparse
+from pathlib import Path
+
+from espnet_distill.errors import ConfigError
+
+OBJECTIVES = ("params", "macs", "latency")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    add = parser.add_argument
+    add("teacher", metavar="TEACHER", help="experiment folder, .pth, .zip or tag")
+    add("out", metavar="OUT", type=Path, help="a folder to be made")
+    size = parser.add_mutually_exclusive_group(required=True)
+    size.add_argument(
+        "--pressure",
+        metavar="P",
+        type=float,
+        help="share of the teacher's parameters to take away, from 0 to below 1",
+    )
+    size.add_argument(
+        "--budget-params",
+        metavar="N",
+        type=int,
+        help="parameters of the student",
+    )
+    size.add_argument(
+        "--config",
+        metavar="FILE",
+        type=Path,
+        help="training configuration of a student of the teacher's class",
+    )
+    add(
+        "--objective",
+        choices=OBJECTIVES,
+        default="params",
+        help="of the shapes with so many parameters take the one most like the teacher "
+        "(params), of fewest operations (macs) or the fastest here (latency); default: "
+        "%(default)s",
+    )
+    add(
+        "--keep",
+        metavar="KEY",
+        nargs="+",
+        default=[],
+        help="sizes that stay as they are; depth and width stand for all such",
+    )
+    add(
+        "--floor",
+        metavar="KEY=N",
+        nargs="+",
+        default=[],
+        type=_floor,
+        help="the least that a size may become",
+    )
+
+
+def main(args: argparse.Namespace) -> None:
+    """Write OUT and print what was chosen."""
+    if args.out.exists():
+        raise ConfigError(f"{args.out} exists: name a folder to be made")
+    if args.pressure is not None and not 0 <= args.pressure < 1:
+        raise ConfigError(f"--pressure: {args.pressure} is not from 0 to below 1")
+    if args.budget_params is not None and args.budget_params < 1:
+        raise ConfigError(f"--budget-params: {args.budget_params} is not above 0")
+    import espnet_distill
+    from espnet_distill.students.experiment import derive
+
+    espnet_distill.register()
+    print(derive(args))
+
+
+def _floor(value: str) -> tuple[str, int]:
+    key, _, least = value.partition("=")
+    if not key or not least.isdigit():
+        raise argparse.ArgumentTypeError(f"{value!r} is not KEY=N")
+    return key, int(least)

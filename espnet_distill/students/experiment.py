@@ -1,0 +1,165 @@
+"""A student cut out of its teacher, as an ESPnet experiment to train on from."""
+
+import argparse
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+import yaml
+from espnet2.tasks.tts import TTSTask
+from espnet2.tts.fastspeech import FastSpeech
+from espnet2.tts.fastspeech2 import FastSpeech2
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.markdown import aligned
+from espnet_distill.portable import write_portable
+from espnet_distill.students.cost import Cost, cost
+from espnet_distill.students.narrow import Narrowed, narrow
+from espnet_distill.students.outputs import outputs_of
+from espnet_distill.students.shape import Shape, Sizes, with_defaults
+from espnet_distill.teachers.checkpoint import (
+    find_experiment,
+    load_experiment,
+    read_config,
+)
+
+SUPPORTED = (FastSpeech2, FastSpeech)
+MEASURED = 12  # of the shapes that fit, those most like the teacher
+# What a training configuration has of a finished experiment's.
+TRAINING_KEYS = (
+    *("tts", "tts_conf", "feats_extract", "feats_extract_conf", "normalize"),
+    *("pitch_extract", "pitch_extract_conf", "pitch_normalize"),
+    *("energy_extract", "energy_extract_conf", "energy_normalize"),
+    *("optim", "optim_conf", "scheduler", "scheduler_conf", "grad_clip", "accum_grad"),
+    *("num_iters_per_epoch", "max_epoch", "patience", "seed", "num_workers"),
+    *("batch_type", "batch_size", "batch_bins", "sort_in_batch", "sort_batch"),
+    *("keep_nbest_models", "best_model_criterion", "num_att_plot"),
+)
+
+
+def derive(args: argparse.Namespace) -> str:
+    """Write a student's configuration and its initial weights into a new folder.
+
+    ``args.out`` gets ``config.yaml`` and ``init.pth``, an experiment that stock ESPnet
+    loads, with the teacher's features and tokens; and ``train.yaml``, a training
+    configuration with its ``init_param`` set.
+
+    Args:
+        args: What ``espnet-distill derive`` was given.
+
+    Returns:
+        A table of teacher and student.
+
+    Raises:
+        ConfigError: A teacher of another class, a size that no shape has, or a student
+            that is larger somewhere.
+    """
+    config, checkpoint = find_experiment(args.teacher)
+    conf = read_config(config)
+    training = read_config(args.config) if args.config else _training_of(conf)
+    if training["tts"] != conf["tts"]:
+        raise ConfigError(
+            f"{args.config}: tts: {training['tts']}; the teacher is {conf['tts']}"
+        )
+    teacher, _ = load_experiment(config, checkpoint)
+    _require_supported(teacher.tts, config)
+    before = cost(teacher.tts)
+    if not args.config:
+        training["tts_conf"] = training["tts_conf"] | _sizes(args, teacher.tts, conf)
+    with _made_whole(args.out) as beside:
+        student, narrowed = _write(beside, conf, training, teacher)
+        training["init_param"] = [f"{args.out / 'init.pth'}:tts:tts"]
+        (beside / "train.yaml").write_text(yaml.safe_dump(training, sort_keys=False))
+    confs = [with_defaults(type(teacher.tts), c["tts_conf"]) for c in (conf, training)]
+    costs = before, cost(student.tts)
+    return _table(confs, costs, _frames_a_second(teacher), narrowed)
+
+
+def _require_supported(tts, config: Path) -> None:
+    if type(tts) not in SUPPORTED:
+        names = ", ".join(kind.__name__ for kind in SUPPORTED)
+        raise ConfigError(
+            f"{config}: no student can be derived from {type(tts).__name__}, only "
+            f"from {names}"
+        )
+
+
+def _training_of(conf: dict) -> dict:
+    return {key: conf[key] for key in TRAINING_KEYS if conf.get(key) is not None}
+
+
+def _sizes(args: argparse.Namespace, tts, conf: dict) -> dict[str, int]:
+    """Choose the sizes that meet the budget and the objective."""
+    sizes = Sizes(type(tts), tts.idim, tts.odim, conf["tts_conf"])
+    target = args.budget_params or round((1 - args.pressure) * sizes.parameters)
+    shapes = sizes.shapes(target, args.keep, dict(args.floor))
+    if args.objective == "params":
+        return shapes[0].sizes
+    attribute = {"macs": "macs", "latency": "seconds"}[args.objective]
+
+    def measured(shape: Shape) -> float:
+        model = type(tts)(tts.idim, tts.odim, **(conf["tts_conf"] | shape.sizes))
+        return getattr(cost(model), attribute)
+
+    return min(shapes[:MEASURED], key=measured).sizes
+
+
+def _write(folder: Path, conf: dict, training: dict, teacher) -> tuple:
+    """Write config.yaml and init.pth; return the student and how it was cut."""
+    conf = conf | {"tts_conf": training["tts_conf"]}
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(conf, sort_keys=False))
+    write_portable(path, path)
+    student, _ = TTSTask.build_model_from_file(path)
+    narrowed = narrow(teacher.tts, student.tts, outputs_of(teacher.tts))
+    student.tts.load_state_dict(narrowed.state)
+    features = teacher.state_dict()
+    state = {
+        name: tensor if name.startswith("tts.") else features[name]
+        for name, tensor in student.state_dict().items()
+    }
+    torch.save(state, folder / "init.pth")
+    return student, narrowed
+
+
+@contextlib.contextmanager
+def _made_whole(folder: Path) -> Iterator[Path]:
+    """Give a folder beside ``folder``, which takes its name if the block ends well."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        yield beside
+        beside.chmod(0o755)
+        beside.rename(folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _frames_a_second(model) -> float:
+    parameters = model.feats_extract.get_parameters()
+    return parameters["fs"] / parameters["n_shift"]
+
+
+def _table(
+    confs: list[dict], costs: tuple[Cost, Cost], frames: float, narrowed: Narrowed
+) -> str:
+    """Teacher and student side by side, a size a line."""
+    changed = [key for key in confs[0] if confs[0][key] != confs[1].get(key)]
+    columns = {
+        "": [*changed, "parameters", "MMAC a second of speech", "RTF, one thread"]
+    }
+    for title, conf, found in zip(("teacher", "student"), confs, costs):
+        columns[title] = [
+            *(str(conf.get(key)) for key in changed),
+            f"{found.parameters:,}",
+            f"{found.macs * frames / 1e6:,.0f}",
+            f"{found.seconds * frames:.4f}",
+        ]
+    pressure = 1 - costs[1].parameters / costs[0].parameters
+    lines = [aligned(columns), f"Pressure {pressure:.3f}."]
+    if narrowed.own:
+        lines.append(f"Not the teacher's: {', '.join(narrowed.own)}.")
+    return "\n\n".join(lines)

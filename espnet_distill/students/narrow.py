@@ -1,0 +1,178 @@
+"""A narrow model's initial weights, cut out of a wide one's."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from espnet2.legacy.nets.pytorch_backend.transformer.attention import (
+    MultiHeadedAttention,
+)
+from torch import nn
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.structure.coupling import Axis, Group, find_groups
+from espnet_distill.structure.depth import depths, keep_layers, spread_evenly
+from espnet_distill.structure.importance import magnitude
+from espnet_distill.structure.positions import nearest_frequencies
+from espnet_distill.structure.slicing import State, slice_groups
+
+
+@dataclass(frozen=True)
+class Narrowed:
+    """Weights for a student, and the names of those that are not its teacher's."""
+
+    state: State
+    own: list[str]
+
+
+def narrow(
+    teacher: nn.Module,
+    student: nn.Module,
+    run: Callable,
+    importance: Callable = magnitude,
+) -> Narrowed:
+    """Cut a student's weights out of its teacher's.
+
+    The student's layers are spread evenly over the teacher's, first and last among
+    them. Of the residual stream those channels stay whose positions are encoded alike,
+    of all else the units that matter most; attention is kept head by head, its queries
+    scaled so that the scores stay what they were.
+
+    Args:
+        teacher: The wide model; it loses layers.
+        student: The narrow one, of the same class, as it was initialised.
+        run: Gives the teacher's outputs, as :func:`find_groups` wants it.
+        importance: Group and state → a score a unit.
+
+    Returns:
+        A state that the student loads strictly; what has no counterpart of its shape
+        in the teacher keeps the student's own initialisation and is named.
+
+    Raises:
+        ConfigError: A student that is wider or deeper than the teacher somewhere.
+    """
+    shapes = {name: tensor.shape for name, tensor in student.state_dict().items()}
+    _drop_layers(teacher, depths(shapes))
+    groups = _with_strays(find_groups(teacher, run), teacher.state_dict(), shapes)
+    state = teacher.state_dict()
+    attentions = _attentions(teacher, student)
+    kept = []
+    for group in groups:
+        size = _wanted_size(group, shapes)
+        attention = _attention_of(group, attentions)
+        if attention:
+            units = _by_heads(importance(group, state), *attention)
+        elif _is_stream(group):
+            units = nearest_frequencies(group.size, size)
+        else:
+            units = importance(group, state).topk(size).indices.sort().values
+        kept.append((group, units))
+    sliced = slice_groups(state, kept)
+    for name, (wide, slim) in attentions.items():
+        _scale_queries(sliced, name, (slim.d_k / wide.d_k) ** 0.5)
+    return _fitted(sliced, student)
+
+
+def _drop_layers(teacher: nn.Module, wanted: dict[str, int]) -> None:
+    layers = {}
+    for stack, depth in depths(teacher.state_dict()).items():
+        if wanted.get(stack, depth) > depth:
+            raise ConfigError(
+                f"{stack}: {wanted[stack]} layers in the student, {depth} in its "
+                "teacher; a student cannot be deeper"
+            )
+        if wanted.get(stack, depth) < depth:
+            layers[stack] = spread_evenly(depth, wanted[stack])
+    keep_layers(teacher, layers)
+
+
+def _with_strays(groups: list[Group], state: State, shapes: dict) -> list[Group]:
+    """Add to the residual streams what reads them where autograd does not see.
+
+    A table of positions, or a predictor behind a stopped gradient, reads what its
+    neighbour before it reads.
+    """
+    strays: dict[int, list[Axis]] = {id(group): [] for group in groups}
+    stream = None
+    for name, tensor in state.items():
+        if tensor.dim() < 2 or name not in shapes:
+            continue
+        readers = [group for group in groups if (name, 1) in group]
+        stream = next(filter(_is_stream, readers), stream)
+        if not readers and tensor.size(1) != shapes[name][1] and stream:
+            if tensor.size(1) == stream.size:
+                places = torch.arange(stream.size)[None]
+                strays[id(stream)].append(Axis(name, 1, places))
+    return [replace(group, axes=(*group.axes, *strays[id(group)])) for group in groups]
+
+
+def _is_stream(group: Group) -> bool:
+    """Tell whether a group is a residual stream: what attention reads."""
+    return any(
+        axis.dim == 1 and axis.parameter.endswith("linear_q.weight")
+        for axis in group.axes
+    )
+
+
+def _wanted_size(group: Group, shapes: dict) -> int:
+    """Units that the student has where the group lies."""
+    for axis in group.axes:
+        if axis.dim is None or axis.parameter not in shapes:
+            continue
+        size = shapes[axis.parameter][axis.dim] // len(axis.places)
+        if size > group.size:
+            raise ConfigError(
+                f"{axis.parameter}: {size} units in the student, {group.size} in its "
+                "teacher; a student cannot be wider"
+            )
+        return size
+    return group.size
+
+
+def _attentions(teacher: nn.Module, student: nn.Module) -> dict[str, tuple]:
+    """Attention layers of both, by name."""
+    wide = dict(teacher.named_modules())
+    return {
+        name: (wide[name], module)
+        for name, module in student.named_modules()
+        if isinstance(module, MultiHeadedAttention) and name in wide
+    }
+
+
+def _attention_of(group: Group, attentions: dict[str, tuple]) -> tuple | None:
+    for name, pair in attentions.items():
+        if (f"{name}.linear_q.weight", 0) in group:
+            return pair
+    return None
+
+
+def _by_heads(scores: torch.Tensor, wide, slim) -> torch.Tensor:
+    """Choose the best heads, and in each the best of its channels."""
+    if slim.h > wide.h or slim.d_k > wide.d_k:
+        raise ConfigError(
+            f"aheads: {slim.h} heads of {slim.d_k} channels cannot be cut out of the "
+            f"teacher's {wide.h} of {wide.d_k}"
+        )
+    scores = scores.view(wide.h, wide.d_k)
+    heads = scores.sum(1).topk(slim.h).indices.sort().values
+    channels = scores[heads].topk(slim.d_k, dim=1).indices.sort(dim=1).values
+    return (heads[:, None] * wide.d_k + channels).flatten()
+
+
+def _scale_queries(state: State, name: str, factor: float) -> None:
+    for suffix in ("linear_q.weight", "linear_q.bias", "pos_bias_u", "pos_bias_v"):
+        if f"{name}.{suffix}" in state:
+            state[f"{name}.{suffix}"] = state[f"{name}.{suffix}"] * factor
+
+
+def _fitted(sliced: State, student: nn.Module) -> Narrowed:
+    """The student's state, with the teacher's weights wherever they fit."""
+    state, own = {}, []
+    for name, initial in student.state_dict().items():
+        weights = sliced.get(name)
+        if weights is not None and weights.numel() == initial.numel():
+            state[name] = weights.reshape(initial.shape).clone()
+        else:
+            state[name] = initial.clone()
+            own.append(name)
+    return Narrowed(state, own)

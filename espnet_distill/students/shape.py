@@ -1,0 +1,163 @@
+"""Choose the sizes of a student: so many parameters, the shape of its teacher."""
+
+import inspect
+import logging
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from espnet2.tts.abs_tts import AbsTTS
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.structure.knobs import Knob, Widths, count, find_knobs, shapes_of
+
+TOLERANCE = 0.03
+STEP = 8  # widths are multiples of it, as kernels like them
+DEPTHS = (1.0, 0.75, 0.5)  # shares of the layers that a student may keep
+IMBALANCE = math.log(2)  # at most, between the stream's shrinking and all others'
+# What belongs to the data, not to the model's size.
+FIXED = ("idim", "odim", "reduction_factor", "spks", "langs", "spk_embed_dim")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes by key, the parameters they come to, and how unlike the teacher they are.
+
+    ``unlikeness`` is 0 for all widths shrunk by one factor at full depth, and infinite
+    where the residual stream shrinks by another factor altogether.
+    """
+
+    sizes: dict[str, int]
+    parameters: int
+    unlikeness: float
+
+
+def with_defaults(kind: type[AbsTTS], conf: Mapping) -> dict:
+    """Return a class's configuration with what it does not say."""
+    parameters = inspect.signature(kind.__init__).parameters.values()
+    empty = inspect.Parameter.empty
+    return {p.name: p.default for p in parameters if p.default is not empty} | dict(
+        conf
+    )
+
+
+class Sizes:
+    """The sizes that models of a class can have, around a teacher's configuration."""
+
+    def __init__(self, kind: type[AbsTTS], idim: int, odim: int, conf: Mapping):
+        self.conf = with_defaults(kind, conf)
+        self._kind, self._dims = kind, {"idim": idim, "odim": odim}
+        self.knobs = self._find(self.conf)
+        self.parameters = count(shapes_of(self._build(self.conf)))
+
+    def _build(self, conf: Mapping) -> AbsTTS:
+        logger, level = logging.getLogger(), logging.getLogger().level
+        logger.setLevel(logging.ERROR)  # a conformer repeats its advice each time
+        try:
+            with torch.device("meta"):
+                return self._kind(**self._dims, **conf)
+        finally:
+            logger.setLevel(level)
+
+    def _find(self, conf: Mapping) -> list[Knob]:
+        fixed = {key: value for key, value in conf.items() if key in FIXED}
+        free = {key: value for key, value in conf.items() if key not in FIXED}
+        return find_knobs(lambda sizes: self._build(fixed | sizes), free)
+
+    def shapes(
+        self,
+        target: int,
+        keep: Sequence[str] = (),
+        floors: Mapping[str, int] | None = None,
+    ) -> list[Shape]:
+        """Return shapes of ``target`` parameters within TOLERANCE, most alike first.
+
+        Args:
+            target: The parameters wanted.
+            keep: Keys that stay as they are; "depth" and "width" stand for all such.
+            floors: The least that a key may become.
+
+        Raises:
+            ConfigError: A key that is no knob; a target that no shape meets.
+        """
+        floors = floors or {}
+        known = [knob.key for knob in self.knobs]
+        for key in (*keep, *floors):
+            if key not in (*known, "depth", "width"):
+                raise ConfigError(
+                    f"{key}: is no size of it; there are {', '.join(known)}"
+                )
+        tried = [
+            shape
+            for share in ((1.0,) if "depth" in keep else DEPTHS)
+            for shape in self._at_depth(share, target, keep, floors)
+        ]
+        found = [
+            shape
+            for shape in tried
+            if abs(shape.parameters / target - 1) <= TOLERANCE
+            and math.isfinite(shape.unlikeness)
+        ]
+        if not found:
+            near = min(tried, key=lambda s: abs(s.parameters - target)).parameters
+            raise ConfigError(
+                f"no shape has {target:,} parameters; the nearest has {near:,}, "
+                f"pressure {1 - near / self.parameters:.3f}"
+            )
+        return sorted(found, key=lambda shape: shape.unlikeness)
+
+    def _at_depth(
+        self, share: float, target: int, keep: Sequence[str], floors: Mapping[str, int]
+    ) -> Iterator[Shape]:
+        """Yield for each width of the stream the shape nearest to the target."""
+        layers = {
+            knob.key: max(round(knob.value * share), floors.get(knob.key, 1))
+            for knob in self.knobs
+            if knob.is_depth and not {knob.key, "depth"} & set(keep)
+        }
+        conf = self.conf | layers
+        knobs = [knob for knob in self._find(conf) if not knob.is_depth]
+        widths = Widths(shapes_of(self._build(conf)), knobs)
+        stream = max(knobs, key=widths.reach)
+        free = [] if "width" in keep else [k for k in knobs if k.key not in keep]
+        others = [knob for knob in free if knob is not stream]
+
+        def scaled(factor: float) -> dict[str, int]:
+            return {knob.key: _scaled(knob, factor, floors) for knob in others}
+
+        for width in self._stream_widths(stream, floors) if stream in free else [None]:
+            own = {} if width is None else {stream.key: width}
+            factor = _solve(lambda f: widths.parameters(own | scaled(f)), target)
+            sizes = own | scaled(factor)
+            imbalance = abs(math.log(factor * stream.value / width)) if width else 0.0
+            unlikeness = imbalance - math.log(share)
+            if imbalance > IMBALANCE:
+                unlikeness = math.inf
+            yield Shape(layers | sizes, widths.parameters(sizes), unlikeness)
+
+    def _stream_widths(self, stream: Knob, floors: Mapping[str, int]) -> list[int]:
+        """Widths that heads and positions divide."""
+        step = math.lcm(STEP, 2 * self.conf.get("aheads", 1))
+        least = floors.get(stream.key, step)
+        return [
+            width for width in range(step, stream.value + 1, step) if width >= least
+        ]
+
+
+def _scaled(knob: Knob, factor: float, floors: Mapping[str, int]) -> int:
+    size = max(STEP * round(knob.value * factor / STEP), STEP, floors.get(knob.key, 1))
+    return min(size, knob.value)
+
+
+def _solve(parameters: Callable[[float], int], target: int, steps: int = 14) -> float:
+    """The factor in (0, 1] at which a rising count comes nearest to the target."""
+    low, high = 0.01, 1.0
+    best = high
+    for _ in range(steps):
+        middle = math.sqrt(low * high)
+        found = parameters(middle)
+        if abs(found - target) < abs(parameters(best) - target):
+            best = middle
+        low, high = (middle, high) if found < target else (low, middle)
+    return best

@@ -1,0 +1,120 @@
+"""``espnet-distill derive``: an experiment that stock ESPnet loads and trains on."""
+
+import pytest
+import torch
+import yaml
+
+from espnet_distill.cli import main
+
+from ..conftest import FASTSPEECH2, TACOTRON2, load_stock, make_experiment
+
+
+@pytest.fixture(scope="module")
+def derived(corpus, teacher, tmp_path_factory):
+    root = tmp_path_factory.mktemp("derive")
+    config = corpus.config(root / "student.yaml", tts_conf=FASTSPEECH2)
+    arguments = ["derive", str(teacher), str(root / "out"), "--config", str(config)]
+    assert main(arguments) == 0
+    return root / "out"
+
+
+def test_stock_espnet_loads_it(derived, teacher):
+    from espnet2.tasks.tts import TTSTask
+
+    model, _ = TTSTask.build_model_from_file(derived / "config.yaml")
+    state = torch.load(derived / "init.pth", weights_only=True)
+    model.load_state_dict(state)  # strictly
+    whole = torch.load(teacher / "train.loss.ave.pth", weights_only=True)
+    assert state["tts.encoder.embed.0.weight"].size(1) == 8
+    assert torch.equal(state["normalize.mean"], whole["normalize.mean"])
+
+
+@pytest.mark.parametrize("task", ["stock", "distilled"])
+def test_a_training_begins_with_its_weights(corpus, teacher, derived, task, tmp_path):
+    from espnet2.tasks.tts import TTSTask
+
+    from espnet_distill.tasks.text2mel import DistillTTSTask
+
+    config = yaml.safe_load((derived / "train.yaml").read_text())
+    config |= {"optim_conf": {"lr": 0.0}, "max_epoch": 1}
+    if task == "distilled":
+        config["teacher"] = [str(teacher)]
+    path = tmp_path / "train.yaml"
+    path.write_text(yaml.safe_dump(config))
+    kind = TTSTask if task == "stock" else DistillTTSTask
+    kind.main(cmd=corpus.training(path, tmp_path / "exp"))
+    trained = torch.load(tmp_path / "exp" / "1epoch.pth", weights_only=True)
+    initial = torch.load(derived / "init.pth", weights_only=True)
+    for name, tensor in initial.items():
+        if name.startswith("tts.") and "running" not in name and "num_b" not in name:
+            assert torch.equal(trained[name], tensor), name
+
+
+def test_a_pressure(tmp_path, capsys):
+    from espnet_distill.evaluation.complexity import parameters
+    from espnet_distill.teachers.checkpoint import load_experiment
+
+    wide = FASTSPEECH2 | {"adim": 64, "eunits": 128, "dunits": 128, "postnet_chans": 32}
+    teacher = make_experiment(tmp_path / "teacher", tts_conf=wide)
+    out = tmp_path / "out"
+    options = "--pressure 0.3 --objective macs --floor postnet_chans=8".split()
+    assert main(["derive", str(teacher), str(out), *options]) == 0
+    printed = capsys.readouterr().out
+    assert "| parameters" in printed and "RTF, one thread" in printed
+    whole = load_stock(teacher)
+    student, _ = load_experiment(out / "config.yaml", out / "init.pth")
+    left = parameters(student.tts) / parameters(whole.tts)
+    assert left == pytest.approx(0.7, rel=0.03)
+    training = yaml.safe_load((out / "train.yaml").read_text())
+    assert training["init_param"] == [f"{out}/init.pth:tts:tts"]
+    assert "token_list" not in training and training["optim"] == "adadelta"
+
+
+def refuse(capsys, words, *arguments):
+    capsys.readouterr()
+    assert main(["derive", *map(str, arguments)]) == 2
+    error = capsys.readouterr().err
+    assert words in error and error.count("\n") == 1
+
+
+def test_an_output_that_exists(teacher, derived, capsys):
+    config = derived / "train.yaml"
+    refuse(capsys, f"{derived} exists", teacher, derived, "--config", config)
+
+
+def test_another_class(corpus, teacher, tmp_path, capsys):
+    config = corpus.config(tmp_path / "t.yaml", "tacotron2", TACOTRON2)
+    words = "tts: tacotron2; the teacher is fastspeech2"
+    refuse(capsys, words, teacher, tmp_path / "out", "--config", config)
+
+
+def test_a_teacher_that_is_not_supported(tmp_path, capsys):
+    folder = make_experiment(tmp_path / "taco", tts="tacotron2", tts_conf=TACOTRON2)
+    words = (
+        "no student can be derived from Tacotron2, only from FastSpeech2, FastSpeech"
+    )
+    refuse(capsys, words, folder, tmp_path / "out", "--pressure", 0.5)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        (["--pressure", 1], "--pressure: 1.0 is not from 0 to below 1"),
+        (["--pressure", -0.1], "--pressure: -0.1 is not from 0 to below 1"),
+        (["--budget-params", 0], "--budget-params: 0 is not above 0"),
+        (["--budget-params", 10], "no shape has 10 parameters; the nearest has"),
+        (["--pressure", 0.5, "--keep", "dim"], "dim: is no size of it; there are adim"),
+    ],
+)
+def test_sizes_that_cannot_be(teacher, tmp_path, capsys, options, words):
+    refuse(capsys, words, teacher, tmp_path / "out", *options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_wider_student_leaves_nothing(corpus, teacher, tmp_path, capsys):
+    wider = FASTSPEECH2 | {"adim": 16, "eunits": 99}
+    config = corpus.config(tmp_path / "wide.yaml", tts_conf=wider)
+    words = "99 units in the student, 16 in its teacher"
+    refuse(capsys, words, teacher, tmp_path / "out", "--config", config)
+    assert [path.name for path in tmp_path.iterdir()] == ["wide.yaml"]
