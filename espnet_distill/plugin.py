@@ -5,6 +5,8 @@ import importlib.abc
 import importlib.util
 import sys
 
+from espnet_distill.students import VARIANTS
+
 TASK_MODULE = "espnet2.tasks.tts"
 PROGRAMS = ("espnet2.bin.tts_train", "espnet2.bin.tts_inference")
 
@@ -22,6 +24,15 @@ def register() -> None:
     for name in PROGRAMS:
         if name in sys.modules:
             sys.modules[name].TTSTask = DistillTTSTask
+
+
+def register_students() -> None:
+    """Add the package's variants to the choices of ``--tts``."""
+    choices = importlib.import_module(TASK_MODULE).tts_choices.classes
+    for name, place in VARIANTS.items():
+        module, _, kind = place.rpartition(".")
+        students = importlib.import_module(f"espnet_distill.students.{module}")
+        choices[name] = getattr(students, kind)
 
 
 def register_when_imported() -> None:

@@ -11,6 +11,7 @@ from espnet2.tts.espnet_model import ESPnetTTSModel
 
 from espnet_distill import version
 from espnet_distill.files import write_text
+from espnet_distill.plugin import register_students
 from espnet_distill.tasks import options
 from espnet_distill.tasks.companion import save_with
 from espnet_distill.tasks.compatibility import require_compatible, require_conditions
@@ -25,6 +26,8 @@ from espnet_distill.teachers.dumped import (
 )
 from espnet_distill.teachers.online import OnlineTeacher
 from espnet_distill.vocoders import build_vocoder
+
+register_students()  # here, so that the processes a training spawns know them too
 
 
 class DistillTTSTask(TTSTask):
