@@ -188,3 +188,21 @@ def test_bad_input_is_one_line_before_anything_is_done(tmp_path, options, line):
     assert "Stage 1" not in done.stdout
     assert not (recipe / "data").exists() and not (recipe / "dump").exists()
     assert time.monotonic() - start < 60
+
+
+def test_what_distilling_is_worth(recipe):
+    options = "--seeds 1 --eval_set test --csv results/ablation.csv --settings"
+    done = run(recipe, *options.split(), "alone distilled_warm", script="./ablation.sh")
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    lines = (recipe / "results/ablation.csv").read_text().splitlines()
+    assert [line.split(",")[:2] for line in lines[1:]] == [
+        ["teacher", ""],
+        ["alone", "1"],
+        ["distilled_warm", "1"],
+    ]
+    students = recipe / "exp/ablation"
+    assert not (students / "alone_seed1/distill.yaml").exists()
+    assert (students / "distilled_warm_seed1/distill.yaml").exists()
+    config = yaml.safe_load((students / "distilled_warm_seed1/config.yaml").read_text())
+    assert config["init_param"] == ["exp/ablation/warm_start/init.pth:tts:tts"]
+    assert config["seed"] == 1

@@ -51,6 +51,8 @@ more_teachers=       # Experiments or .pth to fuse with it, as objectives_config
 student_config=conf/train_student.yaml
 objectives_config=../../../conf/objectives/fastspeech2.yaml  # Empty: student_config has its own.
 student_tag=student  # The student goes to ${expdir}/${student_tag}.
+student_args=        # More options for its training, e.g. "--seed 1".
+distill=true         # False: train the student alone, from the recordings only.
 teacher_dump=true    # Write the teacher's outputs once (false: run it in the training).
 dump_dir=            # Where they go (default: ${expdir}/teacher_dump).
 dump_batch_size=8    # Utterances that the teacher takes at a time.
@@ -58,12 +60,13 @@ dump_batch_size=8    # Utterances that the teacher takes at a time.
 # Synthesis and evaluation
 inference_model=train.loss.ave.pth  # Checkpoint of the student (and of a teacher trained here).
 vocoder_file=none    # A HiFi-GAN generator (none: Griffin-Lim).
+inference_tag=       # Where the speech goes in each experiment (default: ${student_tag}_decode).
 evaldir=             # Where the table and the audio go (default: ${expdir}/evaluation).
 
 help_message="Usage: $0 [--stage 1] [--stop_stage 9] [--<variable> <value>] ...
 
 Stages: 1 data (tts.sh 1-5), 2 alignment, 3 statistics (tts.sh 6), 4 teacher,
-5 teacher dump, 6 distillation (tts.sh 7), 7 synthesis (tts.sh 8), 8 evaluation,
+5 teacher dump, 6 student (tts.sh 7), 7 synthesis (tts.sh 8), 8 evaluation,
 9 packing of the student (tts.sh 10).
 Every variable at the head of this script is an option of the same name."
 
@@ -93,6 +96,7 @@ dump_dir=${dump_dir:-${expdir}/teacher_dump}
 align_dir=${expdir}/alignment
 student_exp=${expdir}/${student_tag}
 distill_config=${student_exp}/train.yaml
+inference_tag=${inference_tag:-${student_tag}_decode}
 evaldir=${evaldir:-${expdir}/evaluation}
 eval_set=${test_sets%% *}
 
@@ -133,12 +137,13 @@ run_tts() {  # run_tts STAGE STOP_STAGE [tts.sh options]
         --tts_stats_dir "${stats_dir}" ${tts_opts} "$@"
 }
 
-run_training() {  # run_training CONFIG EXPERIMENT
+run_training() {  # run_training CONFIG EXPERIMENT [more arguments]
     mkdir -p "$2"
     echo "${run_args} --stage ${current_stage} \"\$@\"" > "$2/run_distill.sh"
     chmod +x "$2/run_distill.sh"
     OMP_NUM_THREADS=${num_threads} run_tts 7 7 \
-        --train_config "$1" --tts_exp "$2" --teacher_dumpdir "${align_dir}"
+        --train_config "$1" --tts_exp "$2" --teacher_dumpdir "${align_dir}" \
+        --train_args "${3:-}"
 }
 
 data_of() {  # data_of SET SPLIT: what tts.sh gives a training of this set
@@ -148,6 +153,10 @@ data_of() {  # data_of SET SPLIT: what tts.sh gives a training of this set
     data+=" ${collected}/pitch.scp,pitch,npy ${collected}/energy.scp,energy,npy"
     [[ ${tts_opts} != *"--use_sid true"* ]] || data+=" ${set_dir}/utt2sid,sids,text_int"
     [[ ${tts_opts} != *"--use_lid true"* ]] || data+=" ${set_dir}/utt2lid,lids,text_int"
+    if [[ ${tts_opts} == *"--use_spk_embed true"* ]]; then
+        item=$(sed -nE 's/.*--spk_embed_tag +([^ ]+).*/\1/p' <<< "${tts_opts}")
+        data+=" ${dumpdir}/${item:-espnet_spk}/$1/${item:-espnet_spk}.scp,spembs,kaldi_ark"
+    fi
     for item in ${data}; do
         echo "--data_path_and_name_and_type ${item}"
     done
@@ -178,6 +187,21 @@ dump_teacher() {  # dump_teacher SET SPLIT: a job array, then a look at what it 
         || fail "teacher dump failed: $(reason "${logdir}/finish.log")"
 }
 
+speak() {  # speak EXPERIMENT CHECKPOINT: synthesis, unless the same was made before
+    local made_from=$1/${inference_tag}/made_from from set
+    from="$(stat -Lc '%n %Y %s' "$1/$2") ${vocoder_file} ${test_sets}"
+    for set in ${test_sets}; do
+        from+=" $(cksum < "${dumpdir}/raw/${set}/text")"
+    done
+    if [ "$(cat "${made_from}" 2> /dev/null)" = "${from}" ]; then
+        log "Made before: $1/${inference_tag}"
+        return 0
+    fi
+    run_tts 8 8 --tts_exp "$1" --inference_model "$2" \
+        --inference_tag "${inference_tag}" --vocoder_file "${vocoder_file}"
+    echo "${from}" > "${made_from}"
+}
+
 attention_durations() {  # SET_focused: the utterances whose attention is sharp enough
     local set raw
     run_tts 8 8 --test_sets "${train_set} ${valid_set}" --tts_exp "${teacher_exp}" \
@@ -204,6 +228,10 @@ prepare_distillation() {  # write the training configuration, refuse what cannot
     ! ${prepared} || return 0
     prepared=true
     mkdir -p "${student_exp}"
+    if ! ${distill}; then
+        cp "${student_config}" "${distill_config}"
+        return 0
+    fi
     # shellcheck disable=SC2086
     {
         for config in "${student_config}" ${objectives_config}; do
@@ -269,28 +297,29 @@ if begin 4 "Teacher: ${teacher_exp}"; then
     fi
 fi
 
-if ${teacher_dump} && begin 5 "Teacher dump: ${teacher_exp} -> ${dump_dir}"; then
+if ${distill} && ${teacher_dump} && begin 5 "Teacher dump: ${teacher_exp} -> ${dump_dir}"; then
     prepare_distillation
     dump_teacher "${train_set}" train
     dump_teacher "${valid_set}" valid
 fi
 
-if begin 6 "Distillation: ${teacher_exp} -> ${student_exp}"; then
+if begin 6 "Student: ${student_exp}"; then
     prepare_distillation
-    run_training "${distill_config}" "${student_exp}"
+    run_training "${distill_config}" "${student_exp}" "${student_args}"
 fi
 
 if begin 7 "Synthesis of ${test_sets} by teacher and student"; then
-    run_tts 8 8 --tts_exp "${teacher_exp}" --inference_model "$(basename "${teacher_model}")" \
-        --inference_tag "${student_tag}_decode" --vocoder_file "${vocoder_file}"
-    run_tts 8 8 --tts_exp "${student_exp}" --inference_model "${inference_model}" \
-        --inference_tag "${student_tag}_decode" --vocoder_file "${vocoder_file}"
+    speak "${teacher_exp}" "$(basename "${teacher_model}")"
+    speak "${student_exp}" "${inference_model}"
 fi
 
 if begin 8 "Evaluation: ${evaldir}"; then
+    durations=${align_dir}/${eval_set}/durations
+    [ -e "${durations}" ] && durations="--durations ${durations}" || durations=""
+    # shellcheck disable=SC2086
     espnet-distill evaluate "${teacher_exp}" "${student_exp}" \
         --data "${dumpdir}/raw/${eval_set}" --out "${evaldir}" \
-        --inference_tag "${student_tag}_decode" --vocoder_file "${vocoder_file}"
+        --inference_tag "${inference_tag}" --vocoder_file "${vocoder_file}" ${durations}
 fi
 
 if begin 9 "Packing of ${student_exp}"; then
