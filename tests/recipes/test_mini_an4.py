@@ -204,5 +204,7 @@ def test_what_distilling_is_worth(recipe):
     assert not (students / "alone_seed1/distill.yaml").exists()
     assert (students / "distilled_warm_seed1/distill.yaml").exists()
     config = yaml.safe_load((students / "distilled_warm_seed1/config.yaml").read_text())
-    assert config["init_param"] == ["exp/ablation/warm_start/init.pth:tts:tts"]
+    assert config["init_param"] == [
+        "exp/ablation/distilled_warm_seed1/warm_start/init.pth:tts:tts"
+    ]
     assert config["seed"] == 1

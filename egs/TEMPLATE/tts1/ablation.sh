@@ -25,15 +25,14 @@ Every variable at the head of this script is an option of the same name."
 . utils/parse_options.sh
 
 root=${expdir}/${tag}
-warm=${root}/warm_start
 
 run() {  # run SETTING SEED STAGE
-    local args="--seed $2" distill=false
-    [[ $1 != *warm ]] || args+=" --init_param ${warm}/init.pth:tts:tts"
+    local distill=false warm_start=false
     [[ $1 != distilled* ]] || distill=true
+    [[ $1 != *warm ]] || warm_start=true
     ./run.sh --stage "$3" --stop_stage "$3" --num_threads 1 --expdir "${expdir}" \
         --student_config "${student_config}" --student_tag "${tag}/$1_seed$2" \
-        --student_args "${args}" --distill "${distill}" \
+        --student_args "--seed $2" --distill "${distill}" --warm_start "${warm_start}" \
         --inference_model "${inference_model}" --inference_tag "${tag}" \
         --vocoder_file "${vocoder_file}" >> "${root}/$1_seed$2.log" 2>&1 \
         || { echo "$0: error: see ${root}/$1_seed$2.log" >&2; exit 2; }
@@ -41,11 +40,6 @@ run() {  # run SETTING SEED STAGE
 }
 
 mkdir -p "${root}"
-if [[ ${settings} == *warm* && ! -e ${warm} ]]; then
-    espnet-distill derive "${expdir}/teacher/${inference_model}" "${warm}" \
-        --config "${student_config}"
-fi
-
 for seed in ${seeds}; do
     for setting in ${settings}; do
         while [ "$(jobs -rp | wc -l)" -ge "${parallel}" ]; do

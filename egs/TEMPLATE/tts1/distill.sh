@@ -53,6 +53,7 @@ objectives_config=../../../conf/objectives/fastspeech2.yaml  # Empty: student_co
 student_tag=student  # The student goes to ${expdir}/${student_tag}.
 student_args=        # More options for its training, e.g. "--seed 1".
 distill=true         # False: train the student alone, from the recordings only.
+warm_start=false     # Begin with weights cut out of the teacher, of the same class and wider.
 teacher_dump=true    # Write the teacher's outputs once (false: run it in the training).
 dump_dir=            # Where they go (default: ${expdir}/teacher_dump).
 dump_batch_size=8    # Utterances that the teacher takes at a time.
@@ -222,26 +223,27 @@ begin() {  # begin NUMBER TITLE: true if the stage is asked for
     [ "${stage}" -le "$1" ] && [ "${stop_stage}" -ge "$1" ] && log "Stage $1: $2"
 }
 
+what_to_learn() {  # the plugin's own keys
+    [ -z "${objectives_config}" ] || cat "${objectives_config}"
+    echo
+    echo "teacher: [${teacher_model}${more_teachers:+, ${more_teachers// /, }}]"
+    ! ${teacher_dump} || echo "teacher_dump: ${dump_dir}"
+}
+
 prepared=false
 prepare_distillation() {  # write the training configuration, refuse what cannot work
     local options=""
     ! ${prepared} || return 0
     prepared=true
     mkdir -p "${student_exp}"
-    if ! ${distill}; then
-        cp "${student_config}" "${distill_config}"
-        return 0
-    fi
-    # shellcheck disable=SC2086
     {
-        for config in "${student_config}" ${objectives_config}; do
-            cat "${config}"
-            echo  # a file may end without a newline
-        done
-        echo "teacher: [${teacher_model}${more_teachers:+, ${more_teachers// /, }}]"
-        ! ${teacher_dump} || echo "teacher_dump: ${dump_dir}"
+        cat "${student_config}"
+        echo  # a file may end without a newline
+        ! ${warm_start} || echo "init_param: [${student_exp}/warm_start/init.pth:tts:tts]"
+        ! ${distill} || what_to_learn
     } > "${distill_config}.part"
     mv "${distill_config}.part" "${distill_config}"
+    ${distill} || return 0
     [ ! -e "${token_list}" ] || options="--token_list ${token_list}"
     # shellcheck disable=SC2086
     espnet-distill check --vocoder_file "${vocoder_file}" "${distill_config}" ${options} \
@@ -250,6 +252,13 @@ prepare_distillation() {  # write the training configuration, refuse what cannot
         --feats_extract_conf n_mels="${n_mels}" \
         --feats_extract_conf fmin="${fmin}" --feats_extract_conf fmax="${fmax}" \
         --pitch_extract_conf f0min="${f0min}" --pitch_extract_conf f0max="${f0max}"
+}
+
+cut_out_of_teacher() {  # initial weights, unless the training has begun
+    [ ! -e "${student_exp}/checkpoint.pth" ] || return 0
+    rm -rf "${student_exp}/warm_start"
+    espnet-distill derive "${teacher_model}" "${student_exp}/warm_start" \
+        --config "${student_config}"
 }
 
 SECONDS=0
@@ -305,6 +314,7 @@ fi
 
 if begin 6 "Student: ${student_exp}"; then
     prepare_distillation
+    ! ${warm_start} || cut_out_of_teacher
     run_training "${distill_config}" "${student_exp}" "${student_args}"
 fi
 

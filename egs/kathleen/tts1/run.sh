@@ -12,4 +12,5 @@ set -euo pipefail
     --valid_set dev \
     --test_sets eval \
     --train_teacher true \
+    --warm_start true \
     "$@"
