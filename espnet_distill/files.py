@@ -1,8 +1,12 @@
 """Where files go, and how they are either whole or not there."""
 
 import contextlib
+import csv
+import io
 import os
-from collections.abc import Iterator
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError
@@ -30,10 +34,32 @@ def written_whole(path: Path) -> Iterator[Path]:
         beside.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def folder_written_whole(folder: Path) -> Iterator[Path]:
+    """Give a folder beside `folder`, which takes its name if the block ends well."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        yield beside
+        beside.chmod(0o755)
+        beside.rename(folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file in UTF-8, whole or not at all."""
     with written_whole(path) as beside:
         beside.write_text(text, encoding="utf-8")
+
+
+def write_csv(path: Path, header: Iterable[str], lines: Iterable[Iterable]) -> None:
+    """Write a CSV file, whole or not at all; None is an empty cell."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(lines)
+    write_text(path, text.getvalue())
 
 
 def read_table(path: Path) -> dict[str, str]:

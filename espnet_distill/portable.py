@@ -8,13 +8,12 @@ import yaml
 from espnet_distill.files import write_text
 
 
-def write_portable(config: Path, target: Path) -> Path:
-    """Copy a config.yaml with the files it names (statistics, …) as absolute paths.
+def write_portable(conf: dict, target: Path) -> Path:
+    """Write a configuration with the files it names (statistics, …) as absolute paths.
 
     ESPnet writes them relative to the recipe's folder, and finds them only from there.
-    Returns the absolute path of the copy.
+    Returns the absolute path of what was written.
     """
-    conf = yaml.safe_load(config.read_text(encoding="utf-8"))
     write_text(target, yaml.safe_dump(_absolute(conf), sort_keys=False))
     return target.absolute()
 

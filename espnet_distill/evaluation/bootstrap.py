@@ -1,6 +1,6 @@
 """How sure a difference between two systems is."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 from scipy import stats
@@ -13,6 +13,10 @@ class Difference:
     value: float
     low: float
     high: float
+
+    def __format__(self, form: str) -> str:
+        value, low, high = (format(end, form) for end in astuple(self))
+        return f"{value} [{low}, {high}]".replace("-", "−")
 
 
 def paired_difference(one, other, weights=None) -> Difference:

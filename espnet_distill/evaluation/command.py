@@ -123,8 +123,9 @@ def main(args: argparse.Namespace) -> None:
 
 def _costs(systems: list, loaded: dict, texts: list[str], out: Path) -> dict[str, dict]:
     """Parameters, size, speed and files of each system, by name."""
-    from espnet_distill import portable
     from espnet_distill.evaluation import complexity, speed
+    from espnet_distill.portable import write_portable
+    from espnet_distill.teachers.checkpoint import read_config
 
     factors = speed.real_time_factors(loaded, speed.three_lengths(texts))
     return {
@@ -135,8 +136,8 @@ def _costs(systems: list, loaded: dict, texts: list[str], out: Path) -> dict[str
             "rtf_text2wav": factors[system.name].text2wav,
             "model": str(system.model.absolute()),
             "config": str(
-                portable.write_portable(
-                    system.config, out / "config" / f"{system.name}.yaml"
+                write_portable(
+                    read_config(system.config), out / "config" / f"{system.name}.yaml"
                 )
             ),
         }

@@ -1,7 +1,6 @@
 """Errors of a model that is given the recording's durations, pitch and energy."""
 
 import inspect
-from dataclasses import dataclass
 from pathlib import Path
 
 import soundfile
@@ -10,20 +9,10 @@ from espnet2.bin.tts_inference import Text2Speech
 from tqdm import tqdm
 
 from espnet_distill.errors import ConfigError
+from espnet_distill.evaluation.quality import ForcedErrors
+from espnet_distill.evaluation.speed import tokens_of
 from espnet_distill.files import read_table
 from espnet_distill.taps import OUTPUTS, TapRecorder
-
-
-@dataclass(frozen=True)
-class ForcedErrors:
-    """Mean absolute errors of one utterance.
-
-    ``mel`` is that of the mel, in the normalised space that the model was trained in;
-    ``duration`` that of the durations in ms a token, None for a model without.
-    """
-
-    mel: float
-    duration: float | None
 
 
 def read_durations(path: Path, utterances) -> dict[str, list[int]]:
@@ -74,7 +63,7 @@ def forced_errors(
 
 
 def _batch(system, utterance, durations: list[int], name: str) -> dict:
-    ids = torch.as_tensor(system.preprocess_fn("", {"text": utterance.text})["text"])
+    ids = tokens_of(system, utterance.text)
     if len(durations) != len(ids) + 1:
         raise ConfigError(
             f"--durations: {len(durations)} values for the {len(ids)} tokens and the "

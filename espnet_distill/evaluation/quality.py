@@ -10,10 +10,21 @@ from tqdm import tqdm
 
 from espnet_distill.evaluation.asr import Recognizer, WordErrors, word_errors
 from espnet_distill.evaluation.fidelity import Fidelity, fidelities
-from espnet_distill.evaluation.forced import ForcedErrors
 from espnet_distill.evaluation.mos import RATE, dnsmos
 
 REFERENCE = "reference"
+
+
+@dataclass(frozen=True)
+class ForcedErrors:
+    """Mean absolute errors of one utterance, spoken at the recording's durations.
+
+    ``mel`` is that of the mel, in the normalised space that the model was trained in;
+    ``duration`` that of the durations in ms a token, None for a model without.
+    """
+
+    mel: float
+    duration: float | None
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,13 @@
 
 import argparse
 import csv
-import io
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.files import write_text
+from espnet_distill.files import write_csv
 from espnet_distill.markdown import aligned
 
 # Title in the table, format, and name in table.json; by the name in the CSV.
@@ -64,7 +63,7 @@ def main(args: argparse.Namespace) -> None:
                 f"--against {setting}: {args.evaluation} has {', '.join(runs)}"
             )
     if args.csv:
-        write_text(args.csv, to_csv(runs))
+        write_csv(args.csv, CSV_COLUMNS, _csv_lines(runs))
     print(to_markdown(runs, scores, args.against))
 
 
@@ -82,19 +81,15 @@ def read_runs(path: Path) -> Runs:
     return runs
 
 
-def to_csv(runs: Runs) -> str:
+def _csv_lines(runs: Runs) -> Iterator[list[str | None]]:
     """A line a run, the columns CSV_COLUMNS."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
     for setting, seeds in runs.items():
         for seed, row in seeds.items():
             values = {
                 name: _cell([row[key]], ".4f") for name, (_, _, key) in MEASURES.items()
             }
             values |= {"setting": setting, "seed": seed}
-            writer.writerow([values[column] for column in CSV_COLUMNS])
-    return text.getvalue()
+            yield [values[column] for column in CSV_COLUMNS]
 
 
 def to_markdown(runs: Runs, scores: dict[str, list[dict]], against: list[str]) -> str:
@@ -166,10 +161,9 @@ def _difference(one, other, value: Callable, form: str, weights=None) -> str:
     import numpy as np
 
     from espnet_distill.evaluation.bootstrap import paired_difference
-    from espnet_distill.evaluation.table import format_difference
 
     means = (
         np.mean([[value(line) for line in run] for run in runs], axis=0)
         for runs in (one, other)
     )
-    return format_difference(paired_difference(*means, weights), form)
+    return format(paired_difference(*means, weights), form)

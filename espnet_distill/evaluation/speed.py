@@ -48,13 +48,13 @@ def real_time_factors(
     one round that is not counted. Text → mel is timed in a call of its own.
     """
     tokens = {
-        name: [_tokens(system, sentence) for sentence in sentences]
+        name: [tokens_of(system, sentence) for sentence in sentences]
         for name, system in systems.items()
     }
     schedule = list(turns(list(systems), len(sentences), repeats + 1))
     warm_up = len(systems) * len(sentences)
     found: dict[str, list[RealTimeFactors]] = {name: [] for name in systems}
-    with _one_thread():
+    with one_thread():
         for place, (sentence, name) in enumerate(tqdm(schedule, desc="speed")):
             factors = _measure(systems[name], tokens[name][sentence])
             if place >= warm_up:
@@ -79,7 +79,8 @@ def _median(factors: list[RealTimeFactors]) -> RealTimeFactors:
     )
 
 
-def _tokens(system, sentence: str) -> torch.Tensor:
+def tokens_of(system, sentence: str) -> torch.Tensor:
+    """Token ids (tokens,) of a sentence, by a ``Text2Speech``'s own text front end."""
     return torch.as_tensor(system.preprocess_fn("", {"text": sentence})["text"])
 
 
@@ -106,7 +107,8 @@ def _any_voice(system) -> dict[str, torch.Tensor]:
 
 
 @contextmanager
-def _one_thread():
+def one_thread():
+    """Let torch and the libraries below it have one thread."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

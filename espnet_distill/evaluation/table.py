@@ -1,11 +1,9 @@
 """The table of an evaluation: rows, their surroundings, and the files they go into."""
 
-import csv
-import io
 import json
 import platform
 from collections.abc import Callable
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib.metadata import version
 from math import isfinite
@@ -15,7 +13,7 @@ from statistics import mean
 from espnet_distill.evaluation.asr import word_error_rate
 from espnet_distill.evaluation.bootstrap import Difference, paired_difference
 from espnet_distill.evaluation.quality import Score
-from espnet_distill.files import write_text
+from espnet_distill.files import write_csv, write_text
 from espnet_distill.markdown import aligned
 
 
@@ -54,8 +52,8 @@ COLUMNS: dict[str, Callable[[Row], str | None]] = {
     "V/UV (%)": lambda row: _format(row.voicing_error, ".1f"),
     "Duration (ms)": lambda row: _format(row.duration_error, ".1f"),
     "Mel L1": lambda row: _format(row.mel_error, ".3f"),
-    "ΔWER [95 %]": lambda row: format_difference(row.wer_difference, "+.1f"),
-    "ΔDNSMOS [95 %]": lambda row: format_difference(row.dnsmos_difference, "+.2f"),
+    "ΔWER [95 %]": lambda row: _format(row.wer_difference, "+.1f"),
+    "ΔDNSMOS [95 %]": lambda row: _format(row.dnsmos_difference, "+.2f"),
 }
 
 CAPTION = """\
@@ -177,32 +175,19 @@ def markdown(rows: list[Row], surroundings: dict) -> str:
 def write(out: Path, rows: list[Row], surroundings: dict, scores: list[Score]) -> None:
     """Write scores.csv, table.json and table.md into a folder that exists."""
     table = {"environment": surroundings, "rows": [asdict(row) for row in rows]}
-    write_text(out / "scores.csv", _csv(scores))
+    write_csv(
+        out / "scores.csv",
+        SCORE_COLUMNS,
+        ([column(score) for column in SCORE_COLUMNS.values()] for score in scores),
+    )
     write_text(
         out / "table.json", json.dumps(table, indent=2, ensure_ascii=False) + "\n"
     )
     write_text(out / "table.md", markdown(rows, surroundings))
 
 
-def _csv(scores: list[Score]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(SCORE_COLUMNS)
-    writer.writerows(
-        [column(score) for column in SCORE_COLUMNS.values()] for score in scores
-    )
-    return text.getvalue()
-
-
-def _format(value: float | None, form: str) -> str | None:
+def _format(value: float | Difference | None, form: str) -> str | None:
     return None if value is None else format(value, form)
-
-
-def format_difference(difference: Difference | None, form: str) -> str | None:
-    if difference is None:
-        return None
-    value, low, high = (format(end, form) for end in astuple(difference))
-    return f"{value} [{low}, {high}]".replace("-", "−")
 
 
 def _attribute(scores, name: str) -> str | None:

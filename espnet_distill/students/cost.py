@@ -8,6 +8,8 @@ import torch
 from espnet2.tts.abs_tts import AbsTTS
 from torch.utils.flop_counter import FlopCounterMode
 
+from espnet_distill.evaluation.complexity import parameters
+from espnet_distill.evaluation.speed import one_thread
 from espnet_distill.taps import made_up_sentence
 
 TOKENS, STEPS_PER_TOKEN = 50, 7  # a sentence of four seconds
@@ -29,17 +31,13 @@ def cost(tts: AbsTTS, repeats: int = 5) -> Cost:
     """Measure a model on a made-up sentence; its outputs do not matter."""
     sentence = made_up_sentence(tts, TOKENS, STEPS_PER_TOKEN)
     frames = int(sentence["feats_lengths"])
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.no_grad():
-            with FlopCounterMode(display=False) as counter:
-                tts.eval()(**sentence)
-            seconds = median(_seconds(tts, sentence) for _ in range(repeats))
-    finally:
-        torch.set_num_threads(threads)
-    parameters = sum(p.numel() for p in tts.parameters())
-    return Cost(parameters, counter.get_total_flops() / 2 / frames, seconds / frames)
+    with torch.no_grad(), one_thread():
+        with FlopCounterMode(display=False) as counter:
+            tts.eval()(**sentence)
+        seconds = median(_seconds(tts, sentence) for _ in range(repeats))
+    return Cost(
+        parameters(tts), counter.get_total_flops() / 2 / frames, seconds / frames
+    )
 
 
 def _seconds(tts: AbsTTS, sentence: dict) -> float:

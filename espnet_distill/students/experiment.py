@@ -1,10 +1,6 @@
 """A student cut out of its teacher, as an ESPnet experiment to train on from."""
 
 import argparse
-import contextlib
-import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -14,6 +10,7 @@ from espnet2.tts.fastspeech import FastSpeech
 from espnet2.tts.fastspeech2 import FastSpeech2
 
 from espnet_distill.errors import ConfigError
+from espnet_distill.files import folder_written_whole
 from espnet_distill.markdown import aligned
 from espnet_distill.portable import write_portable
 from espnet_distill.students.cost import Cost, cost
@@ -69,7 +66,7 @@ def derive(args: argparse.Namespace) -> str:
     before = cost(teacher.tts)
     if not args.config:
         training["tts_conf"] = training["tts_conf"] | _sizes(args, teacher.tts, conf)
-    with _made_whole(args.out) as beside:
+    with folder_written_whole(args.out) as beside:
         student, narrowed = _write(beside, conf, training, teacher)
         training["init_param"] = [f"{args.out / 'init.pth'}:tts:tts"]
         (beside / "train.yaml").write_text(yaml.safe_dump(training, sort_keys=False))
@@ -110,9 +107,7 @@ def _sizes(args: argparse.Namespace, tts, conf: dict) -> dict[str, int]:
 def _write(folder: Path, conf: dict, training: dict, teacher) -> tuple:
     """Write config.yaml and init.pth; return the student and how it was cut."""
     conf = conf | {"tts_conf": training["tts_conf"]}
-    path = folder / "config.yaml"
-    path.write_text(yaml.safe_dump(conf, sort_keys=False))
-    write_portable(path, path)
+    path = write_portable(conf, folder / "config.yaml")
     student, _ = TTSTask.build_model_from_file(path)
     narrowed = narrow(teacher.tts, student.tts, outputs_of(teacher.tts))
     student.tts.load_state_dict(narrowed.state)
@@ -123,19 +118,6 @@ def _write(folder: Path, conf: dict, training: dict, teacher) -> tuple:
     }
     torch.save(state, folder / "init.pth")
     return student, narrowed
-
-
-@contextlib.contextmanager
-def _made_whole(folder: Path) -> Iterator[Path]:
-    """Give a folder beside ``folder``, which takes its name if the block ends well."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    try:
-        yield beside
-        beside.chmod(0o755)
-        beside.rename(folder)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
 
 
 def _frames_a_second(model) -> float:
