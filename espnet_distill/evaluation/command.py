@@ -85,10 +85,11 @@ def main(args: argparse.Namespace) -> None:
     )
 
     from espnet_distill.evaluation import asr, forced, load, quality, speech, table
+    from espnet_distill.evaluation.batches import read_durations
 
     asr.check_model(args.asr_model)
     texts = {utt: utterance.text for utt, utterance in utterances.items()}
-    durations = args.durations and forced.read_durations(args.durations, utterances)
+    durations = args.durations and read_durations(args.durations, utterances)
     loaded = {
         system.name: load.load(system.config, system.model, args.vocoder_file)
         for system in systems

@@ -40,11 +40,17 @@ class Group:
         return any((own.parameter, own.dim) == axis for own in self.axes)
 
 
+def can_be_traced(model: nn.Module) -> bool:
+    """Tell whether the graph sees all of a model; recurrent cells it does not."""
+    recurrent = (nn.RNNBase, nn.RNNCellBase)
+    return not any(isinstance(module, recurrent) for module in model.modules())
+
+
 def find_groups(model: nn.Module, run: Callable) -> list[Group]:
     """Return the groups of a model whose units can be taken away, in module order.
 
     Args:
-        model: The model.
+        model: The model, see :func:`can_be_traced`.
         run: Called with the model and an input to ignore, returns the list of its
             output tensors, which depend on the parameters through autograd.
     """

@@ -1,20 +1,135 @@
 """How much each unit of a group matters: a group and a state → a score a unit."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
+from torch import nn
 
-from espnet_distill.structure.coupling import Group
+from espnet_distill.structure.coupling import TRANSPOSED, WEIGHTED, Group
+
+State = Mapping[str, torch.Tensor]
+Importance = Callable[[Group, State], torch.Tensor]
 
 
-def magnitude(group: Group, state: Mapping[str, torch.Tensor]) -> torch.Tensor:
+def magnitude(group: Group, state: State) -> torch.Tensor:
     """L2 norm of what a unit has, (size,) (Fang et al., CVPR 2023).
 
     Each axis counts as much as any other: its squares are divided by their mean.
     """
+    return _sum(group, {axis.parameter: state[axis.parameter] for axis in group.axes})
+
+
+class Random:
+    """No importance at all, (size,): what any other has to beat."""
+
+    def __init__(self, seed: int = 0):
+        self._generator = torch.Generator().manual_seed(seed)
+
+    def __call__(self, group: Group, state: State) -> torch.Tensor:
+        return torch.rand(group.size, generator=self._generator)
+
+
+class Taylor:
+    """First-order change of the loss without a unit (Molchanov et al., CVPR 2019).
+
+    The square of weight times gradient, summed over a unit's weights; each axis counts
+    as much as any other.
+    """
+
+    def __init__(self, model: nn.Module, losses: Iterable[torch.Tensor]):
+        """Gather gradients.
+
+        Args:
+            model: The model.
+            losses: Its loss on batch after batch, computed as they are drawn.
+        """
+        model.zero_grad()
+        for loss in losses:
+            loss.backward()
+        self._products = {
+            name: parameter.detach() * parameter.grad
+            for name, parameter in model.named_parameters()
+            if parameter.grad is not None
+        }
+        model.zero_grad()
+
+    def __call__(self, group: Group, state: State) -> torch.Tensor:
+        """Score the units, (size,)."""
+        return _sum(group, self._products)
+
+
+class Activation:
+    """What the readers of a unit get from it: |W| · ‖x‖ (Sun et al., arXiv:2306.11695).
+
+    ‖x‖ is the root mean square of the unit's activation, |W| the norm of the weights
+    that read it; each reader counts as much as any other.
+    """
+
+    def __init__(self, model: nn.Module, losses: Iterable):
+        """Listen to the inputs of a model's layers.
+
+        Args:
+            model: The model.
+            losses: Whatever makes it run on batch after batch as it is drawn.
+        """
+        self._squares: dict[str, torch.Tensor] = {}
+        self._counts: dict[str, int] = {}
+        names = {module: name for name, module in model.named_modules()}
+        hooks = [
+            module.register_forward_pre_hook(self._hear(f"{names[module]}.{weight}"))
+            for module in names
+            for weight in [_reading_weight(module)]
+            if weight
+        ]
+        for _ in losses:
+            pass
+        for hook in hooks:
+            hook.remove()
+
+    def _hear(self, name: str) -> Callable:
+        def hear(module: nn.Module, inputs: tuple) -> None:
+            x = inputs[0]
+            x = getattr(x, "data", x).detach()  # of a packed sequence
+            axis = 1 if isinstance(module, nn.modules.conv._ConvNd) else -1
+            squares = x.square().movedim(axis, 0).flatten(1)
+            self._squares[name] = self._squares.get(name, 0) + squares.sum(1)
+            self._counts[name] = self._counts.get(name, 0) + squares.size(1)
+
+        return hear
+
+    def __call__(self, group: Group, state: State) -> torch.Tensor:
+        """Score the units, (size,); by magnitude where nothing was heard of them."""
+        heard = {}
+        for axis in group.axes:
+            name = axis.parameter
+            if axis.dim == 1 and name in self._squares:
+                power = self._squares[name] / self._counts[name]
+                shape = (1, -1, *(1,) * (state[name].dim() - 2))
+                heard[name] = state[name] * power.sqrt().view(shape)
+        readers = Group(group.size, tuple(a for a in group.axes if a.dim == 1))
+        return _sum(readers, heard) if heard else magnitude(group, state)
+
+
+def _reading_weight(module: nn.Module) -> str | None:
+    """Name of the weight whose columns multiply a module's input."""
+    if isinstance(module, nn.RNNBase):
+        return "weight_ih_l0"
+    if isinstance(module, nn.RNNCellBase):
+        return "weight_ih"
+    if getattr(module, "groups", 1) > 1 or isinstance(
+        module, (nn.Embedding, *TRANSPOSED)
+    ):
+        return None
+    return "weight" if isinstance(module, WEIGHTED) else None
+
+
+def _sum(group: Group, tensors: State) -> torch.Tensor:
+    """Root of the squares that each unit has along the axes, over those' means."""
     score = torch.zeros(group.size)
     for axis in group.axes:
-        tensor = state[axis.parameter].float()
+        if axis.parameter not in tensors:
+            continue
+        tensor = tensors[axis.parameter].float()
         tensor = tensor.flatten() if axis.dim is None else tensor
         squares = tensor.square().movedim(axis.dim or 0, 0)
         squares = squares.reshape(len(squares), -1).sum(1)

@@ -21,26 +21,37 @@ def slice_groups(
     Returns:
         The sliced state; a flattened axis stays flat.
     """
-    sliced = dict(state)
+    along: dict[tuple[str, int | None], list[torch.Tensor]] = {}
+    gone: dict[tuple[str, int | None], list[torch.Tensor]] = {}
     for group, units in kept:
         for axis in group.axes:
-            tensor = sliced[axis.parameter]
-            if axis.dim is None:
-                tensor = tensor.flatten()
-            places = _remaining(axis.places, units, tensor.size(axis.dim or 0))
-            sliced[axis.parameter] = tensor.index_select(axis.dim or 0, places)
+            key = axis.parameter, axis.dim
+            along.setdefault(key, []).append(axis.places[:, units].flatten())
+            gone.setdefault(key, []).append(axis.places.flatten())
+    sliced = dict(state)
+    for (name, dim), places in along.items():
+        tensor = sliced[name].flatten() if dim is None else sliced[name]
+        places = _with_others(places, gone[name, dim], tensor.size(dim or 0))
+        sliced[name] = tensor.index_select(dim or 0, places)
     return sliced
 
 
-def _remaining(places: torch.Tensor, units: torch.Tensor, length: int) -> torch.Tensor:
-    """Positions to keep: the units', and around them those that are not the group's."""
+def _with_others(
+    kept: list[torch.Tensor], whole: list[torch.Tensor], length: int
+) -> torch.Tensor:
+    """Places along an axis: what is kept of each group, and what is no group's.
+
+    A group's places begin where it began.
+    """
     others = torch.ones(length, dtype=torch.bool)
-    others[places.flatten()] = False
-    before, after = others.clone(), others.clone()
-    before[places.min() :] = False
-    after[: places.min()] = False
-    kept = places[:, units].flatten()
-    return torch.cat([before.nonzero()[:, 0], kept, after.nonzero()[:, 0]])
+    others[torch.cat(whole)] = False
+    others = others.nonzero().flatten()
+    parts, start = [], 0
+    for own, places in sorted(zip(kept, whole), key=lambda pair: pair[1].min()):
+        first = int(places.min())
+        parts += [others[(others >= start) & (others < first)], own]
+        start = first
+    return torch.cat([*parts, others[others >= start]])
 
 
 def mask_groups(

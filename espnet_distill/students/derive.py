@@ -6,6 +6,7 @@ from pathlib import Path
 from espnet_distill.errors import ConfigError
 
 OBJECTIVES = ("params", "macs", "latency")
+IMPORTANCES = ("magnitude", "activation", "taylor", "random")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         type=int,
         help="parameters of the student",
+    )
+    size.add_argument(
+        "--budget-rtf",
+        metavar="F",
+        type=float,
+        help="real-time factor, text to mel, on one thread of this machine",
     )
     size.add_argument(
         "--config",
@@ -55,6 +62,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_floor,
         help="the least that a size may become",
     )
+    add(
+        "--importance",
+        choices=IMPORTANCES,
+        default="magnitude",
+        help="which units stay: those of the largest weights, of the largest "
+        "activations, those the loss depends on (taylor), or any; default: %(default)s",
+    )
+    add(
+        "--data",
+        metavar="DIR",
+        type=Path,
+        help="ESPnet data folder (text, wav.scp) whose first utterances activation and "
+        "taylor look at",
+    )
+    add("--durations", metavar="FILE", type=Path, help="frames a token of --data")
 
 
 def main(args: argparse.Namespace) -> None:
@@ -65,6 +87,10 @@ def main(args: argparse.Namespace) -> None:
         raise ConfigError(f"--pressure: {args.pressure} is not from 0 to below 1")
     if args.budget_params is not None and args.budget_params < 1:
         raise ConfigError(f"--budget-params: {args.budget_params} is not above 0")
+    if args.budget_rtf is not None and args.budget_rtf <= 0:
+        raise ConfigError(f"--budget-rtf: {args.budget_rtf} is not above 0")
+    if args.importance in ("activation", "taylor") and not args.data:
+        raise ConfigError(f"--importance {args.importance}: wants --data")
     import espnet_distill
     from espnet_distill.students.experiment import derive
 

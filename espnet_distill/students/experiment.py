@@ -8,23 +8,25 @@ import yaml
 from espnet2.tasks.tts import TTSTask
 from espnet2.tts.fastspeech import FastSpeech
 from espnet2.tts.fastspeech2 import FastSpeech2
+from espnet2.tts.tacotron2 import Tacotron2
+from espnet2.tts.transformer import Transformer
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.files import folder_written_whole
 from espnet_distill.markdown import aligned
 from espnet_distill.portable import write_portable
+from espnet_distill.students.budget import choose_sizes
 from espnet_distill.students.cost import Cost, cost
-from espnet_distill.students.narrow import Narrowed, narrow
-from espnet_distill.students.outputs import outputs_of
-from espnet_distill.students.shape import Shape, Sizes, with_defaults
+from espnet_distill.students.initial import initialise, losses_on
+from espnet_distill.students.narrow import Narrowed
+from espnet_distill.students.shape import Sizes, with_defaults
 from espnet_distill.teachers.checkpoint import (
     find_experiment,
     load_experiment,
     read_config,
 )
 
-SUPPORTED = (FastSpeech2, FastSpeech)
-MEASURED = 12  # of the shapes that fit, those most like the teacher
+SUPPORTED = (FastSpeech2, FastSpeech, Tacotron2, Transformer)
 # What a training configuration has of a finished experiment's.
 TRAINING_KEYS = (
     *("tts", "tts_conf", "feats_extract", "feats_extract_conf", "normalize"),
@@ -61,18 +63,22 @@ def derive(args: argparse.Namespace) -> str:
         raise ConfigError(
             f"{args.config}: tts: {training['tts']}; the teacher is {conf['tts']}"
         )
-    teacher, _ = load_experiment(config, checkpoint)
+    teacher, names = load_experiment(config, checkpoint)
     _require_supported(teacher.tts, config)
-    before = cost(teacher.tts)
+    tts, frames = teacher.tts, _frames_a_second(teacher)
+    losses = args.data and losses_on(args.data, args.durations, teacher, names)
+    sizes = Sizes(type(tts), tts.idim, tts.odim, conf["tts_conf"])
+    before = cost(tts)
     if not args.config:
-        training["tts_conf"] = training["tts_conf"] | _sizes(args, teacher.tts, conf)
+        training["tts_conf"] |= choose_sizes(args, tts, sizes, frames)
     with folder_written_whole(args.out) as beside:
-        student, narrowed = _write(beside, conf, training, teacher)
+        student, narrowed = _write(
+            beside, conf, training, teacher, sizes, args, losses
+        )
         training["init_param"] = [f"{args.out / 'init.pth'}:tts:tts"]
         (beside / "train.yaml").write_text(yaml.safe_dump(training, sort_keys=False))
-    confs = [with_defaults(type(teacher.tts), c["tts_conf"]) for c in (conf, training)]
-    costs = before, cost(student.tts)
-    return _table(confs, costs, _frames_a_second(teacher), narrowed)
+    confs = [with_defaults(type(tts), c["tts_conf"]) for c in (conf, training)]
+    return _table(confs, (before, cost(student.tts)), frames, narrowed)
 
 
 def _require_supported(tts, config: Path) -> None:
@@ -85,32 +91,18 @@ def _require_supported(tts, config: Path) -> None:
 
 
 def _training_of(conf: dict) -> dict:
-    return {key: conf[key] for key in TRAINING_KEYS if conf.get(key) is not None}
+    training = {key: conf[key] for key in TRAINING_KEYS if conf.get(key) is not None}
+    return training | {"tts_conf": dict(conf["tts_conf"])}
 
 
-def _sizes(args: argparse.Namespace, tts, conf: dict) -> dict[str, int]:
-    """Choose the sizes that meet the budget and the objective."""
-    sizes = Sizes(type(tts), tts.idim, tts.odim, conf["tts_conf"])
-    target = args.budget_params or round((1 - args.pressure) * sizes.parameters)
-    shapes = sizes.shapes(target, args.keep, dict(args.floor))
-    if args.objective == "params":
-        return shapes[0].sizes
-    attribute = {"macs": "macs", "latency": "seconds"}[args.objective]
-
-    def measured(shape: Shape) -> float:
-        model = type(tts)(tts.idim, tts.odim, **(conf["tts_conf"] | shape.sizes))
-        return getattr(cost(model), attribute)
-
-    return min(shapes[:MEASURED], key=measured).sizes
-
-
-def _write(folder: Path, conf: dict, training: dict, teacher) -> tuple:
+def _write(folder: Path, conf, training, teacher, sizes, args, losses) -> tuple:
     """Write config.yaml and init.pth; return the student and how it was cut."""
     conf = conf | {"tts_conf": training["tts_conf"]}
     path = write_portable(conf, folder / "config.yaml")
     student, _ = TTSTask.build_model_from_file(path)
-    narrowed = narrow(teacher.tts, student.tts, outputs_of(teacher.tts))
-    student.tts.load_state_dict(narrowed.state)
+    narrowed = initialise(
+        student.tts, teacher.tts, sizes, conf["tts_conf"], args.importance, losses
+    )
     features = teacher.state_dict()
     state = {
         name: tensor if name.startswith("tts.") else features[name]

@@ -1,6 +1,5 @@
 """A narrow model's initial weights, cut out of a wide one's."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -10,9 +9,9 @@ from espnet2.legacy.nets.pytorch_backend.transformer.attention import (
 from torch import nn
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.structure.coupling import Axis, Group, find_groups
+from espnet_distill.structure.coupling import Axis, Group
 from espnet_distill.structure.depth import depths, keep_layers, spread_evenly
-from espnet_distill.structure.importance import magnitude
+from espnet_distill.structure.importance import Importance, magnitude
 from espnet_distill.structure.positions import nearest_frequencies
 from espnet_distill.structure.slicing import State, slice_groups
 
@@ -25,23 +24,43 @@ class Narrowed:
     own: list[str]
 
 
+def drop_layers(teacher: nn.Module, student: nn.Module) -> None:
+    """Leave a teacher as many layers as its student has, in place.
+
+    They are spread evenly over the teacher's, first and last among them.
+
+    Raises:
+        ConfigError: A student that is deeper than its teacher somewhere.
+    """
+    wanted = depths(student.state_dict())
+    layers = {}
+    for stack, depth in depths(teacher.state_dict()).items():
+        if wanted.get(stack, depth) > depth:
+            raise ConfigError(
+                f"{stack}: {wanted[stack]} layers in the student, {depth} in its "
+                "teacher; a student cannot be deeper"
+            )
+        if wanted.get(stack, depth) < depth:
+            layers[stack] = spread_evenly(depth, wanted[stack])
+    keep_layers(teacher, layers)
+
+
 def narrow(
     teacher: nn.Module,
     student: nn.Module,
-    run: Callable,
-    importance: Callable = magnitude,
+    groups: list[Group],
+    importance: Importance = magnitude,
 ) -> Narrowed:
     """Cut a student's weights out of its teacher's.
 
-    The student's layers are spread evenly over the teacher's, first and last among
-    them. Of the residual stream those channels stay whose positions are encoded alike,
-    of all else the units that matter most; attention is kept head by head, its queries
-    scaled so that the scores stay what they were.
+    Of the residual stream those channels stay whose positions are encoded alike, of all
+    else the units that matter most; attention is kept head by head, its queries scaled
+    so that the scores stay what they were.
 
     Args:
-        teacher: The wide model; it loses layers.
+        teacher: The wide model, as deep as its student, see :func:`drop_layers`.
         student: The narrow one, of the same class, as it was initialised.
-        run: Gives the teacher's outputs, as :func:`find_groups` wants it.
+        groups: The teacher's, of ``find_groups`` or ``find_tied_groups``.
         importance: Group and state → a score a unit.
 
     Returns:
@@ -49,15 +68,13 @@ def narrow(
         in the teacher keeps the student's own initialisation and is named.
 
     Raises:
-        ConfigError: A student that is wider or deeper than the teacher somewhere.
+        ConfigError: A student that is wider than the teacher somewhere.
     """
     shapes = {name: tensor.shape for name, tensor in student.state_dict().items()}
-    _drop_layers(teacher, depths(shapes))
-    groups = _with_strays(find_groups(teacher, run), teacher.state_dict(), shapes)
     state = teacher.state_dict()
     attentions = _attentions(teacher, student)
     kept = []
-    for group in groups:
+    for group in _with_strays(groups, state, shapes):
         size = _wanted_size(group, shapes)
         attention = _attention_of(group, attentions)
         if attention:
@@ -71,19 +88,6 @@ def narrow(
     for name, (wide, slim) in attentions.items():
         _scale_queries(sliced, name, (slim.d_k / wide.d_k) ** 0.5)
     return _fitted(sliced, student)
-
-
-def _drop_layers(teacher: nn.Module, wanted: dict[str, int]) -> None:
-    layers = {}
-    for stack, depth in depths(teacher.state_dict()).items():
-        if wanted.get(stack, depth) > depth:
-            raise ConfigError(
-                f"{stack}: {wanted[stack]} layers in the student, {depth} in its "
-                "teacher; a student cannot be deeper"
-            )
-        if wanted.get(stack, depth) < depth:
-            layers[stack] = spread_evenly(depth, wanted[stack])
-    keep_layers(teacher, layers)
 
 
 def _with_strays(groups: list[Group], state: State, shapes: dict) -> list[Group]:

@@ -65,6 +65,12 @@ class Sizes:
         free = {key: value for key, value in conf.items() if key not in FIXED}
         return find_knobs(lambda sizes: self._build(fixed | sizes), free)
 
+    def knobs_at_depth_of(self, conf: Mapping) -> list[Knob]:
+        """Return the knobs of the teacher as deep as another configuration's model."""
+        conf = with_defaults(self._kind, conf)
+        layers = {knob.key: conf[knob.key] for knob in self.knobs if knob.is_depth}
+        return self._find(self.conf | layers)
+
     def shapes(
         self,
         target: int,
@@ -81,18 +87,7 @@ class Sizes:
         Raises:
             ConfigError: A key that is no knob; a target that no shape meets.
         """
-        floors = floors or {}
-        known = [knob.key for knob in self.knobs]
-        for key in (*keep, *floors):
-            if key not in (*known, "depth", "width"):
-                raise ConfigError(
-                    f"{key}: is no size of it; there are {', '.join(known)}"
-                )
-        tried = [
-            shape
-            for share in ((1.0,) if "depth" in keep else DEPTHS)
-            for shape in self._at_depth(share, target, keep, floors)
-        ]
+        tried = self._around(target, keep, floors or {})
         found = [
             shape
             for shape in tried
@@ -106,6 +101,33 @@ class Sizes:
                 f"pressure {1 - near / self.parameters:.3f}"
             )
         return sorted(found, key=lambda shape: shape.unlikeness)
+
+    def nearest(
+        self,
+        target: int,
+        keep: Sequence[str] = (),
+        floors: Mapping[str, int] | None = None,
+    ) -> Shape:
+        """Return the shape nearest to ``target`` parameters; see :meth:`shapes`."""
+        return min(
+            self._around(target, keep, floors or {}),
+            key=lambda shape: (abs(shape.parameters - target), shape.unlikeness),
+        )
+
+    def _around(
+        self, target: int, keep: Sequence[str], floors: Mapping[str, int]
+    ) -> list[Shape]:
+        known = [knob.key for knob in self.knobs]
+        for key in (*keep, *floors):
+            if key not in (*known, "depth", "width"):
+                raise ConfigError(
+                    f"{key}: is no size of it; there are {', '.join(known)}"
+                )
+        return [
+            shape
+            for share in ((1.0,) if "depth" in keep else DEPTHS)
+            for shape in self._at_depth(share, target, keep, floors)
+        ]
 
     def _at_depth(
         self, share: float, target: int, keep: Sequence[str], floors: Mapping[str, int]

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.evaluation.forced import forced_errors, read_durations
+from espnet_distill.evaluation.batches import read_durations
+from espnet_distill.evaluation.forced import forced_errors
 from espnet_distill.evaluation.inputs import read_data
 
 from ..conftest import HOP

@@ -10,7 +10,7 @@ from espnet_distill.structure.slicing import slice_groups
 from espnet_distill.students.outputs import outputs_of
 from espnet_distill.taps import TapRecorder, made_up_sentence
 
-from ..conftest import CONFORMER, FASTSPEECH, WIDE_FASTSPEECH2
+from ..conftest import CONFORMER, FASTSPEECH, TRANSFORMER, WIDE_FASTSPEECH2
 
 LATEST = {
     "conformer_rel_pos_type": "latest",
@@ -23,6 +23,9 @@ MODELS = {
     "conformer": CONFORMER | LATEST,
     "legacy_conformer": CONFORMER,
     "fastspeech": FASTSPEECH | {"adim": 16},
+    "autoregressive": TRANSFORMER
+    | {"eprenet_conv_layers": 2, "eprenet_conv_chans": 6}
+    | {"postnet_layers": 3, "postnet_chans": 6, "dprenet_dropout_rate": 0.0},
     "speakers": WIDE_FASTSPEECH2 | {"spks": 3, "langs": 2},
     "embedding": WIDE_FASTSPEECH2
     | {"spk_embed_dim": 5, "spk_embed_integration_type": "concat"},
@@ -35,9 +38,11 @@ def model(request):
     """A model whose every weight counts, but for its tables of positions."""
     from espnet2.tts.fastspeech import FastSpeech
     from espnet2.tts.fastspeech2 import FastSpeech2
+    from espnet2.tts.transformer import Transformer
 
     torch.manual_seed(0)
-    kind = FastSpeech if request.param == "fastspeech" else FastSpeech2
+    kinds = {"fastspeech": FastSpeech, "autoregressive": Transformer}
+    kind = kinds.get(request.param, FastSpeech2)
     model = kind(idim=30, odim=20, **MODELS[request.param]).eval()
     for name, parameter in model.named_parameters():
         torch.nn.init.normal_(parameter, 0.1, 0.3)
@@ -69,7 +74,7 @@ def difference(model, state):
 def shuffled(group):
     """The units in another order, each head's channels within it."""
     attention = any(
-        "self_attn" in axis.parameter and axis.dim == 0 for axis in group.axes
+        "_attn" in axis.parameter and axis.dim == 0 for axis in group.axes
     )
     blocks = HEADS if attention else 1
     units = torch.arange(group.size).view(blocks, -1).flip(0, 1)

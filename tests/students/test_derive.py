@@ -6,7 +6,14 @@ import yaml
 
 from espnet_distill.cli import main
 
-from ..conftest import FASTSPEECH2, TACOTRON2, load_stock, make_experiment
+from ..conftest import (
+    FASTSPEECH2,
+    PRODIFF,
+    TACOTRON2,
+    TRANSFORMER,
+    load_stock,
+    make_experiment,
+)
 
 
 @pytest.fixture(scope="module")
@@ -89,12 +96,49 @@ def test_another_class(corpus, teacher, tmp_path, capsys):
 
 
 def test_a_teacher_that_is_not_supported(tmp_path, capsys):
-    folder = make_experiment(tmp_path / "taco", tts="tacotron2", tts_conf=TACOTRON2)
-    words = (
-        "no student can be derived from Tacotron2, only from FastSpeech2, FastSpeech"
-    )
+    folder = make_experiment(tmp_path / "prodiff", tts="prodiff", tts_conf=PRODIFF)
+    words = "no student can be derived from ProDiff, only from FastSpeech2, FastSpeech"
     refuse(capsys, words, folder, tmp_path / "out", "--pressure", 0.5)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "tts, conf, slim",
+    [
+        ("tacotron2", TACOTRON2 | {"eunits": 32}, {"eunits": 16, "dunits": 8}),
+        ("transformer", TRANSFORMER | {"adim": 16}, {"adim": 8, "dlayers": 1}),
+    ],
+)
+def test_autoregressive_teachers(tmp_path, tts, conf, slim):
+    from espnet_distill.teachers.checkpoint import load_experiment
+
+    teacher = make_experiment(tmp_path / "teacher", tts=tts, tts_conf=conf)
+    config = tmp_path / "slim.yaml"
+    config.write_text(yaml.safe_dump({"tts": tts, "tts_conf": conf | slim}))
+    arguments = [str(teacher), str(tmp_path / "out"), "--config", str(config)]
+    assert main(["derive", *arguments]) == 0
+    student, _ = load_experiment(
+        tmp_path / "out" / "config.yaml", tmp_path / "out" / "init.pth"
+    )
+    whole = load_stock(teacher).state_dict()
+    rows = "dec.att.mlp_att.weight", "feat_out.bias"  # which no size touches
+    for name, tensor in student.state_dict().items():
+        if name.endswith(rows):
+            assert torch.equal(tensor, whole[name])
+
+
+@pytest.mark.parametrize("importance", ["activation", "taylor"])
+def test_importance_from_data(corpus, teacher, tmp_path, importance):
+    data = corpus.root / "train"
+    options = f"--importance {importance} --data {data} --durations {data}/durations"
+    config = corpus.config(tmp_path / "student.yaml", tts_conf=FASTSPEECH2)
+    arguments = [str(teacher), str(tmp_path / "out"), "--config", str(config)]
+    assert main(["derive", *arguments, *options.split()]) == 0
+
+
+def test_a_speed_that_any_shape_has(teacher, tmp_path):
+    arguments = [str(teacher), str(tmp_path / "out"), "--budget-rtf", "1000"]
+    assert main(["derive", *arguments]) == 0
 
 
 @pytest.mark.parametrize(
@@ -103,6 +147,9 @@ def test_a_teacher_that_is_not_supported(tmp_path, capsys):
         (["--pressure", 1], "--pressure: 1.0 is not from 0 to below 1"),
         (["--pressure", -0.1], "--pressure: -0.1 is not from 0 to below 1"),
         (["--budget-params", 0], "--budget-params: 0 is not above 0"),
+        (["--budget-rtf", 0], "--budget-rtf: 0.0 is not above 0"),
+        (["--budget-rtf", 1e-9], "is so fast here; the nearest takes"),
+        (["--pressure", 0.5, "--importance", "taylor"], "taylor: wants --data"),
         (["--budget-params", 10], "no shape has 10 parameters; the nearest has"),
         (["--pressure", 0.5, "--keep", "dim"], "dim: is no size of it; there are adim"),
     ],

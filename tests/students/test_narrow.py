@@ -8,7 +8,7 @@ import torch
 from espnet_distill.errors import ConfigError
 from espnet_distill.structure.coupling import find_groups
 from espnet_distill.structure.slicing import mask_groups
-from espnet_distill.students.narrow import narrow
+from espnet_distill.students.narrow import drop_layers, narrow
 from espnet_distill.students.outputs import outputs_of
 from espnet_distill.taps import TapRecorder, made_up_sentence
 
@@ -30,7 +30,8 @@ def build(conf, seed=0):
 
 def cut(teacher, student):
     teacher = copy.deepcopy(teacher)
-    narrowed = narrow(teacher, student, outputs_of(teacher))
+    drop_layers(teacher, student)
+    narrowed = narrow(teacher, student, find_groups(teacher, outputs_of(teacher)))
     student.load_state_dict(narrowed.state)
     return narrowed
 

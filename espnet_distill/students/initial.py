@@ -1,0 +1,82 @@
+"""A student's initial weights: its teacher's units that matter most."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from espnet2.tasks.tts import TTSTask
+from espnet2.tts.abs_tts import AbsTTS
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.evaluation.batches import (
+    batches_of_one,
+    read_durations,
+    wants_durations,
+)
+from espnet_distill.evaluation.inputs import read_data
+from espnet_distill.structure.coupling import can_be_traced, find_groups
+from espnet_distill.structure.importance import Activation, Random, Taylor, magnitude
+from espnet_distill.structure.tied import find_tied_groups
+from espnet_distill.students.narrow import Narrowed, drop_layers, narrow
+from espnet_distill.students.outputs import outputs_of
+from espnet_distill.students.shape import Sizes
+
+LISTENED = 32  # utterances that activations and gradients are taken from
+HEARING = {"activation": Activation, "taylor": Taylor}
+
+
+def losses_on(
+    data: Path, durations: Path | None, model, names
+) -> Iterator[torch.Tensor]:
+    """Yield a model's loss on the first utterances of a data folder.
+
+    Args:
+        data: An ESPnet data folder.
+        durations: Frames a token of them, for a model that trains with durations.
+        model: An ESPnetTTSModel, run as each loss is drawn.
+        names: Its configuration as a namespace.
+
+    Raises:
+        ConfigError: Durations that are missing.
+    """
+    utterances, known = read_data(data, LISTENED), None
+    if wants_durations(model.tts):
+        if not durations:
+            raise ConfigError(f"--durations: {names.tts} wants those of {data}")
+        known = read_durations(durations, utterances)
+    preprocess = TTSTask.build_preprocess_fn(names, train=False)
+    batches = batches_of_one(model.tts, preprocess, utterances, known, data)
+    return (model(**batch)[0] for _, batch in batches)
+
+
+def initialise(
+    student: AbsTTS,
+    teacher: AbsTTS,
+    sizes: Sizes,
+    conf: dict,
+    importance: str,
+    losses: Iterator[torch.Tensor] | None,
+) -> Narrowed:
+    """Give a student its teacher's weights, in place.
+
+    Args:
+        student: Of the teacher's class, narrower.
+        teacher: Loses layers.
+        sizes: The teacher's.
+        conf: The student's ``tts_conf``.
+        importance: magnitude, activation, taylor or random.
+        losses: The teacher's loss on batch after batch, for activation and taylor.
+    """
+    drop_layers(teacher, student)
+    if importance in HEARING:
+        score = HEARING[importance](teacher, losses)
+    else:
+        score = Random() if importance == "random" else magnitude
+    run = outputs_of(teacher)
+    if can_be_traced(teacher):
+        groups = find_groups(teacher, run)
+    else:
+        groups = find_tied_groups(teacher, sizes.knobs_at_depth_of(conf), run)
+    narrowed = narrow(teacher, student, groups, score)
+    student.load_state_dict(narrowed.state)
+    return narrowed

@@ -1,0 +1,74 @@
+"""Scores single out the units that were made to matter."""
+
+import pytest
+import torch
+from torch import nn
+
+from espnet_distill.structure.coupling import find_groups
+from espnet_distill.structure.importance import Activation, Random, Taylor, magnitude
+
+
+@pytest.fixture
+def model():
+    """Eight units; 2 is large, 5 hears nothing, 6 is spoken over."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.uniform_(0.4, 0.6)
+        model[0].weight[2] *= 5
+        model[2].weight[:, 2] *= 5
+        model[0].bias[5] = -100
+        model[2].weight[:, 6] *= 1e-3
+    return model
+
+
+@pytest.fixture
+def group(model):
+    inputs = torch.rand(2, 4)
+    group, *_ = find_groups(model, lambda model, _: [model(inputs)])
+    assert group.size == 8
+    return group
+
+
+def losses(model):
+    for seed in range(3):
+        torch.manual_seed(seed)
+        yield model(torch.rand(5, 4)).square().sum()
+
+
+def test_magnitude(model, group):
+    scores = magnitude(group, model.state_dict())
+    assert scores.shape == (8,) and scores.argmax() == 2
+
+
+@pytest.mark.parametrize("kind", [Activation, Taylor])
+def test_what_is_silent_or_unheard_scores_least(model, group, kind):
+    scores = kind(model, losses(model))(group, model.state_dict())
+    assert scores.argmax() == 2
+    assert scores[5] == 0 if kind is Activation else scores[5] < scores[6] + 1e-6
+    assert set(scores.topk(2, largest=False).indices.tolist()) <= {5, 6}
+
+
+@pytest.mark.parametrize("kind", [Activation, Taylor])
+def test_a_model_is_left_as_it_was(model, group, kind):
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    kind(model, losses(model))
+    assert all(torch.equal(before[n], t) for n, t in model.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert not any(module._forward_pre_hooks for module in model.modules())
+
+
+def test_activation_counts_every_batch(model, group):
+    """It is the root mean square over all that was heard."""
+    heard = []
+    model[2].register_forward_pre_hook(lambda _, inputs: heard.append(inputs[0]))
+    scores = Activation(model, losses(model))(group, model.state_dict())
+    power = torch.cat(heard).square().mean(0)
+    own = (model[2].weight.square().sum(0) * power).detach()
+    torch.testing.assert_close(scores, (own / own.mean()).sqrt())
+
+
+def test_random_is_that_of_its_seed(model, group):
+    one, same, other = (Random(seed)(group, {}) for seed in (1, 1, 2))
+    assert torch.equal(one, same) and not torch.equal(one, other)

@@ -1,0 +1,78 @@
+"""What a tied group takes away is what its units at zero would not have said."""
+
+import pytest
+import torch
+
+from espnet_distill.structure.coupling import can_be_traced
+from espnet_distill.structure.slicing import mask_groups, slice_groups
+from espnet_distill.structure.tied import find_tied_groups
+from espnet_distill.students.outputs import outputs_of
+from espnet_distill.students.shape import Sizes
+from espnet_distill.taps import TapRecorder, made_up_sentence
+
+from ..conftest import TACOTRON2
+
+SIZES = {"embed_dim": 10, "eunits": 16, "econv_chans": 6, "adim": 8, "aconv_chans": 4}
+SIZES |= {"dunits": 12, "prenet_units": 6, "postnet_chans": 10}
+LAYERS = {"elayers": 2, "econv_layers": 2, "dlayers": 2, "postnet_layers": 3}
+CONF = TACOTRON2 | SIZES | LAYERS | {"dropout_rate": 0.0}
+SPEAKERS = {"spks": 3, "spk_embed_dim": 5, "spk_embed_integration_type": "concat"}
+
+
+def build(conf):
+    from espnet2.tts.tacotron2 import Tacotron2
+
+    torch.manual_seed(0)
+    model = Tacotron2(idim=30, odim=20, **conf).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, 0.0, 0.3)
+    return model
+
+
+def outputs(model):
+    recorder, sentence = TapRecorder(model), made_up_sentence(model)
+    torch.manual_seed(0)  # the prenet drops out even when it speaks
+    with torch.no_grad():
+        model(**sentence)
+    return recorder.taps.tensors
+
+
+@pytest.fixture(params=[{}, SPEAKERS, {"use_concate": False}], ids=str)
+def conf(request):
+    return CONF | request.param
+
+
+def groups_of(conf):
+    from espnet2.tts.tacotron2 import Tacotron2
+
+    model = build(conf)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    knobs = Sizes(Tacotron2, 30, 20, conf).knobs
+    groups = find_tied_groups(model, knobs, outputs_of(model))
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, before[name])
+    return {knob.key: g for knob, g in zip([k for k in knobs if not k.is_depth], groups)}
+
+
+def test_every_width_has_a_group(conf):
+    assert not can_be_traced(build(conf))
+    groups = groups_of(conf)
+    assert {key: conf[key] for key in groups} == {key: conf[key] for key in SIZES}
+    assert groups.pop("eunits").size == conf["eunits"] // 2  # in each direction
+    assert all(group.size == conf[key] for key, group in groups.items())
+
+
+def test_masked_and_cut_are_equal(conf):
+    for key, group in groups_of(conf).items():
+        if key == "prenet_units":
+            continue  # its dropout draws other units in a narrower layer
+        units = torch.randperm(group.size)[: group.size // 2].sort().values
+        whole, slim = build(conf), build(conf | {key: conf[key] // 2})
+        state = whole.state_dict()
+        slim.load_state_dict(slice_groups(state, [(group, units)]))
+        whole.load_state_dict(mask_groups(state, [(group, units)]))
+        found, wanted = outputs(slim), outputs(whole)
+        for name in wanted:
+            torch.testing.assert_close(
+                found[name], wanted[name], atol=1e-5, rtol=1e-4, msg=f"{key} {name}"
+            )
