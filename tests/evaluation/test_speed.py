@@ -1,6 +1,8 @@
+import pytest
 import torch
 
-from espnet_distill.evaluation.speed import real_time_factors, three_lengths, turns
+from espnet_distill.evaluation.speed import inputs_of, measure, three_lengths, turns
+from espnet_distill.evaluation.stages import Stages, median_of, speak
 
 
 def test_three_lengths():
@@ -18,7 +20,8 @@ def test_turns_give_every_system_one_turn_a_round_and_each_its_go_first():
     assert {one[0][1] for one in rounds} == set(names)
 
 
-def test_systems_alternate_on_one_thread(systems):
+@pytest.mark.parametrize("threads", [1, 2])
+def test_systems_alternate_on_so_many_threads(systems, threads):
     calls = []
 
     def record(name):
@@ -28,25 +31,49 @@ def test_systems_alternate_on_one_thread(systems):
         system.tts.encoder.register_forward_pre_hook(record(name))
         for name, system in systems.items()
     ]
-    threads = torch.get_num_threads()
-    torch.set_num_threads(2)
+    before = 3 - threads
+    torch.set_num_threads(before)
     try:
-        found = real_time_factors(systems, ["a", "few words"], repeats=2)
-        assert torch.get_num_threads() == 2
+        found = measure(systems, ["a", "few words"], repeats=2, threads=threads)
+        assert torch.get_num_threads() == before
     finally:
-        torch.set_num_threads(threads)
         for hook in hooks:
             hook.remove()
-    spoken = [name for name, _ in calls[::2]]  # each turn runs with and without wav
+    spoken = [name for name, _ in calls]
     assert len(spoken) == 2 * 2 * (2 + 1)
     pairs = [set(spoken[start : start + 2]) for start in range(0, len(spoken), 2)]
     assert pairs == [set(systems)] * 6
-    assert {count for _, count in calls} == {1}
-    for factors in found.values():
-        assert 0 < factors.text2mel < factors.text2wav
+    assert {count for _, count in calls} == {threads}
+    for speed in found.values():
+        assert 0 < speed.rtf.text2mel < speed.rtf.text2wav
+        assert 0 < speed.rtf.mel2wav < speed.rtf.text2wav
+
+
+def test_stages_add_up_and_are_of_a_second_of_speech(systems):
+    system = systems["teacher"]
+    readings = iter([10, 13, 20])
+    inputs = inputs_of(system, "few words")
+    stages, seconds = speak(system, inputs, lambda: next(readings))
+    torch.manual_seed(0)
+    assert seconds == len(system(**inputs)["wav"]) / system.fs
+    assert stages == Stages(3 / seconds, 7 / seconds, 10 / seconds)
+
+
+def test_a_model_without_mels_has_no_stages():
+    class Wave:
+        """What ESPnet's end-to-end models are to a caller."""
+
+        vocoder, fs = None, 100
+
+        def __call__(self, text):
+            return {"wav": torch.zeros(200)}
+
+    readings = iter([0, 8])
+    stages, _ = speak(Wave(), {"text": None}, lambda: next(readings))
+    assert median_of([stages] * 3) == Stages(None, None, 4)
 
 
 def test_the_vocoder_stays_with_its_system(systems):
     vocoder = systems["teacher"].vocoder
-    real_time_factors({"teacher": systems["teacher"]}, ["abc"], repeats=1)
+    measure({"teacher": systems["teacher"]}, ["abc"], repeats=1)
     assert systems["teacher"].vocoder is vocoder is not None
