@@ -20,6 +20,10 @@ COMMANDS = {
         "measure experiments side by side",
         "espnet_distill.evaluation.command",
     ),
+    "bench": (
+        "measure what experiments cost: size, operations, speed, memory",
+        "espnet_distill.evaluation.bench",
+    ),
     "seeds": (
         "sum up an evaluation of settings with several seeds",
         "espnet_distill.evaluation.seeds",

@@ -11,19 +11,25 @@ def load(config: Path, model: Path, vocoder_file: str | None = None):
     Raises ConfigError for a checkpoint that does not fit the configuration key by key,
     which ESPnet's loader passes over, and for a model without a vocoder.
     """
-    from espnet2.bin.tts_inference import Text2Speech
-
     import espnet_distill
     from espnet_distill.teachers.checkpoint import load_experiment
 
     espnet_distill.register()
     load_experiment(config, model)
-    system = Text2Speech(
-        train_config=config, model_file=model, vocoder_file=vocoder_file
-    )
+    system = text2speech(config, model, vocoder_file)
     if system.tts.require_vocoder and system.vocoder is None:
         raise ConfigError(
             f"{config}: no feats_extract that Griffin-Lim could invert; "
             "give --vocoder_file"
         )
     return system
+
+
+def text2speech(config: Path, model: Path, vocoder_file: str | None = None):
+    """ESPnet's ``Text2Speech``, the plugin registered, of files known to be good."""
+    from espnet2.bin.tts_inference import Text2Speech
+
+    import espnet_distill
+
+    espnet_distill.register()
+    return Text2Speech(train_config=config, model_file=model, vocoder_file=vocoder_file)

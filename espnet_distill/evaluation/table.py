@@ -1,17 +1,15 @@
 """The table of an evaluation: rows, their surroundings, and the files they go into."""
 
 import json
-import platform
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import datetime
-from importlib.metadata import version
 from math import isfinite
 from pathlib import Path
 from statistics import mean
 
 from espnet_distill.evaluation.asr import word_error_rate
 from espnet_distill.evaluation.bootstrap import Difference, paired_difference
+from espnet_distill.evaluation.machine import machine
 from espnet_distill.evaluation.quality import Score
 from espnet_distill.files import write_csv, write_text
 from espnet_distill.markdown import aligned
@@ -143,11 +141,7 @@ def environment(
 ) -> dict[str, str | int]:
     """What the figures depend on besides the models."""
     return {
-        "date": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "espnet": version("espnet"),
-        "torch": version("torch"),
-        "python": platform.python_version(),
-        "cpu": _cpu_name(),
+        **machine(),
         "asr_model": asr_model,
         "vocoder": vocoder,
         "data": str(data),
@@ -192,11 +186,3 @@ def _format(value: float | Difference | None, form: str) -> str | None:
 
 def _attribute(scores, name: str) -> str | None:
     return _format(getattr(scores, name, None), ".4f")
-
-
-def _cpu_name() -> str:
-    info = Path("/proc/cpuinfo")
-    for line in info.read_text().splitlines() if info.is_file() else ():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()

@@ -1,0 +1,112 @@
+"""What a bench has measured: rows, a Markdown table, and the files they go into."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from espnet_distill.evaluation.memory import Memory
+from espnet_distill.evaluation.plot import plot_speed
+from espnet_distill.evaluation.speed import Speed
+from espnet_distill.evaluation.stages import Stages
+from espnet_distill.files import write_text, written_whole
+from espnet_distill.markdown import aligned
+
+STAGES = {
+    "text2mel": "text → mel",
+    "mel2wav": "mel → wav",
+    "text2wav": "text → wav",
+}
+
+CAPTION = """\
+{date}; {cpu}; espnet {espnet}, torch {torch}, Python {python}.
+
+- Parameters: those of the `tts` module. Size: the checkpoint file. Memory: the peak \
+resident set of a process that loads the experiment and speaks the longest sentence \
+once, on one thread; {libraries:.0f} of it are Python, torch and ESPnet before that. \
+1 MB = 10⁶ bytes.
+- MMAC: million multiply-accumulates a second of speech, of matrix products, \
+convolutions, attention and recurrent layers. None are counted for Griffin-Lim.
+- RTF: processing over audio seconds, from token ids on (no text front end). \
+Vocoder: `{vocoder}`.
+- Latency: milliseconds from token ids to the first sound, which is there when the \
+whole waveform is: none of these models streams.
+- RTF, latency and MMAC are medians over a short, a middling and a long sentence; \
+RTF and latency also over repeats ({repeats}), all experiments taking turns in one run.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One experiment; MACs and speed (by number of threads) a second of speech."""
+
+    name: str
+    params: int
+    size_mb: float
+    memory_mb: Memory
+    macs: Stages
+    speed: dict[int, Speed]
+    model: str
+    config: str
+
+
+def markdown(rows: list[Row], surroundings: dict) -> str:
+    """Aligned table and the caption that says how it was measured.
+
+    A column that no row has a value for is left out.
+    """
+    columns = {
+        title: [column(row) for row in rows]
+        for title, column in _columns(list(rows[0].speed)).items()
+    }
+    table = aligned({title: cells for title, cells in columns.items() if any(cells)})
+    libraries = min(row.memory_mb.libraries for row in rows)
+    return table + "\n\n" + CAPTION.format(**surroundings, libraries=libraries)
+
+
+def to_json(rows: list[Row], surroundings: dict) -> str:
+    """The same as one JSON object."""
+    table = {"environment": surroundings, "rows": [asdict(row) for row in rows]}
+    return json.dumps(table, indent=2, ensure_ascii=False)
+
+
+def write(out: Path, rows: list[Row], surroundings: dict) -> None:
+    """Write speed_size.png, bench.json and bench.md, which shows the plot."""
+    with written_whole(out / "speed_size.png") as beside:
+        plot_speed(beside, rows)
+    write_text(out / "bench.json", to_json(rows, surroundings) + "\n")
+    plot = "\n![Speed against size](speed_size.png)\n"
+    write_text(out / "bench.md", markdown(rows, surroundings) + plot)
+
+
+def _columns(threads: list[int]) -> dict[str, Callable[[Row], str | None]]:
+    columns = {
+        "": lambda row: row.name,
+        "Parameters": lambda row: f"{row.params:,}",
+        "Size (MB)": lambda row: f"{row.size_mb:.2f}",
+        "Memory (MB)": lambda row: f"{row.memory_mb.peak:.0f}",
+    }
+    for stage, title in STAGES.items():
+        columns[f"MMAC {title}"] = _macs(stage)
+    for number in threads:
+        on = f"{number} thread{'s' if number > 1 else ''}"
+        for stage, title in STAGES.items():
+            columns[f"RTF {title}, {on}"] = _rtf(stage, number)
+        columns[f"Latency (ms), {on}"] = _latency(number)
+    return columns
+
+
+def _macs(stage: str) -> Callable[[Row], str | None]:
+    return lambda row: _format(getattr(row.macs, stage), 1e-6, ",.1f")
+
+
+def _rtf(stage: str, threads: int) -> Callable[[Row], str | None]:
+    return lambda row: _format(getattr(row.speed[threads].rtf, stage), 1, ".4f")
+
+
+def _latency(threads: int) -> Callable[[Row], str | None]:
+    return lambda row: _format(row.speed[threads].latency, 1e3, ".1f")
+
+
+def _format(value: float | None, scale: float, form: str) -> str | None:
+    return None if value is None else format(value * scale, form)

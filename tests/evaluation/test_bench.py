@@ -1,0 +1,116 @@
+"""The whole command, on tiny experiments, and what it refuses."""
+
+import json
+
+import pytest
+
+from espnet_distill.cli import main
+from espnet_distill.evaluation.memory import memory_of
+
+from ..conftest import TACOTRON2, make_experiment, run_python
+
+ONE = ["--repeats", "1", "--threads", "1"]
+
+
+@pytest.fixture(scope="module")
+def tacotron2(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exp") / "tacotron2"
+    return make_experiment(folder, tts="tacotron2", tts_conf=TACOTRON2)
+
+
+@pytest.fixture
+def sentences(tmp_path):
+    path = tmp_path / "sentences"
+    path.write_text("ten\n\na few more words\nsome more\n")
+    return path
+
+
+def test_the_files(experiments, tacotron2, sentences, tmp_path, capsys):
+    out = tmp_path / "out"
+    paths = [experiments["teacher"], tacotron2 / "train.loss.ave.pth"]
+    options = ["--sentences", sentences, "--repeats", 1, "--threads", 2, "--out", out]
+    assert main(["bench", *map(str, [*paths, *options])]) == 0
+    printed = capsys.readouterr().out
+    table = json.loads((out / "bench.json").read_text())
+    assert table["environment"]["sentences"] == ["ten", "some more", "a few more words"]
+    assert [row["name"] for row in table["rows"]] == ["teacher", "tacotron2"]
+    for row in table["rows"]:
+        assert list(row["speed"]) == ["1", "2"]
+        for speed in row["speed"].values():
+            rtf = speed["rtf"]
+            assert 0 < rtf["text2mel"] < rtf["text2wav"] > rtf["mel2wav"] > 0
+            assert speed["latency"] > 0
+        assert row["macs"]["text2mel"] > 0 and row["macs"]["mel2wav"] is None
+        assert 50 < row["memory_mb"]["libraries"] < row["memory_mb"]["peak"]
+        assert row["size_mb"] > 0
+    head = printed.splitlines()[0]
+    assert "RTF mel → wav, 1 thread " in head and "Latency (ms), 2 threads" in head
+    assert "MMAC mel → wav" not in head  # Griffin-Lim
+    assert (out / "bench.md").read_text().startswith(printed.rstrip())
+    assert (out / "speed_size.png").read_bytes().startswith(b"\x89PNG")
+    assert sorted(path.name for path in out.iterdir()) == [
+        "bench.json",
+        "bench.md",
+        "speed_size.png",
+    ]
+
+
+def test_json_alone_is_on_stdout(experiments, sentences, capfd):
+    options = ["--sentences", str(sentences), *ONE, "--json"]
+    assert main(["bench", str(experiments["student"]), *options]) == 0
+    (row,) = json.loads(capfd.readouterr().out)["rows"]
+    assert list(row["speed"]) == ["1"]
+
+
+def refuse(capsys, message, *arguments):
+    assert main(["bench", *map(str, arguments)]) == 2
+    out, err = capsys.readouterr()
+    assert err.startswith("espnet-distill bench: error: ") and err.count("\n") == 1
+    assert message in err and not out
+
+
+def test_a_missing_experiment(experiments, tmp_path, capsys):
+    refuse(capsys, "nobody", experiments["teacher"], tmp_path / "nobody")
+
+
+@pytest.mark.parametrize("option", ["--threads", "--repeats"])
+def test_numbers_below_one(option, experiments, capsys):
+    refuse(capsys, f"{option}: 0", experiments["teacher"], option, 0)
+
+
+def test_sentences_that_are_not_there(experiments, tmp_path, capsys):
+    path = tmp_path / "sentences"
+    refuse(capsys, "no file", experiments["teacher"], "--sentences", path)
+    path.write_text("\n \n")
+    refuse(capsys, "is empty", experiments["teacher"], "--sentences", path)
+
+
+def test_a_folder_that_is_a_file(experiments, tmp_path, capsys):
+    (tmp_path / "out").write_text("")
+    refuse(capsys, "--out: ", experiments["teacher"], "--out", tmp_path / "out")
+
+
+def test_rows_of_one_name(experiments, capsys):
+    folder = experiments["teacher"]
+    checkpoint = folder / "train.loss.ave.pth"
+    refuse(capsys, "cannot be told apart", folder, checkpoint)
+
+
+def test_memory_is_that_of_the_child_alone(experiments):
+    folder = experiments["student"]
+    paths = folder / "config.yaml", folder / "train.loss.ave.pth"
+    program = (
+        "import sys; from espnet_distill.evaluation.memory import *\n"
+        "held = bytearray(1_500_000_000)\n"
+        "print(memory_of(*sys.argv[1:]).peak, own_peak_mb())"
+    )
+    child, parent = map(float, run_python("-c", program, *paths, "ten").stdout.split())
+    assert child < 1500 < parent
+
+
+def test_a_child_that_cannot_speak(experiments, tmp_path):
+    from espnet_distill.errors import ConfigError
+
+    config = experiments["student"] / "config.yaml"
+    with pytest.raises(ConfigError, match="No such file"):
+        memory_of(config, tmp_path / "nothing.pth", "ten")
