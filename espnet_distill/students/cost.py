@@ -1,7 +1,10 @@
 """What a model that nobody has trained yet will cost."""
 
+import inspect
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 
 import torch
@@ -12,15 +15,12 @@ from espnet_distill.evaluation.macs import MacCounter
 from espnet_distill.evaluation.speed import on_threads
 from espnet_distill.taps import made_up_sentence
 
-TOKENS, STEPS_PER_TOKEN = 50, 7  # a sentence of four seconds
+TOKENS, FRAMES_PER_TOKEN = 50, 7  # a sentence of four seconds
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Parameters, multiply-accumulates a frame, and seconds a frame on one thread.
-
-    Of a forward pass at given durations.
-    """
+    """Parameters, multiply-accumulates a frame, and seconds a frame on one thread."""
 
     parameters: int
     macs: float
@@ -29,16 +29,33 @@ class Cost:
 
 def cost(tts: AbsTTS, repeats: int = 5) -> Cost:
     """Measure a model on a made-up sentence; its outputs do not matter."""
-    sentence = made_up_sentence(tts, TOKENS, STEPS_PER_TOKEN)
-    frames = int(sentence["feats_lengths"])
+    run, frames = _sentence(tts.eval())
     with torch.no_grad(), on_threads(1):
         with MacCounter() as counter:
-            tts.eval()(**sentence)
-        seconds = median(_seconds(tts, sentence) for _ in range(repeats))
+            run()
+        seconds = median(_seconds(run) for _ in range(repeats))
     return Cost(parameters(tts), counter.macs / frames, seconds / frames)
 
 
-def _seconds(tts: AbsTTS, sentence: dict) -> float:
+def _sentence(tts: AbsTTS) -> tuple[Callable, int]:
+    """What makes a model speak a sentence, and the frames that come out.
+
+    An autoregressive model takes its own frames one by one, as many as it is told; the
+    others are given durations.
+    """
+    steps = FRAMES_PER_TOKEN // getattr(tts, "reduction_factor", 1)
+    batch = made_up_sentence(tts, TOKENS, max(steps, 1))
+    wanted = inspect.signature(tts.inference).parameters
+    if "maxlenratio" not in wanted:
+        return partial(tts, **batch), int(batch["feats_lengths"])
+    inputs = {name: x[0] for name, x in batch.items() if name in wanted}
+    ratio = {"minlenratio": FRAMES_PER_TOKEN, "maxlenratio": FRAMES_PER_TOKEN}
+    run = partial(tts.inference, **inputs, **ratio)
+    with torch.no_grad():
+        return run, len(run()["feat_gen"])
+
+
+def _seconds(run: Callable) -> float:
     start = time.perf_counter()
-    tts(**sentence)
+    run()
     return time.perf_counter() - start
