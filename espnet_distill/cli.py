@@ -28,7 +28,10 @@ COMMANDS = {
         "sum up an evaluation of settings with several seeds",
         "espnet_distill.evaluation.seeds",
     ),
-    "unpack": ("make a packed model an experiment", "espnet_distill.teachers.unpack"),
+    "unpack": (
+        "make a packed model or a tag an experiment",
+        "espnet_distill.teachers.unpack",
+    ),
     "find-model": (
         "print the checkpoint of an experiment",
         "espnet_distill.teachers.find_model",

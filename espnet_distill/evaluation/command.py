@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from espnet_distill.evaluation.inputs import name_or_none
+from espnet_distill.evaluation.inputs import MEASURES, name_or_none
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,6 +63,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "adds duration and mel errors",
     )
     add(
+        "--measures",
+        nargs="+",
+        choices=MEASURES,
+        default=MEASURES,
+        help="of the speech (default: all; f0 takes longest)",
+    )
+    add(
         "--num_utts",
         metavar="N",
         type=int,
@@ -74,7 +81,7 @@ def main(args: argparse.Namespace) -> None:
     """Measure, write the table into ``args.out`` and print it."""
     from espnet_distill.evaluation import inputs
 
-    inputs.check_packages(args.asr_model)
+    inputs.check_packages(args.measures, args.asr_model)
     inputs.check_file(args.vocoder_file, "--vocoder_file")
     inputs.check_file(args.durations, "--durations")
     utterances = inputs.read_data(args.data, args.num_utts)
@@ -89,7 +96,8 @@ def main(args: argparse.Namespace) -> None:
     from espnet_distill.evaluation import asr, forced, load, quality, speech, table
     from espnet_distill.evaluation.batches import read_durations
 
-    asr.check_model(args.asr_model)
+    if "wer" in args.measures:
+        asr.check_model(args.asr_model)
     texts = {utt: utterance.text for utt, utterance in utterances.items()}
     durations = args.durations and read_durations(args.durations, utterances)
     loaded = {
@@ -105,7 +113,7 @@ def main(args: argparse.Namespace) -> None:
     sources = {quality.REFERENCE: {u: one.reference for u, one in utterances.items()}}
     sources |= {system.name: system.wavs for system in systems}
     wavs = speech.copy_speech(args.out / "wav", sources)
-    scores = quality.judge(wavs, texts, args.asr_model, forced_errors)
+    scores = quality.judge(wavs, texts, args.asr_model, forced_errors, args.measures)
 
     teacher, *students = (system.name for system in systems)
     rows = [

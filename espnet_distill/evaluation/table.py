@@ -24,8 +24,8 @@ class Row:
     size_mb: float | None = None
     rtf_text2mel: float | None = None
     rtf_text2wav: float | None = None
-    wer: float
-    dnsmos: float
+    wer: float | None = None
+    dnsmos: float | None = None
     mcd: float | None = None
     log_f0_rmse: float | None = None
     voicing_error: float | None = None
@@ -80,9 +80,9 @@ DIFFERENCE_CAPTION = """\
 SCORE_COLUMNS: dict[str, Callable[[Score], str | int | None]] = {
     "utt": lambda score: score.utt,
     "row": lambda score: score.row,
-    "errors": lambda score: score.words.errors,
-    "words": lambda score: score.words.words,
-    "dnsmos": lambda score: f"{score.dnsmos:.4f}",
+    "errors": lambda score: score.words and score.words.errors,
+    "words": lambda score: score.words and score.words.words,
+    "dnsmos": lambda score: _format(score.dnsmos, ".4f"),
     "mcd": lambda score: _attribute(score.fidelity, "mcd"),
     "log_f0_rmse": lambda score: _attribute(score.fidelity, "log_f0_rmse"),
     "voicing_error": lambda score: _attribute(score.fidelity, "voicing_error"),
@@ -104,8 +104,8 @@ def row(name: str, scores: list[Score], teacher: str | None = None, **costs) -> 
     forced = [score.forced for score in own if score.forced]
     return Row(
         name=name,
-        wer=word_error_rate([score.words for score in own]),
-        dnsmos=mean(score.dnsmos for score in own),
+        wer=_word_error_rate([score.words for score in own if score.words]),
+        dnsmos=_mean(score.dnsmos for score in own),
         mcd=_mean(one.mcd for one in fidelity),
         log_f0_rmse=_mean(one.log_f0_rmse for one in fidelity),
         voicing_error=_mean(one.voicing_error for one in fidelity),
@@ -117,17 +117,22 @@ def row(name: str, scores: list[Score], teacher: str | None = None, **costs) -> 
 
 
 def _differences(own: list[Score], against: list[Score]) -> dict[str, Difference]:
-    errors, teacher_errors = (
-        [100 * score.words.errors for score in scores] for scores in (own, against)
-    )
-    opinions, teacher_opinions = (
-        [score.dnsmos for score in scores] for scores in (own, against)
-    )
-    words = [score.words.words for score in own]
-    return {
-        "wer_difference": paired_difference(errors, teacher_errors, words),
-        "dnsmos_difference": paired_difference(opinions, teacher_opinions),
-    }
+    found = {}
+    if all(score.words for score in own):
+        errors, teacher_errors = (
+            [100 * score.words.errors for score in scores] for scores in (own, against)
+        )
+        words = [score.words.words for score in own]
+        found["wer_difference"] = paired_difference(errors, teacher_errors, words)
+    if all(score.dnsmos is not None for score in own):
+        found["dnsmos_difference"] = paired_difference(
+            [score.dnsmos for score in own], [score.dnsmos for score in against]
+        )
+    return found
+
+
+def _word_error_rate(counts: list) -> float | None:
+    return word_error_rate(counts) if counts else None
 
 
 def _mean(values) -> float | None:
@@ -161,7 +166,7 @@ def markdown(rows: list[Row], surroundings: dict) -> str:
     caption = CAPTION
     if any(row.mel_error is not None for row in rows):
         caption += FORCED_CAPTION
-    if any(row.wer_difference for row in rows):
+    if any(row.wer_difference or row.dnsmos_difference for row in rows):
         caption += DIFFERENCE_CAPTION
     return table + "\n\n" + caption.format(**surroundings)
 

@@ -1,4 +1,4 @@
-"""`espnet-distill unpack`: a packed model becomes an experiment folder again."""
+"""`espnet-distill unpack`: a packed model or a tag becomes an experiment folder."""
 
 import hashlib
 import shutil
@@ -56,9 +56,16 @@ def _unpack_beside(archive: Path, out: Path) -> None:
 
 
 def add_arguments(parser) -> None:
-    parser.add_argument("archive", type=Path, help="a .zip that espnet2.bin.pack made")
-    parser.add_argument("out", type=Path, help="the folder to unpack into")
+    parser.add_argument(
+        "model", type=Path, help="a .zip that espnet2.bin.pack made, or a tag"
+    )
+    parser.add_argument("out", type=Path, help="the folder to make")
 
 
 def main(args) -> None:
-    print(unpack(args.archive, args.out))
+    from espnet_distill.teachers.adopt import adopt
+
+    if args.model.suffix == ".zip":
+        print(unpack(args.model, args.out))
+    else:
+        print(adopt(str(args.model), args.out))

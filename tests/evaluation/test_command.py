@@ -48,6 +48,16 @@ def test_the_table(recipe, systems, capsys):
     assert (recipe / "out" / "table.md").read_text() in capsys.readouterr().out
 
 
+def test_only_what_was_asked_for(recipe):
+    evaluate(recipe, "--measures", "dnsmos", "f0")
+    rows = json.loads((recipe / "out" / "table.json").read_text())["rows"]
+    for row in rows:
+        assert row["wer"] is None and row["mcd"] is None and row["dnsmos"] >= 1
+    assert rows[1]["voicing_error"] >= 0 and rows[2]["dnsmos_difference"]
+    table = (recipe / "out" / "table.md").read_text()
+    assert "| WER (%)" not in table and "| MCD" not in table and "V/UV" in table
+
+
 def refuse(recipe, message, *options, **kwargs):
     with pytest.raises(ConfigError, match=message) as error:
         evaluate(recipe, *options, **kwargs)

@@ -111,10 +111,11 @@ def test_a_tag_goes_to_the_model_zoo(archive, recipe, monkeypatch):
     monkeypatch.setenv("HOME", str(recipe / "home"))
     monkeypatch.setattr(ModelDownloader, "get_url", lambda *_, **__: str(path))
     expected = weights(recipe / "exp/tts_train")
-    found = load_experiment(*find_experiment("someone/tiny_fastspeech2"))[
-        0
-    ].state_dict()
-    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    tag = "someone/tiny_fastspeech2"
+    assert cli.main(["unpack", tag, "exp/pretrained"]) == 0  # as distill.sh does
+    for experiment in (tag, "exp/pretrained"):
+        found = weights(experiment)
+        assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
 def test_a_tag_that_leads_nowhere_is_one_line(recipe, monkeypatch):

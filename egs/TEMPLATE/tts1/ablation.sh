@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # What distilling is worth: the same student trained alone, begun from its teacher's
 # weights, distilled, and both, for as many steps, from several seeds; in one table.
+# With --students, the presets named are compared, each in the settings named.
 
 set -euo pipefail
 
 seeds="1 2 3"
 settings="alone warm distilled distilled_warm"
+students=            # Presets of conf/students (empty: the recipe's student).
 parallel=2           # Trainings at a time, of one thread each.
 student_config=conf/train_student.yaml
 eval_set=eval
@@ -14,6 +16,7 @@ tag=ablation         # The students go to ${expdir}/${tag}.
 inference_model=train.loss.ave.pth
 vocoder_file=none
 csv=                 # Also write a line a run here.
+measures=            # Of the speech (default: all), e.g. "wer dnsmos mcd".
 
 help_message="Usage: $0 [--seeds \"1 2 3\"] [--settings \"alone distilled\"] [--<variable> <value>] ...
 
@@ -26,44 +29,58 @@ Every variable at the head of this script is an option of the same name."
 
 root=${expdir}/${tag}
 
-run() {  # run SETTING SEED STAGE
-    local distill=false warm_start=false
-    [[ $1 != distilled* ]] || distill=true
-    [[ $1 != *warm ]] || warm_start=true
-    ./run.sh --stage "$3" --stop_stage "$3" --num_threads 1 --expdir "${expdir}" \
-        --student_config "${student_config}" --student_tag "${tag}/$1_seed$2" \
-        --student_args "--seed $2" --distill "${distill}" --warm_start "${warm_start}" \
+run() {  # run STUDENT SETTING SEED STAGE
+    local name distill=false warm_start=false
+    name=$(name_of "$1" "$2" "$3")
+    [[ $2 != distilled* ]] || distill=true
+    [[ $2 != *warm ]] || warm_start=true
+    ./run.sh --stage "$4" --stop_stage "$4" --num_threads 1 --expdir "${expdir}" \
+        --student_config "${student_config}" --student_tag "${tag}/${name}" \
+        --student_args "--seed $3" --distill "${distill}" --warm_start "${warm_start}" \
         --inference_model "${inference_model}" --inference_tag "${tag}" \
-        --vocoder_file "${vocoder_file}" >> "${root}/$1_seed$2.log" 2>&1 \
-        || { echo "$0: error: see ${root}/$1_seed$2.log" >&2; exit 2; }
-    echo "$(date '+%H:%M:%S') stage $3 of $1, seed $2"
+        --vocoder_file "${vocoder_file}" ${1:+--student $1} >> "${root}/${name}.log" 2>&1 \
+        || { echo "$0: error: see ${root}/${name}.log" >&2; exit 2; }
+    echo "$(date '+%H:%M:%S') stage $4 of ${name}"
 }
 
-mkdir -p "${root}"
+name_of() {  # name_of STUDENT SETTING SEED: a folder; the setting goes without saying if there is one
+    local name=$1
+    [ -n "$1" ] && [[ ${settings} != *" "* ]] || name+=${1:+_}$2
+    echo "${name}_seed$3"
+}
+
+runs=()
 for seed in ${seeds}; do
-    for setting in ${settings}; do
-        while [ "$(jobs -rp | wc -l)" -ge "${parallel}" ]; do
-            wait -n
+    for student in ${students:-""}; do
+        for setting in ${settings}; do
+            runs+=("${student}|${setting}|${seed}")
         done
-        run "${setting}" "${seed}" 6 &
     done
+done
+
+mkdir -p "${root}"
+experiments=${expdir}/teacher
+for one in "${runs[@]}"; do
+    IFS="|" read -r student setting seed <<< "${one}"
+    experiments+=" ${root}/$(name_of "${student}" "${setting}" "${seed}")"
+    while [ "$(jobs -rp | wc -l)" -ge "${parallel}" ]; do
+        wait -n
+    done
+    run "${student}" "${setting}" "${seed}" 6 &
 done
 while [ -n "$(jobs -p)" ]; do
     wait -n
 done
-
-experiments=${expdir}/teacher
-for setting in ${settings}; do
-    for seed in ${seeds}; do
-        run "${setting}" "${seed}" 7
-        experiments+=" ${root}/${setting}_seed${seed}"
-    done
+for one in "${runs[@]}"; do
+    IFS="|" read -r student setting seed <<< "${one}"
+    run "${student}" "${setting}" "${seed}" 7
 done
+
 # shellcheck disable=SC2086
 espnet-distill evaluate ${experiments} --data "dump/raw/${eval_set}" \
     --out "${root}/evaluation" --durations "${expdir}/alignment/${eval_set}/durations" \
     --inference_model "${inference_model}" --inference_tag "${tag}" \
-    --vocoder_file "${vocoder_file}"
+    --vocoder_file "${vocoder_file}" ${measures:+--measures ${measures}}
 # shellcheck disable=SC2086
 espnet-distill seeds "${root}/evaluation" ${csv:+--csv "${csv}"} \
-    --against teacher ${settings%% *}
+    --against teacher $([ -n "${students}" ] || echo "${settings%% *}")

@@ -46,9 +46,10 @@ least_focus_rate=    # Of a teacher's attention (default: 0.65 Tacotron2, 0.9 Tr
 # Teacher and student
 train_teacher=false  # Train the teacher with teacher_config in stage 4.
 teacher_config=conf/train_teacher.yaml
-teacher=             # Else: an experiment folder, a .pth in one or a packed .zip.
+teacher=             # Else: an experiment folder, a .pth in one, a packed .zip or a tag.
 more_teachers=       # Experiments or .pth to fuse with it, as objectives_config says.
 student_config=conf/train_student.yaml
+student=             # Its model: a preset of conf/students (empty: student_config names it).
 objectives_config=../../../conf/objectives/fastspeech2.yaml  # Empty: student_config has its own.
 student_tag=student  # The student goes to ${expdir}/${student_tag}.
 student_args=        # More options for its training, e.g. "--seed 1".
@@ -92,10 +93,18 @@ for config in student_config objectives_config; do
     [ -z "${!config}" ] || [ -f "${!config}" ] || fail "--${config} ${!config}: no such file"
 done
 
+preset=../../../conf/students/${student}.yaml
+if [ -n "${student}" ]; then
+    [ -f "${preset}" ] || fail "--student ${student}: no such preset in $(dirname "${preset}")"
+    ! grep -q "^tts:" "${student_config}" \
+        || fail "--student ${student}: ${student_config} names a model of its own (tts)"
+fi
+
 stats_dir=${stats_dir:-${expdir}/tts_stats}
 dump_dir=${dump_dir:-${expdir}/teacher_dump}
 align_dir=${expdir}/alignment
 student_exp=${expdir}/${student_tag}
+student_train=${student_exp}/student.yaml
 distill_config=${student_exp}/train.yaml
 inference_tag=${inference_tag:-${student_tag}_decode}
 evaldir=${evaldir:-${expdir}/evaluation}
@@ -112,7 +121,7 @@ if ${train_teacher}; then
     teacher_model=${teacher_exp}/${inference_model}
 else
     [ -n "${teacher}" ] || fail "name a --teacher, or train one: --train_teacher true"
-    [[ ${teacher} != *.zip ]] \
+    [[ ${teacher} != *.zip ]] && [ -e "${teacher}" ] \
         || teacher=$(espnet-distill unpack "${teacher}" "${expdir}/pretrained")
     teacher_model=$(espnet-distill find-model "${teacher}")
     teacher_exp=$(dirname "${teacher_model}")
@@ -230,15 +239,31 @@ what_to_learn() {  # the plugin's own keys
     ! ${teacher_dump} || echo "teacher_dump: ${dump_dir}"
 }
 
+named_model() {  # named_model CONFIG: its tts
+    sed -nE "s/^tts: *//p" "$1"
+}
+
+prepare_student() {  # its training alone: how, and which model
+    local wide=${teacher_exp}/config.yaml
+    mkdir -p "${student_exp}"
+    {
+        cat "${student_config}"
+        echo  # a file may end without a newline
+        [ -z "${student}" ] || cat "${preset}"
+    } > "${student_train}.part"
+    mv "${student_train}.part" "${student_train}"
+    ! ${train_teacher} || wide=${teacher_config}
+    ! ${warm_start} || [ "$(named_model "${wide}")" = "$(named_model "${student_train}")" ] \
+        || fail "--warm_start true: the student is $(named_model "${student_train}"), its teacher $(named_model "${wide}")"
+}
+
 prepared=false
 prepare_distillation() {  # write the training configuration, refuse what cannot work
     local options=""
     ! ${prepared} || return 0
     prepared=true
-    mkdir -p "${student_exp}"
     {
-        cat "${student_config}"
-        echo  # a file may end without a newline
+        cat "${student_train}"
         ! ${warm_start} || echo "init_param: [${student_exp}/warm_start/init.pth:tts:tts]"
         ! ${distill} || what_to_learn
     } > "${distill_config}.part"
@@ -258,11 +283,14 @@ cut_out_of_teacher() {  # initial weights, unless the training has begun
     [ ! -e "${student_exp}/checkpoint.pth" ] || return 0
     rm -rf "${student_exp}/warm_start"
     espnet-distill derive "${teacher_model}" "${student_exp}/warm_start" \
-        --config "${student_config}"
+        --config "${student_train}"
 }
 
 SECONDS=0
 
+if [ "${stage}" -le 6 ] && [ "${stop_stage}" -ge 3 ]; then
+    prepare_student
+fi
 if [ "${stage}" -le 6 ] && [ "${stop_stage}" -ge 5 ]; then
     ${train_teacher} && [ "${stage}" -le 4 ] || prepare_distillation
 fi
@@ -294,7 +322,7 @@ if [ "${durations_from}" = teacher ]; then
 fi
 
 if begin 3 "Statistics: ${stats_dir}"; then
-    run_tts 6 6 --train_config "${student_config}" --teacher_dumpdir "${align_dir}" \
+    run_tts 6 6 --train_config "${student_train}" --teacher_dumpdir "${align_dir}" \
         --write_collected_feats true
 fi
 

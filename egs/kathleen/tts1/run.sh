@@ -12,5 +12,6 @@ set -euo pipefail
     --valid_set dev \
     --test_sets eval \
     --train_teacher true \
+    --student fastspeech2_small \
     --warm_start true \
     "$@"
