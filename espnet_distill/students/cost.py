@@ -29,30 +29,29 @@ class Cost:
 
 def cost(tts: AbsTTS, repeats: int = 5) -> Cost:
     """Measure a model on a made-up sentence; its outputs do not matter."""
-    run, frames = _sentence(tts.eval())
-    with torch.no_grad(), on_threads(1):
+    run, frames = made_up_speech(tts)
+    with on_threads(1):
         with MacCounter() as counter:
             run()
         seconds = median(_seconds(run) for _ in range(repeats))
     return Cost(parameters(tts), counter.macs / frames, seconds / frames)
 
 
-def _sentence(tts: AbsTTS) -> tuple[Callable, int]:
-    """What makes a model speak a sentence, and the frames that come out.
+def made_up_speech(tts: AbsTTS) -> tuple[Callable, int]:
+    """What makes a model speak a sentence, text to mel, and the frames that come out.
 
-    An autoregressive model takes its own frames one by one, as many as it is told; the
-    others are given durations.
+    An autoregressive model takes its own frames one by one, as many as it is told; any
+    other is given durations, pitch and energy.
     """
-    steps = FRAMES_PER_TOKEN // getattr(tts, "reduction_factor", 1)
-    batch = made_up_sentence(tts, TOKENS, max(steps, 1))
+    batch = made_up_sentence(tts.eval(), TOKENS, FRAMES_PER_TOKEN)
     wanted = inspect.signature(tts.inference).parameters
-    if "maxlenratio" not in wanted:
-        return partial(tts, **batch), int(batch["feats_lengths"])
     inputs = {name: x[0] for name, x in batch.items() if name in wanted}
-    ratio = {"minlenratio": FRAMES_PER_TOKEN, "maxlenratio": FRAMES_PER_TOKEN}
-    run = partial(tts.inference, **inputs, **ratio)
-    with torch.no_grad():
-        return run, len(run()["feat_gen"])
+    if "maxlenratio" in wanted:
+        inputs |= {"minlenratio": FRAMES_PER_TOKEN, "maxlenratio": FRAMES_PER_TOKEN}
+    else:
+        inputs["use_teacher_forcing"] = True
+    run = torch.no_grad()(partial(tts.inference, **inputs))
+    return run, len(run()["feat_gen"])
 
 
 def _seconds(run: Callable) -> float:

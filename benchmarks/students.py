@@ -1,0 +1,154 @@
+"""What the students of conf/students weigh and how fast they are, text to mel.
+
+Each preset, with random weights, speaks a sentence of four seconds at given durations
+on one thread, against the 37 M FastSpeech2 of ESPnet's LJSpeech recipe; all take turns
+in one run. Autoregressive models take their own frames, as in synthesis.
+
+--evaluation adds what `espnet-distill evaluate` found of students trained from these
+presets, in folders <preset> or <preset>_seed<N> (the seeds are averaged).
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from statistics import mean, median
+
+import torch
+import yaml
+from tqdm import tqdm
+
+from espnet_distill.evaluation.complexity import parameters
+from espnet_distill.evaluation.seeds import read_runs
+from espnet_distill.evaluation.speed import on_threads, turns
+from espnet_distill.files import write_csv, write_text
+from espnet_distill.markdown import aligned
+from espnet_distill.students.cost import made_up_speech
+
+ROOT = Path(__file__).parents[1]
+PRESETS = ROOT / "conf" / "students"
+TOKENS, MELS, FRAMES_A_SECOND = 75, 80, 22050 / 256
+BIG = "ESPnet's LJSpeech FastSpeech2"
+COLUMNS = ("name", "params", "size_ratio", "speed_ratio", "wer", "dnsmos", "mcd")
+
+
+def build(conf: dict) -> torch.nn.Module:
+    """Return the model of a training configuration, with random weights."""
+    from espnet2.tasks.tts import tts_choices
+
+    import espnet_distill
+
+    espnet_distill.register()
+    kind = tts_choices.get_class(conf["tts"])
+    return kind(idim=TOKENS, odim=MELS, **conf["tts_conf"])
+
+
+def models() -> dict[str, torch.nn.Module]:
+    """Return the big one and every preset, by name."""
+    from espnet_distill.espnet_root import espnet_root
+
+    tuning = espnet_root() / "egs2/ljspeech/tts1/conf/tuning"
+    paths = {BIG: tuning / "train_fastspeech2.yaml"}
+    paths |= {path.stem: path for path in sorted(PRESETS.glob("*.yaml"))}
+    return {name: build(yaml.safe_load(p.read_text())) for name, p in paths.items()}
+
+
+def measure(repeats: int) -> list[dict]:
+    """Return a row a model: parameters, real-time factor, and both against the big."""
+    found = models()
+    speech = {name: made_up_speech(model) for name, model in found.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in found}
+    schedule = list(turns(list(found), 1, repeats))
+    with on_threads(1):
+        for _, name in tqdm(schedule, desc="speed"):
+            start = time.perf_counter()
+            speech[name][0]()
+            seconds[name].append(time.perf_counter() - start)
+    rows = [
+        {
+            "name": name,
+            "params": parameters(model),
+            "rtf": median(seconds[name]) * FRAMES_A_SECOND / speech[name][1],
+        }
+        for name, model in found.items()
+    ]
+    return [
+        row
+        | {
+            "size_ratio": rows[0]["params"] / row["params"],
+            "speed_ratio": rows[0]["rtf"] / row["rtf"],
+        }
+        for row in rows
+    ]
+
+
+def add_quality(rows: list[dict], evaluation: Path) -> None:
+    """Put word error, DNSMOS and MCD into the rows of the presets evaluated."""
+    runs = read_runs(evaluation / "table.json")
+    for row in rows:
+        seeds = runs.get(row["name"], {}).values()
+        for key in ("wer", "dnsmos", "mcd") if seeds else ():
+            row[key] = mean(run[key] for run in seeds)
+
+
+def to_markdown(rows: list[dict]) -> str:
+    """Return a table; columns that no row has are left out."""
+    columns = {
+        "": [row["name"] for row in rows],
+        "Parameters": [f"{row['params']:,}" for row in rows],
+        "Smaller": [f"{row['size_ratio']:.1f} ×" for row in rows],
+        "RTF": [f"{row['rtf']:.4f}" for row in rows],
+        "Faster": [f"{row['speed_ratio']:.1f} ×" for row in rows],
+    }
+    for key, title, form in (
+        ("wer", "WER (%)", ".1f"),
+        ("dnsmos", "DNSMOS", ".2f"),
+        ("mcd", "MCD (dB)", ".2f"),
+    ):
+        cells = [format(row[key], form) if key in row else None for row in rows]
+        if any(cells):
+            columns[title] = cells
+    return aligned(columns)
+
+
+def rounded(row: dict) -> list:
+    """Return the line of a row in the CSV."""
+    digits = {"size_ratio": 2, "speed_ratio": 2, "wer": 4, "dnsmos": 4, "mcd": 4}
+    return [
+        round(row[key], digits[key]) if key in digits and key in row else row.get(key)
+        for key in COLUMNS
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="within a minute")
+    parser.add_argument("--json", action="store_true", help="print one object, ratios")
+    parser.add_argument("--evaluation", type=Path, help="with table.json of students")
+    parser.add_argument("--csv", type=Path, help="write a line a preset")
+    parser.add_argument("--write", type=Path, help="put the table between a file's marks")
+    args = parser.parse_args()
+    rows = measure(5 if args.quick else 30)
+    if args.evaluation:
+        add_quality(rows, args.evaluation)
+    if args.csv:
+        write_csv(args.csv, COLUMNS, map(rounded, rows[1:]))
+    if args.write:
+        begin, end = "<!-- students -->\n", "\n<!-- end -->"
+        before, _, rest = args.write.read_text(encoding="utf-8").partition(begin)
+        text = f"{before}{begin}{to_markdown(rows)}{end}{rest.partition(end)[2]}"
+        write_text(args.write, text)
+    if args.json:
+        ratios = {
+            row["name"]: {k: round(row[k], 2) for k in ("size_ratio", "speed_ratio")}
+            for row in rows[1:]
+        }
+        json.dump(ratios, sys.stdout)
+        print()
+    else:
+        print(to_markdown(rows))
+
+
+if __name__ == "__main__":
+    main()
