@@ -29,7 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         type=Path,
         required=True,
-        help="where wav/, table.md, table.json and scores.csv go",
+        help="where wav/, table.md, table.json and scores.csv go, and found/, what need "
+        "not be measured again",
     )
     add(
         "--vocoder_file",
@@ -95,6 +96,7 @@ def main(args: argparse.Namespace) -> None:
 
     from espnet_distill.evaluation import asr, forced, load, quality, speech, table
     from espnet_distill.evaluation.batches import read_durations
+    from espnet_distill.evaluation.memo import Memo
 
     if "wer" in args.measures:
         asr.check_model(args.asr_model)
@@ -113,7 +115,10 @@ def main(args: argparse.Namespace) -> None:
     sources = {quality.REFERENCE: {u: one.reference for u, one in utterances.items()}}
     sources |= {system.name: system.wavs for system in systems}
     wavs = speech.copy_speech(args.out / "wav", sources)
-    scores = quality.judge(wavs, texts, args.asr_model, forced_errors, args.measures)
+    memo = Memo(args.out / "found")
+    scores = quality.judge(
+        wavs, texts, args.asr_model, forced_errors, args.measures, memo
+    )
 
     teacher, *students = (system.name for system in systems)
     rows = [

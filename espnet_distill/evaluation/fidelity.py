@@ -1,11 +1,10 @@
 """How far generated speech is from the recording: MCD, log-F0 RMSE, voicing error."""
 
-from collections.abc import Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import librosa
-import numpy as np
 
 from espnet_distill.evaluation import f0, mcd
 
@@ -22,41 +21,28 @@ class Fidelity:
     voicing_error: float | None
 
 
-@dataclass(frozen=True)
-class _Analysis:
-    cepstrum: np.ndarray | None
-    contour: tuple[np.ndarray, np.ndarray] | None
+class Recording:
+    """What generated files are compared with, at the rate of each."""
 
+    def __init__(self, wav: Path):
+        self._wav = wav
+        self._analysed: dict[tuple[Callable, int], object] = {}
 
-def fidelities(
-    reference: Path, generated: list[Path], measures: Collection[str] = ("mcd", "f0")
-) -> list[Fidelity]:
-    """Compare each generated file with one recording, at the generated file's rate.
+    def mcd(self, wav: Path) -> float:
+        """Mel-cepstral distortion in dB."""
+        return mcd.distortion(*self._both(mcd.mel_cepstrum, wav))
 
-    ``measures`` says whether by ``mcd``, ``f0`` or both.
-    """
-    references: dict[int, _Analysis] = {}
-    found = []
-    for wav in generated:
+    def f0_errors(self, wav: Path) -> tuple[float, float]:
+        """Log-F0 RMSE in nats and voicing error in percent."""
+        return f0.contour_errors(*self._both(f0.contour, wav))
+
+    def _both(self, analyse: Callable, wav: Path) -> tuple:
         rate = mcd.rate_for(librosa.get_samplerate(wav))
-        if rate not in references:
-            references[rate] = _analyse(reference, rate, measures)
-        found.append(_compare(references[rate], _analyse(wav, rate, measures)))
-    return found
+        if (analyse, rate) not in self._analysed:
+            self._analysed[analyse, rate] = _analysis(analyse, self._wav, rate)
+        return self._analysed[analyse, rate], _analysis(analyse, wav, rate)
 
 
-def _analyse(wav: Path, rate: int, measures: Collection[str]) -> _Analysis:
+def _analysis(analyse: Callable, wav: Path, rate: int):
     wave, _ = librosa.load(wav, sr=rate)
-    return _Analysis(
-        mcd.mel_cepstrum(wave, rate) if "mcd" in measures else None,
-        f0.contour(wave, rate) if "f0" in measures else None,
-    )
-
-
-def _compare(reference: _Analysis, generated: _Analysis) -> Fidelity:
-    distortion, errors = None, (None, None)
-    if reference.cepstrum is not None:
-        distortion = mcd.distortion(reference.cepstrum, generated.cepstrum)
-    if reference.contour is not None:
-        errors = f0.contour_errors(reference.contour, generated.contour)
-    return Fidelity(distortion, *errors)
+    return analyse(wave, rate)

@@ -6,12 +6,13 @@ from functools import cache
 from pathlib import Path
 
 import librosa
+import numpy as np
 from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
 
 from espnet_distill.evaluation.asr import Recognizer, WordErrors, word_errors
-from espnet_distill.evaluation.fidelity import Fidelity, fidelities
-from espnet_distill.evaluation.inputs import MEASURES
+from espnet_distill.evaluation.fidelity import Fidelity, Recording
+from espnet_distill.evaluation.memo import Memo, digest
 from espnet_distill.evaluation.mos import RATE, dnsmos
 
 REFERENCE = "reference"
@@ -51,17 +52,25 @@ def judge(
     texts: dict[str, str],
     asr_model: str | None,
     forced: dict[str, dict[str, ForcedErrors]],
-    measures: Collection[str] = MEASURES,
+    measures: Collection[str],
+    memo: Memo,
 ) -> list[Score]:
     """Score files ``wavs[row][utt]``, of which the row "reference" is human speech.
 
-    One process a core, an utterance of all rows at a time. ``asr_model`` is a folder or
-    a name for faster-whisper, None for the default; ``forced`` goes into the scores;
-    ``measures`` are some of MEASURES.
+    One process a core, an utterance of all rows at a time; what ``memo`` remembers of
+    the same files is not measured again.
+
+    Args:
+        wavs: The files.
+        texts: What was to be said, by utterance.
+        asr_model: A folder or a name for faster-whisper, None for the default.
+        forced: By row and utterance; goes into the scores.
+        measures: Some of ``inputs.MEASURES``.
+        memo: Where results are kept.
     """
     jobs = (
         delayed(_judge_utterance)(
-            utt, text, {row: wavs[row][utt] for row in wavs}, asr_model, measures
+            utt, text, {row: wavs[row][utt] for row in wavs}, asr_model, measures, memo
         )
         for utt, text in texts.items()
     )
@@ -80,20 +89,35 @@ def _judge_utterance(
     wavs: dict[str, Path],
     asr_model: str | None,
     measures: Collection[str],
+    memo: Memo,
 ) -> list[Score]:
-    systems = [row for row in wavs if row != REFERENCE]
-    found = fidelities(wavs[REFERENCE], [wavs[row] for row in systems], measures)
-    fidelity_of = dict(zip(systems, found))
+    recording, recorded = Recording(wavs[REFERENCE]), digest(wavs[REFERENCE])
     scores = []
     for row, wav in wavs.items():
-        wave, _ = librosa.load(wav, sr=RATE)
-        hypothesis = errors = None
+        own = digest(wav)
+        words = hypothesis = mos = fidelity = None
         if "wer" in measures:
-            hypothesis = _recognizer(asr_model)(wave)
-            errors = word_errors(text, hypothesis)
-        mos = dnsmos(wave) if "dnsmos" in measures else None
-        scores.append(Score(utt, row, errors, mos, fidelity_of.get(row), hypothesis))
+            hypothesis = memo(lambda: _hear(wav, asr_model), "wer", str(asr_model), own)
+            words = word_errors(text, hypothesis)
+        if "dnsmos" in measures:
+            mos = memo(lambda: dnsmos(_load(wav)), "dnsmos", own)
+        if row != REFERENCE:
+            distortion, errors = None, (None, None)
+            if "mcd" in measures:
+                distortion = memo(lambda: recording.mcd(wav), "mcd", recorded, own)
+            if "f0" in measures:
+                errors = memo(lambda: recording.f0_errors(wav), "f0", recorded, own)
+            fidelity = Fidelity(distortion, *errors)
+        scores.append(Score(utt, row, words, mos, fidelity, hypothesis))
     return scores
+
+
+def _load(wav: Path) -> np.ndarray:
+    return librosa.load(wav, sr=RATE)[0]
+
+
+def _hear(wav: Path, asr_model: str | None) -> str:
+    return _recognizer(asr_model)(_load(wav))
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shutil
 
 import pytest
 import soundfile
@@ -56,6 +57,24 @@ def test_only_what_was_asked_for(recipe):
     assert rows[1]["voicing_error"] >= 0 and rows[2]["dnsmos_difference"]
     table = (recipe / "out" / "table.md").read_text()
     assert "| WER (%)" not in table and "| MCD" not in table and "V/UV" in table
+
+
+def test_what_was_found_is_not_measured_again(recipe):
+    evaluate(recipe, "--measures", "dnsmos")
+    out = recipe / "out"
+    kept = {path: path.stat().st_mtime_ns for path in (out / "found").rglob("*.json")}
+    before = (out / "scores.csv").read_text()
+    shutil.rmtree(out / "wav")
+    evaluate(recipe, "--measures", "dnsmos")
+    assert kept == {path: path.stat().st_mtime_ns for path in kept}
+    assert (out / "scores.csv").read_text() == before
+    wav = recipe / "exp" / "student" / "decode" / "eval" / "wav" / "utt_c.wav"
+    wave, rate = soundfile.read(wav)
+    soundfile.write(wav, wave[::-1], rate)
+    evaluate(recipe, "--measures", "dnsmos")
+    assert len(kept) + 1 == len([*(out / "found").rglob("*.json")])
+    changed = (out / "scores.csv").read_text().splitlines()
+    assert [a != b for a, b in zip(before.splitlines(), changed)].count(True) == 1
 
 
 def refuse(recipe, message, *options, **kwargs):

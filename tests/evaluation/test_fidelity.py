@@ -7,7 +7,7 @@ from .conftest import RATE, speechlike
 pytest.importorskip("pysptk")
 
 from espnet_distill.evaluation.f0 import contour, contour_errors
-from espnet_distill.evaluation.fidelity import Fidelity, fidelities
+from espnet_distill.evaluation.fidelity import Recording
 from espnet_distill.evaluation.mcd import distortion, mel_cepstrum
 
 
@@ -22,14 +22,15 @@ def write(tmp_path):
 
 def test_a_file_against_itself_is_zero(write):
     wav = write("a.wav", speechlike(0))
-    assert fidelities(wav, [wav]) == [Fidelity(0.0, 0.0, 0.0)]
+    assert Recording(wav).mcd(wav) == 0.0
+    assert Recording(wav).f0_errors(wav) == (0.0, 0.0)
 
 
 def test_distortion_grows_with_noise(write):
     wave = speechlike(0)
     noise = np.random.default_rng(1).standard_normal(len(wave))
     noisy = [write(f"{n}.wav", wave + n * noise) for n in (0.01, 0.05, 0.2)]
-    found = [one.mcd for one in fidelities(write("clean.wav", wave), noisy)]
+    found = [*map(Recording(write("clean.wav", wave)).mcd, noisy)]
     assert 0 < found[0] < found[1] < found[2]
 
 
@@ -57,12 +58,10 @@ def test_the_sampling_rates_may_differ(write):
 
     wave = speechlike(0)
     triple = librosa.resample(wave, orig_sr=RATE, target_sr=48000)
-    reference = write("48k.wav", triple, 48000)
-    same, other = fidelities(
-        reference, [write("a.wav", wave), write("b.wav", speechlike(5))]
-    )
-    assert same.mcd < 3 < 6 < other.mcd
-    assert same.log_f0_rmse < 0.02 < other.log_f0_rmse
+    recording = Recording(write("48k.wav", triple, 48000))
+    same, other = write("a.wav", wave), write("b.wav", speechlike(5))
+    assert recording.mcd(same) < 3 < 6 < recording.mcd(other)
+    assert recording.f0_errors(same)[0] < 0.02 < recording.f0_errors(other)[0]
 
 
 def tone(hertz, seconds=0.5):

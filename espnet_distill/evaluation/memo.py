@@ -1,0 +1,38 @@
+"""What was found once, kept in a folder: a JSON file a result."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from espnet_distill.files import write_text
+
+
+class Memo:
+    """Remembers results by everything that they depend on.
+
+    Several processes may share a folder: a result is written whole.
+    """
+
+    def __init__(self, folder: Path):
+        """Remember in a folder, which is made as it is needed."""
+        self._folder = folder
+
+    def __call__(self, compute: Callable, *key: str):
+        """Return ``compute()``, which JSON must be able to hold, or what it gave once.
+
+        Args:
+            compute: Takes no arguments.
+            key: Words that tell this result from any other.
+        """
+        name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]
+        path = self._folder / name[:2] / f"{name}.json"
+        if not path.is_file():
+            write_text(path, json.dumps(compute()))
+        return json.loads(path.read_text(encoding="utf-8"))
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
