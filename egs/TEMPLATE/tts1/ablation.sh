@@ -49,6 +49,14 @@ name_of() {  # name_of STUDENT SETTING SEED: a folder; the setting goes without 
     echo "${name}_seed$3"
 }
 
+teacher_folder() {  # trained by the recipe, or given packed
+    if [ -e "${expdir}/teacher" ]; then
+        echo "${expdir}/teacher"
+    else
+        dirname "$(find "${expdir}/pretrained" -name config.yaml)"
+    fi
+}
+
 runs=()
 for seed in ${seeds}; do
     for student in ${students:-""}; do
@@ -59,7 +67,7 @@ for seed in ${seeds}; do
 done
 
 mkdir -p "${root}"
-experiments=${expdir}/teacher
+experiments=$(teacher_folder)
 for one in "${runs[@]}"; do
     IFS="|" read -r student setting seed <<< "${one}"
     experiments+=" ${root}/$(name_of "${student}" "${setting}" "${seed}")"

@@ -1,0 +1,98 @@
+"""What `espnet-distill derive` makes of ESPnet's LJSpeech models at five pressures.
+
+Sizes chosen, parameters against those asked for, and the real-time factor, text to mel
+on one thread with random weights, before and after.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import yaml
+from espnet2.tasks.tts import tts_choices
+from tqdm import tqdm
+
+from espnet_distill.espnet_root import espnet_root
+from espnet_distill.files import write_csv
+from espnet_distill.markdown import aligned
+from espnet_distill.students.cost import cost
+from espnet_distill.students.shape import Sizes
+
+TEACHERS = ("fastspeech2", "conformer_fastspeech2", "fastspeech", "tacotron2")
+TEACHERS += ("transformer",)
+REPEATS = {"tacotron2": 1, "transformer": 1}  # which take seconds a sentence
+PRESSURES = (0.1, 0.3, 0.5, 0.8, 0.95)
+TOKENS, MELS, FRAMES_A_SECOND = 75, 80, 22050 / 256
+COLUMNS = ("teacher", "pressure", "params", "error", "rtf", "speed_ratio", "sizes")
+
+
+def teacher_of(name: str) -> tuple[type, dict]:
+    """Return the class and the configuration of a model of ESPnet's recipe."""
+    folder = espnet_root() / "egs2/ljspeech/tts1/conf/tuning"
+    conf = yaml.safe_load((folder / f"train_{name}.yaml").read_text())
+    return tts_choices.get_class(conf["tts"]), conf["tts_conf"]
+
+
+def rows_of(name: str) -> list[dict]:
+    """Return a row for the teacher itself, pressure 0, and one for each pressure."""
+    kind, conf = teacher_of(name)
+    sizes = Sizes(kind, TOKENS, MELS, conf)
+    rows = []
+    for pressure in (0.0, *PRESSURES):
+        wanted = (1 - pressure) * sizes.parameters
+        chosen = sizes.shapes(round(wanted))[0].sizes if pressure else {}
+        found = cost(kind(TOKENS, MELS, **(conf | chosen)), REPEATS.get(name, 5))
+        changed = {key: n for key, n in chosen.items() if n != sizes.conf[key]}
+        rows.append(
+            {
+                "teacher": name,
+                "pressure": pressure,
+                "params": found.parameters,
+                "error": found.parameters / wanted - 1,
+                "rtf": found.seconds * FRAMES_A_SECOND,
+                "sizes": " ".join(f"{key}={n}" for key, n in changed.items()),
+            }
+        )
+    return [row | {"speed_ratio": rows[0]["rtf"] / row["rtf"]} for row in rows]
+
+
+def to_markdown(rows: list[dict]) -> str:
+    """Return a table."""
+    columns = {
+        "": [row["teacher"] for row in rows],
+        "Pressure": [f"{row['pressure']:.2f}" for row in rows],
+        "Parameters": [f"{row['params']:,}" for row in rows],
+        "Error (%)": [f"{100 * row['error']:+.1f}" for row in rows],
+        "RTF": [f"{row['rtf']:.4f}" for row in rows],
+        "Faster": [f"{row['speed_ratio']:.1f} ×" for row in rows],
+        "Sizes": [row["sizes"] for row in rows],
+    }
+    return aligned(columns)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="FastSpeech2 only")
+    parser.add_argument("--json", action="store_true", help="print one object, errors")
+    parser.add_argument("--csv", type=Path, help="write a line a student")
+    args = parser.parse_args()
+    names = TEACHERS[:1] if args.quick else TEACHERS
+    rows = [row for name in tqdm(names) for row in rows_of(name)]
+    if args.csv:
+        digits = {"error": 4, "rtf": 5, "speed_ratio": 2}
+        lines = [
+            [round(row[k], digits[k]) if k in digits else row[k] for k in COLUMNS]
+            for row in rows
+        ]
+        write_csv(args.csv, COLUMNS, lines)
+    if args.json:
+        errors = {f"{r['teacher']} {r['pressure']}": round(r["error"], 4) for r in rows}
+        json.dump(errors, sys.stdout)
+        print()
+    else:
+        print(to_markdown(rows))
+
+
+if __name__ == "__main__":
+    main()

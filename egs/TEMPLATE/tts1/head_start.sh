@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# What a teacher's weights save: a student of its class trained from random weights, and
+# for half as many steps from weights cut out of the teacher, without distillation.
+
+set -euo pipefail
+
+seeds="1 2 3"
+student_config=      # A training configuration with the student's tts and tts_conf.
+epochs=4             # Of the training from random weights, an even number.
+steps=1000           # Its steps, which the learning rate is scheduled over.
+parallel=2           # Trainings at a time, of one thread each.
+expdir=exp           # Where run.sh's stages 1 to 4 have put teacher and statistics.
+tag=head_start       # The students go to ${expdir}/${tag}.
+csv=                 # Also write each validation here.
+
+help_message="Usage: $0 --student_config FILE [--<variable> <value>] ...
+
+Wants run.sh's stages 1 to 4 done. What is finished is not done again.
+Every variable at the head of this script is an option of the same name."
+
+. ./path.sh
+. ./link_espnet.sh
+. utils/parse_options.sh
+
+root=${expdir}/${tag}
+
+run() {  # run SETTING SEED EPOCHS STEPS
+    local warm_start=false
+    [ "$1" != derived ] || warm_start=true
+    ./run.sh --stage 6 --stop_stage 6 --num_threads 1 --expdir "${expdir}" \
+        --student "" --student_config "${student_config}" --student_tag "${tag}/$1_seed$2" \
+        --student_args "--seed $2 --max_epoch $3 --scheduler_conf total_steps=$4" \
+        --distill false --warm_start "${warm_start}" >> "${root}/$1_seed$2.log" 2>&1 \
+        || { echo "$0: error: see ${root}/$1_seed$2.log" >&2; exit 2; }
+    echo "$(date '+%H:%M:%S') $1, seed $2"
+}
+
+mkdir -p "${root}"
+trainings=""
+for setting in "random ${epochs} ${steps}" "derived $((epochs / 2)) $((steps / 2))"; do
+    read -r name own_epochs own_steps <<< "${setting}"
+    for seed in ${seeds}; do
+        trainings+=" ${root}/${name}_seed${seed}"
+        while [ "$(jobs -rp | wc -l)" -ge "${parallel}" ]; do
+            wait -n
+        done
+        run "${name}" "${seed}" "${own_epochs}" "${own_steps}" &
+    done
+done
+while [ -n "$(jobs -p)" ]; do
+    wait -n
+done
+
+# shellcheck disable=SC2086
+python3 ../../../benchmarks/curves.py ${trainings} ${csv:+--csv "${csv}"}
