@@ -3,7 +3,8 @@
 `mel_before`, `mel_after`, `duration` (log-domain), `pitch`, `energy`, `stop` and
 `attention` are what a model's forward pass returns; `encoder` and `decoder` are hidden
 representations; the dotted name of any other module below `tts` (for instance
-`encoder.encoders.1`) taps that module's output.
+`encoder.encoders.1`) taps that module's output. A model that is given durations attends
+to the token that they name.
 """
 
 import difflib
@@ -61,12 +62,15 @@ def family(tts: AbsTTS) -> type[AbsTTS]:
 class TapRecorder:
     """Records a model's taps each time it runs, with gradients if it runs with them."""
 
-    def __init__(self, tts: AbsTTS, modules: tuple[str, ...] = ()):
+    def __init__(
+        self, tts: AbsTTS, modules: tuple[str, ...] = (), by_durations: bool = False
+    ):
         """Hook into `tts`.
 
         Args:
             tts: A model of a known family.
             modules: Names of taps to record besides what the model returns.
+            by_durations: Make the attention of a model without any from its durations.
 
         Raises:
             ConfigError: A name that is no module of the model.
@@ -80,6 +84,7 @@ class TapRecorder:
         for name in set(modules) - set(LEVELS):
             self._hook(tts, name)
         self._heads = _attention_heads(tts) if "attention" in modules else []
+        self._by_durations = by_durations and "attention" in modules
         self._signature = inspect.signature(type(tts)._forward)
         tts._forward = self._recording(tts._forward)
 
@@ -112,6 +117,8 @@ class TapRecorder:
                     tensors["attention"] = torch.cat(
                         [module.attn for module in self._heads], dim=1
                     )
+                elif self._by_durations and "ds" in arguments:
+                    tensors["attention"] = _path(arguments["ds"])
                 self._store(tensors, arguments["ilens"], arguments["olens"])
                 self.truth = arguments["ys"]
             return outputs
@@ -141,6 +148,13 @@ def _attention_heads(tts: AbsTTS) -> list[torch.nn.Module]:
     if not isinstance(tts, Transformer):
         return []
     return [layer.src_attn for layer in tts.decoder.decoders]
+
+
+def _path(durations: torch.Tensor) -> torch.Tensor:
+    """Return the attention (B, frames, tokens) to the token whose frame it is."""
+    ends = durations.cumsum(1).unsqueeze(1)
+    frames = torch.arange(int(ends.max()), device=durations.device).view(1, -1, 1)
+    return ((frames < ends) & (frames >= ends - durations.unsqueeze(1))).float()
 
 
 def _level(name: str, tensor, lengths: dict[str, torch.Tensor]) -> str | None:

@@ -1,5 +1,7 @@
 """The model that trains when there is a teacher."""
 
+import inspect
+
 import torch
 from espnet2.torch_utils.device_funcs import force_gatherable
 from espnet2.tts.espnet_model import ESPnetTTSModel
@@ -9,8 +11,10 @@ from espnet_distill.taps import TapRecorder, probe
 from espnet_distill.teachers.dumped import DumpedTeacher
 from espnet_distill.teachers.fusion import shares_of
 from espnet_distill.teachers.online import OnlineTeacher
+from espnet_distill.teachers.pace import at_pace_of
 from espnet_distill.teachers.units import in_units_of
 
+GIVEN = ("durations", "pitch", "energy")  # to models that do not attend
 Teacher = OnlineTeacher | DumpedTeacher
 
 
@@ -80,6 +84,7 @@ class DistillTTSModel(ESPnetTTSModel):
         self.fusion = fusion
         self.temperature = temperature
         taps = tuple(tap for objective in objectives[0] for tap in objective.taps)
+        self._takes = inspect.signature(self.tts.forward).parameters
         self.recorder = TapRecorder(self.tts, taps)
         ours = probe(self.tts, self.recorder)
         for teacher, terms in zip(teachers, objectives):
@@ -100,10 +105,10 @@ class DistillTTSModel(ESPnetTTSModel):
         # The student goes last: its normalisation changes the batch in place.
         taught = [lesson.teacher(batch) for lesson in self.lessons]
         own_loss, stats, weight = super().forward(
-            **{name: x for name, x in batch.items() if not name.startswith("teacher")}
+            **{name: x for name, x in batch.items() if self._reads(name)}
         )
         ours = self.recorder.taps
-        taught = [in_units_of(self, theirs) for theirs in taught]
+        taught = [at_pace_of(ours, in_units_of(self, theirs)) for theirs in taught]
         shares = self._shares(ours, taught)
         terms = [
             lesson(ours, theirs, share)
@@ -119,6 +124,12 @@ class DistillTTSModel(ESPnetTTSModel):
             stats |= {f"share{i + 1}": share.mean() for i, share in enumerate(shares)}
         stats["loss"] = loss.detach()
         return force_gatherable((loss, stats, weight), loss.device)
+
+    def _reads(self, name: str) -> bool:
+        """Tell a student's data from its teachers', such as durations."""
+        if name.startswith("teacher"):
+            return False
+        return name in self._takes or not name.startswith(GIVEN)
 
     def _shares(self, ours: Taps, taught: list[Taps]) -> list[torch.Tensor | None]:
         if len(taught) == 1:

@@ -1,12 +1,13 @@
 """ESPnet's TTS task, with teachers."""
 
 import argparse
+import inspect
 import logging
 from pathlib import Path
 
 import torch
 import yaml
-from espnet2.tasks.tts import TTSTask
+from espnet2.tasks.tts import TTSTask, tts_choices
 from espnet2.tts.espnet_model import ESPnetTTSModel
 
 from espnet_distill import version
@@ -15,7 +16,7 @@ from espnet_distill.plugin import register_students
 from espnet_distill.tasks import options
 from espnet_distill.tasks.companion import save_with
 from espnet_distill.tasks.compatibility import require_compatible, require_conditions
-from espnet_distill.tasks.model import DistillTTSModel, Teacher
+from espnet_distill.tasks.model import GIVEN, DistillTTSModel, Teacher
 from espnet_distill.tasks.options import DistillOptions
 from espnet_distill.teachers.checkpoint import find_experiment, read_config
 from espnet_distill.teachers.dumped import (
@@ -54,11 +55,14 @@ class DistillTTSTask(TTSTask):
     def check_required_command_args(cls, args: argparse.Namespace):
         """Refuse what cannot work, before a process is spawned or anything is built.
 
-        Where there is a dump, its taps join the data of the training.
+        Where there is a dump, its taps join the data of the training. Durations, pitch
+        and energy leave them where nobody reads them: a recipe made for FastSpeech2
+        then trains Tacotron2, too.
         """
         super().check_required_command_args(args)
         wanted = DistillOptions.of(args)
         if not _learns_from_teachers(args, wanted):
+            _leave_out_unread(args)
             return
         cls.check_teachers(args, wanted)
         if not wanted.dump:
@@ -68,6 +72,7 @@ class DistillTTSTask(TTSTask):
                 key = f"{name}_data_path_and_name_and_type"
                 data = list(getattr(args, key))
                 setattr(args, key, data + dumped_data(wanted, name, data))
+            _leave_out_unread(args)
 
     @staticmethod
     def check_teachers(args: argparse.Namespace, wanted: DistillOptions) -> None:
@@ -172,6 +177,14 @@ def dumped_data(wanted: DistillOptions, name: str, data: list) -> list[tuple]:
             for tap in wanted.targets()
         ]
     return found
+
+
+def _leave_out_unread(args: argparse.Namespace) -> None:
+    takes = inspect.signature(tts_choices.get_class(args.tts).forward).parameters
+    for name in ("train", "valid"):
+        key = f"{name}_data_path_and_name_and_type"
+        data = [d for d in getattr(args, key) if d[1] in takes or d[1] not in GIVEN]
+        setattr(args, key, data)
 
 
 def _learns_from_teachers(args: argparse.Namespace, wanted: DistillOptions) -> bool:

@@ -32,7 +32,7 @@ class OnlineTeacher:
         self.model.requires_grad_(False)
         if isinstance(self.model.tts, ProDiff):
             _let_it_sample(self.model.tts)
-        self.recorder = TapRecorder(self.model.tts, modules)
+        self.recorder = TapRecorder(self.model.tts, modules, by_durations=True)
         self._takes = inspect.signature(self.model.tts.forward).parameters
 
     @torch.no_grad()

@@ -177,6 +177,8 @@ def test_the_call_is_saved_in_the_experiment(recipe):
         (["--teacher", "nowhere.zip"], "nowhere.zip: no such packed model"),
         ([], "name a --teacher, or train one: --train_teacher true"),
         (["--teacher", "x", "--student_config", "no.yaml"], "no.yaml: no such file"),
+        (["--student", "big"], "--student big: no such preset in ../../../conf/students"),
+        (["--student", "fastspeech2_nano"], "names a model of its own (tts)"),
     ],
 )
 def test_bad_input_is_one_line_before_anything_is_done(tmp_path, options, line):
@@ -208,3 +210,22 @@ def test_what_distilling_is_worth(recipe):
         "exp/ablation/distilled_warm_seed1/warm_start/init.pth:tts:tts"
     ]
     assert config["seed"] == 1
+
+
+@pytest.mark.slow
+def test_presets_are_compared(recipe):
+    """Of two classes, begun alike; the student's configuration names no model."""
+    conf = yaml.safe_load((recipe / "conf/train_student.yaml").read_text())
+    training = {key: conf[key] for key in conf if not key.startswith("tts")}
+    (recipe / "conf/training.yaml").write_text(yaml.safe_dump(training))
+    options = "--seeds 1 --eval_set test --settings distilled --tag family"
+    options += " --student_config conf/training.yaml --students"
+    students = "fastspeech2_nano fastspeech2_convnext_nano"
+    measures = ["--measures", "dnsmos mcd"]
+    done = run(recipe, *options.split(), students, *measures, script="./ablation.sh")
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    table = json.loads((recipe / "exp/family/evaluation/table.json").read_text())
+    rows = {row["name"]: row for row in table["rows"]}
+    for student in students.split():
+        assert rows[f"{student}_seed1"]["dnsmos"] >= 1
+        assert rows[f"{student}_seed1"]["wer"] is None

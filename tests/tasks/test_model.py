@@ -45,6 +45,10 @@ SETTINGS = {
         "tts": "transformer",
         "tts_conf": {**TRANSFORMER, "adim": 16, "aheads": 4},
     },
+    "two_a_step": {
+        "tts": "tacotron2",
+        "tts_conf": TACOTRON2 | {"reduction_factor": 2, "use_guided_attn_loss": True},
+    },
     "speakers": {
         "tts_conf": WIDE_FASTSPEECH2
         | {"spks": 4, "langs": 3, "spk_embed_dim": 6, "use_gst": True}
@@ -78,6 +82,8 @@ PAIRS = {
     "transformer-fastspeech2": ("small", "wide_transformer", [MEL, ENCODER]),
     "transformer-tacotron2": ("small_tacotron2", "wide_transformer", DECISIONS),
     "fastspeech-fastspeech2": ("small", "fastspeech", [MEL, ENCODER, *VARIANCES[:1]]),
+    "fastspeech2-tacotron2": ("two_a_step", "wide", [MEL, ENCODER, DECISIONS[1]]),
+    "fastspeech2-transformer": ("small_transformer", "wide", [MEL, DECISIONS[1]]),
     "prodiff-fastspeech2": ("small", "prodiff", [MEL, ENCODER, *VARIANCES]),
 }
 
@@ -118,7 +124,8 @@ def pair(request, folder):
 
 
 def batch_for(model, **options):
-    with_durations = "FastSpeech2" in type(model.tts).__name__
+    models = [model.tts, *(one.teacher.model.tts for one in model.lessons)]
+    with_durations = any("FastSpeech2" in type(tts).__name__ for tts in models)
     return random_batch(with_durations=with_durations, **options)
 
 
@@ -223,6 +230,20 @@ def test_a_student_equal_to_its_teacher_has_nothing_to_learn(folder, name):
     assert len(terms) == len(confs)
     assert set(terms.values()) == {0.0}
     assert stats["loss"] == stats["ground_truth_loss"] > 0
+
+
+def test_a_teacher_with_durations_attends_to_the_token_of_each_frame(folder):
+    """Held against it, attention costs the cross-entropy with the aligner's path."""
+    model = distill(folder("two_a_step"), [folder("wide")], [DECISIONS[1]]).eval()
+    batch = random_batch()
+    found = values(model, batch)["distill_attention"]
+    attention = model.recorder.taps["attention"]
+    losses = []
+    for row, durations in zip(attention, batch["durations"]):
+        path = torch.arange(len(durations)).repeat_interleave(durations)
+        last = path[1::2]  # frames of each step of two
+        losses.append(-row[torch.arange(len(last)), last].log())
+    assert found == pytest.approx(torch.cat(losses).mean().item(), rel=1e-4)
 
 
 STATS = {
@@ -417,12 +438,7 @@ def test_several_teachers_are_averaged(folder):
         ("small", "wide", {"type": "hidden", "tap": "encodr"}, "near: encoder"),
         ("small_tacotron2", "wide_tacotron2", DECODER, "tap 'decoder': no such module"),
         ("small", "wide", {"type": "stop"}, "the student has no tap 'stop'"),
-        (
-            "small_transformer",
-            "wide",
-            DECISIONS[1],
-            "the teacher has no tap 'attention'",
-        ),
+        ("small", "wide", DECISIONS[1], "the student has no tap 'attention'"),
         ("small", "fastspeech", {"type": "pitch"}, "the teacher has no tap 'pitch'"),
     ],
 )

@@ -109,6 +109,13 @@ def test_without_a_teacher_the_run_is_the_stock_run(corpus, stock_runs, name, tm
     assert ours | {"output_dir": None} == theirs | {"output_dir": None}
 
 
+def test_data_that_the_model_does_not_read_are_left_out(corpus, stock_runs, tmp_path):
+    """A recipe made for FastSpeech2 gives durations to Tacotron2, too."""
+    config = stock_runs / "tacotron2.yaml"
+    DistillTTSTask.main(cmd=corpus.training(config, tmp_path / "exp", durations=True))
+    assert_same_run(tmp_path / "exp", stock_runs / "tacotron2")
+
+
 # With one
 
 
@@ -245,6 +252,20 @@ def test_a_tacotron2_teaches_a_fastspeech2(corpus, stock_runs, tmp_path):
     DistillTTSTask.main(cmd=[*command, "--max_epoch", "1"])
     stats = load(tmp_path / "exp" / "checkpoint.pth")["reporter"]["stats"][1]
     assert stats["train"]["distill_mel"] > 0 and stats["valid"]["distill_mel"] > 0
+
+
+def test_a_fastspeech2_teaches_a_tacotron2_of_two_frames_a_step(
+    corpus, teacher, tmp_path
+):
+    student = {"tts": "tacotron2", "tts_conf": TACOTRON2 | {"reduction_factor": 2}}
+    objectives = [{"type": "mel"}, {"type": "attention"}]
+    config = distilling(corpus, tmp_path / "t.yaml", teacher, objectives, **student)
+    command = corpus.training(config, tmp_path / "exp")
+    DistillTTSTask.main(cmd=[*command, "--max_epoch", "1"])
+    stats = load(tmp_path / "exp" / "checkpoint.pth")["reporter"]["stats"][1]
+    for name in ("distill_mel", "distill_attention"):
+        assert stats["train"][name] > 0 and stats["valid"][name] > 0
+    load_stock(tmp_path / "exp")
 
 
 # What leaves it

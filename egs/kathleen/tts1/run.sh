@@ -11,7 +11,7 @@ set -euo pipefail
     --train_set train \
     --valid_set dev \
     --test_sets eval \
-    --train_teacher true \
+    --teacher pretrained/teacher.zip \
     --student fastspeech2_small \
     --warm_start true \
     "$@"
