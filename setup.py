@@ -16,6 +16,8 @@ setup(
         "torchaudio",
         "sentencepiece",
         "pyyaml",
+        "matplotlib",
+        "threadpoolctl",
     ],
     extras_require={
         "test": ["pytest"],

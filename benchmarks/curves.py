@@ -1,4 +1,4 @@
-"""Validation losses of trainings over their steps, from their checkpoints.
+"""Validation losses of trainings over their batches, from their checkpoints.
 
 `benchmarks/curves.py exp/ablation/alone_seed1 … --csv results/curves.csv`
 """
@@ -15,7 +15,7 @@ from espnet_distill.markdown import aligned
 
 
 def curve(experiment: Path, measure: str) -> dict[int, float]:
-    """Return a training's validation measure by the optimizer steps made till then."""
+    """Return a training's validation measure by the batches it had seen till then."""
     path = experiment / "checkpoint.pth"
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)

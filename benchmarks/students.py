@@ -89,7 +89,8 @@ def add_quality(rows: list[dict], evaluation: Path) -> None:
     for row in rows:
         seeds = runs.get(row["name"], {}).values()
         for key in ("wer", "dnsmos", "mcd") if seeds else ():
-            row[key] = mean(run[key] for run in seeds)
+            if all(run[key] is not None for run in seeds):
+                row[key] = mean(run[key] for run in seeds)
 
 
 def to_markdown(rows: list[dict]) -> str:
@@ -135,9 +136,12 @@ def main() -> None:
     if args.csv:
         write_csv(args.csv, COLUMNS, map(rounded, rows[1:]))
     if args.write:
-        begin, end = "<!-- students -->\n", "\n<!-- end -->"
-        before, _, rest = args.write.read_text(encoding="utf-8").partition(begin)
-        text = f"{before}{begin}{to_markdown(rows)}{end}{rest.partition(end)[2]}"
+        begin, end = "<!-- students -->", "<!-- end -->"
+        before, found, rest = args.write.read_text(encoding="utf-8").partition(begin)
+        _, closed, after = rest.partition(end)
+        if not found or not closed:
+            parser.exit(2, f"{args.write}: no marks {begin} and {end}\n")
+        text = f"{before}{begin}\n{to_markdown(rows)}\n{end}{after}"
         write_text(args.write, text)
     if args.json:
         ratios = {

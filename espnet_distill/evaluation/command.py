@@ -14,8 +14,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="EXP",
         nargs="+",
         type=Path,
-        help="ESPnet experiment folders, decoded by stage 8 of tts.sh; the teacher "
-        "first",
+        help="ESPnet experiment folders, or checkpoints in them, decoded by stage 8 of "
+        "tts.sh; the teacher first",
     )
     add(
         "--data",

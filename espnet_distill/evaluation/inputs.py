@@ -112,10 +112,7 @@ def find_systems(
 
 
 def _names(experiments: list[Path]) -> list[str]:
-    students = [_basename(path) for path in experiments[1:]]
-    if len(students) == 1:
-        students = ["student"]
-    names = ["teacher", *students]
+    names = ["teacher", *(_basename(_folder(path)) for path in experiments[1:])]
     if len({"reference", *names}) <= len(names):
         raise ConfigError(
             f"EXP: the rows {', '.join(names)} cannot be told apart; give the "
@@ -124,10 +121,14 @@ def _names(experiments: list[Path]) -> list[str]:
     return names
 
 
+def _folder(experiment: Path) -> Path:
+    return experiment.parent if experiment.suffix == ".pth" else experiment
+
+
 def _config_and_model(experiment: Path, inference_model: str | None):
     from espnet_distill.teachers.checkpoint import find_experiment
 
-    if inference_model is None:
+    if inference_model is None or experiment.suffix == ".pth":
         config, model = find_experiment(experiment)
     else:
         config, model = experiment / "config.yaml", experiment / inference_model
@@ -139,6 +140,7 @@ def _config_and_model(experiment: Path, inference_model: str | None):
 
 def _decode_folder(experiment: Path, data: Path, tag: str | None) -> Path:
     inside = Path(_basename(data), "wav")
+    experiment = _folder(experiment)
     if tag is not None:
         return experiment / tag / inside
     found = sorted(path for path in experiment.glob(f"*/{inside}") if path.is_dir())

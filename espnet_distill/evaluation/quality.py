@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 import librosa
@@ -16,6 +17,7 @@ from espnet_distill.evaluation.memo import Memo, digest
 from espnet_distill.evaluation.mos import RATE, dnsmos
 
 REFERENCE = "reference"
+BY = {"wer": "faster-whisper", "dnsmos": "speechmos", "mcd": "pysptk", "f0": "pyworld"}
 
 
 @dataclass(frozen=True)
@@ -91,22 +93,26 @@ def _judge_utterance(
     measures: Collection[str],
     memo: Memo,
 ) -> list[Score]:
+    by = {measure: f"{BY[measure]} {version(BY[measure])}" for measure in measures}
     recording, recorded = Recording(wavs[REFERENCE]), digest(wavs[REFERENCE])
     scores = []
     for row, wav in wavs.items():
         own = digest(wav)
         words = hypothesis = mos = fidelity = None
         if "wer" in measures:
-            hypothesis = memo(lambda: _hear(wav, asr_model), "wer", str(asr_model), own)
+            key = by["wer"], str(asr_model), own
+            hypothesis = memo(lambda: _hear(wav, asr_model), "wer", *key)
             words = word_errors(text, hypothesis)
         if "dnsmos" in measures:
-            mos = memo(lambda: dnsmos(_load(wav)), "dnsmos", own)
+            mos = memo(lambda: dnsmos(_load(wav)), "dnsmos", by["dnsmos"], own)
         if row != REFERENCE:
             distortion, errors = None, (None, None)
             if "mcd" in measures:
-                distortion = memo(lambda: recording.mcd(wav), "mcd", recorded, own)
+                key = by["mcd"], recorded, own
+                distortion = memo(lambda: recording.mcd(wav), "mcd", *key)
             if "f0" in measures:
-                errors = memo(lambda: recording.f0_errors(wav), "f0", recorded, own)
+                key = by["f0"], recorded, own
+                errors = memo(lambda: recording.f0_errors(wav), "f0", *key)
             fidelity = Fidelity(distortion, *errors)
         scores.append(Score(utt, row, words, mos, fidelity, hypothesis))
     return scores

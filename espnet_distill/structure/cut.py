@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from espnet_distill.structure.coupling import Group
-from espnet_distill.structure.knobs import Knob, shapes_of
+from espnet_distill.structure.knobs import Knob, Shapes, shapes_of
 from espnet_distill.structure.slicing import State, slice_groups
 
 
@@ -31,14 +31,14 @@ def cut(
         ValueError: Groups of one knob that would have different shares of their units,
             which a configuration cannot say.
     """
+    shapes = shapes_of(model)
     shares = {
-        name_and_dim: len(units) / group.size
+        (axis.parameter, axis.dim): len(units) / group.size
         for group, units in kept
         for axis in group.axes
-        for name_and_dim in [(axis.parameter, axis.dim)]
     }
     sizes = {
-        knob.key: round(knob.value * _share(knob, shapes_of(model), shares))
+        knob.key: round(knob.value * _share(knob, shapes, shares))
         for knob in knobs
         if not knob.is_depth
     }
@@ -46,13 +46,15 @@ def cut(
     return dict(conf) | sizes, state
 
 
-def _share(knob: Knob, whole: Mapping, shares: Mapping[tuple, float]) -> float:
-    """How much of a knob's units stays, alike in every layer."""
+def _share(knob: Knob, shapes: Shapes, shares: Mapping[tuple, float]) -> float:
+    """How much of a knob's units stays, alike in every layer.
+
+    Axes that it shares with another knob do not tell.
+    """
     found = {
         shares.get((name, dim), 1.0)
-        for name, shape in whole.items()
-        for dim, (length, halved) in enumerate(zip(shape, knob.halved[name]))
-        if length != halved
+        for (name, dim), length in knob.lengths(shapes).items()
+        if length == shapes[name][dim]
     }
     if len(found) > 1:
         raise ValueError(f"{knob.key}: layers keep different shares, {sorted(found)}")

@@ -134,5 +134,5 @@ def _sum(group: Group, tensors: State) -> torch.Tensor:
         squares = tensor.square().movedim(axis.dim or 0, 0)
         squares = squares.reshape(len(squares), -1).sum(1)
         own = squares[axis.places].sum(0)
-        score += own / own.mean().clamp(min=1e-12)
+        score += own / own.mean().clamp(min=torch.finfo(own.dtype).tiny)
     return score.sqrt()

@@ -23,6 +23,16 @@ class Knob:
     is_depth: bool
     halved: Shapes
 
+    def lengths(self, whole: Shapes) -> dict[tuple[str, int], int]:
+        """How much of each axis (parameter, dim) is a width's, in a model's shapes."""
+        gone = self.value - self.value // 2
+        return {
+            (name, dim): (length - halved) * self.value // gone
+            for name, shape in whole.items()
+            for dim, (length, halved) in enumerate(zip(shape, self.halved[name]))
+            if length != halved
+        }
+
 
 def find_knobs(build: Callable[[dict], nn.Module], conf: Mapping) -> list[Knob]:
     """Return the knobs of a configuration.

@@ -37,9 +37,9 @@ def find_tied_groups(
 
 
 def _group(model: nn.Module, knob: Knob, run: Callable) -> Group:
-    lengths = _lengths(model, knob)
-    size = min(lengths.values())
     shapes = shapes_of(model)
+    lengths = knob.lengths(shapes)
+    size = min(lengths.values())
     whole = {axis: n for axis, n in lengths.items() if n == shapes[axis[0]][axis[1]]}
     axes = [Axis(*axis, _places(0, n, size)) for axis, n in whole.items()]
     axes += _statistics(model, axes)
@@ -49,17 +49,6 @@ def _group(model: nn.Module, knob: Knob, run: Callable) -> Group:
             offset = _offset(model, group, name, dim, length, run)
             axes.append(Axis(name, dim, _places(offset, length, size)))
     return Group(size, tuple(axes))
-
-
-def _lengths(model: nn.Module, knob: Knob) -> dict[tuple[str, int], int]:
-    """How much of each axis (parameter, dim) is the knob's."""
-    gone = knob.value - knob.value // 2
-    return {
-        (name, dim): (length - halved) * knob.value // gone
-        for name, shape in shapes_of(model).items()
-        for dim, (length, halved) in enumerate(zip(shape, knob.halved[name]))
-        if length != halved
-    }
 
 
 def _places(offset: int, length: int, size: int) -> torch.Tensor:

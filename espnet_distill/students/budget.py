@@ -59,8 +59,8 @@ def _fast_enough(
     """The sizes of the largest shape that takes so many seconds a frame."""
     best, least = None, math.inf
     low, high = SMALLEST * most, float(most)
-    for _ in range(BISECTIONS):
-        target = round(math.sqrt(low * high))
+    for turn in range(1 + BISECTIONS):
+        target = round(math.sqrt(low * high)) if turn else most
         shape = nearest_shape(target)
         found = measured(shape).seconds
         least = min(least, found)

@@ -87,6 +87,8 @@ def main(args: argparse.Namespace) -> None:
         raise ConfigError(f"--pressure: {args.pressure} is not from 0 to below 1")
     if args.budget_params is not None and args.budget_params < 1:
         raise ConfigError(f"--budget-params: {args.budget_params} is not above 0")
+    if args.config and (args.keep or args.floor or args.objective != "params"):
+        raise ConfigError("--config: says every size; leave out what chooses sizes")
     if args.budget_rtf is not None and args.budget_rtf <= 0:
         raise ConfigError(f"--budget-rtf: {args.budget_rtf} is not above 0")
     if args.importance in ("activation", "taylor") and not args.data:

@@ -59,6 +59,7 @@ def derive(args: argparse.Namespace) -> str:
     config, checkpoint = find_experiment(args.teacher)
     conf = read_config(config)
     training = read_config(args.config) if args.config else _training_of(conf)
+    training["tts_conf"] = dict(training.get("tts_conf") or {})
     if training["tts"] != conf["tts"]:
         raise ConfigError(
             f"{args.config}: tts: {training['tts']}; the teacher is {conf['tts']}"
@@ -91,8 +92,7 @@ def _require_supported(tts, config: Path) -> None:
 
 
 def _training_of(conf: dict) -> dict:
-    training = {key: conf[key] for key in TRAINING_KEYS if conf.get(key) is not None}
-    return training | {"tts_conf": dict(conf["tts_conf"])}
+    return {key: conf[key] for key in TRAINING_KEYS if conf.get(key) is not None}
 
 
 def _write(folder: Path, conf, training, teacher, sizes, args, losses) -> tuple:

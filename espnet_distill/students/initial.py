@@ -39,6 +39,11 @@ def losses_on(
     Raises:
         ConfigError: Durations that are missing.
     """
+    if getattr(model.tts, "spk_embed_dim", None):
+        raise ConfigError(
+            "--importance: this teacher wants speaker embeddings, which --data does "
+            "not give; take magnitude"
+        )
     utterances, known = read_data(data, LISTENED), None
     if wants_durations(model.tts):
         if not durations:

@@ -108,10 +108,16 @@ class Sizes:
         keep: Sequence[str] = (),
         floors: Mapping[str, int] | None = None,
     ) -> Shape:
-        """Return the shape nearest to ``target`` parameters; see :meth:`shapes`."""
+        """Return the shape nearest to ``target`` parameters; see :meth:`shapes`.
+
+        One that is altogether unlike the teacher only if there is no other.
+        """
         return min(
             self._around(target, keep, floors or {}),
-            key=lambda shape: (abs(shape.parameters - target), shape.unlikeness),
+            key=lambda shape: (
+                math.isinf(shape.unlikeness),
+                abs(shape.parameters - target),
+            ),
         )
 
     def _around(
@@ -119,15 +125,19 @@ class Sizes:
     ) -> list[Shape]:
         known = [knob.key for knob in self.knobs]
         for key in (*keep, *floors):
-            if key not in (*known, "depth", "width"):
+            if key not in known and (key in floors or key not in ("depth", "width")):
                 raise ConfigError(
                     f"{key}: is no size of it; there are {', '.join(known)}"
                 )
-        return [
+        found = [
             shape
             for share in ((1.0,) if "depth" in keep else DEPTHS)
             for shape in self._at_depth(share, target, keep, floors)
         ]
+        if not found:
+            sizes = ", ".join(f"{key}={least}" for key, least in floors.items())
+            raise ConfigError(f"no shape has sizes of at least {sizes or 8}")
+        return found
 
     def _at_depth(
         self, share: float, target: int, keep: Sequence[str], floors: Mapping[str, int]

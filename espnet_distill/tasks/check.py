@@ -23,7 +23,11 @@ def check(train_config: Path, espnet_options: list[str], vocoder_file=None) -> s
     """
     _check_without_espnet(train_config)
     from espnet_distill.tasks.options import DistillOptions
-    from espnet_distill.tasks.text2mel import DistillTTSTask, with_teachers
+    from espnet_distill.tasks.text2mel import (
+        DistillTTSTask,
+        require_read,
+        with_teachers,
+    )
     from espnet_distill.teachers.checkpoint import find_experiment, read_config
     from espnet_distill.vocoders import check_vocoder
 
@@ -33,6 +37,7 @@ def check(train_config: Path, espnet_options: list[str], vocoder_file=None) -> s
         raise ConfigError(
             f"{train_config}: no key `teacher`, so nothing to distil from"
         )
+    require_read(args)
     DistillTTSTask.check_teachers(args, wanted)
     if vocoder_file is not None:
         check_vocoder(vocoder_file, args.feats_extract_conf)

@@ -11,6 +11,7 @@ from espnet2.tasks.tts import TTSTask, tts_choices
 from espnet2.tts.espnet_model import ESPnetTTSModel
 
 from espnet_distill import version
+from espnet_distill.errors import ConfigError
 from espnet_distill.files import write_text
 from espnet_distill.plugin import register_students
 from espnet_distill.tasks import options
@@ -60,6 +61,7 @@ class DistillTTSTask(TTSTask):
         then trains Tacotron2, too.
         """
         super().check_required_command_args(args)
+        require_read(args)
         wanted = DistillOptions.of(args)
         if not _learns_from_teachers(args, wanted):
             _leave_out_unread(args)
@@ -179,8 +181,21 @@ def dumped_data(wanted: DistillOptions, name: str, data: list) -> list[tuple]:
     return found
 
 
+def require_read(args: argparse.Namespace) -> None:
+    """Raise a ConfigError if pitch or energy are extracted for a model without."""
+    for kind in ("pitch", "energy"):
+        if getattr(args, f"{kind}_extract") and kind not in _takes(args):
+            raise ConfigError(
+                f"{kind}_extract: {args.tts} reads no {kind}; leave it out"
+            )
+
+
+def _takes(args: argparse.Namespace):
+    return inspect.signature(tts_choices.get_class(args.tts).forward).parameters
+
+
 def _leave_out_unread(args: argparse.Namespace) -> None:
-    takes = inspect.signature(tts_choices.get_class(args.tts).forward).parameters
+    takes = _takes(args)
     for name in ("train", "valid"):
         key = f"{name}_data_path_and_name_and_type"
         data = [d for d in getattr(args, key) if d[1] in takes or d[1] not in GIVEN]

@@ -1,16 +1,23 @@
 """An experiment folder of one's own for a trained model that lies elsewhere."""
 
+import os
 from pathlib import Path
 
+from espnet_distill.files import written_whole
 from espnet_distill.portable import write_portable
-from espnet_distill.teachers.checkpoint import find_experiment, read_config
+from espnet_distill.teachers.checkpoint import (
+    USUAL_NAMES,
+    find_experiment,
+    read_config,
+)
 
 
 def adopt(experiment: str, out: Path) -> Path:
     """Make a folder that has a trained model, and can be written to; return it.
 
     Its configuration names files by absolute paths, its checkpoint is a link. So
-    tts.sh can decode with a model of the model zoo outside the zoo's cache.
+    tts.sh can decode with a model of the model zoo outside the zoo's cache. Made
+    again, it is the same folder; of another model, it has that one.
 
     Args:
         experiment: What ``find_experiment`` takes, for instance a tag.
@@ -20,8 +27,9 @@ def adopt(experiment: str, out: Path) -> Path:
         ConfigError: No such experiment.
     """
     config, model = find_experiment(experiment)
-    write_portable(read_config(config), out / "config.yaml")
-    link = out / model.name
-    link.unlink(missing_ok=True)
-    link.symlink_to(model.resolve())
+    link, model = out / USUAL_NAMES[0], model.resolve()
+    if link.resolve() != model or not (out / "config.yaml").is_file():
+        write_portable(read_config(config), out / "config.yaml")
+        with written_whole(link) as beside:
+            os.symlink(model, beside)
     return out

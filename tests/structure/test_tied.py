@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from espnet_distill.structure.coupling import can_be_traced
-from espnet_distill.structure.slicing import mask_groups, slice_groups
+from espnet_distill.structure.cut import cut
+from espnet_distill.structure.slicing import mask_groups
 from espnet_distill.structure.tied import find_tied_groups
 from espnet_distill.students.outputs import outputs_of
 from espnet_distill.students.shape import Sizes
@@ -42,16 +43,20 @@ def conf(request):
     return CONF | request.param
 
 
-def groups_of(conf):
+def knobs_of(conf):
     from espnet2.tts.tacotron2 import Tacotron2
 
+    return [k for k in Sizes(Tacotron2, 30, 20, conf).knobs if not k.is_depth]
+
+
+def groups_of(conf):
     model = build(conf)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    knobs = Sizes(Tacotron2, 30, 20, conf).knobs
+    knobs = knobs_of(conf)
     groups = find_tied_groups(model, knobs, outputs_of(model))
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, before[name])
-    return {knob.key: g for knob, g in zip([k for k in knobs if not k.is_depth], groups)}
+    return {knob.key: group for knob, group in zip(knobs, groups)}
 
 
 def test_every_width_has_a_group(conf):
@@ -67,10 +72,12 @@ def test_masked_and_cut_are_equal(conf):
         if key == "prenet_units":
             continue  # its dropout draws other units in a narrower layer
         units = torch.randperm(group.size)[: group.size // 2].sort().values
-        whole, slim = build(conf), build(conf | {key: conf[key] // 2})
-        state = whole.state_dict()
-        slim.load_state_dict(slice_groups(state, [(group, units)]))
-        whole.load_state_dict(mask_groups(state, [(group, units)]))
+        whole = build(conf)
+        slim_conf, state = cut(whole, conf, knobs_of(conf), [(group, units)])
+        assert slim_conf == conf | {key: conf[key] // 2}
+        slim = build(slim_conf)
+        slim.load_state_dict(state)
+        whole.load_state_dict(mask_groups(whole.state_dict(), [(group, units)]))
         found, wanted = outputs(slim), outputs(whole)
         for name in wanted:
             torch.testing.assert_close(

@@ -51,6 +51,11 @@ def refusal(corpus, tmp_path):
     assert not (tmp_path / "exp").exists()
 
 
+def test_pitch_for_a_model_that_reads_none(refusal, teacher):
+    message = refusal(teacher, tts="tacotron2", tts_conf={}, pitch_extract="dio")
+    assert message == "pitch_extract: tacotron2 reads no pitch; leave it out"
+
+
 # Teachers that are not there
 
 

@@ -26,6 +26,7 @@ Every variable at the head of this script is an option of the same name."
 . ./path.sh
 . ./link_espnet.sh
 . utils/parse_options.sh
+. ./jobs.sh
 
 root=${expdir}/${tag}
 
@@ -49,14 +50,6 @@ name_of() {  # name_of STUDENT SETTING SEED: a folder; the setting goes without 
     echo "${name}_seed$3"
 }
 
-teacher_folder() {  # trained by the recipe, or given packed
-    if [ -e "${expdir}/teacher" ]; then
-        echo "${expdir}/teacher"
-    else
-        dirname "$(find "${expdir}/pretrained" -name config.yaml)"
-    fi
-}
-
 runs=()
 for seed in ${seeds}; do
     for student in ${students:-""}; do
@@ -67,27 +60,22 @@ for seed in ${seeds}; do
 done
 
 mkdir -p "${root}"
-experiments=$(teacher_folder)
 for one in "${runs[@]}"; do
     IFS="|" read -r student setting seed <<< "${one}"
-    experiments+=" ${root}/$(name_of "${student}" "${setting}" "${seed}")"
-    while [ "$(jobs -rp | wc -l)" -ge "${parallel}" ]; do
-        wait -n
-    done
-    run "${student}" "${setting}" "${seed}" 6 &
+    start run "${student}" "${setting}" "${seed}" 6
 done
-while [ -n "$(jobs -p)" ]; do
-    wait -n
-done
+finish
+experiments=$(cat "${expdir}/teacher_model")
 for one in "${runs[@]}"; do
     IFS="|" read -r student setting seed <<< "${one}"
     run "${student}" "${setting}" "${seed}" 7
+    experiments+=" ${root}/$(name_of "${student}" "${setting}" "${seed}")/${inference_model}"
 done
 
 # shellcheck disable=SC2086
 espnet-distill evaluate ${experiments} --data "dump/raw/${eval_set}" \
     --out "${root}/evaluation" --durations "${expdir}/alignment/${eval_set}/durations" \
-    --inference_model "${inference_model}" --inference_tag "${tag}" \
+    --inference_tag "${tag}" \
     --vocoder_file "${vocoder_file}" ${measures:+--measures ${measures}}
 # shellcheck disable=SC2086
 espnet-distill seeds "${root}/evaluation" ${csv:+--csv "${csv}"} \

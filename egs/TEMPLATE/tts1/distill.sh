@@ -160,7 +160,9 @@ data_of() {  # data_of SET SPLIT: what tts.sh gives a training of this set
     local set_dir=${dumpdir}/raw/$1 collected=${stats_dir}/$2/collect_feats data item
     data="${set_dir}/text,text,text ${set_dir}/wav.scp,speech,sound"
     data+=" ${align_dir}/$1/durations,durations,text_int"
-    data+=" ${collected}/pitch.scp,pitch,npy ${collected}/energy.scp,energy,npy"
+    for item in pitch energy; do  # else the teacher extracts its own
+        [ ! -e "${collected}/${item}.scp" ] || data+=" ${collected}/${item}.scp,${item},npy"
+    done
     [[ ${tts_opts} != *"--use_sid true"* ]] || data+=" ${set_dir}/utt2sid,sids,text_int"
     [[ ${tts_opts} != *"--use_lid true"* ]] || data+=" ${set_dir}/utt2lid,lids,text_int"
     if [[ ${tts_opts} == *"--use_spk_embed true"* ]]; then
@@ -240,7 +242,7 @@ what_to_learn() {  # the plugin's own keys
 }
 
 named_model() {  # named_model CONFIG: its tts
-    sed -nE "s/^tts: *//p" "$1"
+    sed -nE "s/^tts: *[\"']?([A-Za-z0-9_]+).*/\1/p" "$1"
 }
 
 prepare_student() {  # its training alone: how, and which model
@@ -286,6 +288,8 @@ cut_out_of_teacher() {  # initial weights, unless the training has begun
         --config "${student_train}"
 }
 
+mkdir -p "${expdir}"
+echo "${teacher_model}" > "${expdir}/teacher_model"  # for scripts that compare
 SECONDS=0
 
 if [ "${stage}" -le 6 ] && [ "${stop_stage}" -ge 3 ]; then
@@ -355,7 +359,7 @@ if begin 8 "Evaluation: ${evaldir}"; then
     durations=${align_dir}/${eval_set}/durations
     [ -e "${durations}" ] && durations="--durations ${durations}" || durations=""
     # shellcheck disable=SC2086
-    espnet-distill evaluate "${teacher_exp}" "${student_exp}" \
+    espnet-distill evaluate "${teacher_model}" "${student_exp}/${inference_model}" \
         --data "${dumpdir}/raw/${eval_set}" --out "${evaldir}" \
         --inference_tag "${inference_tag}" --vocoder_file "${vocoder_file}" ${durations}
 fi

@@ -21,6 +21,14 @@ Every variable at the head of this script is an option of the same name."
 . ./path.sh
 . ./link_espnet.sh
 . utils/parse_options.sh
+. ./jobs.sh
+
+fail() {
+    echo "$0: error: $*" >&2
+    exit 2
+}
+[ -f "${student_config}" ] || fail "--student_config ${student_config}: no such file"
+[ $((epochs % 2)) -eq 0 ] || fail "--epochs ${epochs}: is odd, and halves are compared"
 
 root=${expdir}/${tag}
 
@@ -41,15 +49,10 @@ for setting in "random ${epochs} ${steps}" "derived $((epochs / 2)) $((steps / 2
     read -r name own_epochs own_steps <<< "${setting}"
     for seed in ${seeds}; do
         trainings+=" ${root}/${name}_seed${seed}"
-        while [ "$(jobs -rp | wc -l)" -ge "${parallel}" ]; do
-            wait -n
-        done
-        run "${name}" "${seed}" "${own_epochs}" "${own_steps}" &
+        start run "${name}" "${seed}" "${own_epochs}" "${own_steps}"
     done
 done
-while [ -n "$(jobs -p)" ]; do
-    wait -n
-done
+finish
 
 # shellcheck disable=SC2086
 python3 ../../../benchmarks/curves.py ${trainings} ${csv:+--csv "${csv}"}
