@@ -9,11 +9,10 @@ import json
 import sys
 from pathlib import Path
 
-import yaml
 from espnet2.tasks.tts import tts_choices
+from ljspeech import FRAMES_A_SECOND, MELS, TOKENS, training_config
 from tqdm import tqdm
 
-from espnet_distill.espnet_root import espnet_root
 from espnet_distill.files import write_csv
 from espnet_distill.markdown import aligned
 from espnet_distill.students.cost import cost
@@ -23,20 +22,13 @@ TEACHERS = ("fastspeech2", "conformer_fastspeech2", "fastspeech", "tacotron2")
 TEACHERS += ("transformer",)
 REPEATS = {"tacotron2": 1, "transformer": 1}  # which take seconds a sentence
 PRESSURES = (0.1, 0.3, 0.5, 0.8, 0.95)
-TOKENS, MELS, FRAMES_A_SECOND = 75, 80, 22050 / 256
 COLUMNS = ("teacher", "pressure", "params", "error", "rtf", "speed_ratio", "sizes")
-
-
-def teacher_of(name: str) -> tuple[type, dict]:
-    """Return the class and the configuration of a model of ESPnet's recipe."""
-    folder = espnet_root() / "egs2/ljspeech/tts1/conf/tuning"
-    conf = yaml.safe_load((folder / f"train_{name}.yaml").read_text())
-    return tts_choices.get_class(conf["tts"]), conf["tts_conf"]
 
 
 def rows_of(name: str) -> list[dict]:
     """Return a row for the teacher itself, pressure 0, and one for each pressure."""
-    kind, conf = teacher_of(name)
+    training = training_config(name)
+    kind, conf = tts_choices.get_class(training["tts"]), training["tts_conf"]
     sizes = Sizes(kind, TOKENS, MELS, conf)
     rows = []
     for pressure in (0.0, *PRESSURES):

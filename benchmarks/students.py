@@ -17,6 +17,7 @@ from statistics import mean, median
 
 import torch
 import yaml
+from ljspeech import FRAMES_A_SECOND, MELS, TOKENS, training_config
 from tqdm import tqdm
 
 from espnet_distill.evaluation.complexity import parameters
@@ -28,7 +29,6 @@ from espnet_distill.students.cost import made_up_speech
 
 ROOT = Path(__file__).parents[1]
 PRESETS = ROOT / "conf" / "students"
-TOKENS, MELS, FRAMES_A_SECOND = 75, 80, 22050 / 256
 BIG = "ESPnet's LJSpeech FastSpeech2"
 COLUMNS = ("name", "params", "size_ratio", "speed_ratio", "wer", "dnsmos", "mcd")
 
@@ -46,12 +46,10 @@ def build(conf: dict) -> torch.nn.Module:
 
 def models() -> dict[str, torch.nn.Module]:
     """Return the big one and every preset, by name."""
-    from espnet_distill.espnet_root import espnet_root
-
-    tuning = espnet_root() / "egs2/ljspeech/tts1/conf/tuning"
-    paths = {BIG: tuning / "train_fastspeech2.yaml"}
-    paths |= {path.stem: path for path in sorted(PRESETS.glob("*.yaml"))}
-    return {name: build(yaml.safe_load(p.read_text())) for name, p in paths.items()}
+    confs = {BIG: training_config("fastspeech2")}
+    for path in sorted(PRESETS.glob("*.yaml")):
+        confs[path.stem] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return {name: build(conf) for name, conf in confs.items()}
 
 
 def measure(repeats: int) -> list[dict]:

@@ -7,7 +7,11 @@ import sys
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.evaluation.inputs import check_file, name_or_none
+from espnet_distill.evaluation.inputs import (
+    check_file,
+    name_or_none,
+    require_distinct,
+)
 
 SENTENCES = [
     "Good morning.",
@@ -76,15 +80,16 @@ def main(args: argparse.Namespace) -> None:
     from espnet_distill.evaluation.speed import three_lengths
     from espnet_distill.teachers.checkpoint import find_experiment
 
+    sentences = three_lengths(sentences)
     found = dict(zip(names, map(find_experiment, args.experiments)))
     if args.out:
         _make_folder(args.out)
     with contextlib.redirect_stdout(sys.stderr):  # whatever a text front end prints
-        rows = _rows(found, three_lengths(sentences), args)
+        rows = _rows(found, sentences, args)
     surroundings = machine() | {
         "vocoder": args.vocoder_file or "Griffin-Lim",
         "repeats": args.repeats,
-        "sentences": three_lengths(sentences),
+        "sentences": sentences,
     }
     if args.out:
         bench_table.write(args.out, rows, surroundings)
@@ -142,11 +147,7 @@ def _read(path: Path) -> list[str]:
 
 def _names(experiments: list[str]) -> list[str]:
     names = [_name(experiment) for experiment in experiments]
-    if len(set(names)) < len(names):
-        raise ConfigError(
-            f"EXP: the rows {', '.join(names)} cannot be told apart; give the "
-            "experiments' folders names of their own"
-        )
+    require_distinct(names)
     return names
 
 

@@ -113,12 +113,17 @@ def find_systems(
 
 def _names(experiments: list[Path]) -> list[str]:
     names = ["teacher", *(_basename(_folder(path)) for path in experiments[1:])]
-    if len({"reference", *names}) <= len(names):
+    require_distinct(names, "reference")
+    return names
+
+
+def require_distinct(names: list[str], *taken: str) -> None:
+    """Raise ConfigError if rows have one name, or one that is taken."""
+    if len({*taken, *names}) < len(taken) + len(names):
         raise ConfigError(
             f"EXP: the rows {', '.join(names)} cannot be told apart; give the "
             "experiments' folders names of their own"
         )
-    return names
 
 
 def _folder(experiment: Path) -> Path:
