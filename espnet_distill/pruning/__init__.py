@@ -1,0 +1,1 @@
+"""Take structure away while a model trains, and out of it afterwards."""
