@@ -40,6 +40,10 @@ COMMANDS = {
         "take durations from a teacher's attention",
         "espnet_distill.teachers.focused",
     ),
+    "reading": (
+        "make data of what a teacher has read aloud",
+        "espnet_distill.teachers.reading",
+    ),
     "espnet-root": ("print where ESPnet's recipes are", "espnet_distill.espnet_root"),
 }
 

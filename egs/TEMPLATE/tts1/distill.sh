@@ -44,6 +44,7 @@ align_steps=600      # Updates of the aligner, of 16 utterances each.
 least_focus_rate=    # Of a teacher's attention (default: 0.65 Tacotron2, 0.9 Transformer).
 
 # Teacher and student
+more_text=           # Text (<utterance> <words>) that the teacher reads to its student, too.
 train_teacher=false  # Train the teacher with teacher_config in stage 4.
 teacher_config=conf/train_teacher.yaml
 teacher=             # Else: an experiment folder, a .pth in one, a packed .zip or a tag.
@@ -100,8 +101,14 @@ if [ -n "${student}" ]; then
         || fail "--student ${student}: ${student_config} names a model of its own (tts)"
 fi
 
-stats_dir=${stats_dir:-${expdir}/tts_stats}
-dump_dir=${dump_dir:-${expdir}/teacher_dump}
+if [ -n "${more_text}" ]; then
+    [ -f "${more_text}" ] || fail "--more_text ${more_text}: no such file"
+    ! ${train_teacher} || fail "--more_text: wants a trained --teacher"
+    [[ ${tts_opts} != *"--use_"* ]] || fail "--more_text: one speaker and language only"
+    reading=$(basename "${more_text}")
+fi
+stats_dir=${stats_dir:-${expdir}/tts_stats${reading:+_${reading}}}
+dump_dir=${dump_dir:-${expdir}/teacher_dump${reading:+_${reading}}}
 align_dir=${expdir}/alignment
 student_exp=${expdir}/${student_tag}
 student_train=${student_exp}/student.yaml
@@ -229,6 +236,27 @@ attention_durations() {  # SET_focused: the utterances whose attention is sharp 
     done
 }
 
+read_more() {  # SET_TEXT: the recordings, and what the teacher reads
+    local raw=${dumpdir}/raw/${train_set} decoded=${teacher_exp}/${reading}/${reading}
+    local asked=${dumpdir}/raw/${reading} spoken=${align_dir}/${reading} file
+    local test_sets=${reading} inference_tag=${reading}
+    mkdir -p "${asked}" "${raw}_${reading}" "${align_dir}/${train_set}_${reading}"
+    LC_ALL=C sort "${more_text}" > "${asked}/text"
+    awk -v speaker="$(awk 'NR == 1 {print $2}' "${raw}/utt2spk")" \
+        '{print $1, speaker}' "${asked}/text" > "${asked}/utt2spk"
+    awk -v recording="$(awk 'NR == 1 {print $2}' "${raw}/wav.scp")" \
+        '{print $1, recording}' "${asked}/text" > "${asked}/wav.scp"  # nobody listens
+    echo raw > "${asked}/feats_type"
+    speak "${teacher_exp}" "$(basename "${teacher_model}")"
+    espnet-distill reading "${decoded}" "${asked}" "${spoken}" --n_shift "${n_shift}"
+    for file in text utt2spk wav.scp; do
+        LC_ALL=C sort "${raw}/${file}" "${spoken}/${file}" > "${raw}_${reading}/${file}"
+    done
+    cp "${raw}/feats_type" "${raw}_${reading}"
+    LC_ALL=C sort "${align_dir}/${train_set}/durations" "${spoken}/durations" \
+        > "${align_dir}/${train_set}_${reading}/durations"
+}
+
 begin() {  # begin NUMBER TITLE: true if the stage is asked for
     current_stage=$1
     [ "${stage}" -le "$1" ] && [ "${stop_stage}" -ge "$1" ] && log "Stage $1: $2"
@@ -323,6 +351,13 @@ if [ "${durations_from}" = teacher ]; then
     fi
     train_set+=_focused
     valid_set+=_focused
+fi
+
+if [ -n "${more_text}" ]; then
+    if begin 2 "Reading of ${more_text} by ${teacher_exp}"; then
+        read_more
+    fi
+    train_set+=_${reading}
 fi
 
 if begin 3 "Statistics: ${stats_dir}"; then

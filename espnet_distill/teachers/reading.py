@@ -1,0 +1,76 @@
+"""`espnet-distill reading`: what a teacher has read aloud, as data to train on.
+
+A teacher speaks text that nobody has recorded, and its student learns from it as from
+recordings: sequence-level distillation (Kim and Rush, EMNLP 2016) on more text than the
+teacher was trained on.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import soundfile
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.files import read_table, write_text
+
+SPOKEN_OF = ("text", "utt2spk", "utt2sid", "utt2lid")  # of the text's folder
+
+
+def gather(decoded: Path, source: Path, out: Path, n_shift: int) -> str:
+    """Write an ESPnet data folder, with durations, of what was spoken; describe it.
+
+    Args:
+        decoded: What ESPnet's stage 8 wrote of one set, with `durations` and `wav`.
+        source: The data folder of that set; of its recordings nothing is read.
+        out: The folder to write.
+        n_shift: Samples a mel frame.
+
+    Raises:
+        ConfigError: Nothing was decoded there, or without durations.
+    """
+    durations = read_table(decoded / "durations")
+    waves = read_table(decoded / "wav" / "wav.scp")
+    frames = {key: sum(map(int, row.split())) for key, row in durations.items()}
+    kept = [key for key in durations if frames[key] and key in waves]
+    if not kept:
+        raise ConfigError(f"{decoded}: no speech with durations was written there")
+    seconds = sum(
+        _trim(Path(waves[key]), out / "wav" / f"{key}.wav", frames[key] * n_shift)
+        for key in kept
+    )
+    tables = dict(_tables_of(source)) | {
+        "wav.scp": {key: str(out / "wav" / f"{key}.wav") for key in kept},
+        "durations": durations,
+    }
+    for name, table in tables.items():
+        write_text(out / name, "".join(f"{key} {table[key]}\n" for key in kept))
+    write_text(out / "feats_type", "raw\n")
+    return f"{out}: {len(kept)} of {len(durations)} utterances, {seconds / 60:.0f} min"
+
+
+def _tables_of(source: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    for name in SPOKEN_OF:
+        if (source / name).exists():
+            yield name, read_table(source / name)
+
+
+def _trim(wave: Path, target: Path, samples: int) -> float:
+    """Write what gives as many mel frames as were spoken; return its seconds.
+
+    A centred transform of N samples has 1 + N // n_shift frames, a vocoder N / n_shift.
+    """
+    speech, rate = soundfile.read(wave, dtype="int16")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(target, speech[: samples - 1], rate)
+    return len(speech) / rate
+
+
+def add_arguments(parser) -> None:
+    parser.add_argument("decoded", type=Path, help="a set that the teacher spoke")
+    parser.add_argument("source", type=Path, help="the data folder of that set")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--n_shift", type=int, required=True)
+
+
+def main(args) -> None:
+    print(gather(args.decoded, args.source, args.out, args.n_shift))
