@@ -68,9 +68,9 @@ evaldir=             # Where the table and the audio go (default: ${expdir}/eval
 
 help_message="Usage: $0 [--stage 1] [--stop_stage 9] [--<variable> <value>] ...
 
-Stages: 1 data (tts.sh 1-5), 2 alignment, 3 statistics (tts.sh 6), 4 teacher,
-5 teacher dump, 6 student (tts.sh 7), 7 synthesis (tts.sh 8), 8 evaluation,
-9 packing of the student (tts.sh 10).
+Stages: 1 data (tts.sh 1-5), 2 alignment, 3 reading of more_text and statistics
+(tts.sh 6), 4 teacher, 5 teacher dump, 6 student (tts.sh 7), 7 synthesis (tts.sh 8),
+8 evaluation, 9 packing of the student (tts.sh 10).
 Every variable at the head of this script is an option of the same name."
 
 log "$0 $*"
@@ -354,7 +354,7 @@ if [ "${durations_from}" = teacher ]; then
 fi
 
 if [ -n "${more_text}" ]; then
-    if begin 2 "Reading of ${more_text} by ${teacher_exp}"; then
+    if begin 3 "Reading of ${more_text} by ${teacher_exp}"; then
         read_more
     fi
     train_set+=_${reading}
