@@ -179,6 +179,7 @@ def test_the_call_is_saved_in_the_experiment(recipe):
         (["--teacher", "x", "--student_config", "no.yaml"], "no.yaml: no such file"),
         (["--student", "big"], "--student big: no such preset in ../../../conf/students"),
         (["--student", "fastspeech2_nano"], "names a model of its own (tts)"),
+        (["--teacher", "x", "--more_text", "no"], "--more_text no: no such file"),
     ],
 )
 def test_bad_input_is_one_line_before_anything_is_done(tmp_path, options, line):
@@ -210,6 +211,23 @@ def test_what_distilling_is_worth(recipe):
         "exp/ablation/distilled_warm_seed1/warm_start/init.pth:tts:tts"
     ]
     assert config["seed"] == 1
+
+
+def test_a_teacher_reads_more_text_to_its_student(recipe):
+    (recipe / "more").write_text("more_b ONE TWO\nmore_a YES\n")
+    options = "--train_teacher false --teacher exp/teacher --more_text more"
+    options += " --student_tag reader --stage 3 --stop_stage 6"
+    done = run(recipe, *options.split())
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    known = (recipe / "dump/raw/train/text").read_text().splitlines()
+    read = (recipe / "dump/raw/train_more/text").read_text().splitlines()
+    assert read == sorted([*known, "more_a YES", "more_b ONE TWO"])
+    taught = recipe / "exp/teacher_dump_more/train/teacher/mel_after.scp"
+    assert len(taught.read_text().splitlines()) == len(read)
+    config = yaml.safe_load((recipe / "exp/reader/config.yaml").read_text())
+    files = [path for path, *_ in config["train_data_path_and_name_and_type"]]
+    assert "dump/raw/train_more/text" in files
+    assert (recipe / "exp/reader/train.loss.ave.pth").exists()
 
 
 @pytest.mark.slow
