@@ -94,13 +94,7 @@ def plan(
     remaining = Remaining(groups, shapes)
     classes = _Classes(groups, floor, multiple, scales)
     tolerance = min(TOLERANCE * remaining.total, RELATIVE * target)
-    least = remaining(classes.counts(classes.least))
-    if least > target + tolerance:
-        reach = math.floor(1000 * (1 - least / remaining.total)) / 1000
-        raise ConfigError(
-            f"pressure: {pressure} is more than these units can give; with floor "
-            f"{floor} at most {reach} can be reached"
-        )
+    require_reach(remaining, classes.counts(classes.least), pressure, floor)
 
     def error(kept: np.ndarray) -> int:
         return remaining(classes.counts(kept)) - target
@@ -109,6 +103,24 @@ def plan(
     for steps in (classes.multiples, np.ones_like(kept)):
         kept = _nudge(kept, steps, classes, error, tolerance)
     return classes.counts(kept).tolist()
+
+
+def require_reach(
+    remaining: Remaining, least: Sequence[int], pressure: float, floor: float
+) -> None:
+    """Raise a ConfigError if more is to be gone than with the least of each group."""
+    reach = 1 - remaining(least) / remaining.total
+    if pressure > reach:
+        most = math.floor(1000 * reach) / 1000
+        raise ConfigError(
+            f"pressure: {pressure} is more than these units can give; with floor "
+            f"{floor} at most {most} can be reached"
+        )
+
+
+def least_counts(groups: Sequence[Group], floor: float) -> list[int]:
+    """Return how many units each group keeps at least: its floor, and one."""
+    return [max(math.ceil(floor * group.size - 1e-9), 1) for group in groups]
 
 
 class _Classes:
@@ -124,12 +136,13 @@ class _Classes:
         scales = [1.0] * len(groups) if scales is None else list(scales)
         keys = [(g.size, s, kind_of(g)) for g, s in zip(groups, scales, strict=True)]
         known = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+        firsts = [groups[keys.index(key)] for key in known]
         self._of = np.array([known[key] for key in keys], int)
         self.sizes = np.array([size for size, _, _ in known], int)
         self._scales = np.array([scale for _, scale, _ in known])
         large = self.sizes > 4 * multiple
         self.multiples = np.where(large, multiple, 1)
-        least = np.maximum(np.ceil(floor * self.sizes - 1e-9), 1)
+        least = np.array([least_counts([group], floor)[0] for group in firsts], int)
         self.least = np.minimum(self._rounded(least, np.ceil), self.sizes)
 
     def _rounded(self, sizes: np.ndarray, how: Callable) -> np.ndarray:

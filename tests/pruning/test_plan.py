@@ -109,7 +109,7 @@ def test_floors_hold_and_say_how_far_it_can_go(model):
         plan(groups, shapes, 0.9, floor=0.5)
     most = float(str(refusal.value).split("at most ")[1].split()[0])
     assert plan(groups, shapes, most, floor=0.5)
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match="can be reached"):
         plan(groups, shapes, most + 0.02, floor=0.5)
 
 
