@@ -10,6 +10,7 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.pruning.base import Callback, Training
 from espnet_distill.pruning.criteria import CRITERIA, Criterion
 from espnet_distill.pruning.layers import Layers
+from espnet_distill.pruning.merger import Merger
 from espnet_distill.pruning.neurons import Neurons
 from espnet_distill.pruning.options import Options
 from espnet_distill.pruning.targets import Target, saved_parameters
@@ -54,11 +55,11 @@ class PruningCallback(Callback):
         self._model: nn.Module | None = None
         self._now = {"step": 0, "epoch": 0}
         self._steps_in_epoch = 0
-        self._looking = False
+        self._looking: list[Criterion | Merger] = []
         self._masked: tuple[list, list] = ([], [])
 
     def attach(self, model: nn.Module) -> None:
-        self._look(False)
+        self._look_away()
         self._model = model
         self._parameters = saved_parameters(model)
         self._total = sum(parameter.numel() for parameter in self._parameters.values())
@@ -68,6 +69,10 @@ class PruningCallback(Callback):
             raise ConfigError(f"{self._where}: {error}") from None
         own = {name: self._parameters[name] for name in self._target.names}
         self._criterion: Criterion = CRITERIA[self.options.criterion](model, own)
+        self._merger = None
+        if self.options.merge:
+            self._merger = Merger(model, self._parameters, self._target.groups)
+        self._lookers = [self._criterion, *filter(None, [self._merger])]
         self._sparsity, self._shares = 0.0, self._target.shares()
 
     def _build_target(self) -> Target:
@@ -99,8 +104,8 @@ class PruningCallback(Callback):
     def on_step_end(self, step: int) -> None:
         self._now["step"] = step
         self._steps_in_epoch += 1
-        if self._looking:
-            self._criterion.look()
+        for looker in self._looking:
+            looker.look()
         if self._schedule.unit == "step" and self._schedule.is_update(step):
             self._update(step)
         self._apply()
@@ -115,7 +120,7 @@ class PruningCallback(Callback):
         self._look_or_not()
 
     def on_train_end(self) -> None:
-        self._look(False)
+        self._look_away()
 
     @property
     def settled(self) -> bool:
@@ -152,8 +157,9 @@ class PruningCallback(Callback):
         """Choose anew what is kept, and hold it."""
         before = {name: mask.clone() for name, mask in self._target.kept.items()}
         self._target.choose(self._schedule.share(now), self._criterion)
-        if self.options.merge:
-            self._merge(before)
+        if self._merger:
+            kept = self._target.kept
+            self._merger.merge(kept, [n for n in kept if not kept[n].equal(before[n])])
         self._criterion.begin_anew()
         self._measure()
         self._hold()
@@ -162,19 +168,6 @@ class PruningCallback(Callback):
             f"{self._schedule.unit} {now}: {self._sparsity:.4f} of the parameters are "
             "gone"
         )
-
-    def _merge(self, before: Mapping[str, torch.Tensor]) -> None:
-        """Fold what has just gone into what stays."""
-        from espnet_distill.structure.merging import merge
-
-        for name, kept in self._target.kept.items():
-            if kept.equal(before[name]):
-                continue
-            state = {n: p.detach() for n, p in self._model.state_dict().items()}
-            units = kept.nonzero().flatten()
-            merged, _ = merge(state, self._target.groups[name], units)
-            for parameter, tensor in merged.items():
-                self._parameters[parameter].copy_(tensor)
 
     def _measure(self) -> None:
         self._sparsity = self._target.gone() / self._total
@@ -196,23 +189,32 @@ class PruningCallback(Callback):
             torch._foreach_mul_(*self._masked)
 
     def _look_or_not(self) -> None:
-        """Let the criterion look if an update is near enough."""
-        looks = self._criterion.looks
+        """Let those look whose update is near enough."""
+        wanted = [looker for looker in self._lookers if self._is_near(looker.looks)]
+        for looker in self._lookers:
+            if looker in wanted and looker not in self._looking:
+                looker.start()
+            elif looker in self._looking and looker not in wanted:
+                looker.stop()
+        self._looking = wanted
+
+    def _look_away(self) -> None:
+        for looker in self._looking:
+            looker.stop()
+        self._looking = []
+
+    def _is_near(self, looks: int | None) -> bool:
+        """Tell whether a look at the next step is for an update to come."""
         now = self._now[self._schedule.unit]
         until = self._schedule.until_update(now)
         if until is None:
-            self._look(False)
-        elif looks is None:
-            self._look(now >= self._schedule.start)
-        elif self._schedule.unit == "step":
-            self._look(until <= looks)
-        else:  # an epoch's first steps: nobody knows which are its last
-            self._look(until == 1 and self._steps_in_epoch < looks)
-
-    def _look(self, looking: bool) -> None:
-        if looking != self._looking:
-            self._looking = looking
-            (self._criterion.start if looking else self._criterion.stop)()
+            return False
+        if looks is None:
+            return now >= self._schedule.start
+        if self._schedule.unit == "step":
+            return until <= looks
+        # an epoch's first steps: nobody knows which are its last
+        return until == 1 and self._steps_in_epoch < looks
 
 
 def build_callback(conf: Mapping, where: str = "callbacks") -> Callback:

@@ -92,6 +92,8 @@ class Options:
             for key in ("include", "merge"):
                 if getattr(self, key):
                     raise ConfigError(f"{key}: is for what: neurons; leave it out")
+        if self.merge and self.unit != "step":
+            raise ConfigError("merge: wants unit: step")
         if self.pattern is None:
             return
         if isinstance(self.pattern, int):
