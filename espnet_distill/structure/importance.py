@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 import torch
 from torch import nn
 
-from espnet_distill.structure.coupling import TRANSPOSED, WEIGHTED, Group
+from espnet_distill.structure.coupling import Group
+from espnet_distill.structure.listening import draw, listening
 
 State = Mapping[str, torch.Tensor]
 Importance = Callable[[Group, State], torch.Tensor]
@@ -74,28 +75,12 @@ class Activation:
         """
         self._squares: dict[str, torch.Tensor] = {}
         self._counts: dict[str, int] = {}
-        names = {module: name for name, module in model.named_modules()}
-        hooks = [
-            module.register_forward_pre_hook(self._hear(f"{names[module]}.{weight}"))
-            for module in names
-            for weight in [_reading_weight(module)]
-            if weight
-        ]
-        for _ in losses:
-            pass
-        for hook in hooks:
-            hook.remove()
+        with listening(model, self._hear):
+            draw(losses)
 
-    def _hear(self, name: str) -> Callable:
-        def hear(module: nn.Module, inputs: tuple) -> None:
-            x = inputs[0]
-            x = getattr(x, "data", x).detach()  # of a packed sequence
-            axis = 1 if isinstance(module, nn.modules.conv._ConvNd) else -1
-            squares = x.square().movedim(axis, 0).flatten(1)
-            self._squares[name] = self._squares.get(name, 0) + squares.sum(1)
-            self._counts[name] = self._counts.get(name, 0) + squares.size(1)
-
-        return hear
+    def _hear(self, name: str, x: torch.Tensor) -> None:
+        self._squares[name] = self._squares.get(name, 0) + x.square().sum(1)
+        self._counts[name] = self._counts.get(name, 0) + x.size(1)
 
     def __call__(self, group: Group, state: State) -> torch.Tensor:
         """Score the units, (size,); by magnitude where nothing was heard of them."""
@@ -108,19 +93,6 @@ class Activation:
                 heard[name] = state[name] * power.sqrt().view(shape)
         readers = Group(group.size, tuple(a for a in group.axes if a.dim == 1))
         return _sum(readers, heard) if heard else magnitude(group, state)
-
-
-def _reading_weight(module: nn.Module) -> str | None:
-    """Name of the weight whose columns multiply a module's input."""
-    if isinstance(module, nn.RNNBase):
-        return "weight_ih_l0"
-    if isinstance(module, nn.RNNCellBase):
-        return "weight_ih"
-    if getattr(module, "groups", 1) > 1 or isinstance(
-        module, (nn.Embedding, *TRANSPOSED)
-    ):
-        return None
-    return "weight" if isinstance(module, WEIGHTED) else None
 
 
 def _sum(group: Group, tensors: State) -> torch.Tensor:
