@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from espnet_distill.structure.coupling import Axis, Group
-from espnet_distill.structure.listening import draw, evaluating, listening
+from espnet_distill.structure.moments import second_moments
 from espnet_distill.structure.producers import producers
 from espnet_distill.structure.slicing import State
 
@@ -81,26 +81,22 @@ def moments_of(
         groups: Groups of the model.
 
     Returns:
-        For each group, reader's weight → E[x xᵀ], (size, size), over all positions,
-        padded ones too. Transposed and grouped convolutions are not heard.
+        For each group, reader's weight → E[x xᵀ], (size, size).
     """
-    axes = {}
-    for number, group in enumerate(groups):
-        for axis in group.axes:
-            if axis.dim == 1 and len(axis.places) == 1:
-                axes.setdefault(axis.parameter, []).append((number, axis.places[0]))
-    sums: list[dict] = [{} for _ in groups]
-    counts: dict[str, int] = {}
-
-    def hear(name: str, x: torch.Tensor) -> None:
-        counts[name] = counts.get(name, 0) + x.size(1)
-        for number, places in axes[name]:
-            units = x[places.to(x.device)].float()
-            sums[number][name] = sums[number].get(name, 0) + (units @ units.T).double()
-
-    with listening(model, hear, only=axes), evaluating(model):
-        draw(losses)
-    return [{name: s / counts[name] for name, s in own.items()} for own in sums]
+    readers = [
+        [axis for axis in group.axes if axis.dim == 1 and len(axis.places) == 1]
+        for group in groups
+    ]
+    wanted = {axis.parameter for own in readers for axis in own}
+    heard = second_moments(model, losses, wanted)
+    return [
+        {
+            axis.parameter: heard[axis.parameter][axis.places[0]][:, axis.places[0]]
+            for axis in own
+            if axis.parameter in heard
+        }
+        for own in readers
+    ]
 
 
 def merge(
