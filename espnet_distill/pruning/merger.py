@@ -12,6 +12,8 @@ from torch import nn
 from espnet_distill.pruning.criteria import Parameters
 from espnet_distill.structure.coupling import Group
 from espnet_distill.structure.listening import listening
+from espnet_distill.structure.merging import merge
+from espnet_distill.structure.moments import SecondMoments
 
 
 class Merger:
@@ -30,22 +32,24 @@ class Merger:
         self._model = model
         self._parameters = parameters
         self._groups = groups
+        self._readers = {
+            axis.parameter
+            for group in groups.values()
+            for axis in group.axes
+            if axis.dim == 1 and len(axis.places) == 1
+        }
+        self._moments = SecondMoments()
         self._ears = contextlib.ExitStack()
-        self._places: dict[str, list[tuple[str, torch.Tensor]]] = {}
-        for name, group in groups.items():
-            for axis in group.axes:
-                if axis.dim == 1 and len(axis.places) == 1:
-                    found = self._places.setdefault(axis.parameter, [])
-                    found.append((name, axis.places[0]))
-        self._sums: dict[str, dict[str, torch.Tensor]] = {}
-        self._counts: dict[str, int] = {}
 
     def start(self) -> None:
         """Begin to listen, before a step."""
-        self._sums = {name: {} for name in self._groups}
-        self._counts = {}
-        ears = listening(self._model, self._hear, only=self._places)
+        self._moments = SecondMoments()
+        ears = listening(self._model, self._hear, only=self._readers)
         self._ears.enter_context(ears)
+
+    def _hear(self, name: str, x: torch.Tensor) -> None:
+        if self._model.training:
+            self._moments.hear(name, x)
 
     def look(self) -> None:
         """Listen only."""
@@ -54,15 +58,6 @@ class Merger:
         """Listen no more."""
         self._ears.close()
 
-    def _hear(self, reader: str, x: torch.Tensor) -> None:
-        if not self._model.training:
-            return
-        self._counts[reader] = self._counts.get(reader, 0) + x.size(1)
-        for name, places in self._places[reader]:
-            units = x[places.to(x.device)].float()
-            sums = self._sums[name]
-            sums[reader] = sums.get(reader, 0) + units @ units.T
-
     def merge(self, kept: Mapping[str, torch.Tensor], names: Collection[str]) -> None:
         """Change what reads the groups named, so that it does without some units.
 
@@ -70,33 +65,31 @@ class Merger:
             kept: Of each group, which units stay, as booleans.
             names: The groups of which some have just gone.
         """
-        from espnet_distill.structure.merging import merge
-
-        errors = []
+        heard, errors = self._moments.mean(), []
         for name in names:
-            moments = {
-                reader: self._mean(sums, self._counts[reader])
-                for reader, sums in self._sums[name].items()
-            }
+            group = self._groups[name]
             state = {n: p.detach() for n, p in self._parameters.items()}
             units = kept[name].nonzero().flatten()
-            merged, saved = merge(state, self._groups[name], units, moments)
-            for parameter, tensor in merged.items():
+            changed, saved = merge(state, group, units, _of_units(group, heard))
+            for parameter, tensor in changed.items():
                 self._parameters[parameter].copy_(tensor)
-            if merged and math.isfinite(saved.removed):
+            if changed and math.isfinite(saved.removed):
                 errors.append((saved.removed, saved.merged))
         if errors:
             removed, merged = map(fmean, zip(*errors))
             logging.info(
-                f"Merging leaves {merged:.3f} of what reads the units, not {removed:.3f}"
-                ", as error"
+                f"Merging: the error of what reads the units is {merged:.3f}, not "
+                f"{removed:.3f}"
             )
 
-    def _mean(self, sums: torch.Tensor, count: int) -> torch.Tensor:
-        """Mean over all processes, so that all merge alike."""
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            whole = sums.new_tensor(count)
-            torch.distributed.all_reduce(sums)
-            torch.distributed.all_reduce(whole)
-            count = float(whole)
-        return sums / count
+
+def _of_units(
+    group: Group, heard: Mapping[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """Second moments of a group's units by the weight that reads them, (size, size)."""
+    places = {
+        axis.parameter: axis.places[0].to(heard[axis.parameter].device)
+        for axis in group.axes
+        if axis.dim == 1 and len(axis.places) == 1 and axis.parameter in heard
+    }
+    return {name: heard[name][own][:, own] for name, own in places.items()}

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 import torch
 
+from espnet_distill.structure.processes import summed
+
 
 class InputPowers:
     """Mean squares of what the layers of a model were given, by name of the weight."""
@@ -32,15 +34,7 @@ class InputPowers:
         return {"squares": dict(self._squares), "counts": dict(self._counts)}
 
     def sum_over_processes(self) -> None:
-        """Count what every process heard, in all of them, if there are several.
-
-        All processes listened to the same layers.
-        """
-        if not torch.distributed.is_available():
-            return
-        if not torch.distributed.is_initialized():
-            return
+        """Count what every process heard; all of them listen to the same layers."""
         for name, squares in self._squares.items():
-            both = torch.cat([squares, squares.new_tensor([self._counts[name]])])
-            torch.distributed.all_reduce(both)
+            both = summed(torch.cat([squares, squares.new_tensor([self._counts[name]])]))
             self._squares[name], self._counts[name] = both[:-1], float(both[-1])

@@ -154,6 +154,7 @@ def test_momentum_and_decay_revive_nothing():
 @pytest.mark.parametrize("stop", [4, 7, 11, 16])
 def test_a_resume_is_equal_bit_for_bit(criterion, what, stop, tmp_path):
     conf = {"what": what, "pressure": 0.3, "criterion": criterion, "start": 3}
+    conf |= {"merge": what == "neurons" and criterion == "magnitude"}
     make = Plain if what == "weights" else TTS
     whole = make()
     uninterrupted = build(whole, **conf)

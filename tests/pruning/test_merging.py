@@ -28,7 +28,6 @@ class Doubled(torch.nn.Module):
 
 @pytest.mark.parametrize("merge", [True, False])
 def test_what_others_say_goes_without_a_trace(merge):
-    pytest.importorskip("espnet_distill.structure.merging")
     model = Doubled()
     before = model(100).item()
     callback = build_callback(
