@@ -179,7 +179,7 @@ class PruningCallback(Callback):
         held = [(self._parameters[name], factor) for name, factor in factors.items()]
         self._masked = (
             [parameter for parameter, _ in held],
-            [factor.to(parameter) for parameter, factor in held],
+            [_for_products(factor.to(p), p) for p, factor in held],
         )
         self._apply()
 
@@ -215,6 +215,13 @@ class PruningCallback(Callback):
             return until <= looks
         # an epoch's first steps: nobody knows which are its last
         return until == 1 and self._steps_in_epoch < looks
+
+
+def _for_products(factor: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
+    """Spread a factor out, unless it is one a row: inner dimensions are slow to."""
+    if factor.dim() < 2 or factor.numel() == factor.size(0):
+        return factor
+    return factor.expand_as(parameter).contiguous()
 
 
 def build_callback(conf: Mapping, where: str = "callbacks") -> Callback:

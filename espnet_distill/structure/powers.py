@@ -18,7 +18,7 @@ class InputPowers:
 
     def hear(self, name: str, x: torch.Tensor) -> None:
         """Add an input, (channels, N)."""
-        squares = x.float().square().sum(1)
+        squares = torch.linalg.vector_norm(x.float(), dim=1).square()
         self._squares[name] = self._squares.get(name, 0) + squares
         self._counts[name] = self._counts.get(name, 0) + x.size(1)
 
