@@ -133,7 +133,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer steps")
     parser.add_argument("--json", action="store_true", help="the worse ratios alone")
-    parser.add_argument("--size", choices=("2M", "37M"), nargs="+", help="default: both")
+    parser.add_argument("--size", choices=("2M", "37M"), nargs="+", help="or both")
     parser.add_argument("--what", default="neurons", help="default: %(default)s")
     parser.add_argument("--criterion", default="magnitude", help="default: %(default)s")
     parser.add_argument("--steps", type=int, help="of each twin")

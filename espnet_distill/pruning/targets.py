@@ -63,7 +63,8 @@ def parts_of(names: list[str]) -> dict[str, str]:
     components = {name: name.split(".") for name in names}
     columns = zip(*components.values())
     same = list(itertools.takewhile(lambda column: len(set(column)) == 1, columns))
-    return {name: (parts[len(same) :] or parts)[0] for name, parts in components.items()}
+    first = len(same)
+    return {name: (parts[first:] or parts)[0] for name, parts in components.items()}
 
 
 def shares_by(

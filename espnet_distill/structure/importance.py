@@ -103,7 +103,7 @@ def weighed(name: str, weight: torch.Tensor, powers: InputPowers) -> torch.Tenso
 
 
 def unit_norms(group: Group, tensors: State) -> torch.Tensor:
-    """Root of the squares that each unit has along the axes, over those' means, (size,).
+    """Root of the squares that each unit has on the axes, over those' means, (size,).
 
     Axes of which there is no tensor do not count.
     """

@@ -36,5 +36,6 @@ class InputPowers:
     def sum_over_processes(self) -> None:
         """Count what every process heard; all of them listen to the same layers."""
         for name, squares in self._squares.items():
-            both = summed(torch.cat([squares, squares.new_tensor([self._counts[name]])]))
+            count = squares.new_tensor([self._counts[name]])
+            both = summed(torch.cat([squares, count]))
             self._squares[name], self._counts[name] = both[:-1], float(both[-1])

@@ -76,7 +76,7 @@ def adamw(model):
 
 
 def train(model, callback, steps, optimizer=None, first=1, epoch_of=10):
-    """Train from step ``first`` to ``steps``, with an epoch every ``epoch_of`` steps."""
+    """Train from step ``first`` to ``steps``, an epoch being ``epoch_of`` of them."""
     optimizer = optimizer or adamw(model)
     model.train()
     callback.on_train_start(
