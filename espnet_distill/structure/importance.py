@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 import torch
 from torch import nn
 
-from espnet_distill.structure.coupling import TRANSPOSED, WEIGHTED, Group
+from espnet_distill.structure.coupling import Group
+from espnet_distill.structure.listening import draw, listening
+from espnet_distill.structure.powers import InputPowers
 
 State = Mapping[str, torch.Tensor]
 Importance = Callable[[Group, State], torch.Tensor]
@@ -16,7 +18,9 @@ def magnitude(group: Group, state: State) -> torch.Tensor:
 
     Each axis counts as much as any other: its squares are divided by their mean.
     """
-    return _sum(group, {axis.parameter: state[axis.parameter] for axis in group.axes})
+    return unit_norms(
+        group, {axis.parameter: state[axis.parameter] for axis in group.axes}
+    )
 
 
 class Random:
@@ -55,7 +59,7 @@ class Taylor:
 
     def __call__(self, group: Group, state: State) -> torch.Tensor:
         """Score the units, (size,)."""
-        return _sum(group, self._products)
+        return unit_norms(group, self._products)
 
 
 class Activation:
@@ -72,59 +76,37 @@ class Activation:
             model: The model.
             losses: Whatever makes it run on batch after batch as it is drawn.
         """
-        self._squares: dict[str, torch.Tensor] = {}
-        self._counts: dict[str, int] = {}
-        names = {module: name for name, module in model.named_modules()}
-        hooks = [
-            module.register_forward_pre_hook(self._hear(f"{names[module]}.{weight}"))
-            for module in names
-            for weight in [_reading_weight(module)]
-            if weight
-        ]
-        for _ in losses:
-            pass
-        for hook in hooks:
-            hook.remove()
-
-    def _hear(self, name: str) -> Callable:
-        def hear(module: nn.Module, inputs: tuple) -> None:
-            x = inputs[0]
-            x = getattr(x, "data", x).detach()  # of a packed sequence
-            axis = 1 if isinstance(module, nn.modules.conv._ConvNd) else -1
-            squares = x.square().movedim(axis, 0).flatten(1)
-            self._squares[name] = self._squares.get(name, 0) + squares.sum(1)
-            self._counts[name] = self._counts.get(name, 0) + squares.size(1)
-
-        return hear
+        self._powers = InputPowers()
+        with listening(model, self._powers.hear):
+            draw(losses)
 
     def __call__(self, group: Group, state: State) -> torch.Tensor:
         """Score the units, (size,); by magnitude where nothing was heard of them."""
-        heard = {}
-        for axis in group.axes:
-            name = axis.parameter
-            if axis.dim == 1 and name in self._squares:
-                power = self._squares[name] / self._counts[name]
-                shape = (1, -1, *(1,) * (state[name].dim() - 2))
-                heard[name] = state[name] * power.sqrt().view(shape)
-        readers = Group(group.size, tuple(a for a in group.axes if a.dim == 1))
-        return _sum(readers, heard) if heard else magnitude(group, state)
+        return activation(group, state, self._powers)
 
 
-def _reading_weight(module: nn.Module) -> str | None:
-    """Name of the weight whose columns multiply a module's input."""
-    if isinstance(module, nn.RNNBase):
-        return "weight_ih_l0"
-    if isinstance(module, nn.RNNCellBase):
-        return "weight_ih"
-    if getattr(module, "groups", 1) > 1 or isinstance(
-        module, (nn.Embedding, *TRANSPOSED)
-    ):
-        return None
-    return "weight" if isinstance(module, WEIGHTED) else None
+def activation(group: Group, state: State, powers: InputPowers) -> torch.Tensor:
+    """Score the units, (size,), by what was heard, see :class:`Activation`."""
+    heard = {
+        axis.parameter: weighed(axis.parameter, state[axis.parameter], powers)
+        for axis in group.axes
+        if axis.dim == 1 and axis.parameter in powers
+    }
+    readers = Group(group.size, tuple(a for a in group.axes if a.dim == 1))
+    return unit_norms(readers, heard) if heard else magnitude(group, state)
 
 
-def _sum(group: Group, tensors: State) -> torch.Tensor:
-    """Root of the squares that each unit has along the axes, over those' means."""
+def weighed(name: str, weight: torch.Tensor, powers: InputPowers) -> torch.Tensor:
+    """Weights times the root mean square of what each of them reads."""
+    shape = (1, -1, *(1,) * (weight.dim() - 2))
+    return weight * powers[name].sqrt().view(shape)
+
+
+def unit_norms(group: Group, tensors: State) -> torch.Tensor:
+    """Root of the squares that each unit has on the axes, over those' means, (size,).
+
+    Axes of which there is no tensor do not count.
+    """
     score = torch.zeros(group.size)
     for axis in group.axes:
         if axis.parameter not in tensors:
@@ -133,6 +115,6 @@ def _sum(group: Group, tensors: State) -> torch.Tensor:
         tensor = tensor.flatten() if axis.dim is None else tensor
         squares = tensor.square().movedim(axis.dim or 0, 0)
         squares = squares.reshape(len(squares), -1).sum(1)
-        own = squares[axis.places].sum(0)
+        own = squares[axis.places].sum(0).cpu()
         score += own / own.mean().clamp(min=torch.finfo(own.dtype).tiny)
     return score.sqrt()

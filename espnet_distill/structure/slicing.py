@@ -26,7 +26,7 @@ def slice_groups(
     for group, units in kept:
         for axis in group.axes:
             key = axis.parameter, axis.dim
-            along.setdefault(key, []).append(axis.places[:, units].flatten())
+            along.setdefault(key, []).append(_in_order(axis.places, units))
             gone.setdefault(key, []).append(axis.places.flatten())
     sliced = dict(state)
     for (name, dim), places in along.items():
@@ -34,6 +34,17 @@ def slice_groups(
         places = _with_others(places, gone[name, dim], tensor.size(dim or 0))
         sliced[name] = tensor.index_select(dim or 0, places)
     return sliced
+
+
+def _in_order(places: torch.Tensor, units: torch.Tensor) -> torch.Tensor:
+    """Places of some units, laid out as all units are.
+
+    Unit by unit where each has its places together, as heads do; else, as in gates, all
+    units once and then once more.
+    """
+    chosen = places[:, units]
+    together = places.size(1) > 1 and places[-1, 0] < places[0, 1]
+    return chosen.T.flatten() if together else chosen.flatten()
 
 
 def _with_others(

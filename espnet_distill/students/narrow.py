@@ -14,6 +14,7 @@ from espnet_distill.structure.depth import depths, keep_layers, spread_evenly
 from espnet_distill.structure.importance import Importance, magnitude
 from espnet_distill.structure.positions import nearest_frequencies
 from espnet_distill.structure.slicing import State, slice_groups
+from espnet_distill.structure.streams import is_stream
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def narrow(
         attention = _attention_of(group, attentions)
         if attention:
             units = _by_heads(importance(group, state), *attention)
-        elif _is_stream(group):
+        elif is_stream(group):
             units = nearest_frequencies(group.size, size)
         else:
             units = importance(group, state).topk(size).indices.sort().values
@@ -102,20 +103,12 @@ def _with_strays(groups: list[Group], state: State, shapes: dict) -> list[Group]
         if tensor.dim() < 2 or name not in shapes:
             continue
         readers = [group for group in groups if (name, 1) in group]
-        stream = next(filter(_is_stream, readers), stream)
+        stream = next(filter(is_stream, readers), stream)
         if not readers and tensor.size(1) != shapes[name][1] and stream:
             if tensor.size(1) == stream.size:
                 places = torch.arange(stream.size)[None]
                 strays[id(stream)].append(Axis(name, 1, places))
     return [replace(group, axes=(*group.axes, *strays[id(group)])) for group in groups]
-
-
-def _is_stream(group: Group) -> bool:
-    """Tell whether a group is a residual stream: what attention reads."""
-    return any(
-        axis.dim == 1 and axis.parameter.endswith("linear_q.weight")
-        for axis in group.axes
-    )
 
 
 def _wanted_size(group: Group, shapes: dict) -> int:

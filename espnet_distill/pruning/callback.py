@@ -1,0 +1,246 @@
+"""Prune while a model trains: masks that grow by a schedule and then stand still."""
+
+import logging
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import nn
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.pruning.base import Callback, Training
+from espnet_distill.pruning.criteria import CRITERIA, Criterion
+from espnet_distill.pruning.layers import Layers
+from espnet_distill.pruning.merger import Merger
+from espnet_distill.pruning.neurons import Neurons
+from espnet_distill.pruning.options import Options
+from espnet_distill.pruning.targets import Target, saved_parameters
+from espnet_distill.pruning.weights import Weights
+from espnet_distill.structure.coupling import Group
+
+FindGroups = Callable[[nn.Module], list[Group]]
+
+
+class PruningCallback(Callback):
+    """Takes a share of a model's parameters away while it trains.
+
+    After each update of its schedule the units that matter least are at zero, and a
+    mask holds them there after every step of the optimizer. The model keeps its shapes
+    and the names of its parameters.
+
+    Attributes:
+        find_groups: Finds the groups of the model that trains, in the names of its
+            parameters; what: neurons needs it.
+        levels: The step, or epoch, and the share of the parameters gone, after each
+            update.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        find_groups: FindGroups | None = None,
+        where: str = "prune",
+    ):
+        """Prepare; a model comes with :meth:`attach`.
+
+        Args:
+            options: What, when and which.
+            find_groups: See above.
+            where: What a message begins with.
+        """
+        self.options = options
+        self.find_groups = find_groups
+        self.levels: list[tuple[int, float]] = []
+        self._where = where
+        self._schedule = options.timetable
+        self._model: nn.Module | None = None
+        self._now = {"step": 0, "epoch": 0}
+        self._steps_in_epoch = 0
+        self._looking: list[Criterion | Merger] = []
+        self._masked: tuple[list, list] = ([], [])
+
+    def attach(self, model: nn.Module) -> None:
+        self._look_away()
+        self._model = model
+        self._parameters = saved_parameters(model)
+        self._total = sum(parameter.numel() for parameter in self._parameters.values())
+        try:
+            self._target = self._build_target()
+        except ConfigError as error:
+            raise ConfigError(f"{self._where}: {error}") from None
+        own = {name: self._parameters[name] for name in self._target.names}
+        self._criterion: Criterion = CRITERIA[self.options.criterion](model, own)
+        self._merger = None
+        if self.options.merge:
+            self._merger = Merger(model, self._parameters, self._target.groups)
+        self._lookers = [self._criterion, *filter(None, [self._merger])]
+        self._sparsity, self._shares = 0.0, self._target.shares()
+
+    def _build_target(self) -> Target:
+        if self.options.what == "weights":
+            return Weights(self._parameters, self.options)
+        if self.options.what == "layers":
+            return Layers(self._model, self._parameters, self.options)
+        if self.find_groups is None:
+            raise ConfigError(
+                "what: neurons wants a find_groups to say which parameters belong "
+                "together; say weights or layers without"
+            )
+        return Neurons(self._model, self._parameters, self.options, self.find_groups)
+
+    def on_train_start(self, training: Training) -> None:
+        if self._model is not training.model:
+            self.attach(training.model)
+        unit = self._schedule.unit
+        whole = training.steps if unit == "step" else training.epochs
+        if whole is not None and self._schedule.last > whole:
+            key = "start" if self._schedule.kind == "one_shot" else "end"
+            raise ConfigError(
+                f"{self._where}: {key}: {unit} {self._schedule.last} is after the "
+                f"training's last, {whole}; say an earlier one, or train longer"
+            )
+        self._hold()
+        self._look_or_not()
+
+    def on_step_end(self, step: int) -> None:
+        self._now["step"] = step
+        self._steps_in_epoch += 1
+        for looker in self._looking:
+            looker.look()
+        if self._schedule.unit == "step" and self._schedule.is_update(step):
+            self._update(step)
+        self._apply()
+        self._look_or_not()
+
+    def on_epoch_end(self, epoch: int) -> None:
+        self._now["epoch"] = epoch
+        self._steps_in_epoch = 0
+        if self._schedule.unit == "epoch" and self._schedule.is_update(epoch):
+            self._update(epoch)
+            self._apply()
+        self._look_or_not()
+
+    def on_train_end(self) -> None:
+        self._look_away()
+
+    @property
+    def settled(self) -> bool:
+        return self._schedule.settled(self._now[self._schedule.unit])
+
+    def statistics(self) -> dict[str, float]:
+        """Return shares gone: of the model's parameters, and of each part's units."""
+        parts = {f"sparsity_{part}": share for part, share in self._shares.items()}
+        return {"sparsity": self._sparsity} | parts
+
+    def state_dict(self) -> dict:
+        return {
+            "masks": {name: mask.clone() for name, mask in self._target.kept.items()},
+            "criterion": self._criterion.state_dict(),
+            "levels": [list(level) for level in self.levels],
+            "now": dict(self._now),
+            "steps_in_epoch": self._steps_in_epoch,
+        }
+
+    def load_state_dict(self, state: dict) -> None:
+        try:
+            self._target.load_kept(state["masks"])
+        except ConfigError as error:
+            raise ConfigError(f"{self._where}: {error}") from None
+        self._criterion.load_state_dict(state["criterion"])
+        self.levels = [(now, share) for now, share in state["levels"]]
+        self._now = dict(state["now"])
+        self._steps_in_epoch = state["steps_in_epoch"]
+        self._measure()
+        self._hold()
+
+    @torch.no_grad()
+    def _update(self, now: int) -> None:
+        """Choose anew what is kept, and hold it."""
+        before = {name: mask.clone() for name, mask in self._target.kept.items()}
+        self._target.choose(self._schedule.share(now), self._criterion)
+        if self._merger:
+            kept = self._target.kept
+            self._merger.merge(kept, [n for n in kept if not kept[n].equal(before[n])])
+        self._criterion.begin_anew()
+        self._measure()
+        self._hold()
+        self.levels.append((now, self._sparsity))
+        logging.info(
+            f"{self._schedule.unit} {now}: {self._sparsity:.4f} of the parameters are "
+            "gone"
+        )
+
+    def _measure(self) -> None:
+        self._sparsity = self._target.gone() / self._total
+        self._shares = self._target.shares()
+
+    def _hold(self) -> None:
+        """Prepare masks like the parameters they hold, and apply them."""
+        factors = self._target.factors()
+        held = [(self._parameters[name], factor) for name, factor in factors.items()]
+        self._masked = (
+            [parameter for parameter, _ in held],
+            [_for_products(factor.to(p), p) for p, factor in held],
+        )
+        self._apply()
+
+    @torch.no_grad()
+    def _apply(self) -> None:
+        if self._masked[0]:
+            torch._foreach_mul_(*self._masked)
+
+    def _look_or_not(self) -> None:
+        """Let those look whose update is near enough."""
+        wanted = [looker for looker in self._lookers if self._is_near(looker.looks)]
+        for looker in self._lookers:
+            if looker in wanted and looker not in self._looking:
+                looker.start()
+            elif looker in self._looking and looker not in wanted:
+                looker.stop()
+        self._looking = wanted
+
+    def _look_away(self) -> None:
+        for looker in self._looking:
+            looker.stop()
+        self._looking = []
+
+    def _is_near(self, looks: int | None) -> bool:
+        """Tell whether a look at the next step is for an update to come."""
+        now = self._now[self._schedule.unit]
+        until = self._schedule.until_update(now)
+        if until is None:
+            return False
+        if looks is None:
+            return now >= self._schedule.start
+        if self._schedule.unit == "step":
+            return until <= looks
+        # an epoch's first steps: nobody knows which are its last
+        return until == 1 and self._steps_in_epoch < looks
+
+
+def _for_products(factor: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
+    """Spread a factor out, unless it is one a row: inner dimensions are slow to."""
+    if factor.dim() < 2 or factor.numel() == factor.size(0):
+        return factor
+    return factor.expand_as(parameter).contiguous()
+
+
+def build_callback(conf: Mapping, where: str = "callbacks") -> Callback:
+    """Build a callback from its YAML, e.g. `{type: prune, pressure: 0.5, end: 9000}`.
+
+    Args:
+        conf: `type`, which is `prune`, and what it is told, see `Options`.
+        where: What a message starts with.
+
+    Raises:
+        ConfigError: What can be known to be wrong without a model.
+    """
+    if not isinstance(conf, Mapping) or "type" not in conf:
+        raise ConfigError(f"{where}: expected {{type: prune, …}}, got {conf!r}")
+    told = dict(conf)
+    kind = told.pop("type")
+    if kind != "prune":
+        raise ConfigError(f"{where}: no callback {kind!r}; there is prune")
+    try:
+        return PruningCallback(Options.of(told), where=where)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from None

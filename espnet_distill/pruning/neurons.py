@@ -1,0 +1,180 @@
+"""Units of groups: feed-forward units, channels of convolutions, heads."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import nn
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.pruning.criteria import Criterion, Parameters
+from espnet_distill.pruning.names import matching
+from espnet_distill.pruning.options import Options
+from espnet_distill.pruning.plan import Remaining, least_counts, plan, require_reach
+from espnet_distill.pruning.selection import least
+from espnet_distill.pruning.targets import Target, shares_by
+from espnet_distill.structure.coupling import Group
+from espnet_distill.structure.heads import find_head_groups
+from espnet_distill.structure.knobs import shapes_of
+from espnet_distill.structure.positions import nearest_frequencies
+from espnet_distill.structure.streams import (
+    is_attention,
+    is_stream,
+    with_unseen_readers,
+)
+
+
+class Neurons(Target):
+    """The units of a model's groups.
+
+    Residual streams and attention are left alone unless they are included; attention
+    then loses whole heads.
+
+    Attributes:
+        groups: By the axis, ``parameter:dim``, that a group's units lie in first.
+    """
+
+    groups: dict[str, Group]
+
+    def __init__(
+        self,
+        model: nn.Module,
+        parameters: Parameters,
+        options: Options,
+        find_groups: Callable[[nn.Module], list[Group]],
+    ):
+        """Choose the groups, and how many units each keeps.
+
+        Raises:
+            ConfigError: A pressure above what the floors allow, a name that matches
+                nothing.
+        """
+        shapes = {name: tuple(p.shape) for name, p in parameters.items()}
+        left_out = matching(options.exclude, parameters, "exclude")
+        found = _included(model, find_groups(model), options.include)
+        self.groups = {
+            f"{group.axes[0].parameter}:{group.axes[0].dim}": group
+            for group in found
+            if not left_out.intersection(axis.parameter for axis in group.axes)
+        }
+        self.names = [
+            name
+            for name in parameters
+            if any(a.parameter == name for g in self.groups.values() for a in g.axes)
+        ]
+        self._shapes = shapes
+        self._remaining = Remaining(list(self.groups.values()), shapes)
+        self._pressure = options.pressure
+        self._is_global = options.scope == "global"
+        self._set_counts(options)
+        self.kept = {
+            name: torch.ones(group.size, dtype=torch.bool)
+            for name, group in self.groups.items()
+        }
+
+    def _set_counts(self, options: Options) -> None:
+        """How many units each group keeps at the end, or at least."""
+        groups = list(self.groups.values())
+        if not self._is_global:
+            counts = plan(groups, self._shapes, options.pressure, options.floor)
+        else:
+            if any(map(is_stream, groups)):
+                raise ConfigError("scope: the residual width is one; say layer")
+            counts = least_counts(groups, options.floor)
+            require_reach(self._remaining, counts, options.pressure, options.floor)
+        self._last = dict(zip(self.groups, map(int, counts)))
+
+    def choose(self, share: float, criterion: Criterion) -> None:
+        scores = criterion.scores()
+        values = {
+            name: criterion.of_units(group, scores).masked_fill(
+                ~self.kept[name], -torch.inf
+            )
+            for name, group in self.groups.items()
+        }
+        if self._is_global:
+            self._choose_in_all(values, share * self._pressure)
+            return
+        for name, own in values.items():
+            self._keep_for_good(name, own)
+            number = round(share * (len(own) - self._last[name]))
+            self.kept[name] = ~least(own, number)
+
+    def _keep_for_good(self, name: str, scores: torch.Tensor) -> None:
+        """Let a residual stream end with channels whose positions are encoded alike."""
+        last = self._last[name]
+        if is_stream(self.groups[name]) and last % 2 == 0:
+            scores[nearest_frequencies(len(scores), last)] = torch.inf
+
+    def _choose_in_all(self, values: dict[str, torch.Tensor], pressure: float) -> None:
+        """Mark the least of all units, until so much of the model is gone."""
+        for name, own in values.items():
+            own[own.topk(self._last[name]).indices] = torch.inf
+        flat = torch.cat(list(values.values()))
+        sizes = [len(own) for own in values.values()]
+        target = (1 - pressure) * self._remaining.total
+
+        def after(number: int) -> tuple[torch.Tensor, ...]:
+            return (~least(flat, number)).split(sizes)
+
+        def left(number: int) -> int:
+            return self._remaining([int(mask.sum()) for mask in after(number)])
+
+        low, high = 0, int(flat.isfinite().sum() + (flat == -torch.inf).sum())
+        while low < high:  # the first number that leaves no more than is to stay
+            middle = (low + high) // 2
+            low, high = (low, middle) if left(middle) <= target else (middle + 1, high)
+        if low and abs(left(low - 1) - target) < abs(left(low) - target):
+            low -= 1
+        for name, mask in zip(values, after(low)):
+            self.kept[name] = mask
+
+    def factors(self) -> dict[str, torch.Tensor]:
+        found: dict[str, torch.Tensor] = {}
+        for name, group in self.groups.items():
+            gone = ~self.kept[name]
+            if not gone.any():
+                continue
+            for axis in group.axes:
+                if axis.parameter in self._shapes:
+                    own = _factor(axis, gone, self._shapes[axis.parameter])
+                    found[axis.parameter] = found.get(axis.parameter, True) & own
+        return found
+
+    def gone(self) -> int:
+        counts = [int(mask.sum()) for mask in self.kept.values()]
+        return self._remaining.total - self._remaining(counts)
+
+    def shares(self) -> dict[str, float]:
+        return shares_by({name: _part(name) for name in self.kept}, self.kept)
+
+
+def _included(
+    model: nn.Module, groups: list[Group], include: Sequence[str]
+) -> list[Group]:
+    """The groups of more than one unit that may lose some."""
+    if "residual" in include:
+        groups = with_unseen_readers(groups, shapes_of(model))
+    found = [
+        group
+        for group in groups
+        if group.size > 1
+        and not is_attention(group)
+        and ("residual" in include or not is_stream(group))
+    ]
+    return found + (find_head_groups(model) if "heads" in include else [])
+
+
+def _factor(axis, gone: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+    """What is kept along an axis, as it broadcasts over the parameter."""
+    length = shape[axis.dim] if axis.dim is not None else torch.Size(shape).numel()
+    kept = torch.ones(length, dtype=torch.bool)
+    kept[axis.places[:, gone].flatten()] = False
+    if axis.dim is None:
+        return kept.view(shape)
+    return kept.view(*(-1 if dim == axis.dim else 1 for dim in range(len(shape))))
+
+
+def _part(name: str) -> str:
+    """What a group's units are called in the log: where they are, in every layer."""
+    *modules, _ = name.split(".")
+    return ".".join(part for part in modules if not part.isdigit())

@@ -1,0 +1,130 @@
+"""What `{type: prune, …}` says, checked as far as no model is needed."""
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.pruning.criteria import CRITERIA
+from espnet_distill.pruning.plan import require_pressure
+from espnet_distill.pruning.schedule import Schedule
+
+TARGETS = ("neurons", "weights", "layers")
+SCOPES = ("layer", "global")
+INCLUDES = ("heads", "residual")
+
+
+@dataclass(frozen=True)
+class Options:
+    """The keys of a pruning callback.
+
+    Attributes:
+        pressure: Share of the model's parameters that are gone at the end; a pattern
+            says it by itself.
+        what: ``neurons``, ``weights`` or ``layers``.
+        pattern: Of weights, "n:m": of each m in a row along a weight's input n stay.
+        criterion: Which go first, a name in CRITERIA.
+        scope: Whether each layer loses as much as any other (``layer``), or whatever
+            matters least in the whole model goes (``global``).
+        schedule, start, end, interval, unit: As ``Schedule`` takes them.
+        floor: Share that each layer keeps at least.
+        exclude: Patterns of names of parameters to leave alone.
+        include: What neurons leave alone unless named here: ``heads``, ``residual``.
+        merge: Whether neurons that go are folded into those that stay.
+    """
+
+    pressure: float | None = None
+    what: str = "neurons"
+    pattern: str | None = None
+    criterion: str = "magnitude"
+    scope: str = "layer"
+    schedule: str = "cubic"
+    start: int = 0
+    end: int | None = None
+    interval: int | None = None
+    unit: str = "step"
+    floor: float = 0.0
+    exclude: Sequence[str] = ()
+    include: Sequence[str] = ()
+    merge: bool = False
+
+    @classmethod
+    def of(cls, conf: Mapping) -> "Options":
+        """Read a mapping, without its ``type``."""
+        known = [field.name for field in fields(cls)]
+        for key in conf:
+            if key not in known:
+                near = difflib.get_close_matches(str(key), known, n=3, cutoff=0.5)
+                raise ConfigError(
+                    f"no key {key!r}; {'near' if near else 'there are'}: "
+                    f"{', '.join(near or known)}"
+                )
+        return cls(**conf)
+
+    def __post_init__(self):
+        """Raise a ConfigError that names the key of what cannot be."""
+        for key, known in (
+            ("what", TARGETS),
+            ("criterion", CRITERIA),
+            ("scope", SCOPES),
+        ):
+            _require_one_of(key, getattr(self, key), known)
+        for key in ("exclude", "include"):
+            names = getattr(self, key)
+            if isinstance(names, str) or not isinstance(names, Sequence):
+                raise ConfigError(f"{key}: expected a list, got {names!r}")
+        for name in self.include:
+            _require_one_of("include", name, INCLUDES)
+        if not isinstance(self.merge, bool):
+            raise ConfigError(f"merge: {self.merge!r} is neither true nor false")
+        require_pressure(self.floor, "floor")
+        if self.pressure is not None:
+            require_pressure(self.pressure)
+        elif self.pattern is None:
+            raise ConfigError("pressure: say which share of the parameters is to go")
+        self._require_sense()
+        self.timetable  # noqa: B018
+
+    def _require_sense(self) -> None:
+        """Refuse keys that say nothing beside others."""
+        if self.what != "neurons":
+            for key in ("include", "merge"):
+                if getattr(self, key):
+                    raise ConfigError(f"{key}: is for what: neurons; leave it out")
+        if self.merge and self.unit != "step":
+            raise ConfigError("merge: wants unit: step")
+        if self.pattern is None:
+            return
+        if isinstance(self.pattern, int):
+            raise ConfigError(
+                f'pattern: {self.pattern} is a number to YAML; put it in quotes, "2:4"'
+            )
+        match = re.fullmatch(r"(\d+):(\d+)", str(self.pattern))
+        if not match or not 0 < int(match[1]) < int(match[2]):
+            raise ConfigError(
+                f"pattern: {self.pattern!r} is not n:m with 0 < n < m, such as 2:4"
+            )
+        if self.what != "weights":
+            raise ConfigError("pattern: is for what: weights; leave it out")
+        for key, plain in (("floor", 0), ("scope", "layer")):
+            if getattr(self, key) != plain:
+                raise ConfigError(f"{key}: a pattern says what stays where; leave out")
+
+    @property
+    def timetable(self) -> Schedule:
+        """When what is gone."""
+        return Schedule(self.schedule, self.start, self.end, self.interval, self.unit)
+
+    @property
+    def of_each(self) -> tuple[int, int] | None:
+        """How many stay of how many, where there is a pattern."""
+        if self.pattern is None:
+            return None
+        stay, of = self.pattern.split(":")
+        return int(stay), int(of)
+
+
+def _require_one_of(key: str, value, known) -> None:
+    if value not in list(known):
+        raise ConfigError(f"{key}: no {value!r}; there are {', '.join(known)}")

@@ -1,0 +1,45 @@
+"""Residual streams: what every layer reads and adds to."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+
+from espnet_distill.structure.coupling import Axis, Group
+
+
+def is_stream(group: Group) -> bool:
+    """Tell whether a group is a residual stream: what attention reads."""
+    return any(
+        axis.dim == 1 and axis.parameter.endswith("linear_q.weight")
+        for axis in group.axes
+    )
+
+
+def is_attention(group: Group) -> bool:
+    """Tell whether a group's units are channels of queries, keys and values."""
+    return any(
+        axis.dim == 0 and axis.parameter.endswith("linear_q.weight")
+        for axis in group.axes
+    )
+
+
+def with_unseen_readers(
+    groups: list[Group], shapes: Mapping[str, tuple[int, ...]]
+) -> list[Group]:
+    """Add to the residual streams what reads them where autograd does not see.
+
+    A table of positions, or a predictor behind a stopped gradient, reads what its
+    neighbour before it reads: it is as wide, and no group's.
+    """
+    unseen: dict[int, list[Axis]] = {id(group): [] for group in groups}
+    stream = None
+    for name, shape in shapes.items():
+        if len(shape) < 2:
+            continue
+        readers = [group for group in groups if (name, 1) in group]
+        stream = next(filter(is_stream, readers), stream)
+        if not readers and stream and shape[1] == stream.size:
+            places = torch.arange(stream.size)[None]
+            unseen[id(stream)].append(Axis(name, 1, places))
+    return [replace(group, axes=(*group.axes, *unseen[id(group)])) for group in groups]

@@ -1,0 +1,302 @@
+"""What is asked for is gone, stays gone, and a resume cannot be told from none."""
+
+import pytest
+import torch
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.pruning.base import Training
+from espnet_distill.pruning.callback import build_callback
+from espnet_distill.structure.slicing import slice_groups
+
+from .models import TTS, Plain, adamw, groups_of, train
+
+CRITERIA = ("magnitude", "wanda", "movement", "taylor")
+SOON = {"type": "prune", "start": 2, "end": 12, "interval": 3}
+
+
+def build(model, find_groups=groups_of, **conf):
+    callback = build_callback(SOON | conf)
+    callback.find_groups = find_groups
+    callback.attach(model)
+    return callback
+
+
+def zeros(model):
+    weights = list(model.parameters())
+    return sum(int((p == 0).sum()) for p in weights) / sum(p.numel() for p in weights)
+
+
+def silent_units(model):
+    """Groups of a model that may lose units, and which units of each are zero."""
+    state = model.state_dict()
+    for group in groups_of(model):
+        silent = torch.ones(group.size, dtype=torch.bool)
+        for axis in group.axes:
+            if "running" not in axis.parameter:
+                tensor = state[axis.parameter]
+                tensor = tensor.flatten() if axis.dim is None else tensor
+                rows = tensor.movedim(axis.dim or 0, 0)
+                zero = (rows.reshape(len(rows), -1) == 0).all(1)
+                silent &= zero[axis.places].all(0)
+        yield group, silent
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
+@pytest.mark.parametrize("scope", ["layer", "global"])
+@pytest.mark.parametrize("pressure", [0.2, 0.6])
+def test_weights(criterion, scope, pressure):
+    model = Plain()
+    conf = {"criterion": criterion, "scope": scope, "pressure": pressure}
+    callback = build(model, what="weights", **conf)
+    train(model, callback, 20)
+    assert zeros(model) == pytest.approx(pressure, abs=0.01)
+    assert callback.statistics()["sparsity"] == pytest.approx(zeros(model), abs=1e-9)
+    if scope == "layer":
+        inner, outer = (
+            float((layer.weight == 0).float().mean())
+                for layer in (model.inner, model.outer)
+        )
+        assert inner == pytest.approx(outer, abs=0.01)
+
+
+@pytest.mark.parametrize("kind", ["transformer", "conformer"])
+@pytest.mark.parametrize("scope", ["layer", "global"])
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_neurons(kind, scope, criterion):
+    model = TTS(kind)
+    callback = build(model, pressure=0.3, scope=scope, criterion=criterion)
+    train(model, callback, 13)
+    found = list(silent_units(model))
+    kept = [(group, (~silent).nonzero().flatten()) for group, silent in found]
+    sliced = slice_groups(model.state_dict(), kept)
+    total = sum(parameter.numel() for parameter in model.parameters())
+    left = sum(sliced[name].numel() for name, _ in model.named_parameters())
+    assert 1 - left / total == pytest.approx(0.3, abs=0.01)
+    assert callback.statistics()["sparsity"] == pytest.approx(1 - left / total)
+    if scope == "layer":
+        for part in ("encoder.encoders", "decoder.encoders"):
+            counts = {
+                int(silent.sum())
+                for group, silent in found
+                if part in group.axes[0].parameter and "w_1" in group.axes[0].parameter
+            }
+            assert len(counts) == 1 and counts != {0}
+    for group, silent in found:
+        if any("linear_q" in axis.parameter for axis in group.axes):
+            assert not silent.any()
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
+@pytest.mark.parametrize("scope", ["layer", "global"])
+def test_layers_that_are_gone_do_nothing(criterion, scope):
+    model = TTS()
+    layer = sum(p.numel() for p in model.tts.decoder.encoders[0].parameters())
+    total = sum(parameter.numel() for parameter in model.parameters())
+    conf = {"pressure": round(layer / total, 3), "exclude": ["tts.encoder.*"]}
+    callback = build(model, what="layers", scope=scope, criterion=criterion, **conf)
+    train(model, callback, 14)
+    assert callback.statistics()["sparsity"] == pytest.approx(layer / total, abs=0.01)
+    x = torch.randn(1, 5, 16)
+    same = [
+        torch.equal(one(x, None)[0], x) for one in model.tts.decoder.encoders.eval()
+    ]
+    assert same.count(True) == 1
+    loss = model.eval()(1)
+    del model.tts.decoder.encoders[same.index(True)]
+    torch.testing.assert_close(model(1), loss)
+
+
+@pytest.mark.parametrize("pattern, share", [("2:4", 0.5), ("1:4", 0.75)])
+def test_patterns(pattern, share):
+    model = Plain()
+    callback = build(model, what="weights", pattern=pattern)
+    train(model, callback, 14)
+    for layer in (model.inner, model.outer):
+        fews = (layer.weight == 0).view(-1, 4).sum(1)
+        assert (fews == round(4 * share)).all()
+
+
+def test_a_pattern_goes_along_the_input_of_a_convolution():
+    model = torch.nn.Sequential(torch.nn.Conv1d(8, 3, 5))
+    callback = build(model, what="weights", pattern="2:4", schedule="linear", start=0)
+    callback.on_train_start(Training(model))
+    for step in range(1, 13):
+        callback.on_step_end(step)
+    kept = (model[0].weight != 0).movedim(1, -1).reshape(-1, 4)
+    assert (kept.sum(1) == 2).all()
+
+
+def test_the_way_there_is_the_schedules():
+    model = Plain()
+    callback = build(model, what="weights", pressure=0.5, schedule="linear")
+    assert callback.statistics()["sparsity"] == 0 and not callback.settled
+    train(model, callback, 20)
+    assert callback.settled
+    steps, shares = zip(*callback.levels)
+    assert steps == (5, 8, 11, 12)
+    assert shares == pytest.approx([0.15, 0.3, 0.45, 0.5], abs=0.005)
+
+
+def test_momentum_and_decay_revive_nothing():
+    model = Plain()
+    callback = build(model, what="weights", pressure=0.5)
+    optimizer = train(model, callback, 12)
+    silent = {name: p == 0 for name, p in model.named_parameters()}
+    momenta = [optimizer.state[p]["exp_avg"] for p in model.parameters()]
+    assert any((m[p == 0] != 0).any() for m, p in zip(momenta, model.parameters()))
+    train(model, callback, 30, optimizer, first=13)
+    for name, parameter in model.named_parameters():
+        assert torch.equal(parameter == 0, silent[name])
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
+@pytest.mark.parametrize("what", ["weights", "neurons"])
+@pytest.mark.parametrize("stop", [4, 7, 11, 16])
+def test_a_resume_is_equal_bit_for_bit(criterion, what, stop, tmp_path):
+    conf = {"what": what, "pressure": 0.3, "criterion": criterion, "start": 3}
+    conf |= {"merge": what == "neurons" and criterion == "magnitude"}
+    make = Plain if what == "weights" else TTS
+    whole = make()
+    uninterrupted = build(whole, **conf)
+    train(whole, uninterrupted, 20)
+
+    first = make()
+    callback = build(first, **conf)
+    optimizer = adamw(first)
+    train_until(first, callback, optimizer, stop)
+    parts = [part.state_dict() for part in (first, optimizer, callback)]
+    torch.save(parts, tmp_path / "checkpoint.pth")
+
+    second = make()
+    callback = build(second, **conf)
+    optimizer = adamw(second)
+    loaded = torch.load(tmp_path / "checkpoint.pth", weights_only=True)
+    for part, state in zip((second, optimizer, callback), loaded):
+        part.load_state_dict(state)
+    train(second, callback, 20, optimizer, first=stop + 1)
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(second.state_dict()[name], tensor), name
+    assert callback.levels == uninterrupted.levels
+
+
+def train_until(model, callback, optimizer, stop):
+    """The first steps of a training of 20, which is then killed."""
+    model.train()
+    callback.on_train_start(Training(model, [optimizer], steps=20, epochs=2))
+    for step in range(1, stop + 1):
+        optimizer.zero_grad()
+        model(step).backward()
+        optimizer.step()
+        callback.on_step_end(step)
+        if step % 10 == 0:
+            callback.on_epoch_end(step // 10)
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_epochs(criterion):
+    model = Plain()
+    conf = {"unit": "epoch", "start": 0, "end": 3, "interval": 1}
+    callback = build(model, what="weights", pressure=0.5, criterion=criterion, **conf)
+    train(model, callback, 40)
+    assert [now for now, _ in callback.levels] == [1, 2, 3]
+    assert zeros(model) == pytest.approx(0.5, abs=0.01)
+
+
+def test_what_was_not_seen_does_not_matter():
+    """A criterion hears nothing but the training, and leaves no hook behind."""
+    model = Plain()
+    callback = build(model, what="weights", pressure=0.5, criterion="wanda")
+    callback.on_train_start(Training(model))
+    assert len(model.inner._forward_pre_hooks) == 1
+    model.eval()(0)
+    assert not callback.state_dict()["criterion"]["counts"]
+    train(model, callback, 20)
+    assert not model.inner._forward_pre_hooks
+
+
+def test_wanda_keeps_what_reads_much():
+    """The weights that read a loud input stay, whatever their size."""
+    model = Plain()
+    with torch.no_grad():
+        model.norm.weight.fill_(0.01)
+        model.norm.weight[:8] = 100
+    conf = {"schedule": "one_shot", "start": 9, "end": None, "interval": None}
+    callback = build(model, what="weights", pressure=0.5, criterion="wanda", **conf)
+    optimizer = torch.optim.SGD(model.parameters(), 0.0)
+    train(model, callback, 9, optimizer)
+    assert (model.outer.weight[:, :8] != 0).float().mean() > 0.95
+
+
+def test_included_heads_go_as_a_whole():
+    model = TTS()
+    callback = build(model, pressure=0.4, include=["heads"])
+    train(model, callback, 13)
+    heads = [
+        (layer.self_attn.linear_q.weight.view(2, -1) == 0).all(1).sum()
+        for stack in (model.tts.encoder.encoders, model.tts.decoder.encoders)
+        for layer in stack
+    ]
+    assert all(gone == 1 for gone in heads)
+    assert callback.statistics()["sparsity"] == pytest.approx(0.4, abs=0.01)
+
+
+def test_an_included_residual_stream_ends_like_a_narrower_one():
+    from espnet_distill.structure.positions import nearest_frequencies
+
+    model = TTS()
+    callback = build(model, pressure=0.55, include=["residual"])
+    train(model, callback, 13)
+    kept = (model.tts.encoder.after_norm.weight != 0).nonzero().flatten()
+    assert 0 < len(kept) < 16
+    if len(kept) % 2 == 0:
+        assert torch.equal(kept, nearest_frequencies(16, len(kept)))
+    reader = model.tts.pitch_predictor.conv[0][0].weight
+    assert ((reader != 0).any(2).any(0).nonzero().flatten() == kept).all()
+
+
+def test_floors():
+    model = Plain()
+    conf = {"what": "weights", "scope": "global", "floor": 0.4, "pressure": 0.5}
+    with torch.no_grad():
+        model.outer.weight.mul_(1e-3)
+    train(model, build(model, **conf), 14)
+    assert (model.outer.weight != 0).float().mean() >= 0.4
+    assert zeros(model) == pytest.approx(0.5, abs=0.01)
+
+
+def test_excluded_names_are_left_alone():
+    model = Plain()
+    callback = build(model, what="weights", pressure=0.2, exclude=["inner.*"])
+    train(model, callback, 14)
+    assert (model.inner.weight != 0).all()
+    assert zeros(model) == pytest.approx(0.2, abs=0.01)
+
+
+def test_parameters_that_are_not_saved_do_not_count():
+    """As projections of a distillation, which train but are no part of the model."""
+    model = Plain()
+    model.lesson = torch.nn.Linear(50, 50)
+    model.register_state_dict_post_hook(
+        lambda module, state, prefix, metadata: [
+            state.pop(key) for key in list(state) if key.startswith("lesson")
+        ]
+        and None
+    )
+    callback = build(model, what="weights", pressure=0.4)
+    callback.on_train_start(Training(model))
+    for step in range(1, 13):
+        callback.on_step_end(step)
+    assert (model.lesson.weight != 0).all()
+    del model.lesson
+    weights = [model.inner.weight, model.outer.weight]
+    total = sum(parameter.numel() for parameter in model.parameters())
+    gone = sum(int((weight == 0).sum()) for weight in weights)
+    assert gone / total == pytest.approx(0.4, abs=0.01)
+    assert "sparsity_lesson" not in callback.statistics()
+
+
+def test_masks_of_another_model_are_refused():
+    state = build(Plain(), what="weights", pressure=0.4).state_dict()
+    other = build(TTS(), what="weights", pressure=0.4)
+    with pytest.raises(ConfigError, match="masks are of other layers"):
+        other.load_state_dict(state)

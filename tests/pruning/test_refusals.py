@@ -1,0 +1,127 @@
+"""What cannot work is said in one line, before anything trains."""
+
+import pytest
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.pruning.base import Training
+from espnet_distill.pruning.callback import build_callback
+
+from .models import TTS, Plain, groups_of
+
+SAID = {"type": "prune", "pressure": 0.3, "end": 100}
+
+
+def refusal(excinfo):
+    message = str(excinfo.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize(
+    "keys, message",
+    [
+        ({"pressure": 1}, "pressure: 1 is not from 0 to below 1"),
+        ({"pressure": -0.1}, "pressure: -0.1 is not from 0 to below 1"),
+        ({"pressure": "half"}, "pressure: 'half' is not from 0 to below 1"),
+        ({"pressure": None}, "pressure: say which share"),
+        ({"floor": 1.0}, "floor: 1.0 is not from 0 to below 1"),
+        ({"presure": 0.3}, "no key 'presure'; near: pressure"),
+        ({"type": "prun"}, "no callback 'prun'; there is prune"),
+        ({"what": "neuron"}, "what: no 'neuron'; there are neurons, weights, layers"),
+        ({"criterion": "size"}, "criterion: no 'size'; there are magnitude, wanda,"),
+        ({"criterion": ["wanda"]}, "criterion: no ['wanda']"),
+        ({"scope": "all"}, "scope: no 'all'; there are layer, global"),
+        ({"schedule": "square"}, "schedule: no 'square'"),
+        ({"end": 0}, "end: 0 is no whole number"),
+        ({"exclude": "tts.*"}, "exclude: expected a list"),
+        ({"include": ["head"]}, "include: no 'head'; there are heads, residual"),
+        ({"merge": "yes"}, "merge: 'yes' is neither true nor false"),
+        ({"what": "weights", "merge": True}, "merge: is for what: neurons"),
+        ({"what": "layers", "include": ["heads"]}, "include: is for what: neurons"),
+        ({"pattern": "2:4"}, "pattern: is for what: weights"),
+        ({"what": "weights", "pattern": 124}, 'put it in quotes, "2:4"'),
+        ({"what": "weights", "pattern": "4:2"}, "pattern: '4:2' is not n:m"),
+        ({"what": "weights", "pattern": "2:4", "scope": "global"}, "scope: a pattern"),
+    ],
+)
+def test_without_a_model(keys, message):
+    with pytest.raises(ConfigError) as excinfo:
+        build_callback(SAID | keys, "callbacks[0]")
+    assert refusal(excinfo).startswith("callbacks[0]: ")
+    assert message in refusal(excinfo)
+
+
+@pytest.mark.parametrize("conf", ["prune", {"pressure": 0.3}, None])
+def test_no_mapping_with_a_type(conf):
+    with pytest.raises(ConfigError, match=r"callbacks\[1\]: expected {type: prune"):
+        build_callback(conf, "callbacks[1]")
+
+
+def attach(model, **keys):
+    callback = build_callback(SAID | keys, "callbacks[0]")
+    callback.find_groups = groups_of
+    with pytest.raises(ConfigError) as excinfo:
+        callback.attach(model)
+    assert refusal(excinfo).startswith("callbacks[0]: ")
+    return refusal(excinfo)
+
+
+@pytest.mark.parametrize("scope", ["layer", "global"])
+@pytest.mark.parametrize("what", ["neurons", "weights"])
+def test_more_than_floors_allow_says_how_much(what, scope):
+    model = TTS()
+    told = {"what": what, "scope": scope, "floor": 0.5, "pressure": 0.7}
+    message = attach(model, **told)
+    most = float(message.split("at most ")[1].split()[0])
+    assert 0.1 < most < 0.5
+    callback = build_callback(SAID | told | {"pressure": most})
+    callback.find_groups = groups_of
+    callback.attach(model)
+
+
+def test_layers_come_to_so_much_or_so_much():
+    model = TTS()
+    message = attach(model, what="layers", pressure=0.17)
+    near = message.split("near it are ")[1].split(" and ")
+    for pressure in map(float, near):
+        callback = build_callback(SAID | {"what": "layers", "pressure": pressure})
+        callback.attach(model)
+
+
+@pytest.mark.parametrize("what", ["neurons", "weights", "layers"])
+def test_a_name_that_matches_nothing(what):
+    message = attach(TTS(), what=what, exclude=["tts.postnett.*"])
+    assert "exclude: 'tts.postnett.*' names no parameter" in message
+    message = attach(TTS(), what=what, exclude=["pitch_embed.0.weight"])
+    assert "near: tts.pitch_embed.0.weight" in message
+
+
+def test_a_pattern_that_does_not_divide():
+    message = attach(Plain(), what="weights", pattern="2:5", pressure=None)
+    assert "2:5 does not divide the input of inner.weight, outer.weight" in message
+
+
+def test_a_pattern_that_says_another_pressure():
+    message = attach(Plain(), what="weights", pattern="2:4", pressure=0.8)
+    assert "pressure: 2:4 takes 0.4" in message
+
+
+def test_a_schedule_that_ends_after_the_training():
+    for unit, whole in (("step", {"steps": 99}), ("epoch", {"epochs": 99})):
+        model = Plain()
+        told = {"what": "weights", "unit": unit}
+        callback = build_callback(SAID | told, "callbacks[0]")
+        callback.attach(model)
+        with pytest.raises(ConfigError, match=f"end: {unit} 100 is after .* 99"):
+            callback.on_train_start(Training(model, **whole))
+        callback.on_train_start(Training(model))
+
+
+def test_neurons_without_groups():
+    callback = build_callback(SAID)
+    with pytest.raises(ConfigError, match="what: neurons wants a find_groups"):
+        callback.attach(Plain())
+
+
+def test_layers_without_a_stack():
+    assert "what: no stack of residual layers" in attach(Plain(), what="layers")

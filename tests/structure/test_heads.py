@@ -1,0 +1,65 @@
+"""A unit of a head group is a head, all of it."""
+
+import copy
+
+import pytest
+import torch
+from espnet2.legacy.nets.pytorch_backend.transformer.attention import (
+    MultiHeadedAttention,
+    RelPositionMultiHeadedAttention,
+)
+from torch import nn
+
+from espnet_distill.structure.heads import find_head_groups
+from espnet_distill.structure.slicing import mask_groups, slice_groups
+
+HEADS, WIDTH, FRAMES = 4, 12, 5
+
+
+@pytest.fixture(params=[MultiHeadedAttention, RelPositionMultiHeadedAttention])
+def attention(request):
+    torch.manual_seed(0)
+    attention = request.param(HEADS, WIDTH, 0.0).eval()
+    for parameter in attention.parameters():
+        nn.init.normal_(parameter, 0.0, 0.3)
+    return attention
+
+
+def output(attention):
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(2, FRAMES, WIDTH, generator=generator)
+    inputs = [x, x, x]
+    if hasattr(attention, "linear_pos"):
+        inputs.append(torch.randn(1, 2 * FRAMES - 1, WIDTH, generator=generator))
+    with torch.no_grad():
+        return attention(*inputs, None)
+
+
+def with_state(attention, state):
+    """The attention with another state, of as many heads as the state has."""
+    other = copy.deepcopy(attention)
+    for name, tensor in state.items():
+        module, _, last = name.rpartition(".")
+        setattr(other.get_submodule(module), last, nn.Parameter(tensor))
+    other.h = len(state["linear_out.weight"].T) // attention.d_k
+    return other
+
+
+@pytest.mark.parametrize("kept", [[2, 0, 3, 1], [1, 3], [0]])
+def test_sliced_and_masked_say_the_same(attention, kept):
+    (group,) = find_head_groups(attention)
+    assert group.size == HEADS
+    units = [(group, torch.tensor(kept))]
+    sliced = with_state(attention, slice_groups(attention.state_dict(), units))
+    masked = with_state(attention, mask_groups(attention.state_dict(), units))
+    torch.testing.assert_close(output(sliced), output(masked))
+    changed = not torch.allclose(output(sliced), output(attention), atol=1e-5)
+    assert changed == (len(kept) < HEADS)
+
+
+def test_every_attention_layer_has_a_group():
+    model = nn.ModuleList(MultiHeadedAttention(2, 4, 0.0) for _ in range(3))
+    groups = find_head_groups(model)
+    assert [g.axes[0].parameter for g in groups] == [
+        f"{number}.linear_q.weight" for number in range(3)
+    ]

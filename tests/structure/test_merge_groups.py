@@ -1,0 +1,123 @@
+"""Models of ESPnet: which groups merge how, and that merging beats removal."""
+
+import copy
+
+import pytest
+import torch
+
+from espnet_distill.structure.coupling import find_groups
+from espnet_distill.structure.homogeneity import is_homogeneous
+from espnet_distill.structure.importance import magnitude
+from espnet_distill.structure.merge_groups import merge_groups, tell
+from espnet_distill.structure.slicing import mask_groups
+from espnet_distill.students.outputs import outputs_of
+from espnet_distill.taps import TapRecorder, made_up_sentence
+
+from ..conftest import CONFORMER, TRANSFORMER, WIDE_FASTSPEECH2
+
+POSTNET = {"postnet_layers": 3}
+MODELS = {
+    "transformer": WIDE_FASTSPEECH2 | POSTNET,
+    "linear": WIDE_FASTSPEECH2 | POSTNET | {"positionwise_layer_type": "linear"},
+    "conformer": CONFORMER | POSTNET,
+    "swish": CONFORMER | POSTNET | {"positionwise_layer_type": "linear"},
+    "autoregressive": TRANSFORMER | {"dprenet_units": 12},
+}
+
+
+@pytest.fixture(params=MODELS)
+def model(request):
+    from espnet2.tts.fastspeech2 import FastSpeech2
+    from espnet2.tts.transformer import Transformer
+
+    torch.manual_seed(0)
+    kind = Transformer if request.param == "autoregressive" else FastSpeech2
+    return kind(idim=30, odim=20, **MODELS[request.param]).eval()
+
+
+def groups_of(model):
+    traced = copy.deepcopy(model)
+    return find_groups(traced, outputs_of(traced))
+
+
+def run(model, _):
+    model(**made_up_sentence(model))
+
+
+def named(groups, *parts):
+    return [
+        group
+        for group in groups
+        if any(part in group.axes[0].parameter for part in parts)
+    ]
+
+
+def sentences(model):
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(4):
+        sentence = made_up_sentence(model)
+        text = sentence["text"]
+        sentence["text"] = torch.randint(1, 29, text.shape, generator=generator)
+        yield model(**sentence)[0]
+
+
+def mels(model, state):
+    model = copy.deepcopy(model)
+    model.load_state_dict(state)
+    recorder, found = TapRecorder(model), []
+    with torch.no_grad():
+        for _ in sentences(model):
+            found.append(recorder.taps.tensors["mel_after"].flatten())
+    return torch.cat(found)
+
+
+def test_rectifiers_are_told_from_all_else(model, request):
+    """A conformer's convolutions are rectified, its linear layers are not."""
+    homogeneous = {
+        group.axes[0].parameter
+        for group in groups_of(model)
+        if is_homogeneous(model, group, run)
+    }
+    feed_forward = named(groups_of(model), "forward.w_1.", "forward_macaron.w_1.")
+    rectified = {group.axes[0].parameter for group in feed_forward}
+    is_swish = "swish" in request.node.name
+    assert rectified and homogeneous == (set() if is_swish else rectified)
+
+
+def test_trying_leaves_a_model_as_it_was(model):
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    for group in groups_of(model):
+        is_homogeneous(model, group, run)
+    assert all(torch.equal(before[n], t) for n, t in model.state_dict().items())
+    assert not any(module._forward_pre_hooks for module in model.modules())
+
+
+def test_merging_with_data_beats_removal(model):
+    groups = named(groups_of(model), "feed_forward.", "macaron.", "postnet", "conv_m")
+    kept = [
+        (group, magnitude(group, model.state_dict()).topk(group.size // 2).indices)
+        for group in groups
+    ]
+    state, saved = merge_groups(model, kept, run, sentences(model))
+    assert {errors.how for errors in saved} == {"least squares"}
+    assert all(errors.merged < errors.removed for errors in saved)
+    whole = mels(model, model.state_dict())
+    removed = mels(model, mask_groups(model.state_dict(), kept))
+    assert (mels(model, state) - whole).norm() < 0.7 * (removed - whole).norm()
+    for name, tensor in mask_groups(state, kept).items():
+        assert torch.equal(tensor, state[name])
+
+
+def test_without_data_what_is_smooth_is_only_removed(model):
+    groups = named(groups_of(model), "feed_forward.w_1", "postnet")
+    kept = [(group, torch.arange(group.size // 2)) for group in groups]
+    state, saved = merge_groups(model, kept, run)
+    removed = mask_groups(model.state_dict(), kept)
+    for group, errors in zip(groups, saved):
+        for axis in group.axes:
+            changed = not torch.equal(state[axis.parameter], removed[axis.parameter])
+            assert changed == (errors.is_merged and axis.dim == 1)
+    lines = tell(groups, saved)
+    passed = [g.axes[0].parameter for g, e in zip(groups, saved) if not e.is_merged]
+    assert len(lines) == len({errors.how for errors in saved})
+    assert all(any(name in line for line in lines) for name in passed)
