@@ -1,11 +1,35 @@
 """Second moments of what a model's layers read."""
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 
+from espnet_distill.structure.coupling import Axis, Group
 from espnet_distill.structure.listening import draw, evaluating, listening
+from espnet_distill.structure.renormalising import (
+    is_normalised,
+    layer_norms,
+    renormalised,
+)
+
+
+@dataclass(frozen=True)
+class Moments:
+    """What a reader gets from a group: x of all units, y of those that stay, later.
+
+    They differ behind a normalisation, which is then over fewer units.
+
+    Attributes:
+        before: E[x xᵀ], (size, size).
+        cross: E[y xᵀ], (kept, size).
+        after: E[y yᵀ], (kept, kept).
+    """
+
+    before: torch.Tensor
+    cross: torch.Tensor
+    after: torch.Tensor
 
 
 def second_moments(
@@ -21,14 +45,90 @@ def second_moments(
         only: Names of the weights; None for all. What is transposed, grouped or an
             embedding is not heard.
     """
-    sums: dict[str, torch.Tensor] = {}
-    counts: dict[str, int] = {}
+    means: dict[str, _Mean] = {}
 
     def hear(name: str, x: torch.Tensor) -> None:
-        x = x.float()
-        sums[name] = sums.get(name, 0) + (x @ x.T).double()
-        counts[name] = counts.get(name, 0) + x.size(1)
+        means.setdefault(name, _Mean()).add(x.float(), x.float())
 
     with listening(model, hear, only), evaluating(model):
         draw(losses)
-    return {name: total / counts[name] for name, total in sums.items()}
+    return {name: mean.value for name, mean in means.items()}
+
+
+def moments_of(
+    model: nn.Module, losses: Iterable, kept: Sequence[tuple[Group, torch.Tensor]]
+) -> list[dict[str, Moments]]:
+    """Return the moments of each group's units where they are read.
+
+    Args:
+        model: The model; it does not train meanwhile.
+        losses: Whatever makes it run on batch after batch as it is drawn.
+        kept: Groups, and the units of each that stay, (units,).
+
+    Returns:
+        For each group, reader's weight → moments. Readers are left out that are not
+        heard, that have a unit in several places, or between which and a normalisation
+        there is anything; so are all of a group that has several normalisations.
+    """
+    ears: dict[str, list[_Ear]] = {}
+    own: list[dict[str, _Ear]] = []
+    for group, units in kept:
+        norms = layer_norms(model, group)
+        axes = [axis for axis in group.axes if axis.dim == 1 and len(axis.places) == 1]
+        axes = axes if len(norms) < 2 else []
+        own.append({axis.parameter: _Ear(axis, units, norms) for axis in axes})
+        for name, ear in own[-1].items():
+            ears.setdefault(name, []).append(ear)
+
+    def hear(name: str, x: torch.Tensor) -> None:
+        for ear in ears[name]:
+            ear.hear(x.float())
+
+    with listening(model, hear, only=ears), evaluating(model):
+        draw(losses)
+    return [
+        {name: ear.moments() for name, ear in heard.items() if ear.knows}
+        for heard in own
+    ]
+
+
+class _Mean:
+    """A mean of products over positions."""
+
+    def __init__(self):
+        self._sum, self._count = 0, 0
+
+    def add(self, x: torch.Tensor, y: torch.Tensor) -> None:
+        self._sum = self._sum + (x @ y.T).double()
+        self._count += x.size(1)
+
+    @property
+    def value(self) -> torch.Tensor:
+        return self._sum / self._count
+
+
+class _Ear:
+    """Hears one reader of a group."""
+
+    def __init__(self, axis: Axis, kept: torch.Tensor, norms: list[nn.LayerNorm]):
+        self._places, self._kept = axis.places[0], kept
+        self._norm = norms[0] if norms else None
+        self._before, self._cross, self._after = _Mean(), _Mean(), _Mean()
+        self.knows: bool | None = None
+
+    def hear(self, x: torch.Tensor) -> None:
+        x = x[self._places.to(x.device)]
+        self.knows = self.knows is not False
+        self._before.add(x, x)
+        if self._norm is not None:
+            self.knows = self.knows and is_normalised(x, self._norm)
+            y = renormalised(x, self._norm, self._kept)
+            self._cross.add(y, x)
+            self._after.add(y, y)
+
+    def moments(self) -> Moments:
+        before = self._before.value
+        if self._norm is None:
+            cross = before[self._kept]
+            return Moments(before, cross, cross[:, self._kept])
+        return Moments(before, self._cross.value, self._after.value)
