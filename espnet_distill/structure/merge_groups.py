@@ -32,6 +32,7 @@ def merge_groups(
 
     Returns:
         The model's state, masked as by ``mask_groups``, and what came of each group.
+        Behind a layer normalisation only the sliced state is what was fitted.
     """
     moments = [None] * len(kept)
     if losses is not None:

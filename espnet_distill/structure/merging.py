@@ -112,7 +112,7 @@ def _by_least_squares(state, group, kept, moments) -> tuple[State, Saved]:
             mixing = _least_squares(heard, kept)
             readers.append(_Reader(axis, _columns(state, axis), heard, mixing))
     if not readers:
-        return {}, Saved.none("unknown what their readers get, see moments_of")
+        return {}, Saved.none("what their readers get cannot be told")
     return _fold(state, readers, kept, LEAST_SQUARES)
 
 
