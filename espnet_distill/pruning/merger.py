@@ -13,14 +13,16 @@ from espnet_distill.pruning.criteria import Parameters
 from espnet_distill.structure.coupling import Group
 from espnet_distill.structure.listening import listening
 from espnet_distill.structure.merging import merge
-from espnet_distill.structure.moments import SecondMoments
+from espnet_distill.structure.moments import Moments, SecondMoments
+from espnet_distill.structure.renormalising import layer_norms
 
 
 class Merger:
     """Least squares of the units that go on those that stay, at what reads them.
 
     It hears the batches of the one step whose update it follows, so that it has no
-    state between steps. See ``structure.merging``.
+    state between steps. Units behind a layer normalisation are left alone: as long as
+    they are masked, it is over all of them. See ``structure.merging``.
     """
 
     looks = 1
@@ -31,10 +33,12 @@ class Merger:
         """Take a model, its parameters, and groups by name."""
         self._model = model
         self._parameters = parameters
-        self._groups = groups
+        self._groups = {
+            name: group for name, group in groups.items() if not layer_norms(model, group)
+        }
         self._readers = {
             axis.parameter
-            for group in groups.values()
+            for group in self._groups.values()
             for axis in group.axes
             if axis.dim == 1 and len(axis.places) == 1
         }
@@ -67,10 +71,12 @@ class Merger:
         """
         heard, errors = self._moments.mean(), []
         for name in names:
+            if name not in self._groups:
+                continue
             group = self._groups[name]
             state = {n: p.detach() for n, p in self._parameters.items()}
             units = kept[name].nonzero().flatten()
-            changed, saved = merge(state, group, units, _of_units(group, heard))
+            changed, saved = merge(state, group, units, _of_units(group, units, heard))
             for parameter, tensor in changed.items():
                 self._parameters[parameter].copy_(tensor)
             if changed and math.isfinite(saved.removed):
@@ -84,12 +90,14 @@ class Merger:
 
 
 def _of_units(
-    group: Group, heard: Mapping[str, torch.Tensor]
-) -> dict[str, torch.Tensor]:
-    """Second moments of a group's units by the weight that reads them, (size, size)."""
+    group: Group, kept: torch.Tensor, heard: Mapping[str, torch.Tensor]
+) -> dict[str, Moments]:
+    """Moments of a group's units by the weight that reads them."""
     places = {
         axis.parameter: axis.places[0].to(heard[axis.parameter].device)
         for axis in group.axes
         if axis.dim == 1 and len(axis.places) == 1 and axis.parameter in heard
     }
-    return {name: heard[name][own][:, own] for name, own in places.items()}
+    return {
+        name: Moments.of(heard[name][own][:, own], kept) for name, own in places.items()
+    }

@@ -7,7 +7,8 @@ from torch import nn
 
 from espnet_distill.structure.coupling import Group
 from espnet_distill.structure.homogeneity import is_homogeneous
-from espnet_distill.structure.merging import Saved, merge, moments_of
+from espnet_distill.structure.merging import Saved, merge
+from espnet_distill.structure.moments import moments_of
 from espnet_distill.structure.slicing import State, mask_groups
 
 SMOOTH = "no plain rectifier behind them: data would merge them"
@@ -31,11 +32,11 @@ def merge_groups(
 
     Returns:
         The model's state, masked as by ``mask_groups``, and what came of each group.
+        Behind a layer normalisation only the sliced state is what was fitted.
     """
-    groups = [group for group, _ in kept]
-    moments = [None] * len(groups)
+    moments = [None] * len(kept)
     if losses is not None:
-        moments = moments_of(model, losses, groups)
+        moments = moments_of(model, losses, kept)
     state, saved = dict(model.state_dict()), []
     for (group, units), heard in zip(kept, moments):
         if heard is None and not is_homogeneous(model, group, run):

@@ -1,34 +1,77 @@
 """Second moments of what a model's layers read."""
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 
+from espnet_distill.structure.coupling import Axis, Group
 from espnet_distill.structure.listening import draw, evaluating, listening
 from espnet_distill.structure.processes import summed
+from espnet_distill.structure.renormalising import (
+    is_normalised,
+    layer_norms,
+    renormalised,
+)
 
 
-class SecondMoments:
-    """Sums of x xᵀ of what a model's layers read, by name of the weight."""
+@dataclass(frozen=True)
+class Moments:
+    """What a reader gets from a group: x of all units, y of those that stay, later.
+
+    They differ behind a normalisation, which is then over fewer units.
+
+    Attributes:
+        before: E[x xᵀ], (size, size).
+        cross: E[y xᵀ], (kept, size).
+        after: E[y yᵀ], (kept, kept).
+    """
+
+    before: torch.Tensor
+    cross: torch.Tensor
+    after: torch.Tensor
+
+    @classmethod
+    def of(cls, second: torch.Tensor, kept: torch.Tensor) -> "Moments":
+        """Make those of units, (size, size), that are read as they are."""
+        cross = second[kept]
+        return cls(second, cross, cross[:, kept])
+
+
+class Mean:
+    """A mean of products over positions, of what all processes heard."""
 
     def __init__(self):
         """Begin with nothing heard."""
-        self._sums: dict[str, torch.Tensor] = {}
-        self._counts: dict[str, int] = {}
+        self._sum, self._count = 0, 0
+
+    def add(self, x: torch.Tensor, y: torch.Tensor) -> None:
+        """Add x yᵀ, summed over positions: (inputs, positions) each."""
+        self._sum = self._sum + (x @ y.T).double()
+        self._count += x.size(1)
+
+    @property
+    def value(self) -> torch.Tensor:
+        """Return E[x yᵀ]."""
+        return summed(self._sum) / summed(self._sum.new_tensor(self._count))
+
+
+class SecondMoments:
+    """E[x xᵀ] of what a model's layers read, by name of the weight."""
+
+    def __init__(self):
+        """Begin with nothing heard."""
+        self._means: dict[str, Mean] = {}
 
     def hear(self, name: str, x: torch.Tensor) -> None:
         """Add an input, (inputs, positions)."""
         x = x.float()
-        self._sums[name] = self._sums.get(name, 0) + (x @ x.T).double()
-        self._counts[name] = self._counts.get(name, 0) + x.size(1)
+        self._means.setdefault(name, Mean()).add(x, x)
 
     def mean(self) -> dict[str, torch.Tensor]:
-        """Return E[x xᵀ], weight → (inputs, inputs), of what all processes heard."""
-        return {
-            name: summed(total) / summed(total.new_tensor(self._counts[name]))
-            for name, total in self._sums.items()
-        }
+        """Return weight → (inputs, inputs)."""
+        return {name: mean.value for name, mean in self._means.items()}
 
 
 def second_moments(
@@ -48,3 +91,66 @@ def second_moments(
     with listening(model, moments.hear, only), evaluating(model):
         draw(losses)
     return moments.mean()
+
+
+def moments_of(
+    model: nn.Module, losses: Iterable, kept: Sequence[tuple[Group, torch.Tensor]]
+) -> list[dict[str, Moments]]:
+    """Return the moments of each group's units where they are read.
+
+    Args:
+        model: The model; it does not train meanwhile.
+        losses: Whatever makes it run on batch after batch as it is drawn.
+        kept: Groups, and the units of each that stay, (units,).
+
+    Returns:
+        For each group, reader's weight → moments. Readers are left out that are not
+        heard, that have a unit in several places, or between which and a normalisation
+        there is anything; so are all of a group that has several normalisations.
+    """
+    ears: dict[str, list[_Ear]] = {}
+    own: list[dict[str, _Ear]] = []
+    for group, units in kept:
+        norms = layer_norms(model, group)
+        axes = [axis for axis in group.axes if axis.dim == 1 and len(axis.places) == 1]
+        axes = axes if len(norms) < 2 else []
+        own.append({axis.parameter: _Ear(axis, units, norms) for axis in axes})
+        for name, ear in own[-1].items():
+            ears.setdefault(name, []).append(ear)
+
+    def hear(name: str, x: torch.Tensor) -> None:
+        for ear in ears[name]:
+            ear.hear(x.float())
+
+    with listening(model, hear, only=ears), evaluating(model):
+        draw(losses)
+    return [
+        {name: ear.moments() for name, ear in heard.items() if ear.knows}
+        for heard in own
+    ]
+
+
+class _Ear:
+    """Hears one reader of a group."""
+
+    def __init__(self, axis: Axis, kept: torch.Tensor, norms: list[nn.LayerNorm]):
+        self._places, self._kept = axis.places[0], kept
+        self._norm = norms[0] if norms else None
+        self._before, self._cross, self._after = Mean(), Mean(), Mean()
+        self.knows: bool | None = None
+
+    def hear(self, x: torch.Tensor) -> None:
+        x = x[self._places.to(x.device)]
+        self.knows = self.knows is not False
+        self._before.add(x, x)
+        if self._norm is not None:
+            self.knows = self.knows and is_normalised(x, self._norm)
+            y = renormalised(x, self._norm, self._kept)
+            self._cross.add(y, x)
+            self._after.add(y, y)
+
+    def moments(self) -> Moments:
+        before = self._before.value
+        if self._norm is None:
+            return Moments.of(before, self._kept)
+        return Moments(before, self._cross.value, self._after.value)

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from espnet_distill.structure.coupling import Axis, Group, find_groups
-from espnet_distill.structure.merging import merge, moments_of
+from espnet_distill.structure.merging import merge
+from espnet_distill.structure.moments import moments_of
 from espnet_distill.structure.slicing import mask_groups, slice_groups
 
 UNITS, GONE = 12, [1, 4, 5, 9]
@@ -41,15 +42,20 @@ def run(model, _):
     return model(data()[0])
 
 
-def parts(model):
+def parts(model, kept=KEPT):
     """The group of the producer's units, and its moments."""
     group, *_ = [g for g in find_groups(model, run) if g.size == UNITS]
-    (moments,) = moments_of(model, (model(x) for x in data()), [group])
-    return group, moments
+    return group, heard(model, group, kept)
+
+
+def heard(model, group, kept=KEPT):
+    (moments,) = moments_of(model, (model(x) for x in data()), [(group, kept)])
+    return moments
 
 
 def outputs(model, state, seed=1):
-    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    """What a model says of all data with other weights."""
+    before = {name: t.clone() for name, t in model.state_dict().items()}
     model.load_state_dict(state)
     with torch.no_grad():
         found = [output.flatten() for x in data(seed) for output in model(x)]
@@ -104,8 +110,8 @@ def test_with_data_sums_of_kept_units_merge_without_a_trace():
 @pytest.mark.parametrize("count", [0, 1, 6, 11])
 def test_with_data_no_reader_does_worse_than_by_removal(activation, count):
     model = Layer(activation, kernels=(1, 1))
-    group, moments = parts(model)
     kept = torch.randperm(UNITS, generator=torch.Generator().manual_seed(3))[:count]
+    group, moments = parts(model, kept)
     state = model.state_dict()
     changed, saved = merge(state, group, kept, moments)
     whole = outputs(model, state)
@@ -132,6 +138,51 @@ def test_errors_are_those_of_the_outputs():
         assert error == pytest.approx(((found - whole).norm() / whole.norm()).item())
 
 
+class Normalised(nn.Module):
+    """A predictor's layer; in the last, a reader sees more than the normalisation."""
+
+    def __init__(self, behind=nn.Identity):
+        super().__init__()
+        torch.manual_seed(0)
+        self.producer = nn.Linear(6, UNITS)
+        self.norm = nn.LayerNorm(UNITS)
+        self.behind = behind()
+        self.reader = nn.Linear(UNITS, 5)
+        nn.init.uniform_(self.norm.weight, 0.5, 2)
+        nn.init.normal_(self.norm.bias)
+
+    def forward(self, x):
+        hs = self.norm(torch.relu(self.producer(x.mT)))
+        hs[..., -3:, :] = 0  # padding
+        return [self.reader(self.behind(hs))]
+
+
+def test_behind_a_normalisation_it_fits_the_sliced_model():
+    model = Normalised()
+    group, moments = parts(model)
+    changed, saved = merge(model.state_dict(), group, KEPT, moments)
+    whole = outputs(model, model.state_dict())
+    constant = outputs(model, mask_groups(model.state_dict(), [(group, KEPT[:0])]))
+    errors = []
+    for new in ({}, changed):
+        sliced = Normalised()
+        sliced.producer = nn.Linear(6, len(KEPT))
+        sliced.norm = nn.LayerNorm(len(KEPT))
+        sliced.reader = nn.Linear(len(KEPT), 5)
+        state = slice_groups(model.state_dict() | new, [(group, KEPT)])
+        found = outputs(sliced, state)
+        errors.append(((found - whole).norm() / (whole - constant).norm()).item())
+    assert errors == pytest.approx([saved.removed, saved.merged], rel=1e-3)
+    assert saved.merged < 0.8 * saved.removed
+
+
+def test_what_is_behind_more_than_a_normalisation_is_left_alone():
+    model = Normalised(nn.ReLU)
+    group, moments = parts(model)
+    changed, saved = merge(model.state_dict(), group, KEPT, moments)
+    assert not moments and not changed and not saved.is_merged
+
+
 @pytest.mark.parametrize("with_data", [True, False])
 def test_sliced_it_says_what_it_says_masked(with_data):
     model = Layer(nn.ReLU, kernels=(3,))
@@ -155,8 +206,8 @@ def test_only_what_reads_the_units_changes_and_where_they_stay():
     model = Layer(nn.ReLU, kernels=(1, 3))
     group, moments = parts(model)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    for heard in (moments, None):
-        changed, _ = merge(model.state_dict(), group, KEPT, heard)
+    for known in (moments, None):
+        changed, _ = merge(model.state_dict(), group, KEPT, known)
         readers = ("readers.0.weight", "readers.1.weight", "linear.weight")
         assert sorted(changed) == sorted(readers)
         for name, tensor in changed.items():
@@ -169,14 +220,17 @@ def test_moments_are_those_of_all_that_is_read_with_nothing_random():
     model = Layer(lambda: nn.Sequential(nn.ReLU(), nn.Dropout(0.5)), kernels=(3,))
     group, _ = parts(model)
     model.train()
-    (moments,) = moments_of(model, (model(x) for x in data()), [group])
+    moments = heard(model, group)
     assert model.training and model.producer.training
     with torch.no_grad():
         hs = torch.cat([torch.relu(model.producer(x)) for x in data()])
     units = hs.movedim(1, 0).flatten(1)
     for name in ("readers.0.weight", "linear.weight"):
         wanted = (units @ units.T / units.size(1)).double()
-        torch.testing.assert_close(moments[name], wanted, atol=1e-5, rtol=1e-5)
+        found = moments[name]
+        for part, rows in ((found.before, slice(None)), (found.cross, KEPT)):
+            torch.testing.assert_close(part, wanted[rows], atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(found.after, found.cross[:, KEPT])
 
 
 def test_silent_units_neither_give_nor_take():
@@ -184,10 +238,10 @@ def test_silent_units_neither_give_nor_take():
     model = Layer(nn.ReLU)
     group, _ = parts(model)
     model.load_state_dict(masked(model, group, {}))
-    group, moments = parts(model)
     fewer = KEPT[:-1]
-    for heard in (moments, None):
-        changed, saved = merge(model.state_dict(), group, fewer, heard)
+    group, moments = parts(model, fewer)
+    for known in (moments, None):
+        changed, saved = merge(model.state_dict(), group, fewer, known)
         assert saved.merged <= saved.removed < 1
         for name, tensor in changed.items():
             assert tensor.isfinite().all()

@@ -1,0 +1,41 @@
+"""What becomes of units behind a layer normalisation when others of them go."""
+
+import torch
+from torch import nn
+
+from espnet_distill.structure.coupling import Group
+
+TOLERANCE = 1e-2
+
+
+def layer_norms(model: nn.Module, group: Group) -> list[nn.LayerNorm]:
+    """Return the layer normalisations over a group's units."""
+    modules = dict(model.named_modules())
+    owners = {axis.parameter.rpartition(".")[0]: None for axis in group.axes}
+    found = [modules.get(name) for name in owners]
+    return [module for module in found if isinstance(module, nn.LayerNorm)]
+
+
+def is_normalised(units: torch.Tensor, norm: nn.LayerNorm) -> bool:
+    """Tell whether units, (size, positions), are all that a normalisation gave."""
+    plain = _plain(units[:, units.any(0)], norm, slice(None))
+    variances, means = torch.var_mean(plain, dim=0, correction=0)
+    off = torch.maximum(means.abs(), (variances - 1).abs())
+    return bool((off < TOLERANCE).all())
+
+
+def renormalised(
+    units: torch.Tensor, norm: nn.LayerNorm, kept: torch.Tensor
+) -> torch.Tensor:
+    """Return the units that stay, (kept, positions), as they are without the others.
+
+    The normalisation is then over them alone. Padding stays at zero.
+    """
+    plain = _plain(units[kept], norm, kept)
+    anew = nn.functional.layer_norm(plain.T, (len(kept),), norm.weight[kept])
+    return (anew + norm.bias[kept]).T * units.any(0)
+
+
+def _plain(units: torch.Tensor, norm: nn.LayerNorm, which) -> torch.Tensor:
+    """Undo scales and shifts."""
+    return (units - norm.bias[which, None]) / norm.weight[which, None]
