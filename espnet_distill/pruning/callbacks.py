@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
+from torch.utils.hooks import RemovableHandle
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.pruning.base import Callback, Training
@@ -33,9 +34,9 @@ class Callbacks(Callback):
     def __bool__(self) -> bool:
         return bool(self.callbacks)
 
-    def listen(self, optimizer: torch.optim.Optimizer) -> None:
-        """Follow an optimizer's steps from now on."""
-        optimizer.register_step_post_hook(self._after_step)
+    def listen(self, optimizer: torch.optim.Optimizer) -> RemovableHandle:
+        """Follow an optimizer's steps, until the handle removes it."""
+        return optimizer.register_step_post_hook(self._after_step)
 
     def _after_step(self, optimizer, args, kwargs) -> None:
         overflowed = getattr(optimizer, "found_inf", None)  # fused, under AMP

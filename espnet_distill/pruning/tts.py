@@ -6,7 +6,9 @@ from collections.abc import Mapping
 import torch
 from espnet2.tts.espnet_model import ESPnetTTSModel
 
+from espnet_distill.errors import ConfigError
 from espnet_distill.structure.coupling import Group, can_be_traced, find_groups
+from espnet_distill.structure.knobs import shapes_of
 from espnet_distill.structure.tied import find_tied_groups
 from espnet_distill.students.outputs import outputs_of
 from espnet_distill.students.shape import Sizes
@@ -20,10 +22,15 @@ def groups_of(model: ESPnetTTSModel, tts_conf: Mapping) -> list[Group]:
     Args:
         model: The model that trains.
         tts_conf: What its `tts` was built with.
+
+    Raises:
+        ConfigError: It was built with something else.
     """
     tts = model.tts
     with torch.random.fork_rng():
         twin = type(tts)(idim=tts.idim, odim=tts.odim, **tts_conf).eval()
+        if shapes_of(twin) != shapes_of(tts):
+            raise ConfigError("tts_conf: describes another model than the one that trains")
         run = outputs_of(twin)
         if can_be_traced(twin):
             groups = find_groups(twin, run)
