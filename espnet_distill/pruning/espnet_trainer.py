@@ -174,7 +174,7 @@ def count_steps(factory: AbsIterFactory, options: TrainerOptions) -> int | None:
 
 @contextlib.contextmanager
 def written_beside() -> Iterator[None]:
-    """Let torch.save write beside a path and rename, so that a kill truncates nothing."""
+    """Let torch.save write beside a path and rename: a kill truncates nothing."""
     save = torch.save
 
     def save_whole(obj, f, *args, **kwargs):

@@ -30,7 +30,7 @@ def groups_of(model: ESPnetTTSModel, tts_conf: Mapping) -> list[Group]:
     with torch.random.fork_rng():
         twin = type(tts)(idim=tts.idim, odim=tts.odim, **tts_conf).eval()
         if shapes_of(twin) != shapes_of(tts):
-            raise ConfigError("tts_conf: describes another model than the one that trains")
+            raise ConfigError("tts_conf: describes another model than what trains")
         run = outputs_of(twin)
         if can_be_traced(twin):
             groups = find_groups(twin, run)

@@ -47,6 +47,7 @@ class DistillTTSTask(TTSTask):
     # asks the class: for the names of data, here of dumped taps, and for the trainer.
     taught_names: tuple[str, ...] = ()
     callbacks = Callbacks()
+    wanted = DistillOptions()
 
     @classmethod
     def add_task_arguments(cls, parser: argparse.ArgumentParser):
@@ -104,18 +105,12 @@ class DistillTTSTask(TTSTask):
         wanted = DistillOptions.of(args)
         options.take(args)
         model = super().build_model(args)
-        cls.callbacks = Callbacks()
-        if not _trains(args):
-            return model
-        if wanted.teachers:
+        cls.wanted = wanted if _trains(args) else DistillOptions()
+        cls.callbacks = callbacks_for(cls.wanted, args.tts_conf)
+        if cls.wanted.teachers:
             if wanted.dump:
                 cls.taught_names = taught_names(wanted)
             model = with_teachers(model, wanted)
-        cls.callbacks = callbacks_for(wanted, args.tts_conf)
-        if wanted.is_stock:
-            return model
-        if not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0:
-            _write_record(wanted, model, Path(args.output_dir) / "distill.yaml")
         return model
 
     @classmethod
@@ -130,6 +125,8 @@ class DistillTTSTask(TTSTask):
             cls.callbacks.listen(optimizers[0])
         save_with(optimizers[0], companions)
         cls.trainer = CallbackTrainer.of(cls.callbacks) if companions else Trainer
+        if companions and _is_first_process():
+            _write_record(cls.wanted, model, Path(args.output_dir) / "distill.yaml")
         return optimizers
 
     @classmethod
@@ -241,6 +238,10 @@ def _leave_out_unread(args: argparse.Namespace) -> None:
 def _trains(args: argparse.Namespace) -> bool:
     """Statistics and dry runs build the same model, with no teacher or callback."""
     return not (args.collect_stats or args.dry_run)
+
+
+def _is_first_process() -> bool:
+    return not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0
 
 
 def _learns_from_teachers(args: argparse.Namespace, wanted: DistillOptions) -> bool:

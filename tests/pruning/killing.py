@@ -2,9 +2,9 @@
 
 Reads a JSON list of jobs from stdin and prints what became of each. A job is a mapping
 of `command`, the training's options without `--output_dir`; `out`, its folder; and
-`kill`, how many tenths of a thousand of its time (`{"time": …}`) or of its changes to
-files (`{"file": …}`) it takes until it is killed, or null. The first job is not killed
-and tells how long it takes and how many changes there are.
+`kill`, after which share of its time (`{"time": …}`) or of its changes to files
+(`{"file": …}`) it is killed. The first job is not killed, and tells how long it takes
+and how many changes there are.
 """
 
 import json
@@ -28,8 +28,7 @@ class Changes:
         writes = event == "open" and set(str(arguments[1])) & set("wax")
         if not (writes or event in CHANGES):
             return
-        places = map(str, filter(lambda x: isinstance(x, (str, os.PathLike)), arguments))
-        if not any(place.startswith(self.folder) for place in places):
+        if not any(str(place).startswith(self.folder) for place in arguments):
             return
         self.count += 1
         if self.count == self.last:

@@ -72,9 +72,8 @@ def test_masks_are_the_same_in_both(corpus, tracing_task, prune, tmp_path):
         torch.load(tmp_path / f"exp.rank{rank}.pth", weights_only=True)
         for rank in (0, 1)
     )
-    assert all(
-        torch.equal(ours["model"][name], theirs["model"][name]) for name in ours["model"]
-    )
+    for name, value in ours["model"].items():
+        assert torch.equal(value, theirs["model"][name])
     (mine,), (other,) = ours["state"]["states"], theirs["state"]["states"]
     assert any(not mask.all() for mask in mine["masks"].values())
     assert list(mine["masks"]) == list(other["masks"])
@@ -84,9 +83,8 @@ def test_masks_are_the_same_in_both(corpus, tracing_task, prune, tmp_path):
     checkpoint = torch.load(tmp_path / "exp" / "checkpoint.pth", weights_only=True)
     (optimizer,) = checkpoint["optimizers"]
     (saved,) = optimizer["espnet_distill_callbacks"]["states"]
-    assert all(torch.equal(saved["masks"][name], mask) for name, mask in mine["masks"].items())
-    shares = [
-        epoch["train"]["sparsity"]
-        for epoch in checkpoint["reporter"]["stats"].values()
-    ]
+    for name, mask in mine["masks"].items():
+        assert torch.equal(mask, saved["masks"][name])
+    stats = checkpoint["reporter"]["stats"]
+    shares = [stats[epoch]["train"]["sparsity"] for epoch in stats]
     assert 0 < shares[0] < shares[1] == pytest.approx(0.5, abs=0.01)

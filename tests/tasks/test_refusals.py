@@ -318,7 +318,7 @@ def test_a_callback_that_does_not_fit_the_model(corpus, teacher, taught, tmp_pat
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith("callbacks[1]: ")
     assert "tts.feat_uot.*" in str(caught.value)
-    assert not (tmp_path / "exp" / "config.yaml").exists()
+    assert not (tmp_path / "exp").exists()
 
 
 def test_a_callback_that_ends_after_training_does(corpus, tmp_path):
