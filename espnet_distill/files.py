@@ -34,6 +34,12 @@ def written_whole(path: Path) -> Iterator[Path]:
         beside.unlink(missing_ok=True)
 
 
+def remove_parts(folder: Path) -> None:
+    """Remove what a process that was killed had begun to write whole in a folder."""
+    for part in folder.glob(".*.part*"):
+        part.unlink()
+
+
 @contextlib.contextmanager
 def folder_written_whole(folder: Path) -> Iterator[Path]:
     """Give a folder beside `folder`, which takes its name if the block ends well."""

@@ -2,6 +2,7 @@
 
 import copy
 import os
+import socket
 import string
 import subprocess
 import sys
@@ -317,3 +318,10 @@ def run_python(*arguments, **options):
     options.setdefault("env", os.environ | {"OMP_NUM_THREADS": "1"})
     command = [sys.executable, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, **options)
+
+
+def free_port():
+    """Return a port that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        return probe.getsockname()[1]

@@ -1,4 +1,4 @@
-"""`espnet-distill check`: find what would stop a distillation before it starts."""
+"""`espnet-distill check`: find what would stop a training before it starts."""
 
 import argparse
 import contextlib
@@ -10,7 +10,7 @@ from espnet_distill.errors import ConfigError
 
 
 def check(train_config: Path, espnet_options: list[str], vocoder_file=None) -> str:
-    """Build student, teachers and objectives, and return a line that describes them.
+    """Build student, teachers, objectives and callbacks, and describe them in a line.
 
     Args:
         train_config: The training configuration of the student.
@@ -23,8 +23,11 @@ def check(train_config: Path, espnet_options: list[str], vocoder_file=None) -> s
     """
     _check_without_espnet(train_config)
     from espnet_distill.tasks.options import DistillOptions
+    from espnet_distill.pruning.base import Training
     from espnet_distill.tasks.text2mel import (
         DistillTTSTask,
+        callbacks_for,
+        require_own_trainer,
         require_read,
         with_teachers,
     )
@@ -33,29 +36,44 @@ def check(train_config: Path, espnet_options: list[str], vocoder_file=None) -> s
 
     args = _parse(DistillTTSTask, train_config, espnet_options)
     wanted = DistillOptions.of(args)
-    if not wanted.teachers:
+    if wanted.is_stock:
         raise ConfigError(
-            f"{train_config}: no key `teacher`, so nothing to distil from"
+            f"{train_config}: no key `teacher` or `callbacks`, so the plugin has "
+            "nothing to do"
         )
     require_read(args)
+    require_own_trainer(args, wanted)
     DistillTTSTask.check_teachers(args, wanted)
     if vocoder_file is not None:
         check_vocoder(vocoder_file, args.feats_extract_conf)
 
     if args.token_list is None:
+        if not wanted.teachers:
+            raise ConfigError("token_list: needed without a teacher; add --token_list")
         config, _ = find_experiment(wanted.teachers[0])
         args.token_list = read_config(config)["token_list"]
     args.normalize = args.pitch_normalize = args.energy_normalize = None
-    args.teacher = []  # the stock model
-    student = DistillTTSTask.build_model(args)
-    wanted.dump = None  # it is made later
-    lessons = with_teachers(student, wanted).lessons
+    args.teacher, args.callbacks = [], []  # the stock model
+    model = DistillTTSTask.build_model(args)
+    found = f"student ({_millions(model.tts)} M)"
+    if wanted.teachers:
+        wanted.dump = None  # it is made later
+        model = with_teachers(model, wanted)
+        found = _describe(model.lessons, found)
+    callbacks = callbacks_for(wanted, args.tts_conf)
+    callbacks.attach(model)
+    callbacks.on_train_start(Training(model, epochs=args.max_epoch))
+    types = ", ".join(conf["type"] for conf in wanted.callbacks)
+    return f"{found} with {types}" if types else found
+
+
+def _describe(lessons, student: str) -> str:
     teachers = [lesson.teacher for lesson in lessons]
     sizes = ", ".join(
         f"{item.checkpoint} ({_millions(item.model.tts)} M)" for item in teachers
     )
     labels = ", ".join(objective.label for objective in lessons[0].objectives)
-    return f"{sizes} -> student ({_millions(student.tts)} M) by {labels}"
+    return f"{sizes} -> {student} by {labels}"
 
 
 def _millions(module) -> str:

@@ -1,6 +1,7 @@
-"""ESPnet's TTS task, with teachers."""
+"""ESPnet's TTS task, with teachers and callbacks."""
 
 import argparse
+import functools
 import inspect
 import logging
 from pathlib import Path
@@ -8,14 +9,18 @@ from pathlib import Path
 import torch
 import yaml
 from espnet2.tasks.tts import TTSTask, tts_choices
+from espnet2.train.trainer import Trainer
 from espnet2.tts.espnet_model import ESPnetTTSModel
 
 from espnet_distill import version
 from espnet_distill.errors import ConfigError
 from espnet_distill.files import write_text
 from espnet_distill.plugin import register_students
+from espnet_distill.pruning.callbacks import Callbacks
+from espnet_distill.pruning.espnet_trainer import CallbackTrainer
+from espnet_distill.pruning.tts import groups_of
 from espnet_distill.tasks import options
-from espnet_distill.tasks.companion import save_with
+from espnet_distill.tasks.companion import CALLBACKS, LESSONS, save_with
 from espnet_distill.tasks.compatibility import require_compatible, require_conditions
 from espnet_distill.tasks.model import GIVEN, DistillTTSModel, Teacher
 from espnet_distill.tasks.options import DistillOptions
@@ -35,11 +40,14 @@ register_students()  # here, so that the processes a training spawns know them t
 class DistillTTSTask(TTSTask):
     """What `espnet2.bin.tts_train` and `tts_inference` run with the plugin.
 
-    Without a `teacher` it does what TTSTask does.
+    Without a `teacher` and without `callbacks` it does what TTSTask does.
     """
 
-    # The dumped taps of this process's run; ESPnet asks the class for names of data.
+    # What this process's run has, told by build_model, which each process calls. ESPnet
+    # asks the class: for the names of data, here of dumped taps, and for the trainer.
     taught_names: tuple[str, ...] = ()
+    callbacks = Callbacks()
+    wanted = DistillOptions()
 
     @classmethod
     def add_task_arguments(cls, parser: argparse.ArgumentParser):
@@ -63,6 +71,7 @@ class DistillTTSTask(TTSTask):
         super().check_required_command_args(args)
         require_read(args)
         wanted = DistillOptions.of(args)
+        require_own_trainer(args, wanted)
         if not _learns_from_teachers(args, wanted):
             _leave_out_unread(args)
             return
@@ -95,21 +104,29 @@ class DistillTTSTask(TTSTask):
     def build_model(cls, args: argparse.Namespace) -> ESPnetTTSModel:
         wanted = DistillOptions.of(args)
         options.take(args)
-        student = super().build_model(args)
-        if not _learns_from_teachers(args, wanted):
-            return student
-        if wanted.dump:
-            cls.taught_names = taught_names(wanted)
-        model = with_teachers(student, wanted)
-        if not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0:
-            _write_record(wanted, model, Path(args.output_dir) / "distill.yaml")
+        model = super().build_model(args)
+        cls.wanted = wanted if _trains(args) else DistillOptions()
+        cls.callbacks = callbacks_for(cls.wanted, args.tts_conf)
+        if cls.wanted.teachers:
+            if wanted.dump:
+                cls.taught_names = taught_names(wanted)
+            model = with_teachers(model, wanted)
         return model
 
     @classmethod
     def build_optimizers(cls, args: argparse.Namespace, model: torch.nn.Module):
+        cls.callbacks.attach(model)
         optimizers = super().build_optimizers(args, model)
+        companions = {}
         if isinstance(model, DistillTTSModel):
-            save_with(optimizers[0], model.lessons)
+            companions[LESSONS] = model.lessons
+        if cls.callbacks:
+            companions[CALLBACKS] = cls.callbacks
+            cls.callbacks.listen(optimizers[0])
+        save_with(optimizers[0], companions)
+        cls.trainer = CallbackTrainer.of(cls.callbacks) if companions else Trainer
+        if companions and _is_first_process():
+            _write_record(cls.wanted, model, Path(args.output_dir) / "distill.yaml")
         return optimizers
 
     @classmethod
@@ -137,6 +154,14 @@ def with_teachers(student: ESPnetTTSModel, wanted: DistillOptions) -> DistillTTS
             wanted.fusion,
             wanted.temperature,
         )
+
+
+def callbacks_for(wanted: DistillOptions, tts_conf: dict) -> Callbacks:
+    """Build the callbacks, which find the groups of a TTS model."""
+    callbacks = wanted.build_callbacks()
+    for callback in callbacks.callbacks:
+        callback.find_groups = functools.partial(groups_of, tts_conf=tts_conf)
+    return callbacks
 
 
 def _teachers(wanted: DistillOptions) -> list[Teacher]:
@@ -190,6 +215,14 @@ def require_read(args: argparse.Namespace) -> None:
             )
 
 
+def require_own_trainer(args: argparse.Namespace, wanted: DistillOptions) -> None:
+    """Raise a ConfigError if another trainer would train in place of the plugin's."""
+    if args.use_deepspeed and not wanted.is_stock:
+        raise ConfigError(
+            "use_deepspeed: does not train with a teacher or callbacks; leave it out"
+        )
+
+
 def _takes(args: argparse.Namespace):
     return inspect.signature(tts_choices.get_class(args.tts).forward).parameters
 
@@ -202,27 +235,37 @@ def _leave_out_unread(args: argparse.Namespace) -> None:
         setattr(args, key, data)
 
 
+def _trains(args: argparse.Namespace) -> bool:
+    """Statistics and dry runs build the same model, with no teacher or callback."""
+    return not (args.collect_stats or args.dry_run)
+
+
+def _is_first_process() -> bool:
+    return not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0
+
+
 def _learns_from_teachers(args: argparse.Namespace, wanted: DistillOptions) -> bool:
-    """Statistics and dry runs build the same model, and need no teacher."""
-    return bool(wanted.teachers) and not (args.collect_stats or args.dry_run)
+    return bool(wanted.teachers) and _trains(args)
 
 
-def _write_record(wanted: DistillOptions, model: DistillTTSModel, path: Path) -> None:
+def _write_record(wanted: DistillOptions, model: ESPnetTTSModel, path: Path) -> None:
     """Write beside config.yaml what the plugin did, for readers and later commands."""
-    teachers = [lesson.teacher for lesson in model.lessons]
-    record = {
-        "version": version(),
-        "teacher": [
-            {"config": str(item.config), "model": str(item.checkpoint)}
-            for item in teachers
-        ],
-        "teacher_dump": wanted.dump,
-        "distill_conf": {
-            "ground_truth_weight": wanted.ground_truth_weight,
-            "temperature": wanted.temperature,
-            "fusion": wanted.fusion,
-            "objectives": wanted.objectives,
-        },
-    }
+    record = {"version": version()}
+    if wanted.teachers:
+        record |= {
+            "teacher": [
+                {"config": str(item.config), "model": str(item.checkpoint)}
+                for item in (lesson.teacher for lesson in model.lessons)
+            ],
+            "teacher_dump": wanted.dump,
+            "distill_conf": {
+                "ground_truth_weight": wanted.ground_truth_weight,
+                "temperature": wanted.temperature,
+                "fusion": wanted.fusion,
+                "objectives": wanted.objectives,
+            },
+        }
+    if wanted.callbacks:
+        record["callbacks"] = wanted.callbacks
     write_text(path, yaml.safe_dump(record, sort_keys=False))
-    logging.info(f"Saving the distillation's options in {path}")
+    logging.info(f"Saving the plugin's options in {path}")

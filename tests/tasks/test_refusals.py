@@ -14,6 +14,9 @@ from espnet_distill.tasks.text2mel import DistillTTSTask
 from ..conftest import FASTSPEECH2, TOKENS, make_experiment, model_config, run_python
 
 
+PRUNE = {"type": "prune", "what": "weights", "pressure": 0.5, "end": 3}
+
+
 @pytest.fixture
 def spoilt(teacher, tmp_path):
     """A copy of the teacher, whose configuration a test may change."""
@@ -203,6 +206,25 @@ def test_options(refusal, teacher, distill_conf, words):
 
 
 @pytest.mark.parametrize(
+    "callbacks, words",
+    [
+        ({"type": "prune"}, "callbacks: expected a list of {type: …}, got {'type'"),
+        (["prune"], "callbacks[0]: expected {type: prune, …}, got 'prune'"),
+        ([PRUNE, {"type": "prnue"}], "callbacks[1]: no callback 'prnue'; there "),
+        ([PRUNE | {"presure": 0.5}], "callbacks[0]: no key 'presure'; near: pressure"),
+    ],
+)
+def test_callbacks(refusal, callbacks, words):
+    assert refusal(callbacks=callbacks).startswith(words)
+
+
+def test_another_trainer(refusal, teacher):
+    words = "use_deepspeed: does not train with a teacher or callbacks; leave it out"
+    assert refusal(teacher, use_deepspeed=True) == words
+    assert refusal(callbacks=[PRUNE], use_deepspeed=True) == words
+
+
+@pytest.mark.parametrize(
     "key, name", [("spks", "sids"), ("langs", "lids"), ("spk_embed_dim", "spembs")]
 )
 def test_a_teacher_that_wants_more_than_the_text(refusal, spoilt, key, name):
@@ -281,6 +303,35 @@ def test_a_tap_that_runs_along_neither_tokens_nor_frames(late_refusal, teacher):
     assert "'postnet'" in message and "neither tokens nor frames" in message
 
 
+@pytest.mark.parametrize("taught", [False, True])
+def test_a_callback_that_does_not_fit_the_model(corpus, teacher, taught, tmp_path):
+    teachers = [str(teacher)] if taught else []
+    callbacks = [PRUNE, PRUNE | {"exclude": ["tts.feat_uot.*"]}]
+    config = corpus.config(
+        tmp_path / "train.yaml", teacher=teachers, callbacks=callbacks
+    )
+    with pytest.raises(ConfigError) as caught:
+        DistillTTSTask.main(cmd=corpus.training(config, tmp_path / "exp"))
+    with pytest.raises(ConfigError) as checked:
+        check(config, [])
+    assert str(caught.value) == str(checked.value)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith("callbacks[1]: ")
+    assert "tts.feat_uot.*" in str(caught.value)
+    assert not (tmp_path / "exp").exists()
+
+
+def test_a_callback_that_ends_after_training_does(corpus, tmp_path):
+    config = corpus.config(tmp_path / "train.yaml", callbacks=[PRUNE | {"end": 5}])
+    with pytest.raises(ConfigError, match=r"^callbacks\[0\]: end: step 5 is after"):
+        DistillTTSTask.main(cmd=corpus.training(config, tmp_path / "exp"))
+    assert not list((tmp_path / "exp").glob("*.pth"))
+    late = PRUNE | {"end": 3, "unit": "epoch"}
+    config = corpus.config(tmp_path / "train.yaml", callbacks=[late])
+    with pytest.raises(ConfigError, match=r"^callbacks\[0\]: end: epoch 3 is after"):
+        check(config, [])
+
+
 # As a user sees it
 
 
@@ -321,14 +372,14 @@ def test_check_describes_what_will_be_done(corpus, teacher, tmp_path):
         f"{teacher}/train.loss.ave.pth (0.01 M) -> "
         "student (0.00 M) by mel, hidden_decoder"
     )
+    config = corpus.config(tmp_path / "train.yaml", callbacks=[PRUNE])
+    assert check(config, []) == "student (0.00 M) with prune"
 
 
 def test_check_refuses_what_it_cannot_read(corpus, tmp_path):
     with pytest.raises(ConfigError, match="nothing.yaml: .*[Nn]o such"):
         check(tmp_path / "nothing.yaml", [])
-    with pytest.raises(
-        ConfigError, match="no key `teacher`, so nothing to distil from"
-    ):
+    with pytest.raises(ConfigError, match="no key `teacher` or `callbacks`, so the"):
         check(corpus.config(tmp_path / "train.yaml"), [])
     with pytest.raises(ConfigError, match="train.yaml: .*no_such_key"):
         check(corpus.config(tmp_path / "train.yaml", no_such_key=1), [])

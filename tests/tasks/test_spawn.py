@@ -2,12 +2,11 @@
 
 import argparse
 import importlib
-import socket
 
 import pytest
 import torch
 
-from ..conftest import load_stock
+from ..conftest import free_port, load_stock
 
 # As in ESPnet's AbsTask.main, all that a child gets of the plugin is `cls.main_worker`.
 TASK = """
@@ -33,12 +32,6 @@ def tracing_task(tmp_path, monkeypatch):
     (tmp_path / "tracing_task.py").write_text(TASK)
     monkeypatch.syspath_prepend(tmp_path)
     return importlib.import_module("tracing_task").TracingTask
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        return probe.getsockname()[1]
 
 
 def test_two_processes_train_one_student(corpus, teacher, tracing_task, tmp_path):

@@ -1,4 +1,4 @@
-"""Statistics and dry runs build the student's model and need no teacher."""
+"""Statistics and dry runs build the student's model, with no teacher or callback."""
 
 import numpy as np
 import pytest
@@ -21,6 +21,7 @@ def config(request, corpus, tmp_path):
         token_list=str(corpus.token_list),
         teacher=[str(teacher)],
         distill_conf={"objectives": [{"type": "hidden", "tap": "encoder"}]},
+        callbacks=[{"type": "prune", "pressure": 0.5, "end": 3, "exclude": ["none"]}],
     )
     path = tmp_path / "train.yaml"
     path.write_text(yaml.safe_dump(config))
@@ -42,5 +43,5 @@ def test_a_dry_run_writes_the_stock_configuration(corpus, config, tmp_path):
     DistillTTSTask.main(cmd=[*command, "--dry_run", "true"])
     written = yaml.safe_load((tmp_path / "exp" / "config.yaml").read_text())
     assert written["tts"] == "fastspeech2"
-    assert not {"teacher", "distill_conf"} & set(written)
+    assert not {"teacher", "distill_conf", "callbacks"} & set(written)
     assert not (tmp_path / "exp" / "distill.yaml").exists()

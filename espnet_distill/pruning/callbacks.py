@@ -1,0 +1,108 @@
+"""Several callbacks as one, with what they share: steps, choice of epochs, history."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.utils.hooks import RemovableHandle
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.pruning.base import Callback, Training
+from espnet_distill.pruning.history import History
+
+
+class Callbacks(Callback):
+    """Passes on to each callback what a driver says, and keeps count.
+
+    Attributes:
+        step: Steps that the optimizer has taken; one that AMP skips is none.
+        unsettled_until: The last epoch that must not be chosen as best or averaged.
+        history: How the statistics of sparsity moved, and the validation's loss.
+    """
+
+    def __init__(self, callbacks: Sequence[Callback] = (), confs: Sequence[dict] = ()):
+        """Take callbacks and the mappings that they were built from.
+
+        A run resumes only with the mappings that it began with.
+        """
+        self.callbacks = list(callbacks)
+        self.confs = list(confs)
+        self.step = 0
+        self.unsettled_until = 0
+        self.history = History()
+
+    def __bool__(self) -> bool:
+        return bool(self.callbacks)
+
+    def listen(self, optimizer: torch.optim.Optimizer) -> RemovableHandle:
+        """Follow an optimizer's steps, until the handle removes it."""
+        return optimizer.register_step_post_hook(self._after_step)
+
+    def _after_step(self, optimizer, args, kwargs) -> None:
+        overflowed = getattr(optimizer, "found_inf", None)  # fused, under AMP
+        if overflowed is None or not overflowed.item():
+            self.on_step_end(self.step + 1)
+
+    def attach(self, model: nn.Module) -> None:
+        for callback in self.callbacks:
+            callback.attach(model)
+
+    def on_train_start(self, training: Training) -> None:
+        for callback in self.callbacks:
+            callback.on_train_start(training)
+
+    def on_step_end(self, step: int) -> None:
+        self.step = step
+        for callback in self.callbacks:
+            callback.on_step_end(step)
+        self.history.see(step, self.statistics())
+
+    def on_epoch_end(self, epoch: int) -> None:
+        for callback in self.callbacks:
+            callback.on_epoch_end(epoch)
+        self.history.see(self.step, self.statistics())
+        if not self.settled:
+            self.unsettled_until = epoch
+
+    def on_train_end(self) -> None:
+        for callback in self.callbacks:
+            callback.on_train_end()
+
+    @property
+    def settled(self) -> bool:
+        return all(callback.settled for callback in self.callbacks)
+
+    def may_choose(self, epoch: int) -> bool:
+        """Tell whether the model had its final structure when an epoch ended."""
+        return epoch > self.unsettled_until
+
+    def statistics(self) -> dict[str, float]:
+        """Return those of all; a name that is taken gets the callback's number."""
+        found: dict[str, float] = {}
+        for number, callback in enumerate(self.callbacks, 1):
+            for name, value in callback.statistics().items():
+                found[f"{name}_{number}" if name in found else name] = value
+        return found
+
+    def state_dict(self) -> dict:
+        return {
+            "confs": self.confs,
+            "step": self.step,
+            "unsettled_until": self.unsettled_until,
+            "history": self.history.state_dict(),
+            "states": [callback.state_dict() for callback in self.callbacks],
+        }
+
+    def load_state_dict(self, state: dict) -> None:
+        """Go on from a state.
+
+        Raises:
+            ConfigError: It is of other callbacks, or of the same with other settings.
+        """
+        if state["confs"] != self.confs:
+            raise ConfigError(f"callbacks: the run began with {state['confs']}")
+        self.step = state["step"]
+        self.unsettled_until = state["unsettled_until"]
+        self.history.load_state_dict(state["history"])
+        for callback, own in zip(self.callbacks, state["states"]):
+            callback.load_state_dict(own)

@@ -1,0 +1,200 @@
+"""ESPnet's trainer, with callbacks and with files that are whole or not there."""
+
+import contextlib
+import functools
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import espnet2.train.trainer as stock
+import torch
+from espnet2.iterators.abs_iter_factory import AbsIterFactory
+from espnet2.iterators.sequence_iter_factory import SequenceIterFactory
+from espnet2.main_funcs.average_nbest_models import average_nbest_models
+from espnet2.train.reporter import Reporter, SubReporter
+from espnet2.train.trainer import Trainer, TrainerOptions
+
+from espnet_distill.files import remove_parts, written_whole
+from espnet_distill.pruning.base import Training
+from espnet_distill.pruning.callbacks import Callbacks
+from espnet_distill.pruning.history import describe, plot
+from espnet_distill.pruning.mend import mend
+
+
+class CallbackTrainer(Trainer):
+    """A Trainer that tells callbacks how far it is.
+
+    Like ESPnet's it is never instantiated. `of` makes the class that trains one run.
+    """
+
+    callbacks = Callbacks()
+
+    @classmethod
+    def of(cls, callbacks: Callbacks) -> type["CallbackTrainer"]:
+        """Return a trainer that has these callbacks."""
+        return type(cls.__name__, (cls,), {"callbacks": callbacks})
+
+    @classmethod
+    def run(
+        cls,
+        model,
+        optimizers,
+        train_iter_factory,
+        trainer_options,
+        distributed_option,
+        **others,
+    ) -> None:
+        """Train as ESPnet does; callbacks start after a checkpoint has been loaded.
+
+        Raises:
+            ConfigError: Callbacks that do not fit the training or the checkpoint.
+        """
+        output_dir = Path(trainer_options.output_dir)
+        cls.writes = (
+            not distributed_option.distributed or distributed_option.dist_rank == 0
+        )
+        cls.options = trainer_options
+        cls.training = Training(
+            model,
+            optimizers,
+            count_steps(train_iter_factory, trainer_options),
+            trainer_options.max_epoch,
+            output_dir,
+        )
+        if cls.writes and output_dir.is_dir():
+            remove_parts(output_dir)
+        if not (trainer_options.resume and (output_dir / "checkpoint.pth").exists()):
+            cls.callbacks.on_train_start(cls.training)
+        with (
+            written_beside(),
+            in_place_of(
+                stock,
+                Reporter=functools.partial(ChoosingReporter, cls.callbacks),
+                average_nbest_models=average_chosen,
+            ),
+        ):
+            super().run(
+                model=model,
+                optimizers=optimizers,
+                train_iter_factory=train_iter_factory,
+                trainer_options=trainer_options,
+                distributed_option=distributed_option,
+                **others,
+            )
+        cls.callbacks.on_train_end()
+        if cls.writes:
+            cls.tell_history(output_dir / "images" / "pruning.png")
+
+    @classmethod
+    def tell_history(cls, image: Path) -> None:
+        """Log at which step each level was reached, and draw it."""
+        history = cls.callbacks.history
+        for line in describe(history):
+            logging.info(line)
+        if cls.options.use_matplotlib and history.shares:
+            plot(history, image)
+
+    @classmethod
+    def resume(cls, checkpoint, model, reporter, **others) -> None:
+        """Load a checkpoint, and see to the files that it is not followed by."""
+        super().resume(checkpoint=checkpoint, model=model, reporter=reporter, **others)
+        if cls.writes:
+            mend(Path(checkpoint), reporter, cls.options, average_chosen)
+        cls.callbacks.on_train_start(cls.training)
+
+    @classmethod
+    def train_one_epoch(cls, reporter: SubReporter, **others) -> bool:
+        all_steps_are_invalid = super().train_one_epoch(reporter=reporter, **others)
+        cls.callbacks.on_epoch_end(reporter.get_epoch())
+        return all_steps_are_invalid
+
+
+class ChoosingReporter(Reporter):
+    """Reports the callbacks' statistics, and ranks only epochs that may be chosen."""
+
+    def __init__(self, callbacks: Callbacks):
+        super().__init__()
+        self.callbacks = callbacks
+
+    def start_epoch(self, key: str, epoch: int | None = None) -> SubReporter:
+        """Let every step of training have the statistics."""
+        started = super().start_epoch(key, epoch)
+        if key == "train" and self.callbacks:
+            close_step = started.next
+
+            def next_step():
+                started.register(self.callbacks.statistics())
+                close_step()
+
+            started.next = next_step
+        return started
+
+    def finish_epoch(self, sub_reporter: SubReporter) -> None:
+        """An epoch's statistics are those at its end, not their mean."""
+        super().finish_epoch(sub_reporter)
+        found = self.stats[self.epoch][sub_reporter.key]
+        if sub_reporter.key == "train":
+            found |= self.callbacks.statistics()
+        elif sub_reporter.key == "valid" and "loss" in found:
+            self.callbacks.history.see_loss(self.callbacks.step, found["loss"])
+
+    def sort_epochs_and_values(self, key: str, key2: str, mode: str):
+        ranked = super().sort_epochs_and_values(key, key2, mode)
+        return [pair for pair in ranked if self.callbacks.may_choose(pair[0])]
+
+    def get_best_epoch(self, key: str, key2: str, mode: str, nbest: int = 0) -> int:
+        """Return the best epoch, or 0 while none may be chosen."""
+        ranked = self.sort_epochs(key, key2, mode)
+        return ranked[nbest] if ranked else 0
+
+    def check_early_stopping(self, patience: int, *criterion, **others) -> bool:
+        """Patience begins with the first epoch that may be chosen."""
+        if not self.get_best_epoch(*criterion):
+            return False
+        return super().check_early_stopping(patience, *criterion, **others)
+
+
+def average_chosen(reporter: Reporter, **others) -> None:
+    """Average the best models, if any epoch may be chosen yet."""
+    if any(map(reporter.callbacks.may_choose, reporter.stats)):
+        average_nbest_models(reporter=reporter, **others)
+    else:
+        logging.warning(
+            "No epoch has the model's final structure: none is the best, none averaged"
+        )
+
+
+def count_steps(factory: AbsIterFactory, options: TrainerOptions) -> int | None:
+    """Return the optimizer steps of a whole training, or None where nobody knows."""
+    if not isinstance(factory, SequenceIterFactory):
+        return None
+    batches = factory.num_iters_per_epoch or len(factory.sampler)
+    return batches // options.accum_grad * options.max_epoch
+
+
+@contextlib.contextmanager
+def written_beside() -> Iterator[None]:
+    """Let torch.save write beside a path and rename: a kill truncates nothing."""
+    save = torch.save
+
+    def save_whole(obj, f, *args, **kwargs):
+        if hasattr(f, "write"):
+            return save(obj, f, *args, **kwargs)
+        with written_whole(f) as beside, beside.open("wb") as file:
+            save(obj, file, *args, **kwargs)
+
+    with in_place_of(torch, save=save_whole):
+        yield
+
+
+@contextlib.contextmanager
+def in_place_of(module, **replacements) -> Iterator[None]:
+    """Put other things under a module's names for the time being."""
+    originals = {name: getattr(module, name) for name in replacements}
+    for name, replacement in replacements.items():
+        setattr(module, name, replacement)
+    try:
+        yield
+    finally:
+        for name, original in originals.items():
+            setattr(module, name, original)

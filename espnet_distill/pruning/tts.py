@@ -1,0 +1,48 @@
+"""Where the units of a TTS model lie, for callbacks that know nothing of TTS."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import torch
+from espnet2.tts.espnet_model import ESPnetTTSModel
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.structure.coupling import Group, can_be_traced, find_groups
+from espnet_distill.structure.knobs import shapes_of
+from espnet_distill.structure.tied import find_tied_groups
+from espnet_distill.students.outputs import outputs_of
+from espnet_distill.students.shape import Sizes
+
+
+def groups_of(model: ESPnetTTSModel, tts_conf: Mapping) -> list[Group]:
+    """Return the groups of a model's `tts`, named as in the whole model.
+
+    They are found in a twin, so that the model and the random state stay as they are.
+
+    Args:
+        model: The model that trains.
+        tts_conf: What its `tts` was built with.
+
+    Raises:
+        ConfigError: It was built with something else.
+    """
+    tts = model.tts
+    with torch.random.fork_rng():
+        twin = type(tts)(idim=tts.idim, odim=tts.odim, **tts_conf).eval()
+        if shapes_of(twin) != shapes_of(tts):
+            raise ConfigError("tts_conf: describes another model than what trains")
+        run = outputs_of(twin)
+        if can_be_traced(twin):
+            groups = find_groups(twin, run)
+        else:
+            knobs = Sizes(type(tts), tts.idim, tts.odim, tts_conf).knobs
+            groups = find_tied_groups(twin, knobs, run)
+    return [_below(group, "tts") for group in groups]
+
+
+def _below(group: Group, prefix: str) -> Group:
+    axes = (
+        dataclasses.replace(axis, parameter=f"{prefix}.{axis.parameter}")
+        for axis in group.axes
+    )
+    return dataclasses.replace(group, axes=tuple(axes))

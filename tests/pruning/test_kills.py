@@ -1,0 +1,84 @@
+"""A training that is killed at any moment resumes to the same weights, bit for bit."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+import torch
+
+from ..conftest import run_python
+
+PROGRAM = Path(__file__).with_name("killing.py")
+CALLBACKS = [
+    {
+        "type": "prune",
+        "what": "weights",
+        "criterion": "magnitude",
+        "pressure": 0.5,
+        "start": 1,
+        "end": 4,
+        "interval": 1,
+    }
+]
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def load(path):
+    return torch.load(path, weights_only=True)
+
+
+def assert_same(ours, theirs, where):
+    assert type(ours) is type(theirs), where
+    if isinstance(ours, torch.Tensor):
+        assert torch.equal(ours, theirs), where
+    elif isinstance(ours, dict):
+        assert list(ours) == list(theirs), where
+        for key in ours:
+            assert_same(ours[key], theirs[key], f"{where}.{key}")
+    elif isinstance(ours, (list, tuple)):
+        assert len(ours) == len(theirs), where
+        for index, pair in enumerate(zip(ours, theirs)):
+            assert_same(*pair, f"{where}[{index}]")
+    else:
+        assert ours == theirs, where
+
+
+@pytest.mark.parametrize("taught", [False, True], ids=["alone", "taught"])
+@pytest.mark.parametrize("kills", [1, pytest.param(10, marks=pytest.mark.slow)])
+def test_kills(corpus, teacher, taught, kills, tmp_path):
+    """Half of the kills at random times, half before random changes to files."""
+    hidden = {"objectives": [{"type": "mel"}, {"type": "hidden", "tap": "encoder"}]}
+    taught = {"teacher": [str(teacher)], "distill_conf": hidden} if taught else {}
+    config = corpus.config(
+        tmp_path / "train.yaml", max_epoch=4, callbacks=CALLBACKS, **taught
+    )
+    command = corpus.training(config, tmp_path)[:-2]
+    draw = random.Random(len(taught) + kills)
+    jobs = [{"command": command, "out": str(tmp_path / "whole"), "kill": None}]
+    for number in range(kills):
+        kind = "time" if (number + len(taught)) % 2 else "file"
+        job = {"out": str(tmp_path / f"killed{number}"), "kill": {kind: draw.random()}}
+        jobs.append({"command": command} | job)
+    done = run_python(PROGRAM, input=json.dumps(jobs))
+    assert done.returncode == 0, done.stderr[-5000:]
+    fates = json.loads(done.stdout)
+    print(fates)
+    assert sum(fate["killed"] for fate in fates) >= 0.9 * kills
+    for job in jobs[1:]:
+        ours, theirs = Path(job["out"]), tmp_path / "whole"
+        assert files(ours) == files(theirs), job
+        for path in theirs.glob("*.pth"):
+            name = path.name
+            if path.is_symlink():
+                assert (ours / name).readlink() == path.readlink()
+            elif name == "checkpoint.pth":
+                kept = ("model", "optimizers", "schedulers")
+                mine, other = load(ours / name), load(path)
+                for key in kept:
+                    assert_same(mine[key], other[key], f"{job['kill']} {key}")
+            else:
+                assert_same(load(ours / name), load(path), f"{job['kill']} {name}")

@@ -1,0 +1,90 @@
+"""Two processes, started as ESPnet starts them, prune one model."""
+
+import argparse
+import importlib
+
+import pytest
+import torch
+
+from ..conftest import free_port
+
+PRUNE = {"type": "prune", "pressure": 0.5, "start": 1, "end": 3, "interval": 1}
+
+# As in ESPnet's AbsTask.main, all that a child gets of the plugin is `cls.main_worker`.
+TASK = """
+import torch
+from espnet_distill.tasks.text2mel import DistillTTSTask
+
+class TracingPruningTask(DistillTTSTask):
+    @classmethod
+    def build_optimizers(cls, args, model):
+        cls.model = model
+        return super().build_optimizers(args, model)
+
+    @classmethod
+    def main_worker(cls, args):
+        super().main_worker(args)
+        found = {"model": cls.model.state_dict(), "state": cls.callbacks.state_dict()}
+        torch.save(found, f"{args.output_dir}.rank{args.dist_rank}.pth")
+"""
+
+
+@pytest.fixture
+def tracing_task(tmp_path, monkeypatch):
+    (tmp_path / "tracing_pruning_task.py").write_text(TASK)
+    monkeypatch.syspath_prepend(tmp_path)
+    return importlib.import_module("tracing_pruning_task").TracingPruningTask
+
+
+@pytest.mark.parametrize(
+    "prune",
+    [
+        {"what": "neurons", "criterion": "taylor"},
+        {"what": "weights", "criterion": "wanda"},
+    ],
+    ids=["neurons", "weights"],
+)
+def test_masks_are_the_same_in_both(corpus, tracing_task, prune, tmp_path):
+    """Each process hears other utterances, but both see the same gradients."""
+    config = corpus.config(
+        tmp_path / "train.yaml", callbacks=[PRUNE | prune], max_epoch=2
+    )
+    command = corpus.training(config, tmp_path / "exp")
+    args = tracing_task.get_parser().parse_args(command)
+    tracing_task.check_required_command_args(args)
+    args.distributed, args.dist_backend = True, "gloo"
+    args.dist_world_size, args.version = 2, "test"
+    args.dist_init_method = f"tcp://localhost:{free_port()}"
+    spawn = torch.multiprocessing.get_context("spawn")
+    children = []
+    for rank in range(2):
+        local = argparse.Namespace(
+            **vars(args) | {"dist_rank": rank, "local_rank": rank}
+        )
+        child = spawn.Process(target=tracing_task.main_worker, args=(local,))
+        child.start()
+        children.append(child)
+    for child in children:
+        child.join(300)
+        assert child.exitcode == 0
+
+    ours, theirs = (
+        torch.load(tmp_path / f"exp.rank{rank}.pth", weights_only=True)
+        for rank in (0, 1)
+    )
+    for name, value in ours["model"].items():
+        assert torch.equal(value, theirs["model"][name])
+    (mine,), (other,) = ours["state"]["states"], theirs["state"]["states"]
+    assert any(not mask.all() for mask in mine["masks"].values())
+    assert list(mine["masks"]) == list(other["masks"])
+    for name, mask in mine["masks"].items():
+        assert torch.equal(mask, other["masks"][name])
+    assert ours["state"]["step"] == theirs["state"]["step"] == 4
+    checkpoint = torch.load(tmp_path / "exp" / "checkpoint.pth", weights_only=True)
+    (optimizer,) = checkpoint["optimizers"]
+    (saved,) = optimizer["espnet_distill_callbacks"]["states"]
+    for name, mask in mine["masks"].items():
+        assert torch.equal(mask, saved["masks"][name])
+    stats = checkpoint["reporter"]["stats"]
+    shares = [stats[epoch]["train"]["sparsity"] for epoch in stats]
+    assert 0 < shares[0] < shares[1] == pytest.approx(0.5, abs=0.01)
