@@ -1,6 +1,6 @@
 """Train in children that are killed and resumed: a program that never trains itself.
 
-Reads a JSON list of jobs from stdin and prints what became of each. A job is a mapping
+Reads a JSON list of jobs from stdin and prints what each kill left. A job is a mapping
 of `command`, the training's options without `--output_dir`; `out`, its folder; and
 `kill`, after which share of its time (`{"time": …}`) or of its changes to files
 (`{"file": …}`) it is killed. The first job is not killed, and tells how long it takes
@@ -9,6 +9,7 @@ and how many changes there are.
 
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -62,25 +63,31 @@ def end(child, reading):
     return killed, int(count or 0)
 
 
+def kill(job, duration, changes):
+    """Start a job and kill it; one that was faster than that is begun anew."""
+    ((kind, share),) = job["kill"].items()
+    if kind == "time":
+        child, pipe = start(job)
+        time.sleep(share * duration)
+        os.kill(child, signal.SIGKILL)
+    else:
+        child, pipe = start(job, last=1 + int(share * changes))
+    killed, _ = end(child, pipe)
+    if not killed:
+        shutil.rmtree(job["out"])
+        kill(job | {"kill": {kind: share / 2}}, duration, changes)
+
+
 def main():
     begin = time.perf_counter()
     whole, *jobs = json.load(sys.stdin)
     _, changes = end(*start(whole))
     duration = time.perf_counter() - begin
-    fates = []
     for job in jobs:
-        ((kind, share),) = job["kill"].items()
-        if kind == "time":
-            child, pipe = start(job)
-            time.sleep(share * duration)
-            os.kill(child, signal.SIGKILL)
-        else:
-            child, pipe = start(job, last=1 + int(share * changes))
-        killed, _ = end(child, pipe)
-        found = sorted(os.listdir(job["out"])) if os.path.isdir(job["out"]) else []
+        kill(job, duration, changes)
+        found = os.listdir(job["out"]) if os.path.isdir(job["out"]) else []
+        print(job["kill"], sorted(found))
         end(*start(job, resume=True))
-        fates.append({"killed": killed, "found": found})
-    json.dump(fates, sys.stdout)
 
 
 main()

@@ -65,9 +65,8 @@ def test_kills(corpus, teacher, taught, kills, tmp_path):
         jobs.append({"command": command} | job)
     done = run_python(PROGRAM, input=json.dumps(jobs))
     assert done.returncode == 0, done.stderr[-5000:]
-    fates = json.loads(done.stdout)
-    print(fates)
-    assert sum(fate["killed"] for fate in fates) >= 0.9 * kills
+    print(done.stdout)
+    assert len(done.stdout.splitlines()) == kills
     for job in jobs[1:]:
         ours, theirs = Path(job["out"]), tmp_path / "whole"
         assert files(ours) == files(theirs), job
