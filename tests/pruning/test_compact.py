@@ -20,6 +20,7 @@ from ..conftest import (
     CONFORMER,
     FASTSPEECH,
     MEASURES,
+    PREDICTORS,
     TACOTRON2,
     TRANSFORMER,
     WIDE_FASTSPEECH2,
@@ -32,11 +33,12 @@ from ..conftest import (
 POSTNET = {"postnet_layers": 3, "postnet_chans": 8}
 CONF = WIDE_FASTSPEECH2 | {"elayers": 2, "dlayers": 2, "postnet_layers": 3}
 CONVNEXT = {"adim": 8, "elayers": 2, "eunits": 16, "dlayers": 1, "dunits": 16}
-CONVNEXT |= POSTNET
+CONVNEXT |= {**POSTNET, **PREDICTORS}
+ONE_PREDICTOR = {"duration_predictor_layers": 1, "duration_predictor_chans": 8}
 MODELS = {
     "fastspeech2": ("fastspeech2", CONF),
     "conformer": ("fastspeech2", CONF | CONFORMER | {"postnet_layers": 3}),
-    "fastspeech": ("fastspeech", FASTSPEECH | {"postnet_layers": 3, "elayers": 2}),
+    "fastspeech": ("fastspeech", FASTSPEECH | POSTNET | {"elayers": 2} | ONE_PREDICTOR),
     "transformer": ("transformer", TRANSFORMER | POSTNET),
     "convnext": ("fastspeech2_convnext", CONVNEXT),
 }

@@ -77,6 +77,16 @@ def test_residual_width_stays_as_long_as_it_can(tmp_path):
         assert (conf["adim"] == 48) == stays
 
 
+def test_widths_by_latency_come_to_as_many_parameters(tmp_path, capsys):
+    folder = make_experiment(tmp_path / "exp", tts_conf=CONF)
+    options = "--pressure 0.5 --objective latency".split()
+    assert prune(folder, tmp_path / "out", *options) == 0
+    whole = count(shapes_of(load_stock(folder).tts))
+    model, _ = load_experiment(tmp_path / "out/config.yaml", tmp_path / "out/model.pth")
+    assert count(shapes_of(model.tts)) / whole == pytest.approx(0.5, rel=0.03)
+    assert "Widths: eunits 192 → " in capsys.readouterr().out
+
+
 def test_the_largest_units_stay(tmp_path):
     folder = make_experiment(tmp_path / "exp", tts_conf=CONF)
     path, name = folder / "train.loss.ave.pth", "tts.encoder.encoders.0.feed_forward"
