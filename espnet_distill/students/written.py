@@ -36,12 +36,28 @@ def write_training(folder: Path, training: Mapping, weights: Path) -> None:
     (folder / "train.yaml").write_text(yaml.safe_dump(conf, sort_keys=False))
 
 
-def save_weights(path: Path, student: nn.Module, origin: nn.Module) -> None:
-    """Save an ESPnet model's weights, with the features' part of another one's."""
-    features = origin.state_dict()
+def save_weights(
+    path: Path,
+    student: nn.Module,
+    origin: nn.Module,
+    like: Mapping[str, torch.Tensor] | None = None,
+) -> None:
+    """Save an ESPnet model's weights, with the features' part of another one's.
+
+    Args:
+        path: The file.
+        student: The model.
+        origin: Of which it has the features.
+        like: Tensors whose precision those of their names are saved in.
+    """
+    features, like = origin.state_dict(), like or {}
     state = {
         name: tensor if name.startswith("tts.") else features[name]
         for name, tensor in student.state_dict().items()
+    }
+    state = {
+        name: tensor.to(like[name].dtype) if name in like else tensor
+        for name, tensor in state.items()
     }
     torch.save(state, path)
 
