@@ -50,6 +50,8 @@ def write_smaller(
 ) -> list[str]:
     """Write ``config.yaml``, ``model.pth``, ``train.yaml`` and statistics.
 
+    The weights are saved in the precision of the whole experiment's.
+
     Args:
         args: ``out``, ``data`` and ``durations`` of a command.
         files: Configuration and checkpoint of the whole experiment.
@@ -64,7 +66,8 @@ def write_smaller(
     conf = read_config(files[0]) | {"tts": smaller.name, "tts_conf": smaller.conf}
     model = _build(conf, smaller.state)
     with folder_written_whole(args.out) as beside:
-        save_weights(beside / WEIGHTS, model, whole)
+        like = torch.load(files[1], map_location="cpu", weights_only=True)
+        save_weights(beside / WEIGHTS, model, whole, like)
         portable = with_statistics_in(conf, beside, args.out)
         write_portable(portable, beside / "config.yaml")
         write_training(beside, training_of(conf), args.out / WEIGHTS)

@@ -325,6 +325,17 @@ def test_what_the_callback_masks(told, is_stock, tmp_path):
     assert left / whole == pytest.approx(1 - pressure, abs=0.011)
 
 
+def test_half_precision_stays_half(tmp_path):
+    folder = experiment(tmp_path / "exp")
+    mask(folder, ("w_1",), 6)
+    path = folder / "train.loss.ave.pth"
+    state = torch.load(path, weights_only=True)
+    half = {n: t.half() if n.startswith("tts.") else t for n, t in state.items()}
+    torch.save(half, path)
+    compact(folder, tmp_path / "out")
+    assert (tmp_path / "out/model.pth").stat().st_size < path.stat().st_size
+
+
 SPEAK = """
 import sys
 from espnet2.bin.tts_inference import Text2Speech
