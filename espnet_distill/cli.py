@@ -16,6 +16,14 @@ COMMANDS = {
         "cut a student's initial weights out of its teacher",
         "espnet_distill.students.derive",
     ),
+    "prune": (
+        "take units out of a trained model, in one go",
+        "espnet_distill.pruning.one_shot",
+    ),
+    "compact": (
+        "take out of an experiment what pruning has masked",
+        "espnet_distill.pruning.compact",
+    ),
     "evaluate": (
         "measure experiments side by side",
         "espnet_distill.evaluation.command",

@@ -51,11 +51,7 @@ def _share(knob: Knob, shapes: Shapes, shares: Mapping[tuple, float]) -> float:
 
     Axes that it shares with another knob do not tell.
     """
-    found = {
-        shares.get((name, dim), 1.0)
-        for (name, dim), length in knob.lengths(shapes).items()
-        if length == shapes[name][dim]
-    }
+    found = {shares.get(axis, 1.0) for axis in knob.own_axes(shapes)}
     if len(found) > 1:
         raise ValueError(f"{knob.key}: layers keep different shares, {sorted(found)}")
     return found.pop()

@@ -33,6 +33,14 @@ class Knob:
             if length != halved
         }
 
+    def own_axes(self, whole: Shapes) -> dict[tuple[str, int], int]:
+        """Return the axes that are a width's alone, and how long they are."""
+        return {
+            (name, dim): length
+            for (name, dim), length in self.lengths(whole).items()
+            if length == whole[name][dim]
+        }
+
 
 def find_knobs(build: Callable[[dict], nn.Module], conf: Mapping) -> list[Knob]:
     """Return the knobs of a configuration.

@@ -2,7 +2,7 @@
 
 import inspect
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
@@ -12,7 +12,7 @@ from espnet2.tts.abs_tts import AbsTTS
 
 from espnet_distill.evaluation.complexity import parameters
 from espnet_distill.evaluation.macs import MacCounter
-from espnet_distill.evaluation.speed import on_threads
+from espnet_distill.evaluation.speed import on_threads, turns
 from espnet_distill.taps import made_up_sentence
 
 TOKENS, FRAMES_PER_TOKEN = 50, 7  # a sentence of four seconds
@@ -37,6 +37,30 @@ def cost(tts: AbsTTS, repeats: int = 5) -> Cost:
     return Cost(parameters(tts), counter.macs / frames, seconds / frames)
 
 
+def seconds_a_frame(
+    models: Sequence[AbsTTS], repeats: int = 7, clock: Callable = time.perf_counter
+) -> list[float]:
+    """Measure models on one thread in alternation, (models,).
+
+    So a machine that has other work meanwhile favours none of them. One that speaks
+    frame by frame takes seconds: three repeats will do.
+
+    Args:
+        models: The models.
+        repeats: How often each of them speaks, after once that does not count.
+        clock: What tells seconds; ``time.thread_time`` leaves out other work.
+    """
+    if any("maxlenratio" in inspect.signature(m.inference).parameters for m in models):
+        repeats = min(repeats, 3)
+    runs = [made_up_speech(tts) for tts in models]
+    timed: list[list[float]] = [[] for _ in runs]
+    with on_threads(1):
+        for _, place in turns(range(len(runs)), 1, repeats + 1):
+            run, frames = runs[place]
+            timed[place].append(_seconds(run, clock) / frames)
+    return [median(seconds[1:]) for seconds in timed]
+
+
 def made_up_speech(tts: AbsTTS) -> tuple[Callable, int]:
     """What makes a model speak a sentence, text to mel, and the frames that come out.
 
@@ -54,7 +78,7 @@ def made_up_speech(tts: AbsTTS) -> tuple[Callable, int]:
     return run, len(run()["feat_gen"])
 
 
-def _seconds(run: Callable) -> float:
-    start = time.perf_counter()
+def _seconds(run: Callable, clock: Callable = time.perf_counter) -> float:
+    start = clock()
     run()
-    return time.perf_counter() - start
+    return clock() - start

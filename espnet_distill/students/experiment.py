@@ -3,9 +3,8 @@
 import argparse
 from pathlib import Path
 
-import torch
-import yaml
 from espnet2.tasks.tts import TTSTask
+from espnet2.tts.abs_tts import AbsTTS
 from espnet2.tts.fastspeech import FastSpeech
 from espnet2.tts.fastspeech2 import FastSpeech2
 from espnet2.tts.tacotron2 import Tacotron2
@@ -20,6 +19,11 @@ from espnet_distill.students.cost import Cost, cost
 from espnet_distill.students.initial import initialise, losses_on
 from espnet_distill.students.narrow import Narrowed
 from espnet_distill.students.shape import Sizes, with_defaults
+from espnet_distill.students.written import (
+    save_weights,
+    training_of,
+    write_training,
+)
 from espnet_distill.teachers.checkpoint import (
     find_experiment,
     load_experiment,
@@ -27,16 +31,6 @@ from espnet_distill.teachers.checkpoint import (
 )
 
 SUPPORTED = (FastSpeech2, FastSpeech, Tacotron2, Transformer)
-# What a training configuration has of a finished experiment's.
-TRAINING_KEYS = (
-    *("tts", "tts_conf", "feats_extract", "feats_extract_conf", "normalize"),
-    *("pitch_extract", "pitch_extract_conf", "pitch_normalize"),
-    *("energy_extract", "energy_extract_conf", "energy_normalize"),
-    *("optim", "optim_conf", "scheduler", "scheduler_conf", "grad_clip", "accum_grad"),
-    *("num_iters_per_epoch", "max_epoch", "patience", "seed", "num_workers"),
-    *("batch_type", "batch_size", "batch_bins", "sort_in_batch", "sort_batch"),
-    *("keep_nbest_models", "best_model_criterion", "num_att_plot"),
-)
 
 
 def derive(args: argparse.Namespace) -> str:
@@ -58,15 +52,15 @@ def derive(args: argparse.Namespace) -> str:
     """
     config, checkpoint = find_experiment(args.teacher)
     conf = read_config(config)
-    training = read_config(args.config) if args.config else _training_of(conf)
+    training = read_config(args.config) if args.config else training_of(conf)
     training["tts_conf"] = dict(training.get("tts_conf") or {})
     if training["tts"] != conf["tts"]:
         raise ConfigError(
             f"{args.config}: tts: {training['tts']}; the teacher is {conf['tts']}"
         )
     teacher, names = load_experiment(config, checkpoint)
-    _require_supported(teacher.tts, config)
-    tts, frames = teacher.tts, _frames_a_second(teacher)
+    require_supported(teacher.tts, config, "student can be derived from")
+    tts, frames = teacher.tts, frames_a_second(teacher)
     losses = args.data and losses_on(args.data, args.durations, teacher, names)
     sizes = Sizes(type(tts), tts.idim, tts.odim, conf["tts_conf"])
     before = cost(tts)
@@ -76,23 +70,18 @@ def derive(args: argparse.Namespace) -> str:
         student, narrowed = _write(
             beside, conf, training, teacher, sizes, args, losses
         )
-        training["init_param"] = [f"{args.out / 'init.pth'}:tts:tts"]
-        (beside / "train.yaml").write_text(yaml.safe_dump(training, sort_keys=False))
+        write_training(beside, training, args.out / "init.pth")
     confs = [with_defaults(type(tts), c["tts_conf"]) for c in (conf, training)]
     return _table(confs, (before, cost(student.tts)), frames, narrowed)
 
 
-def _require_supported(tts, config: Path) -> None:
+def require_supported(tts: AbsTTS, config: Path, what: str) -> None:
+    """Raise a ConfigError unless a model is of a class that is cut out of."""
     if type(tts) not in SUPPORTED:
         names = ", ".join(kind.__name__ for kind in SUPPORTED)
         raise ConfigError(
-            f"{config}: no student can be derived from {type(tts).__name__}, only "
-            f"from {names}"
+            f"{config}: no {what} {type(tts).__name__}, only from {names}"
         )
-
-
-def _training_of(conf: dict) -> dict:
-    return {key: conf[key] for key in TRAINING_KEYS if conf.get(key) is not None}
 
 
 def _write(folder: Path, conf, training, teacher, sizes, args, losses) -> tuple:
@@ -103,16 +92,12 @@ def _write(folder: Path, conf, training, teacher, sizes, args, losses) -> tuple:
     narrowed = initialise(
         student.tts, teacher.tts, sizes, conf["tts_conf"], args.importance, losses
     )
-    features = teacher.state_dict()
-    state = {
-        name: tensor if name.startswith("tts.") else features[name]
-        for name, tensor in student.state_dict().items()
-    }
-    torch.save(state, folder / "init.pth")
+    save_weights(folder / "init.pth", student, teacher)
     return student, narrowed
 
 
-def _frames_a_second(model) -> float:
+def frames_a_second(model) -> float:
+    """Mel frames in a second of an ESPnetTTSModel's speech."""
     parameters = model.feats_extract.get_parameters()
     return parameters["fs"] / parameters["n_shift"]
 

@@ -79,12 +79,13 @@ class FastSpeech2Variant(FastSpeech2):
         self.encoder = Layers(encoder, adim, tokens=idim)
         self.decoder = Layers(decoder, adim)
 
+    @classmethod
+    def takes(cls, key: str) -> bool:
+        """Tell whether a key of ESPnet's FastSpeech2 says something of this model."""
+        return key not in REPLACED and not key.startswith(REPLACED_PREFIXES)
+
     def _require_known(self, conf: dict) -> None:
-        stock = {
-            key
-            for key in _parameters(FastSpeech2)
-            if key not in REPLACED and not key.startswith(REPLACED_PREFIXES)
-        }
+        stock = set(filter(self.takes, _parameters(FastSpeech2)))
         known = stock | set(_parameters(type(self)))
         for key in conf:
             if key not in known:

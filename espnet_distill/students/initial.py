@@ -14,11 +14,9 @@ from espnet_distill.evaluation.batches import (
     wants_durations,
 )
 from espnet_distill.evaluation.inputs import read_data
-from espnet_distill.structure.coupling import can_be_traced, find_groups
 from espnet_distill.structure.importance import Activation, Random, Taylor, magnitude
-from espnet_distill.structure.tied import find_tied_groups
+from espnet_distill.students.groups import groups_of
 from espnet_distill.students.narrow import Narrowed, drop_layers, narrow
-from espnet_distill.students.outputs import outputs_of
 from espnet_distill.students.shape import Sizes
 
 LISTENED = 32  # utterances that activations and gradients are taken from
@@ -41,8 +39,8 @@ def losses_on(
     """
     if getattr(model.tts, "spk_embed_dim", None):
         raise ConfigError(
-            "--importance: this teacher wants speaker embeddings, which --data does "
-            "not give; take magnitude"
+            f"--data: {names.tts} wants speaker embeddings, which no data folder "
+            "gives; leave it out"
         )
     utterances, known = read_data(data, LISTENED), None
     if wants_durations(model.tts):
@@ -77,11 +75,7 @@ def initialise(
         score = HEARING[importance](teacher, losses)
     else:
         score = Random() if importance == "random" else magnitude
-    run = outputs_of(teacher)
-    if can_be_traced(teacher):
-        groups = find_groups(teacher, run)
-    else:
-        groups = find_tied_groups(teacher, sizes.knobs_at_depth_of(conf), run)
+    groups = groups_of(teacher, sizes.knobs_at_depth_of(conf))
     narrowed = narrow(teacher, student, groups, score)
     student.load_state_dict(narrowed.state)
     return narrowed

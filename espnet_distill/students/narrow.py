@@ -71,6 +71,17 @@ def narrow(
     Raises:
         ConfigError: A student that is wider than the teacher somewhere.
     """
+    kept = choose_units(teacher, student, groups, importance)
+    return cut_out(teacher.state_dict(), kept, teacher, student)
+
+
+def choose_units(
+    teacher: nn.Module,
+    student: nn.Module,
+    groups: list[Group],
+    importance: Importance = magnitude,
+) -> list[tuple[Group, torch.Tensor]]:
+    """Return groups and the units of each that a student keeps; see :func:`narrow`."""
     shapes = {name: tensor.shape for name, tensor in student.state_dict().items()}
     state = teacher.state_dict()
     attentions = _attentions(teacher, student)
@@ -85,8 +96,18 @@ def narrow(
         else:
             units = importance(group, state).topk(size).indices.sort().values
         kept.append((group, units))
+    return kept
+
+
+def cut_out(
+    state: State,
+    kept: list[tuple[Group, torch.Tensor]],
+    teacher: nn.Module,
+    student: nn.Module,
+) -> Narrowed:
+    """Take a student's weights out of a teacher's state; see :func:`narrow`."""
     sliced = slice_groups(state, kept)
-    for name, (wide, slim) in attentions.items():
+    for name, (wide, slim) in _attentions(teacher, student).items():
         _scale_queries(sliced, name, (slim.d_k / wide.d_k) ** 0.5)
     return _fitted(sliced, student)
 

@@ -35,11 +35,23 @@ class Shape:
 
 def with_defaults(kind: type[AbsTTS], conf: Mapping) -> dict:
     """Return a class's configuration with what it does not say."""
-    parameters = inspect.signature(kind.__init__).parameters.values()
-    empty = inspect.Parameter.empty
-    return {p.name: p.default for p in parameters if p.default is not empty} | dict(
-        conf
-    )
+    return _defaults(kind) | dict(conf)
+
+
+def _defaults(kind: type[AbsTTS]) -> dict:
+    """Defaults of a class and of those behind it that it hands further keys to."""
+    found: dict = {}
+    takes = None
+    for base in kind.__mro__:
+        if "__init__" not in vars(base):
+            continue
+        parameters = inspect.signature(base.__init__).parameters.values()
+        own = {p.name: p.default for p in parameters if p.default is not p.empty}
+        found = {key: own[key] for key in own if takes is None or takes(key)} | found
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            break
+        takes = getattr(base, "takes", takes)
+    return found
 
 
 class Sizes:
@@ -49,9 +61,10 @@ class Sizes:
         self.conf = with_defaults(kind, conf)
         self._kind, self._dims = kind, {"idim": idim, "odim": odim}
         self.knobs = self._find(self.conf)
-        self.parameters = count(shapes_of(self._build(self.conf)))
+        self.parameters = count(shapes_of(self.build(self.conf)))
 
-    def _build(self, conf: Mapping) -> AbsTTS:
+    def build(self, conf: Mapping) -> AbsTTS:
+        """Build a model of the class without weights."""
         logger, level = logging.getLogger(), logging.getLogger().level
         logger.setLevel(logging.ERROR)  # a conformer repeats its advice each time
         try:
@@ -63,7 +76,7 @@ class Sizes:
     def _find(self, conf: Mapping) -> list[Knob]:
         fixed = {key: value for key, value in conf.items() if key in FIXED}
         free = {key: value for key, value in conf.items() if key not in FIXED}
-        return find_knobs(lambda sizes: self._build(fixed | sizes), free)
+        return find_knobs(lambda sizes: self.build(fixed | sizes), free)
 
     def knobs_at_depth_of(self, conf: Mapping) -> list[Knob]:
         """Return the knobs of the teacher as deep as another configuration's model."""
@@ -150,7 +163,7 @@ class Sizes:
         }
         conf = self.conf | layers
         knobs = [knob for knob in self._find(conf) if not knob.is_depth]
-        widths = Widths(shapes_of(self._build(conf)), knobs)
+        widths = Widths(shapes_of(self.build(conf)), knobs)
         stream = max(knobs, key=widths.reach)
         free = [] if "width" in keep else [k for k in knobs if k.key not in keep]
         others = [knob for knob in free if knob is not stream]

@@ -1,0 +1,156 @@
+"""Take what is silent out of a model, and say what is left in a configuration."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import torch
+from espnet2.tts.abs_tts import AbsTTS
+
+from espnet_distill.structure.coupling import Group
+from espnet_distill.structure.depth import keep_layers
+from espnet_distill.structure.heads import find_head_groups
+from espnet_distill.structure.knobs import shapes_of
+from espnet_distill.structure.silent import silent_layers, silent_units
+from espnet_distill.structure.slicing import State, slice_groups
+from espnet_distill.structure.streams import (
+    is_attention,
+    is_stream,
+    with_unseen_readers,
+)
+from espnet_distill.students.groups import groups_of
+from espnet_distill.students.reshaped import Described
+from espnet_distill.students.sized import attentions
+
+LITTLE = 0.02  # of the parameters, for which no class of its own is worth while
+QUERIES = ".linear_q.weight"
+
+
+@dataclass(frozen=True)
+class Remainder:
+    """A model without what was silent.
+
+    Attributes:
+        name: Its choice of ``--tts``.
+        conf: Its configuration.
+        state: Its weights.
+        removed: What went, a line each; nothing if nothing was silent.
+    """
+
+    name: str
+    conf: dict
+    state: State
+    removed: list[str]
+
+
+def remove_silent(tts: AbsTTS, name: str, conf: dict, stock: bool) -> Remainder:
+    """Take silent layers, units and heads out of a model.
+
+    Args:
+        tts: The model; it loses its layers.
+        name: Its choice of ``--tts``.
+        conf: Its configuration.
+        stock: Whether a stock configuration must say the result: then all layers keep
+            as many units as that which has most, and heads and residual width stay.
+
+    Raises:
+        ConfigError: Sizes that no class of ESPnet's or of this package's has.
+    """
+    before = Described(name, conf, tts.idim, tts.odim)
+    removed = []
+    layers = _layers(tts)
+    conf = before.without_layers(layers)
+    for stack, gone in layers.items():
+        depth = len(tts.get_submodule(stack))
+        removed.append(f"{len(gone)} of {depth} layers of {stack}: {gone}")
+        kept = [n for n in range(depth) if n not in gone]
+        keep_layers(tts, {stack: kept})
+    described = Described(before.name, conf, tts.idim, tts.odim)
+    counted = _Counted(tts, described)
+    kept = counted.kept()
+    found = _described(tts, described, kept)
+    if found[0] != described.name and (stock or _saves_little(tts, found[2])):
+        kept = counted.equal()
+        found = _described(tts, described, kept)
+    for group, units in kept:
+        if len(units) < group.size:
+            place = group.axes[0].parameter.removesuffix(".weight")
+            removed.append(f"{group.size - len(units)} of {group.size} {place}")
+    return Remainder(*found, removed)
+
+
+def _layers(tts: AbsTTS) -> dict[str, list[int]]:
+    """The silent layers of each stack, which keeps at least one layer."""
+    found = silent_layers(tts)
+    for stack, numbers in found.items():
+        if len(numbers) == len(tts.get_submodule(stack)):
+            found[stack] = numbers[1:]
+    return {stack: numbers for stack, numbers in found.items() if numbers}
+
+
+def _saves_little(tts: AbsTTS, state: State) -> bool:
+    """Tell whether a state is nearly as large as a model's."""
+    left, before = (
+        sum(tensor.numel() for tensor in tensors.values())
+        for tensors in (state, tts.state_dict())
+    )
+    return left > (1 - LITTLE) * before
+
+
+def _described(tts, described: Described, kept) -> tuple[str, dict, State]:
+    shapes = shapes_of(tts)
+    state = slice_groups(tts.state_dict(), kept)
+    shapes = {name: tuple(state[name].shape) for name in shapes}
+    heads = {path: module.h for path, module in attentions(tts).items()}
+    for group, units in kept:
+        path = group.axes[0].parameter.removesuffix(QUERIES)
+        if path in heads and group.size == heads[path]:
+            heads[path] = len(units)
+    name, conf = described.of_shapes(shapes, heads)
+    return name, conf, state
+
+
+class _Counted:
+    """Groups of a model, and which of their units are silent."""
+
+    def __init__(self, tts: AbsTTS, described: Described):
+        knobs = [knob for knob in described.knobs if not knob.is_depth]
+        self._axes = [knob.own_axes(described.shapes) for knob in knobs]
+        groups = [g for g in groups_of(tts, described.knobs) if g.size > 1]
+        groups = with_unseen_readers(groups, shapes_of(tts))
+        groups = [group for group in groups if not is_attention(group)]
+        self._groups = groups + find_head_groups(tts)
+        self._silent = [silent_units(group, tts) for group in self._groups]
+
+    def kept(self) -> list[tuple[Group, torch.Tensor]]:
+        """Groups and units that speak; residual streams of one, even, width."""
+        speaking = [int((~silent).sum()) for silent in self._silent]
+        streams = [n for n, g in zip(speaking, self._groups) if is_stream(g)]
+        width = max(streams, default=0)
+        return self._filled(
+            [
+                width + width % 2 if is_stream(group) else max(number, 1)
+                for number, group in zip(speaking, self._groups)
+            ]
+        )
+
+    def equal(self) -> list[tuple[Group, torch.Tensor]]:
+        """Groups and units, as many in all groups of a knob."""
+        counts = [len(units) for _, units in self.kept()]
+        for axes in self._axes:
+            governed = [n for n, g in enumerate(self._groups) if _lies_on(axes, g)]
+            whole = any(is_stream(self._groups[n]) for n in governed)
+            most = max((counts[n] for n in governed), default=0)
+            for n in governed:
+                counts[n] = self._groups[n].size if whole else most
+        return self._filled(counts)
+
+    def _filled(self, counts: Sequence[int]) -> list[tuple[Group, torch.Tensor]]:
+        """So many units of each group, those that speak among them."""
+        return [
+            (group, (~silent).float().topk(count).indices.sort().values)
+            for group, silent, count in zip(self._groups, self._silent, counts)
+        ]
+
+
+def _lies_on(axes: Collection[tuple[str, int]], group: Group) -> bool:
+    return any(axis in group for axis in axes)

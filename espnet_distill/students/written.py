@@ -1,0 +1,77 @@
+"""The files of an experiment that was cut out of another."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+import yaml
+from torch import nn
+
+# What a training configuration has of a finished experiment's.
+TRAINING_KEYS = (
+    *("tts", "tts_conf", "feats_extract", "feats_extract_conf", "normalize"),
+    *("pitch_extract", "pitch_extract_conf", "pitch_normalize"),
+    *("energy_extract", "energy_extract_conf", "energy_normalize"),
+    *("optim", "optim_conf", "scheduler", "scheduler_conf", "grad_clip", "accum_grad"),
+    *("num_iters_per_epoch", "max_epoch", "patience", "seed", "num_workers"),
+    *("batch_type", "batch_size", "batch_bins", "sort_in_batch", "sort_batch"),
+    *("keep_nbest_models", "best_model_criterion", "num_att_plot"),
+)
+STATISTICS = {
+    "normalize_conf": "feats",
+    "pitch_normalize_conf": "pitch",
+    "energy_normalize_conf": "energy",
+}
+
+
+def training_of(conf: Mapping) -> dict:
+    """Return the training configuration of a finished experiment's configuration."""
+    return {key: conf[key] for key in TRAINING_KEYS if conf.get(key) is not None}
+
+
+def write_training(folder: Path, training: Mapping, weights: Path) -> None:
+    """Write ``train.yaml``, which stock ESPnet trains on from some weights."""
+    conf = dict(training) | {"init_param": [f"{weights}:tts:tts"]}
+    (folder / "train.yaml").write_text(yaml.safe_dump(conf, sort_keys=False))
+
+
+def save_weights(
+    path: Path,
+    student: nn.Module,
+    origin: nn.Module,
+    like: Mapping[str, torch.Tensor] | None = None,
+) -> None:
+    """Save an ESPnet model's weights, with the features' part of another one's.
+
+    Args:
+        path: The file.
+        student: The model.
+        origin: Of which it has the features.
+        like: Tensors whose precision those of their names are saved in.
+    """
+    features, like = origin.state_dict(), like or {}
+    state = {
+        name: tensor if name.startswith("tts.") else features[name]
+        for name, tensor in student.state_dict().items()
+    }
+    state = {
+        name: tensor.to(like[name].dtype) if name in like else tensor
+        for name, tensor in state.items()
+    }
+    torch.save(state, path)
+
+
+def with_statistics_in(conf: Mapping, folder: Path, final: Path) -> dict:
+    """Copy the statistics that a configuration names into a folder.
+
+    Returns the configuration that names the copies, where the folder is to be finally.
+    """
+    conf = dict(conf)
+    for key, kind in STATISTICS.items():
+        source = (conf.get(key) or {}).get("stats_file")
+        if source:
+            name = f"{kind}_stats.npz"
+            shutil.copyfile(source, folder / name)
+            conf[key] = conf[key] | {"stats_file": str(final.absolute() / name)}
+    return conf
