@@ -9,10 +9,11 @@ from torch import nn
 from espnet_distill.errors import ConfigError
 from espnet_distill.pruning.base import Callback, Training
 from espnet_distill.pruning.criteria import CRITERIA, Criterion
+from espnet_distill.pruning.gates import Gates
 from espnet_distill.pruning.layers import Layers
 from espnet_distill.pruning.merger import Merger
 from espnet_distill.pruning.neurons import Neurons
-from espnet_distill.pruning.options import Options
+from espnet_distill.pruning.options import GATES, Options
 from espnet_distill.pruning.targets import Target, saved_parameters
 from espnet_distill.pruning.weights import Weights
 from espnet_distill.structure.coupling import Group
@@ -65,15 +66,14 @@ class PruningCallback(Callback):
         self._total = sum(parameter.numel() for parameter in self._parameters.values())
         try:
             self._target = self._build_target()
+            self._criterion = self._build_criterion()
         except ConfigError as error:
             raise ConfigError(f"{self._where}: {error}") from None
-        own = {name: self._parameters[name] for name in self._target.names}
-        self._criterion: Criterion = CRITERIA[self.options.criterion](model, own)
         self._merger = None
         if self.options.merge:
             self._merger = Merger(model, self._parameters, self._target.groups)
         self._lookers = [self._criterion, *filter(None, [self._merger])]
-        self._sparsity, self._shares = 0.0, self._target.shares()
+        self._measure()
 
     def _build_target(self) -> Target:
         if self.options.what == "weights":
@@ -86,6 +86,15 @@ class PruningCallback(Callback):
                 "together; say weights or layers without"
             )
         return Neurons(self._model, self._parameters, self.options, self.find_groups)
+
+    def _build_criterion(self) -> Criterion:
+        own = {name: self._parameters[name] for name in self._target.names}
+        if self.options.criterion == GATES:
+            return Gates(self._model, own, self._target, self._share_now)
+        return CRITERIA[self.options.criterion](self._model, own)
+
+    def _share_now(self) -> float:
+        return self._schedule.share(self._now[self._schedule.unit])
 
     def on_train_start(self, training: Training) -> None:
         if self._model is not training.model:
@@ -129,12 +138,13 @@ class PruningCallback(Callback):
     def statistics(self) -> dict[str, float]:
         """Return shares gone: of the model's parameters, and of each part's units."""
         parts = {f"sparsity_{part}": share for part, share in self._shares.items()}
-        return {"sparsity": self._sparsity} | parts
+        return {"sparsity": self._sparsity} | parts | self._learnt
 
     def state_dict(self) -> dict:
         return {
             "masks": {name: mask.clone() for name, mask in self._target.kept.items()},
             "criterion": self._criterion.state_dict(),
+            "learnt": dict(self._learnt),
             "levels": [list(level) for level in self.levels],
             "now": dict(self._now),
             "steps_in_epoch": self._steps_in_epoch,
@@ -150,18 +160,25 @@ class PruningCallback(Callback):
         self._now = dict(state["now"])
         self._steps_in_epoch = state["steps_in_epoch"]
         self._measure()
+        self._learnt = dict(state["learnt"])
         self._hold()
 
     @torch.no_grad()
     def _update(self, now: int) -> None:
         """Choose anew what is kept, and hold it."""
+        if self._criterion.waits and now < self._schedule.last:
+            self._measure()
+            told = ", ".join(f"{key} {x:.4f}" for key, x in self._learnt.items())
+            logging.info(f"{self._schedule.unit} {now}: {told}")
+            return
         before = {name: mask.clone() for name, mask in self._target.kept.items()}
         self._target.choose(self._schedule.share(now), self._criterion)
         if self._merger:
             kept = self._target.kept
             self._merger.merge(kept, [n for n in kept if not kept[n].equal(before[n])])
-        self._criterion.begin_anew()
+        self._criterion.fold()
         self._measure()
+        self._criterion.begin_anew()
         self._hold()
         self.levels.append((now, self._sparsity))
         logging.info(
@@ -172,6 +189,7 @@ class PruningCallback(Callback):
     def _measure(self) -> None:
         self._sparsity = self._target.gone() / self._total
         self._shares = self._target.shares()
+        self._learnt = self._criterion.statistics()
 
     def _hold(self) -> None:
         """Prepare masks like the parameters they hold, and apply them."""

@@ -25,9 +25,11 @@ class Criterion:
     Attributes:
         looks: Steps before an update in which it looks at the training; 0 for none,
             None for all from the schedule's start.
+        waits: Whether only the schedule's last update is to choose.
     """
 
     looks: int | None = 0
+    waits: bool = False
 
     def __init__(self, model: nn.Module, parameters: Parameters):
         """Take a model and those of its parameters that are to be scored."""
@@ -50,6 +52,13 @@ class Criterion:
     def of_units(self, group: Group, scores: Scores) -> torch.Tensor:
         """Return a score for each unit of a group, (size,), from :meth:`scores`."""
         return unit_norms(group, scores)
+
+    def fold(self) -> None:
+        """Give the parameters what was learnt beside them, before what goes is gone."""
+
+    def statistics(self) -> dict[str, float]:
+        """Return what the log is to show of it, with the same keys at all times."""
+        return {}
 
     def begin_anew(self) -> None:
         """Forget what was seen before an update."""

@@ -128,6 +128,27 @@ class Neurons(Target):
         for name, mask in zip(values, after(low)):
             self.kept[name] = mask
 
+    def excess(self, kept: torch.Tensor, share: float) -> torch.Tensor:
+        """Return by which share more is gone than is to be, with a gradient.
+
+        Args:
+            kept: How many units of each group stay on average, (groups,).
+            share: How much is gone of what is to go at the end, from 0 to 1.
+
+        Returns:
+            Of the units of each group, (groups,); in a global scope, of the model's
+            parameters, (1,).
+        """
+        if self._is_global:
+            return (self.expected(kept) - share * self._pressure)[None]
+        sizes = kept.new_tensor([group.size for group in self.groups.values()])
+        last = kept.new_tensor(list(self._last.values()))
+        return 1 - kept / sizes - share * (1 - last / sizes)
+
+    def expected(self, kept: torch.Tensor) -> torch.Tensor:
+        """Return the share of the parameters that is gone on average, see above."""
+        return 1 - self._remaining.expected(kept) / self._remaining.total
+
     def factors(self) -> dict[str, torch.Tensor]:
         found: dict[str, torch.Tensor] = {}
         for name, group in self.groups.items():

@@ -12,6 +12,7 @@ from espnet_distill.pruning.schedule import Schedule
 
 TARGETS = ("neurons", "weights", "layers")
 SCOPES = ("layer", "global")
+GATES = "gates"
 INCLUDES = ("heads", "residual")
 
 
@@ -24,7 +25,7 @@ class Options:
             says it by itself.
         what: ``neurons``, ``weights`` or ``layers``.
         pattern: Of weights, "n:m": of each m in a row along a weight's input n stay.
-        criterion: Which go first, a name in CRITERIA.
+        criterion: Which go first, a name in CRITERIA; or ``gates``, learnt on the way.
         scope: Whether each layer loses as much as any other (``layer``), or whatever
             matters least in the whole model goes (``global``).
         schedule, start, end, interval, unit: As ``Schedule`` takes them.
@@ -66,7 +67,7 @@ class Options:
         """Raise a ConfigError that names the key of what cannot be."""
         for key, known in (
             ("what", TARGETS),
-            ("criterion", CRITERIA),
+            ("criterion", (*CRITERIA, GATES)),
             ("scope", SCOPES),
         ):
             _require_one_of(key, getattr(self, key), known)
@@ -92,6 +93,8 @@ class Options:
             for key in ("include", "merge"):
                 if getattr(self, key):
                     raise ConfigError(f"{key}: is for what: neurons; leave it out")
+        if self.criterion == GATES:
+            self._require_a_way()
         if self.merge and self.unit != "step":
             raise ConfigError("merge: wants unit: step")
         if self.pattern is None:
@@ -110,6 +113,17 @@ class Options:
         for key, plain in (("floor", 0), ("scope", "layer")):
             if getattr(self, key) != plain:
                 raise ConfigError(f"{key}: a pattern says what stays where; leave out")
+
+    def _require_a_way(self) -> None:
+        """Refuse what gates cannot do."""
+        if self.what != "neurons":
+            raise ConfigError("criterion: gates is for what: neurons")
+        if self.schedule == "one_shot":
+            raise ConfigError("schedule: gates learn on the way; say cubic or linear")
+        if self.merge:
+            raise ConfigError("merge: gates close what is to go; leave it out")
+        if "residual" in self.include:
+            raise ConfigError("include: gates leave residual alone; leave it out")
 
     @property
     def timetable(self) -> Schedule:

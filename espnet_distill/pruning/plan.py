@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+import torch
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.structure.coupling import Group
@@ -58,6 +59,20 @@ class Remaining:
         gone = self.sizes - np.asarray(kept)
         dims = self._dims - np.tensordot(gone, self._each, 1)
         return self._rest + round(dims.prod(axis=1).sum())
+
+    def expected(self, kept: torch.Tensor) -> torch.Tensor:
+        """Count, with a gradient, the parameters that are left on average.
+
+        Args:
+            kept: How many units of each group stay on average, (groups,), where those
+                of different groups stay or go independently.
+        """
+        sizes, dims, each = (
+            torch.as_tensor(array).to(kept)
+            for array in (self.sizes, self._dims, self._each)
+        )
+        dims = dims - torch.einsum("g,gtd->td", sizes - kept, each)
+        return self._rest + dims.prod(1).sum()
 
 
 def plan(

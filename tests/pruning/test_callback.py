@@ -1,5 +1,7 @@
 """What is asked for is gone, stays gone, and a resume cannot be told from none."""
 
+import itertools
+
 import pytest
 import torch
 
@@ -61,7 +63,7 @@ def test_weights(criterion, scope, pressure):
 
 @pytest.mark.parametrize("kind", ["transformer", "conformer"])
 @pytest.mark.parametrize("scope", ["layer", "global"])
-@pytest.mark.parametrize("criterion", CRITERIA)
+@pytest.mark.parametrize("criterion", [*CRITERIA, "gates"])
 def test_neurons(kind, scope, criterion):
     model = TTS(kind)
     callback = build(model, pressure=0.3, scope=scope, criterion=criterion)
@@ -149,8 +151,10 @@ def test_momentum_and_decay_revive_nothing():
         assert torch.equal(parameter == 0, silent[name])
 
 
-@pytest.mark.parametrize("criterion", CRITERIA)
-@pytest.mark.parametrize("what", ["weights", "neurons"])
+@pytest.mark.parametrize(
+    "what, criterion",
+    [*itertools.product(["weights", "neurons"], CRITERIA), ("neurons", "gates")],
+)
 @pytest.mark.parametrize("stop", [4, 7, 11, 16])
 def test_a_resume_is_equal_bit_for_bit(criterion, what, stop, tmp_path):
     conf = {"what": what, "pressure": 0.3, "criterion": criterion, "start": 3}
@@ -177,6 +181,7 @@ def test_a_resume_is_equal_bit_for_bit(criterion, what, stop, tmp_path):
     for name, tensor in whole.state_dict().items():
         assert torch.equal(second.state_dict()[name], tensor), name
     assert callback.levels == uninterrupted.levels
+    assert callback.statistics() == uninterrupted.statistics()
 
 
 def train_until(model, callback, optimizer, stop):

@@ -1,14 +1,17 @@
 """What cannot work is said in one line, before anything trains."""
 
 import pytest
+import torch
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.pruning.base import Training
 from espnet_distill.pruning.callback import build_callback
+from espnet_distill.structure.coupling import Axis, Group
 
 from .models import TTS, Plain, groups_of
 
 SAID = {"type": "prune", "pressure": 0.3, "end": 100}
+GATES = {"criterion": "gates"}
 
 
 def refusal(excinfo):
@@ -38,6 +41,10 @@ def refusal(excinfo):
         ({"merge": "yes"}, "merge: 'yes' is neither true nor false"),
         ({"what": "weights", "merge": True}, "merge: is for what: neurons"),
         ({"what": "layers", "include": ["heads"]}, "include: is for what: neurons"),
+        (GATES | {"what": "weights"}, "criterion: gates is for what: neurons"),
+        (GATES | {"schedule": "one_shot", "end": None}, "schedule: gates learn on"),
+        (GATES | {"merge": True}, "merge: gates close what is to go"),
+        (GATES | {"include": ["residual"]}, "include: gates leave residual alone"),
         ({"pattern": "2:4"}, "pattern: is for what: weights"),
         ({"what": "weights", "pattern": 124}, 'put it in quotes, "2:4"'),
         ({"what": "weights", "pattern": "4:2"}, "pattern: '4:2' is not n:m"),
@@ -125,3 +132,16 @@ def test_neurons_without_groups():
 
 def test_layers_without_a_stack():
     assert "what: no stack of residual layers" in attach(Plain(), what="layers")
+
+
+def test_gates_of_what_a_recurrent_cell_reads():
+    model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.LSTMCell(8, 4))
+    axes = [("0.weight", 0), ("0.bias", 0), ("1.weight_ih", 1)]
+    places = torch.arange(8)[None]
+    group = Group(8, tuple(Axis(*axis, places) for axis in axes))
+    callback = build_callback(SAID | GATES, "callbacks[0]")
+    callback.find_groups = lambda model: [group]
+    with pytest.raises(ConfigError) as excinfo:
+        callback.attach(model)
+    message = refusal(excinfo)
+    assert "gates cannot multiply the units of 0.weight; add to exclude" in message

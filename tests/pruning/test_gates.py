@@ -1,0 +1,181 @@
+"""Gates learn which units are useful, and leave a model as masks alone would."""
+
+import pytest
+import torch
+from torch import nn
+
+from espnet_distill.pruning.base import Training
+from espnet_distill.pruning.callback import build_callback
+from espnet_distill.pruning.gated import gated_layers
+from espnet_distill.structure.coupling import find_groups
+from espnet_distill.structure.heads import find_head_groups
+from espnet_distill.structure.slicing import mask_groups
+from espnet_distill.structure.streams import is_attention, is_stream
+
+from .models import TTS, Plain, groups_of
+
+EPOCH = 10
+STEPS = {"unit": "step", "schedule": "linear", "end": 400, "interval": 1}
+
+
+class HalfDeaf(nn.Module):
+    """Every other hidden unit gets no input; what is to be learnt needs the others."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.inner = nn.Linear(12, 32)
+        self.outer = nn.Linear(32, 8)
+        self.secret = torch.randn(12, 16), torch.randn(16, 8)
+        with torch.no_grad():
+            for parameter in self.inner.parameters():
+                parameter[::2] = 0
+
+    def forward(self, seed):
+        x = torch.randn(64, 12, generator=torch.Generator().manual_seed(seed))
+        first, second = self.secret
+        wanted = torch.relu(x @ first) @ second / 10
+        return (self.outer(torch.relu(self.inner(x))) - wanted).square().mean()
+
+
+def hidden_group(model):
+    return [find_groups(model, lambda model, _: [model(0)])[0]]
+
+
+def build(model, epochs=40, **conf):
+    callback = build_callback(
+        {"type": "prune", "criterion": "gates", "pressure": 0.49, "unit": "epoch"}
+        | {"end": epochs}
+        | conf
+    )
+    callback.find_groups = hidden_group
+    callback.attach(model)
+    return callback
+
+
+def steps_of(model, callback, steps):
+    """Train, and yield after each step, before its epoch ends."""
+    optimizer = torch.optim.AdamW(model.parameters(), 2e-3)
+    callback.on_train_start(Training(model, [optimizer]))
+    for step in range(1, steps + 1):
+        optimizer.zero_grad()
+        model.train()(step).backward()
+        optimizer.step()
+        callback.on_step_end(step)
+        yield step
+        if step % EPOCH == 0:
+            callback.on_epoch_end(step // EPOCH)
+
+
+def gated_groups(model):
+    """What may lose units but for residual streams, and where gates multiply it."""
+    groups = [g for g in groups_of(model) if not (is_stream(g) or is_attention(g))]
+    groups = [g for g in groups if g.size > 1] + find_head_groups(model)
+    found = [(group, gated_layers(model, group, 0)) for group in groups]
+    assert all(layers for _, layers in found)
+    return found
+
+
+def with_ones(gates):
+    return torch.cat([gates, torch.ones(1)])
+
+
+@pytest.mark.parametrize("scope", ["layer", "global"])
+def test_useless_units_go_and_what_stays_is_as_it_was(scope):
+    model = HalfDeaf()
+    callback = build(model, scope=scope)
+    names, losses = list(model.state_dict()), []
+    for _ in steps_of(model, callback, 40 * EPOCH):
+        assert list(model.state_dict()) == names
+        before = model.eval()(1000)
+        losses.append(before.item())
+    torch.testing.assert_close(model.eval()(1000), before, rtol=1e-6, atol=1e-6)
+    assert losses[-1] < losses[0] / 2
+    gone = (model.outer.weight == 0).all(0)
+    assert gone[::2].all() and not gone[1::2].any()
+    assert callback.statistics()["sparsity"] == pytest.approx(0.49, abs=0.01)
+    assert not model.outer._forward_pre_hooks
+    assert [epoch for epoch, _ in callback.levels] == [40]
+
+
+@pytest.mark.parametrize("scope", ["layer", "global"])
+def test_expected_sparsity_follows_the_schedule(scope):
+    model = HalfDeaf()
+    callback = build(model, scope=scope, **STEPS)
+    for step in steps_of(model, callback, 400):
+        told = callback.statistics()
+        if step >= 200 and step % 50 == 0:
+            expected = 0.49 * step / 400
+            assert told["sparsity_expected"] == pytest.approx(expected, abs=0.02)
+        assert (told["sparsity"] > 0) == (step == 400)
+
+
+def test_noise_is_for_training_and_the_same_throughout_a_step():
+    model, free = HalfDeaf(), HalfDeaf().eval()
+    training, evaluation = set(), set()
+    for step in steps_of(model, build(model, pressure=0.9, **STEPS), 300):
+        if step > 290:
+            free.load_state_dict(model.state_dict())
+            assert model.train()(1) == model(1)
+            training.add((model(1) - free(1)).item())
+            assert model.eval()(1) == model(1)
+            evaluation.add((model(1) - free(1)).item())
+    assert 0 not in training | evaluation and not training & evaluation
+    assert len(training) == 10
+
+
+@pytest.mark.parametrize("kind", ["transformer", "conformer"])
+def test_gates_of_zero_and_one_are_what_masks_are(kind):
+    model = TTS(kind).eval()
+    for number, (group, layers) in enumerate(gated_groups(model)):
+        generator = torch.Generator().manual_seed(number)
+        gates = torch.randint(0, 2, (group.size,), generator=generator).float()
+        hooks = [
+            layer.by_gates(lambda training: with_ones(gates))
+            for layer in layers
+        ]
+        gated = model(1)
+        for hook in hooks:
+            hook.remove()
+        before = {name: t.clone() for name, t in model.state_dict().items()}
+        kept = [(group, gates.nonzero().flatten())]
+        model.load_state_dict(mask_groups(before, kept))
+        torch.testing.assert_close(model(1), gated)
+        model.load_state_dict(before)
+
+
+@pytest.mark.parametrize("kind", ["transformer", "conformer"])
+def test_weights_tell_the_gradients_of_gates_that_are_folded_into_them(kind):
+    model = TTS(kind)
+    for number, (group, layers) in enumerate(gated_groups(model)):
+        generator = torch.Generator().manual_seed(number)
+        gates = torch.rand(group.size, generator=generator).requires_grad_()
+        hooks = [
+            layer.by_gates(lambda training: with_ones(gates)) for layer in layers
+        ]
+        model.zero_grad()
+        model.train()(1).backward()
+        sums = torch.zeros(group.size + 1)
+        for layer in layers:
+            layer.add_sums([p.detach() * p.grad for p in layer.parameters], sums)
+        torch.testing.assert_close(
+            sums[:-1] / gates.detach(), gates.grad, rtol=1e-3, atol=1e-6
+        )
+        gated = model.eval()(1)
+        for hook in hooks:
+            hook.remove()
+        before = {name: t.clone() for name, t in model.state_dict().items()}
+        with torch.no_grad():
+            for layer in layers:
+                layer.fold(with_ones(gates.detach()))
+        torch.testing.assert_close(model(1), gated)
+        model.load_state_dict(before)
+
+
+def test_a_layer_norm_sees_gated_units():
+    model = Plain()
+    (group,) = hidden_group(model)
+    assert {layer.layer for layer in gated_layers(model, group, 0)} == {
+        model.inner,
+        model.outer,
+    }
