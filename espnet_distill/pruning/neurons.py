@@ -17,6 +17,7 @@ from espnet_distill.structure.heads import find_head_groups
 from espnet_distill.structure.knobs import shapes_of
 from espnet_distill.structure.positions import nearest_frequencies
 from espnet_distill.structure.streams import (
+    has_positions,
     is_attention,
     is_stream,
     with_unseen_readers,
@@ -102,7 +103,7 @@ class Neurons(Target):
     def _keep_for_good(self, name: str, scores: torch.Tensor) -> None:
         """Let a residual stream end with channels whose positions are encoded alike."""
         last = self._last[name]
-        if is_stream(self.groups[name]) and last % 2 == 0:
+        if has_positions(self.groups[name]) and last % 2 == 0:
             scores[nearest_frequencies(len(scores), last)] = torch.inf
 
     def _choose_in_all(self, values: dict[str, torch.Tensor], pressure: float) -> None:

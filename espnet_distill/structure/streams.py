@@ -9,11 +9,21 @@ from espnet_distill.structure.coupling import Axis, Group
 
 
 def is_stream(group: Group) -> bool:
-    """Tell whether a group is a residual stream: what attention reads."""
-    return any(
-        axis.dim == 1 and axis.parameter.endswith("linear_q.weight")
-        for axis in group.axes
-    )
+    """Tell whether a group is a residual stream.
+
+    Attention reads it, or it runs from the embedding of the tokens to the mel.
+    """
+    through = _reads(group, "embed.weight") and _reads(group, "feat_out.weight")
+    return has_positions(group) or through
+
+
+def has_positions(group: Group) -> bool:
+    """Tell whether a group is a stream that a table of positions is added to."""
+    return _reads(group, "linear_q.weight")
+
+
+def _reads(group: Group, name: str) -> bool:
+    return any(a.dim == 1 and a.parameter.endswith(name) for a in group.axes)
 
 
 def is_attention(group: Group) -> bool:

@@ -14,7 +14,7 @@ from espnet_distill.structure.depth import depths, keep_layers, spread_evenly
 from espnet_distill.structure.importance import Importance, magnitude
 from espnet_distill.structure.positions import nearest_frequencies
 from espnet_distill.structure.slicing import State, slice_groups
-from espnet_distill.structure.streams import is_stream
+from espnet_distill.structure.streams import has_positions, is_stream
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def choose_units(
         attention = _attention_of(group, attentions)
         if attention:
             units = _by_heads(importance(group, state), *attention)
-        elif is_stream(group):
+        elif has_positions(group):
             units = nearest_frequencies(group.size, size)
         else:
             units = importance(group, state).topk(size).indices.sort().values
