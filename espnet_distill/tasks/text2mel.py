@@ -105,12 +105,14 @@ class DistillTTSTask(TTSTask):
         wanted = DistillOptions.of(args)
         options.take(args)
         model = super().build_model(args)
-        cls.wanted = wanted if _trains(args) else DistillOptions()
-        cls.callbacks = callbacks_for(cls.wanted, args.tts_conf)
-        if cls.wanted.teachers:
+        if not _trains(args):
+            wanted = DistillOptions()
+        if wanted.teachers:
             if wanted.dump:
                 cls.taught_names = taught_names(wanted)
-            model = with_teachers(model, wanted)
+            model = with_teachers(model, wanted)  # who are built by this class as well
+        cls.wanted = wanted
+        cls.callbacks = callbacks_for(wanted, args.tts_conf)
         return model
 
     @classmethod
