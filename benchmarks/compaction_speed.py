@@ -33,7 +33,7 @@ def measure(repeats: int) -> list[dict]:
     described = Described("fastspeech2", conf, TOKENS, MELS)
     models = [described.kind(TOKENS, MELS, **conf)]
     traced = described.kind(TOKENS, MELS, **conf)
-    widths = Widths(described, groups_of(traced, described.knobs))
+    widths = Widths(described, groups_of(traced, lambda: described.knobs))
     scales = {"params": None, "latency": latency_scales(described, widths.knobs)}
     rows = [{"pressure": 0.0, "objective": "", "sizes": {}}]
     for pressure in PRESSURES:

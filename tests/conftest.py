@@ -1,5 +1,6 @@
 """A tiny corpus, and tiny experiments on it made by stock ESPnet."""
 
+import argparse
 import copy
 import os
 import socket
@@ -325,3 +326,49 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         return probe.getsockname()[1]
+
+
+def train_in_two_processes(task, args):
+    """Let ESPnet's children train one model, as its launcher spawns them."""
+    args.distributed, args.dist_backend = True, "gloo"
+    args.dist_world_size, args.version = 2, "test"
+    args.dist_init_method = f"tcp://localhost:{free_port()}"
+    spawn = torch.multiprocessing.get_context("spawn")
+    children = []
+    for rank in range(2):
+        local = argparse.Namespace(
+            **vars(args) | {"dist_rank": rank, "local_rank": rank}
+        )
+        child = spawn.Process(target=task.main_worker, args=(local,))
+        child.start()
+        children.append(child)
+    for child in children:
+        child.join(300)
+        assert child.exitcode == 0
+
+
+def files(folder):
+    """Names of what is in a folder, however deep."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def assert_equal(ours, theirs, where=""):
+    """Compare what a checkpoint holds, bit for bit."""
+    assert type(ours) is type(theirs), where
+    if isinstance(ours, torch.Tensor):
+        assert torch.equal(ours, theirs), where
+    elif isinstance(ours, dict):
+        assert list(ours) == list(theirs), where
+        for key in ours:
+            assert_equal(ours[key], theirs[key], f"{where}.{key}")
+    elif isinstance(ours, (list, tuple)):
+        assert len(ours) == len(theirs), where
+        for index, pair in enumerate(zip(ours, theirs)):
+            assert_equal(*pair, f"{where}[{index}]")
+    else:
+        assert ours == theirs, where
+
+
+def load(path):
+    """Load what torch saved, as weights only."""
+    return torch.load(path, weights_only=True)

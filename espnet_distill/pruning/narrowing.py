@@ -51,7 +51,7 @@ def prune(args: argparse.Namespace) -> str:
 
     heard = losses()
     described = Described(conf["tts"], conf["tts_conf"], tts.idim, tts.odim)
-    groups = groups_of(tts, described.knobs)
+    groups = groups_of(tts, lambda: described.knobs)
     widths = Widths(described, groups)
     scales = None
     if args.objective == "latency":

@@ -115,7 +115,7 @@ class _Counted:
     def __init__(self, tts: AbsTTS, described: Described):
         knobs = [knob for knob in described.knobs if not knob.is_depth]
         self._axes = [knob.own_axes(described.shapes) for knob in knobs]
-        groups = [g for g in groups_of(tts, described.knobs) if g.size > 1]
+        groups = [g for g in groups_of(tts, lambda: described.knobs) if g.size > 1]
         groups = with_unseen_readers(groups, shapes_of(tts))
         groups = [group for group in groups if not is_attention(group)]
         self._groups = groups + find_head_groups(tts)

@@ -7,10 +7,9 @@ import torch
 from espnet2.tts.espnet_model import ESPnetTTSModel
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.structure.coupling import Group, can_be_traced, find_groups
+from espnet_distill.structure.coupling import Group
 from espnet_distill.structure.knobs import shapes_of
-from espnet_distill.structure.tied import find_tied_groups
-from espnet_distill.students.outputs import outputs_of
+from espnet_distill.students import groups as students_groups
 from espnet_distill.students.shape import Sizes
 
 
@@ -31,12 +30,9 @@ def groups_of(model: ESPnetTTSModel, tts_conf: Mapping) -> list[Group]:
         twin = type(tts)(idim=tts.idim, odim=tts.odim, **tts_conf).eval()
         if shapes_of(twin) != shapes_of(tts):
             raise ConfigError("tts_conf: describes another model than what trains")
-        run = outputs_of(twin)
-        if can_be_traced(twin):
-            groups = find_groups(twin, run)
-        else:
-            knobs = Sizes(type(tts), tts.idim, tts.odim, tts_conf).knobs
-            groups = find_tied_groups(twin, knobs, run)
+        groups = students_groups.groups_of(
+            twin, lambda: Sizes(type(tts), tts.idim, tts.odim, tts_conf).knobs
+        )
     return [_below(group, "tts") for group in groups]
 
 

@@ -1,6 +1,6 @@
 """The groups of a text-to-mel model, however they are to be found."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from espnet2.tts.abs_tts import AbsTTS
 
@@ -10,14 +10,14 @@ from espnet_distill.structure.tied import find_tied_groups
 from espnet_distill.students.outputs import outputs_of
 
 
-def groups_of(tts: AbsTTS, knobs: Sequence[Knob]) -> list[Group]:
+def groups_of(tts: AbsTTS, knobs: Callable[[], Sequence[Knob]]) -> list[Group]:
     """Return a model's groups: by the graph, or one a knob where none can be drawn.
 
     Args:
         tts: The model; from then on it records its taps.
-        knobs: The sizes of a model as deep.
+        knobs: Gives the sizes of a model as deep; called only where there is no graph.
     """
     run = outputs_of(tts)
     if can_be_traced(tts):
         return find_groups(tts, run)
-    return find_tied_groups(tts, knobs, run)
+    return find_tied_groups(tts, knobs(), run)

@@ -75,7 +75,7 @@ def initialise(
         score = HEARING[importance](teacher, losses)
     else:
         score = Random() if importance == "random" else magnitude
-    groups = groups_of(teacher, sizes.knobs_at_depth_of(conf))
+    groups = groups_of(teacher, lambda: sizes.knobs_at_depth_of(conf))
     narrowed = narrow(teacher, student, groups, score)
     student.load_state_dict(narrowed.state)
     return narrowed

@@ -5,9 +5,8 @@ import random
 from pathlib import Path
 
 import pytest
-import torch
 
-from ..conftest import run_python
+from ..conftest import assert_equal, files, load, run_python
 
 PROGRAM = Path(__file__).with_name("killing.py")
 CALLBACKS = [
@@ -21,30 +20,6 @@ CALLBACKS = [
         "interval": 1,
     }
 ]
-
-
-def files(folder):
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
-
-
-def load(path):
-    return torch.load(path, weights_only=True)
-
-
-def assert_same(ours, theirs, where):
-    assert type(ours) is type(theirs), where
-    if isinstance(ours, torch.Tensor):
-        assert torch.equal(ours, theirs), where
-    elif isinstance(ours, dict):
-        assert list(ours) == list(theirs), where
-        for key in ours:
-            assert_same(ours[key], theirs[key], f"{where}.{key}")
-    elif isinstance(ours, (list, tuple)):
-        assert len(ours) == len(theirs), where
-        for index, pair in enumerate(zip(ours, theirs)):
-            assert_same(*pair, f"{where}[{index}]")
-    else:
-        assert ours == theirs, where
 
 
 @pytest.mark.parametrize("taught", [False, True], ids=["alone", "taught"])
@@ -78,6 +53,6 @@ def test_kills(corpus, teacher, taught, kills, tmp_path):
                 kept = ("model", "optimizers", "schedulers")
                 mine, other = load(ours / name), load(path)
                 for key in kept:
-                    assert_same(mine[key], other[key], f"{job['kill']} {key}")
+                    assert_equal(mine[key], other[key], f"{job['kill']} {key}")
             else:
-                assert_same(load(ours / name), load(path), f"{job['kill']} {name}")
+                assert_equal(load(ours / name), load(path), f"{job['kill']} {name}")

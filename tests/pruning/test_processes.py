@@ -1,12 +1,11 @@
 """Two processes, started as ESPnet starts them, prune one model."""
 
-import argparse
 import importlib
 
 import pytest
 import torch
 
-from ..conftest import free_port
+from ..conftest import train_in_two_processes
 
 PRUNE = {"type": "prune", "pressure": 0.5, "start": 1, "end": 3, "interval": 1}
 
@@ -52,21 +51,7 @@ def test_masks_are_the_same_in_both(corpus, tracing_task, prune, tmp_path):
     command = corpus.training(config, tmp_path / "exp")
     args = tracing_task.get_parser().parse_args(command)
     tracing_task.check_required_command_args(args)
-    args.distributed, args.dist_backend = True, "gloo"
-    args.dist_world_size, args.version = 2, "test"
-    args.dist_init_method = f"tcp://localhost:{free_port()}"
-    spawn = torch.multiprocessing.get_context("spawn")
-    children = []
-    for rank in range(2):
-        local = argparse.Namespace(
-            **vars(args) | {"dist_rank": rank, "local_rank": rank}
-        )
-        child = spawn.Process(target=tracing_task.main_worker, args=(local,))
-        child.start()
-        children.append(child)
-    for child in children:
-        child.join(300)
-        assert child.exitcode == 0
+    train_in_two_processes(tracing_task, args)
 
     ours, theirs = (
         torch.load(tmp_path / f"exp.rank{rank}.pth", weights_only=True)

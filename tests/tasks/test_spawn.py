@@ -1,12 +1,11 @@
 """Children that ESPnet spawns, which never run the plugin's `__main__`."""
 
-import argparse
 import importlib
 
 import pytest
 import torch
 
-from ..conftest import free_port, load_stock
+from ..conftest import load_stock, train_in_two_processes
 
 # As in ESPnet's AbsTask.main, all that a child gets of the plugin is `cls.main_worker`.
 TASK = """
@@ -44,21 +43,7 @@ def test_two_processes_train_one_student(corpus, teacher, tracing_task, tmp_path
     )
     command = corpus.training(config, tmp_path / "exp")
     args = tracing_task.get_parser().parse_args(command)
-    args.distributed, args.dist_backend = True, "gloo"
-    args.dist_world_size, args.version = 2, "test"
-    args.dist_init_method = f"tcp://localhost:{free_port()}"
-    spawn = torch.multiprocessing.get_context("spawn")
-    children = []
-    for rank in range(2):
-        local = argparse.Namespace(
-            **vars(args) | {"dist_rank": rank, "local_rank": rank}
-        )
-        child = spawn.Process(target=tracing_task.main_worker, args=(local,))
-        child.start()
-        children.append(child)
-    for child in children:
-        child.join(300)
-        assert child.exitcode == 0
+    train_in_two_processes(tracing_task, args)
 
     ranks = [
         torch.load(tmp_path / f"exp.rank{rank}.pth", weights_only=True)

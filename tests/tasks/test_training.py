@@ -14,7 +14,15 @@ from espnet_distill import register
 from espnet_distill.errors import ConfigError
 from espnet_distill.tasks.text2mel import DistillTTSTask
 
-from ..conftest import MEASURES, TACOTRON2, load_stock, run_python
+from ..conftest import (
+    MEASURES,
+    TACOTRON2,
+    assert_equal,
+    files,
+    load,
+    load_stock,
+    run_python,
+)
 
 OBJECTIVES = [
     {"type": "mel", "weight": 2.0},
@@ -36,31 +44,6 @@ for command in json.load(sys.stdin):
     main(command)
 assert not any(name.startswith("espnet_distill") for name in sys.modules)
 """
-
-
-def files(folder):
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
-
-
-def assert_equal(ours, theirs, where=""):
-    """Compare what a checkpoint holds, bit for bit."""
-    assert type(ours) is type(theirs), where
-    if isinstance(ours, torch.Tensor):
-        assert torch.equal(ours, theirs), where
-    elif isinstance(ours, dict):
-        assert list(ours) == list(theirs), where
-        for key in ours:
-            assert_equal(ours[key], theirs[key], f"{where}.{key}")
-    elif isinstance(ours, (list, tuple)):
-        assert len(ours) == len(theirs), where
-        for index, pair in enumerate(zip(ours, theirs)):
-            assert_equal(*pair, f"{where}[{index}]")
-    else:
-        assert ours == theirs, where
-
-
-def load(path):
-    return torch.load(path, weights_only=True)
 
 
 def assert_same_run(ours, theirs):
