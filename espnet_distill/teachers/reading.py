@@ -8,8 +8,6 @@ teacher was trained on.
 from collections.abc import Iterator
 from pathlib import Path
 
-import soundfile
-
 from espnet_distill.errors import ConfigError
 from espnet_distill.files import read_table, write_text
 
@@ -59,6 +57,8 @@ def _trim(wave: Path, target: Path, samples: int) -> float:
 
     A centred transform of N samples has 1 + N // n_shift frames, a vocoder N / n_shift.
     """
+    import soundfile
+
     speech, rate = soundfile.read(wave, dtype="int16")
     target.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(target, speech[: samples - 1], rate)
