@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 import torch
 from torch import nn
+from torch.utils.hooks import RemovableHandle
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.pruning.base import Callback, Training
@@ -58,6 +59,7 @@ class PruningCallback(Callback):
         self._steps_in_epoch = 0
         self._looking: list[Criterion | Merger] = []
         self._masked: tuple[list, list] = ([], [])
+        self._counting: list[RemovableHandle] = []
 
     def attach(self, model: nn.Module) -> None:
         self._look_away()
@@ -193,6 +195,9 @@ class PruningCallback(Callback):
 
     def _hold(self) -> None:
         """Prepare masks like the parameters they hold, and apply them."""
+        for handle in self._counting:
+            handle.remove()
+        self._counting = self._target.count_kept(self._model)
         factors = self._target.factors()
         held = [(self._parameters[name], factor) for name, factor in factors.items()]
         self._masked = (

@@ -3,7 +3,7 @@
 import argparse
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.pruning.removal import Remainder, remove_silent
+from espnet_distill.pruning.removal import Remainder, count_speaking, remove_silent
 from espnet_distill.pruning.smaller import FEW, Smaller, write_smaller
 from espnet_distill.structure.silent import share_of_zeros
 from espnet_distill.students.experiment import SUPPORTED
@@ -32,7 +32,9 @@ def compact(args: argparse.Namespace) -> str:
     whole, _ = load_experiment(config, checkpoint)
     zeros = share_of_zeros(whole.tts)
     rest = Remainder(conf["tts"], conf["tts_conf"], whole.tts.state_dict(), [])
+    counting = 0
     if isinstance(whole.tts, SUPPORTED):
+        counting = count_speaking(masked.tts, conf["tts"], conf["tts_conf"])
         rest = remove_silent(whole.tts, conf["tts"], conf["tts_conf"], args.stock)
     if not rest.removed and zeros < FEW:
         raise ConfigError(
@@ -47,4 +49,9 @@ def compact(args: argparse.Namespace) -> str:
             f"No unit, head or layer is silent: {zeros:.1%} of the weights are zero, "
             "which saves space once compressed, and no time."
         ]
+    if counting:
+        removed.append(
+            f"Compared with it as it was trained: {counting} layer normalisations did "
+            "not count what was masked, which only the compacted model can say."
+        )
     return "\n\n".join([*written, "\n".join(removed)])

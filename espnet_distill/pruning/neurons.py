@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
+from torch.utils.hooks import RemovableHandle
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.pruning.criteria import Criterion, Parameters
@@ -12,10 +13,12 @@ from espnet_distill.pruning.options import Options
 from espnet_distill.pruning.plan import Remaining, least_counts, plan, require_reach
 from espnet_distill.pruning.selection import least
 from espnet_distill.pruning.targets import Target, shares_by
+from espnet_distill.structure.counting import count_only
 from espnet_distill.structure.coupling import Group
 from espnet_distill.structure.heads import find_head_groups
 from espnet_distill.structure.knobs import shapes_of
 from espnet_distill.structure.positions import nearest_frequencies
+from espnet_distill.structure.renormalising import layer_norms
 from espnet_distill.structure.streams import (
     has_positions,
     is_attention,
@@ -161,6 +164,14 @@ class Neurons(Target):
                     own = _factor(axis, gone, self._shapes[axis.parameter])
                     found[axis.parameter] = found.get(axis.parameter, True) & own
         return found
+
+    def count_kept(self, model: nn.Module) -> list[RemovableHandle]:
+        return [
+            count_only(norm, self.kept[name])
+            for name, group in self.groups.items()
+            if not self.kept[name].all()
+            for norm in layer_norms(model, group)
+        ]
 
     def gone(self) -> int:
         counts = [int(mask.sum()) for mask in self.kept.values()]

@@ -1,15 +1,17 @@
 """Take what is silent out of a model, and say what is left in a configuration."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from espnet2.tts.abs_tts import AbsTTS
 
+from espnet_distill.structure.counting import count_only
 from espnet_distill.structure.coupling import Group
 from espnet_distill.structure.depth import keep_layers
 from espnet_distill.structure.heads import find_head_groups
 from espnet_distill.structure.knobs import shapes_of
+from espnet_distill.structure.renormalising import layer_norms
 from espnet_distill.structure.silent import silent_layers, silent_units
 from espnet_distill.structure.slicing import State, slice_groups
 from espnet_distill.structure.streams import (
@@ -40,6 +42,22 @@ class Remainder:
     conf: dict
     state: State
     removed: list[str]
+
+
+def count_speaking(tts: AbsTTS, name: str, conf: dict) -> int:
+    """Leave silent units out of what a model normalises over, as while it was pruned.
+
+    Returns:
+        How many normalisations have silent units.
+    """
+    counted = _Counted(tts, Described(name, conf, tts.idim, tts.odim))
+    handles = [
+        count_only(norm, ~silent)
+        for group, silent in counted.groups
+        if silent.any()
+        for norm in layer_norms(tts, group)
+    ]
+    return len(handles)
 
 
 def remove_silent(tts: AbsTTS, name: str, conf: dict, stock: bool) -> Remainder:
@@ -120,6 +138,11 @@ class _Counted:
         groups = [group for group in groups if not is_attention(group)]
         self._groups = groups + find_head_groups(tts)
         self._silent = [silent_units(group, tts) for group in self._groups]
+
+    @property
+    def groups(self) -> Iterator[tuple[Group, torch.Tensor]]:
+        """Groups, and which of their units are silent."""
+        return zip(self._groups, self._silent)
 
     def kept(self) -> list[tuple[Group, torch.Tensor]]:
         """Groups and units that speak; residual streams of one, even, width."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import nn
+from torch.utils.hooks import RemovableHandle
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.pruning.criteria import Criterion
@@ -38,6 +39,10 @@ class Target(ABC):
     @abstractmethod
     def shares(self) -> dict[str, float]:
         """Return which share is gone of the units of each part of the model."""
+
+    def count_kept(self, model: nn.Module) -> list[RemovableHandle]:
+        """Leave what is gone out of the statistics that a model normalises with."""
+        return []
 
     def load_kept(self, kept: Mapping[str, torch.Tensor]) -> None:
         """Go on from what is kept.

@@ -7,6 +7,7 @@ import yaml
 from espnet_distill.cli import main
 from espnet_distill.pruning.base import Training
 from espnet_distill.pruning.callback import build_callback
+from espnet_distill.pruning.report import difference, made_up
 from espnet_distill.structure.coupling import find_groups
 from espnet_distill.structure.heads import find_head_groups
 from espnet_distill.structure.knobs import count, shapes_of
@@ -198,15 +199,14 @@ def test_all_layers_but_one(tmp_path):
     assert compact(folder, tmp_path / "out")["tts_conf"]["dlayers"] == 1
 
 
-def test_predictors_are_measured_and_can_be_mended(tmp_path, capsys):
+def test_predictors_are_compared_as_they_were_trained(tmp_path, capsys):
     folder = experiment(tmp_path / "exp")
     mask(folder, ("pitch_predictor",), 4)
     config = compact(folder, tmp_path / "out")
     assert config["tts_conf"]["pitch_predictor_chans"] == 4
     printed = capsys.readouterr().out
-    assert largest_difference(printed) > 1e-3 and "(pitch)" in printed
-    wanted = f"./run.sh --stage 7 --stop_stage 7 --train_config {tmp_path}/out/train"
-    assert wanted in printed
+    assert largest_difference(printed) < 1e-5
+    assert "1 layer normalisations did not count what was masked" in printed
 
 
 @pytest.mark.parametrize("name", ["tacotron2", "rnn", "sepconv"])
@@ -245,7 +245,10 @@ def test_residual_width(name, tmp_path, capsys):
     mask(folder, ("encoder.embed",), 11)
     config = compact(folder, tmp_path / "out")
     assert config["tts"] == "fastspeech2_sized" and config["tts_conf"]["adim"] == 12
-    assert 0 < largest_difference(capsys.readouterr().out) < 10
+    printed = capsys.readouterr().out
+    assert 1e-5 < largest_difference(printed) < 10
+    wanted = "--stage 7 --stop_stage 7 --train_config"
+    assert f"{wanted} {tmp_path}/out/train" in printed
     config = compact(folder, tmp_path / "stock", "--stock")
     assert config["tts_conf"] == whole_configuration(folder)
 
@@ -319,10 +322,13 @@ def test_what_the_callback_masks(told, is_stock, tmp_path):
     config = compact(folder, tmp_path / "out")
     assert (config["tts"] == "fastspeech2") == is_stock
     files = tmp_path / "out/config.yaml", tmp_path / "out/model.pth"
-    left, whole = (
-        count(shapes_of(tts)) for tts in (load_experiment(*files)[0].tts, model)
-    )
+    both = model.eval(), load_experiment(*files)[0].tts.eval()
+    whole, left = (count(shapes_of(tts)) for tts in both)
     assert left / whole == pytest.approx(1 - pressure, abs=0.011)
+    assert difference(both, made_up(both)).most < 1e-5
+    zeroed = load_stock(folder).tts.eval(), both[1]
+    is_counted = "neurons" in told.values()
+    assert (difference(zeroed, made_up(zeroed)).most > 1e-3) == is_counted
 
 
 def test_half_precision_stays_half(tmp_path):
