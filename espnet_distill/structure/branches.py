@@ -10,7 +10,7 @@ from espnet_distill.structure.depth import depths
 ENDS = (
     *("linear_out", "w_2", "pointwise_conv2"),
     *("concat_linear", "concat_linear1", "concat_linear2"),
-    *("contract", "pointwise", "rnn"),
+    *("contract", "pointwise", "rnn", "backward_rnn"),
 )
 
 

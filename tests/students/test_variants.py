@@ -5,6 +5,7 @@ import torch
 import yaml
 
 from espnet_distill.errors import ConfigError
+from espnet_distill.students.fastspeech2_rnn import CELLS, RecurrentLayer
 
 from ..conftest import PREDICTORS, TOKENS, random_batch
 
@@ -146,3 +147,25 @@ def test_a_key_that_says_nothing(name, conf, words):
     with pytest.raises(ConfigError, match=words) as caught:
         build((name, COMMON), **conf)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_recurrent_layers_are_torchs_packed_ones(cell):
+    from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+    layer = RecurrentLayer(8, cell, bidirectional=True, dropout=0.0)
+    packed = CELLS[cell](8, 4, batch_first=True, bidirectional=True)
+    both = {"": layer.rnn, "_reverse": layer.backward_rnn}
+    weights = {
+        f"{name}{suffix}": tensor
+        for suffix, rnn in both.items()
+        for name, tensor in rnn.state_dict().items()
+    }
+    packed.load_state_dict(weights)
+    xs, lengths = torch.randn(3, 7, 8), torch.tensor([4, 7, 1])
+    mask = (torch.arange(7) < lengths[:, None])[..., None]
+    sequences = pack_padded_sequence(
+        layer.norm(xs), lengths, batch_first=True, enforce_sorted=False
+    )
+    hs, _ = pad_packed_sequence(packed(sequences)[0], batch_first=True)
+    torch.testing.assert_close(layer(xs, mask), xs + hs)
