@@ -7,6 +7,7 @@ from espnet_distill.pruning.removal import Remainder, count_speaking, remove_sil
 from espnet_distill.pruning.smaller import FEW, Smaller, write_smaller
 from espnet_distill.structure.silent import share_of_zeros
 from espnet_distill.students.experiment import SUPPORTED
+from espnet_distill.students.sized import SUFFIX, require_whole_layers
 from espnet_distill.teachers.checkpoint import (
     find_experiment,
     load_experiment,
@@ -28,6 +29,7 @@ def compact(args: argparse.Namespace) -> str:
     """
     config, checkpoint = find_experiment(args.experiment)
     conf = read_config(config)
+    require_whole_layers(conf, config)
     masked, names = load_experiment(config, checkpoint)
     whole, _ = load_experiment(config, checkpoint)
     zeros = share_of_zeros(whole.tts)
@@ -49,6 +51,8 @@ def compact(args: argparse.Namespace) -> str:
             f"No unit, head or layer is silent: {zeros:.1%} of the weights are zero, "
             "which saves space once compressed, and no time."
         ]
+    if rest.name.endswith(SUFFIX):
+        removed.append("--stock gives all layers one size.")
     if counting:
         removed.append(
             f"Compared with it as it was trained: {counting} layer normalisations did "

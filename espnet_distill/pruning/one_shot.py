@@ -33,6 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="fold what is taken away into what stays, where that can be",
     )
+    add(
+        "--low-rank",
+        action="store_true",
+        help="take no units: make of a layer two of low rank, wherever that loses least",
+    )
     add_data(
         parser,
         "say which units matter, what stands in for those taken away, and how far the "
@@ -45,8 +50,11 @@ def main(args: argparse.Namespace) -> None:
     require_new(args.out)
     if not 0 < args.pressure < 1:
         raise ConfigError(f"--pressure: {args.pressure} is not above 0 and below 1")
+    if args.low_rank and (args.merge or args.objective != "params"):
+        raise ConfigError("--low-rank: takes no units; leave out --merge and --objective")
     import espnet_distill
     from espnet_distill.pruning.narrowing import prune
+    from espnet_distill.pruning.thinning import thin
 
     espnet_distill.register()
-    print(prune(args))
+    print(thin(args) if args.low_rank else prune(args))

@@ -117,7 +117,7 @@ def _needs(name: str, out: Path, found: Difference) -> list[str]:
         )
     if python:
         lines.append(
-            f"tts: {name} needs the plugin at inference, too: its layers have sizes of "
-            "their own. --stock gives them one size."
+            f"tts: {name} needs the plugin at inference, too: no stock configuration "
+            "says its layers."
         )
     return lines

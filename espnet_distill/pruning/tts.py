@@ -11,6 +11,7 @@ from espnet_distill.structure.coupling import Group
 from espnet_distill.structure.knobs import shapes_of
 from espnet_distill.students import groups as students_groups
 from espnet_distill.students.shape import Sizes
+from espnet_distill.students.sized import require_whole_layers
 
 
 def groups_of(model: ESPnetTTSModel, tts_conf: Mapping) -> list[Group]:
@@ -26,6 +27,7 @@ def groups_of(model: ESPnetTTSModel, tts_conf: Mapping) -> list[Group]:
         ConfigError: It was built with something else.
     """
     tts = model.tts
+    require_whole_layers({"tts_conf": tts_conf}, "callbacks")
     with torch.random.fork_rng():
         twin = type(tts)(idim=tts.idim, odim=tts.odim, **tts_conf).eval()
         if shapes_of(twin) != shapes_of(tts):

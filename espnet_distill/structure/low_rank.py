@@ -39,6 +39,20 @@ class Factors:
         return torch.einsum("or...,ri->oi...", self.second, first)
 
 
+def losses_by_rank(
+    weight: torch.Tensor, moments: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Return E|ΔW x|² / E|W x|² of the truncations to rank 0, 1, … and the full one.
+
+    Args:
+        weight: As :func:`factorise` takes it.
+        moments: As :func:`factorise` takes them.
+    """
+    _, _, values, _, _ = _decomposed(_rows(weight), moments)
+    lost = values.square().flip(0).cumsum(0).flip(0)
+    return torch.cat([lost, lost.new_zeros(1)]) / lost[0].clamp(min=1e-30)
+
+
 def factorise(
     weight: torch.Tensor,
     moments: torch.Tensor | None = None,
@@ -61,12 +75,8 @@ def factorise(
     """
     if (rank is None) == (error is None):
         raise ValueError("factorise: say one of rank and error")
-    rows = weight.detach().movedim(1, -1).flatten(0, -2).double()
-    if moments is None:
-        moments = torch.eye(rows.size(1))
-    moments = moments.to(rows)
-    root = _root(moments)
-    left, values, right = torch.linalg.svd(rows @ root, full_matrices=False)
+    rows = _rows(weight)
+    root, left, values, right, moments = _decomposed(rows, moments)
     if error is not None:
         rank = _least_rank(values, error)
     if not 1 <= rank <= len(values):
@@ -83,6 +93,21 @@ def factorise(
         _error(rows, second @ first, moments),
         _error(rows, plain, moments),
     )
+
+
+def _rows(weight: torch.Tensor) -> torch.Tensor:
+    """Return a weight as a matrix, (outputs · taps, inputs), in double precision."""
+    return weight.detach().movedim(1, -1).flatten(0, -2).double()
+
+
+def _decomposed(rows: torch.Tensor, moments: torch.Tensor | None) -> tuple:
+    """The root of the moments, the singular vectors and values behind it, moments."""
+    if moments is None:
+        moments = torch.eye(rows.size(1))
+    moments = moments.to(rows)
+    root = _root(moments)
+    left, values, right = torch.linalg.svd(rows @ root, full_matrices=False)
+    return root, left, values, right, moments
 
 
 def _root(moments: torch.Tensor) -> torch.Tensor:

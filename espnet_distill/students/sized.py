@@ -1,7 +1,8 @@
 """Students with sizes of their own in every layer, which no stock configuration says.
 
 ``sizes`` names modules and the first lengths of their weights, ``heads`` attentions and
-the number of their heads; all else is as in the class that a sized one is made of.
+the number of their heads, ``ranks`` layers that are two of so low a rank; all else is as
+in the class that a sized one is made of.
 """
 
 import difflib
@@ -16,12 +17,13 @@ from espnet2.tts.transformer import Transformer
 from torch import nn
 
 from espnet_distill.errors import ConfigError
+from espnet_distill.students.factorised import Factorised
 from espnet_distill.students.fastspeech2_convnext import FastSpeech2ConvNeXt
 from espnet_distill.students.fastspeech2_rnn import FastSpeech2RNN
 from espnet_distill.students.fastspeech2_sepconv import FastSpeech2SepConv
 
 SUFFIX = "_sized"
-KEYS = ("sizes", "heads")
+KEYS = ("sizes", "heads", "ranks")
 
 
 class Sized:
@@ -33,6 +35,7 @@ class Sized:
         odim: int,
         sizes: Mapping[str, Sequence[int]] | None = None,
         heads: Mapping[str, int] | None = None,
+        ranks: Mapping[str, int] | None = None,
         **conf,
     ):
         """Initialise.
@@ -43,6 +46,8 @@ class Sized:
             sizes: Module → the first lengths of its weight: [outputs, inputs] of a
                 linear layer or a convolution, [channels] of a normalisation.
             heads: Attention → its heads; how wide they are follows from ``linear_q``.
+            ranks: Linear layer or convolution → the channels between the two layers
+                that it becomes.
             conf: Keys of the class that it is made of.
 
         Raises:
@@ -50,6 +55,7 @@ class Sized:
         """
         super().__init__(idim, odim, **conf)
         resize(self, sizes or {}, heads or {})
+        factorise_layers(self, ranks or {})
 
 
 class FastSpeech2Sized(Sized, FastSpeech2):
@@ -97,6 +103,23 @@ def resize(
     for path, module in model.named_modules():
         if isinstance(module, MultiHeadedAttention):
             _divide(module, path, heads.get(path, module.h))
+
+
+def factorise_layers(model: nn.Module, ranks: Mapping[str, int]) -> None:
+    """Put two layers of low rank in the place of one, in place and with new weights.
+
+    Raises:
+        ConfigError: As :class:`Sized`.
+    """
+    for path, rank in ranks.items():
+        whole = _module(model, path, "ranks")
+        if not Factorised.stands_for(whole) or not isinstance(rank, int) or rank < 1:
+            raise ConfigError(
+                f"tts_conf.ranks: {path}: {rank}: only a linear layer, or a convolution "
+                "that is not grouped, has a rank, of 1 or more"
+            )
+        parent, _, name = path.rpartition(".")
+        setattr(model.get_submodule(parent), name, Factorised(whole, rank))
 
 
 def _module(model: nn.Module, path: str, key: str) -> nn.Module:
@@ -154,6 +177,15 @@ def _divide(attention: MultiHeadedAttention, path: str, heads: int) -> None:
             bias = nn.Parameter(bias.new_empty(heads, attention.d_k))
             nn.init.xavier_uniform_(bias)
             setattr(attention, name, bias)
+
+
+def require_whole_layers(conf: Mapping, where) -> None:
+    """Raise a ConfigError for a configuration with layers of low rank."""
+    if conf["tts_conf"].get("ranks"):
+        raise ConfigError(
+            f"{where}: tts_conf.ranks: layers of low rank lose no units; prune units "
+            "first, and ranks after that"
+        )
 
 
 def attentions(model: nn.Module) -> dict[str, MultiHeadedAttention]:
