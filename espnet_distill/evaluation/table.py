@@ -1,12 +1,14 @@
 """The table of an evaluation: rows, their surroundings, and the files they go into."""
 
 import json
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from math import isfinite
 from pathlib import Path
 from statistics import mean
 
+from espnet_distill.errors import ConfigError
 from espnet_distill.evaluation.asr import word_error_rate
 from espnet_distill.evaluation.bootstrap import Difference, paired_difference
 from espnet_distill.evaluation.machine import machine
@@ -154,21 +156,25 @@ def environment(
     }
 
 
-def markdown(rows: list[Row], surroundings: dict) -> str:
-    """An aligned Markdown table and the caption that says how it was measured.
+def columns(rows: list[Row]) -> dict[str, list[str | None]]:
+    """Cells of the table by title; a column that no row has a value for is left out."""
+    cells = {title: [column(row) for row in rows] for title, column in COLUMNS.items()}
+    return {title: column for title, column in cells.items() if any(column)}
 
-    A column that no row has a value for is left out.
-    """
-    columns = {
-        title: [column(row) for row in rows] for title, column in COLUMNS.items()
-    }
-    table = aligned({title: cells for title, cells in columns.items() if any(cells)})
-    caption = CAPTION
+
+def caption(rows: list[Row], surroundings: dict) -> str:
+    """How what the table shows was measured, in Markdown."""
+    text = CAPTION
     if any(row.mel_error is not None for row in rows):
-        caption += FORCED_CAPTION
+        text += FORCED_CAPTION
     if any(row.wer_difference or row.dnsmos_difference for row in rows):
-        caption += DIFFERENCE_CAPTION
-    return table + "\n\n" + caption.format(**surroundings)
+        text += DIFFERENCE_CAPTION
+    return text.format_map(defaultdict(lambda: "unknown", surroundings))
+
+
+def markdown(rows: list[Row], surroundings: dict) -> str:
+    """An aligned Markdown table and the caption that says how it was measured."""
+    return aligned(columns(rows)) + "\n\n" + caption(rows, surroundings)
 
 
 def write(out: Path, rows: list[Row], surroundings: dict, scores: list[Score]) -> None:
@@ -183,6 +189,29 @@ def write(out: Path, rows: list[Row], surroundings: dict, scores: list[Score]) -
         out / "table.json", json.dumps(table, indent=2, ensure_ascii=False) + "\n"
     )
     write_text(out / "table.md", markdown(rows, surroundings))
+
+
+def read(path: Path) -> tuple[list[Row], dict]:
+    """Return the rows and the surroundings of a table.json.
+
+    Raises ConfigError for what :func:`write` has not written.
+    """
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        rows = [Row(**_with_differences(row)) for row in table["rows"]]
+        columns(rows)
+        return rows, dict(table["environment"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(
+            f"{path}: no table of `espnet-distill evaluate` ({error!r}); name its --out"
+        ) from error
+
+
+def _with_differences(row: dict) -> dict:
+    return {
+        key: Difference(**value) if isinstance(value, dict) else value
+        for key, value in row.items()
+    }
 
 
 def _format(value: float | Difference | None, form: str) -> str | None:

@@ -62,7 +62,7 @@ def test_files(tmp_path):
     table = json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))
     assert list(table) == ["environment", "rows"]
     keys = "date espnet torch python cpu asr_model vocoder data sentences"
-    assert list(table["environment"]) == keys.split()
+    assert set(table["environment"]) >= set(keys.split())
     reference, student = table["rows"]
     assert list(reference) == list(student)
     assert reference["params"] is reference["mcd"] is reference["model"] is None
