@@ -9,8 +9,14 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.12,<3.14",
     packages=find_packages(include=["espnet_distill", "espnet_distill.*"]),
+    package_data={
+        "espnet_distill.evaluation.page": ["*.css", "*.html", "*.js", "*.md"]
+    },
     install_requires=[
         "espnet[train,tts]>=202611,<202612",
+        "jinja2",
+        "pillow",
+        "pyworld",
         "torch",
         "torch-pruning>=1.6,<1.7",
         "torchaudio",

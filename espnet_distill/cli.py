@@ -28,6 +28,10 @@ COMMANDS = {
         "measure experiments side by side",
         "espnet_distill.evaluation.command",
     ),
+    "report": (
+        "show an evaluation as a page to look at and listen to",
+        "espnet_distill.evaluation.report",
+    ),
     "bench": (
         "measure what experiments cost: size, operations, speed, memory",
         "espnet_distill.evaluation.bench",
