@@ -290,6 +290,7 @@ def test_a_compacted_student_shows_the_training_it_comes_from(evaluation):
     (trained / "config.yaml").write_text(yaml.safe_dump(config))
     (student,) = read_evaluation(evaluation).students
     assert student.training.folder.name == "whole" and student.training.batches == 20
+    assert "of the model that this was cut out of; log in" in written(evaluation).text
 
 
 def test_keys_that_differ():

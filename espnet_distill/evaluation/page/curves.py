@@ -35,11 +35,16 @@ def losses(
 
 
 def validations(systems: Sequence[System], measure: str) -> Chart | None:
-    """A measure of several trainings' validations; None if fewer than two have it."""
+    """A measure of several trainings' validations; None if fewer than two have it.
+
+    Of models cut out of one, the first stands for their training.
+    """
+    trained = [system for system in systems if system.training]
+    first = {one.training.folder.resolve(): one for one in reversed(trained)}
     curves = {
         one.name: (one.place, _finite(one.training.valid.get(measure, [])))
-        for one in systems
-        if one.training
+        for one in trained
+        if one in first.values()
     }
     curves = {name: found for name, found in curves.items() if found[1]}
     if len(curves) < 2:

@@ -43,6 +43,12 @@ class System:
     def name(self) -> str:
         return self.row.name
 
+    @property
+    def was_cut(self) -> bool:
+        """Whether the training is that of a larger model, which it was cut out of."""
+        own = Path(self.row.model).parent.resolve()
+        return self.training.folder.resolve() != own
+
     def _trained_in(self) -> Iterator[Path]:
         """The checkpoint's folder, and that of the training it was cut out of."""
         yield Path(self.row.model).parent
@@ -65,7 +71,7 @@ class Evaluation:
 
     @property
     def teacher(self) -> System | None:
-        return _first(one for one in self.systems if one.place == 1)
+        return next((one for one in self.systems if one.place == 1), None)
 
     @property
     def students(self) -> list[System]:

@@ -7,7 +7,7 @@ from espnet_distill.evaluation.page.axes import Box
 
 LETTER, LINE = 6.6, 14  # size of a letter of a label, in the units of a chart
 LONGEST_LABEL = 26
-AWAY = (10, 26, 42, 58)  # from a point to its label
+AWAY = (10, 26, 42, 58, 74)  # from a point to its label
 TURNS = (
     (1, 0),
     (-1, 0),
@@ -80,4 +80,4 @@ def _cost(area: tuple, away: float, taken: list[tuple], box: Box) -> float:
     )
     outside = max(0, box.left - left) + max(0, right - box.width)
     outside += max(0, -top) + max(0, bottom - (box.height - box.bottom))
-    return covered + 50 * outside + away
+    return covered + 200 * outside + away
