@@ -1,6 +1,7 @@
 """The files of an experiment that was cut out of another."""
 
 import shutil
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -48,15 +49,20 @@ def save_weights(
         path: The file.
         student: The model.
         origin: Of which it has the features.
-        like: Tensors whose precision those of their names are saved in.
+        like: Tensors whose precision those of their names are saved in; weights of
+            another name are saved in that which most of them have.
     """
     features, like = origin.state_dict(), like or {}
     state = {
         name: tensor if name.startswith("tts.") else features[name]
         for name, tensor in student.state_dict().items()
     }
+    usual = Counter(w.dtype for w in like.values() if w.is_floating_point())
+    others = usual.most_common(1)[0][0] if usual else torch.float32
     state = {
-        name: tensor.to(like[name].dtype) if name in like else tensor
+        name: tensor.to(like[name].dtype if name in like else others)
+        if tensor.is_floating_point()
+        else tensor
         for name, tensor in state.items()
     }
     torch.save(state, path)
