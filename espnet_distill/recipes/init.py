@@ -20,6 +20,7 @@ STUDENT = Path("conf/distill/train_student.yaml")
 PRESET = "conf/students/fastspeech2_small.yaml"
 OBJECTIVES = "conf/objectives/fastspeech2.yaml"
 SETS = ("train_set", "valid_set", "test_sets")
+FOLDERS = ("dumpdir", "expdir")
 FLAGS = {"sids": "use_sid", "lids": "use_lid", "spembs": "use_spk_embed"}
 PASSED_ON = (
     *("audio_format", "min_wav_duration", "max_wav_duration", "nlsyms_txt"),
@@ -107,7 +108,7 @@ def _options(told: dict[str, str], teacher) -> dict[str, str]:
 
     settings = settings_of(teacher.conf) if teacher else told
     options = {name: settings[name] for name in OPTIONS if name in settings}
-    sets = {name: told[name] for name in SETS if name in told}
+    sets = {name: told[name] for name in (*FOLDERS, *SETS) if name in told}
     passed = {name: told[name] for name in PASSED_ON if name in told}
     if teacher:
         sets |= _sets_of(teacher)
@@ -186,8 +187,9 @@ def _is_taught(line: str, lessons: tuple[str, ...]) -> bool:
 
 def _script(recipe: Path, trained: list, teacher, options: dict[str, str]) -> str:
     text = (template_root() / SCRIPTS / SCRIPT).read_text("utf-8")
+    raw = recipe / options.get("dumpdir", "dump") / "raw"
     data = options.get("train_set", "")
-    is_prepared = bool(data) and (recipe / "dump/raw" / data / "text").is_file()
+    is_prepared = bool(data) and (raw / data / "text").is_file()
     passed = "".join(
         f"    --{name} {shlex.quote(value)} \\\n" for name, value in options.items()
     )
