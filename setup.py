@@ -2,15 +2,29 @@
 
 from setuptools import find_packages, setup
 
+# What recipes share; a wheel carries it inside espnet_distill/recipes.
+SHARED = {
+    f"espnet_distill.recipes.{folder.replace('/', '.')}": folder
+    for folder in (
+        "egs/TEMPLATE/tts1",
+        "egs/TEMPLATE/tts1/conf",
+        "conf/objectives",
+        "conf/pruning",
+        "conf/students",
+    )
+}
+
 setup(
     name="espnet_distill",
     version="0.1.0",
     description="Distil and prune ESPnet text-to-speech models, beside ESPnet",
     license="Apache-2.0",
     python_requires=">=3.12,<3.14",
-    packages=find_packages(include=["espnet_distill", "espnet_distill.*"]),
+    packages=[*find_packages(include=["espnet_distill", "espnet_distill.*"]), *SHARED],
+    package_dir=SHARED,
     package_data={
-        "espnet_distill.evaluation.page": ["*.css", "*.html", "*.js", "*.md"]
+        **{name: ["*.sh", "*.yaml", "*.md"] for name in SHARED},
+        "espnet_distill.evaluation.page": ["*.css", "*.html", "*.js", "*.md"],
     },
     install_requires=[
         "espnet[train,tts]>=202611,<202612",

@@ -11,6 +11,10 @@ from importlib import import_module, metadata
 from espnet_distill.errors import ConfigError
 
 COMMANDS = {
+    "init": (
+        "add a distillation to a recipe that exists",
+        "espnet_distill.recipes.init",
+    ),
     "check": ("find what would stop a distillation", "espnet_distill.tasks.check"),
     "derive": (
         "cut a student's initial weights out of its teacher",
@@ -44,6 +48,14 @@ COMMANDS = {
         "make a packed model or a tag an experiment",
         "espnet_distill.teachers.unpack",
     ),
+    "settings": (
+        "print what a teacher's data were made with, for a shell",
+        "espnet_distill.teachers.settings",
+    ),
+    "inherit": (
+        "give data the tokens or the statistics of a teacher",
+        "espnet_distill.teachers.inherit",
+    ),
     "find-model": (
         "print the checkpoint of an experiment",
         "espnet_distill.teachers.find_model",
@@ -55,6 +67,10 @@ COMMANDS = {
     "reading": (
         "make data of what a teacher has read aloud",
         "espnet_distill.teachers.reading",
+    ),
+    "template": (
+        "print where the scripts that recipes share are",
+        "espnet_distill.recipes.template",
     ),
     "espnet-root": ("print where ESPnet's recipes are", "espnet_distill.espnet_root"),
 }

@@ -9,6 +9,8 @@ import torch
 import yaml
 from torch import nn
 
+from espnet_distill.teachers.inherit import STATISTICS
+
 # What a training configuration has of a finished experiment's.
 TRAINING_KEYS = (
     *("tts", "tts_conf", "feats_extract", "feats_extract_conf", "normalize"),
@@ -19,11 +21,6 @@ TRAINING_KEYS = (
     *("batch_type", "batch_size", "batch_bins", "sort_in_batch", "sort_batch"),
     *("keep_nbest_models", "best_model_criterion", "num_att_plot"),
 )
-STATISTICS = {
-    "normalize_conf": "feats",
-    "pitch_normalize_conf": "pitch",
-    "energy_normalize_conf": "energy",
-}
 
 
 def training_of(conf: Mapping) -> dict:

@@ -177,7 +177,7 @@ def test_the_call_is_saved_in_the_experiment(recipe):
         (["--teacher", "nowhere.zip"], "nowhere.zip: no such packed model"),
         ([], "name a --teacher, or train one: --train_teacher true"),
         (["--teacher", "x", "--student_config", "no.yaml"], "no.yaml: no such file"),
-        (["--student", "big"], "--student big: no such preset in ../../../conf/students"),
+        (["--student", "big"], "/conf/students: no such preset: big"),
         (["--student", "fastspeech2_nano"], "names a model of its own (tts)"),
         (["--teacher", "x", "--more_text", "no"], "--more_text no: no such file"),
     ],

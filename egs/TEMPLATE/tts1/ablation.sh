@@ -69,7 +69,7 @@ experiments=$(cat "${expdir}/teacher_model")
 for one in "${runs[@]}"; do
     IFS="|" read -r student setting seed <<< "${one}"
     run "${student}" "${setting}" "${seed}" 7
-    experiments+=" ${root}/$(name_of "${student}" "${setting}" "${seed}")/${inference_model}"
+    experiments+=" $(cat "${root}/$(name_of "${student}" "${setting}" "${seed}")/student_model")"
 done
 
 # shellcheck disable=SC2086

@@ -8,6 +8,9 @@ log() {
     echo "$(date '+%Y-%m-%dT%H:%M:%S') (${fname}:${BASH_LINENO[0]}:${FUNCNAME[1]}) $*"
 }
 
+# The presets and fragments of conf/, of the sources or of the installed package
+shared=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../../../conf" && pwd)
+
 # General
 stage=1              # First stage to run.
 stop_stage=9         # Last stage to run.
@@ -24,19 +27,22 @@ python="python3 -m espnet_distill"  # What runs ESPnet's programs.
 train_set=train
 valid_set=dev
 test_sets=eval       # The first one is evaluated in stage 8.
-fs=22050
-n_fft=1024
-n_shift=256
-win_length=null
-n_mels=80
-fmin=80
-fmax=7600
-f0min=80
-f0max=400
-token_type=phn
-cleaner=tacotron
-g2p=espeak_ng_english_us_vits
 tts_opts=            # More options for tts.sh, e.g. "--use_sid true".
+# What is empty is taken from the teacher; what is not has to be as the teacher has it.
+# A teacher trained here takes what stands in brackets.
+fs=                  # [22050]
+n_fft=               # [1024]
+n_shift=             # [256]
+win_length=          # [null]
+n_mels=              # [80]
+fmin=                # [80]
+fmax=                # [7600]
+f0min=               # [80]
+f0max=               # [400]
+token_type=          # [phn]
+cleaner=             # [tacotron]
+g2p=                 # [espeak_ng_english_us_vits]
+teacher_stats=false  # Normalise with the statistics of a given teacher, not the data's.
 
 # Alignment (durations for FastSpeech2)
 durations_from=aligner  # Or teacher: the attention of an autoregressive one.
@@ -51,7 +57,7 @@ teacher=             # Else: an experiment folder, a .pth in one, a packed .zip 
 more_teachers=       # Experiments or .pth to fuse with it, as objectives_config says.
 student_config=conf/train_student.yaml
 student=             # Its model: a preset of conf/students (empty: student_config names it).
-objectives_config=../../../conf/objectives/fastspeech2.yaml  # Empty: student_config has its own.
+objectives_config=${shared}/objectives/fastspeech2.yaml  # Empty: student_config has its own.
 student_tag=student  # The student goes to ${expdir}/${student_tag}.
 student_args=        # More options for its training, e.g. "--seed 1".
 distill=true         # False: train the student alone, from the recordings only.
@@ -70,12 +76,13 @@ help_message="Usage: $0 [--stage 1] [--stop_stage 9] [--<variable> <value>] ...
 
 Stages: 1 data (tts.sh 1-5), 2 alignment, 3 reading of more_text and statistics
 (tts.sh 6), 4 teacher, 5 teacher dump, 6 student (tts.sh 7), 7 synthesis (tts.sh 8),
-8 evaluation, 9 packing of the student (tts.sh 10).
+8 evaluation, 9 packing of the student (tts.sh 10). A student with callbacks is
+compacted after stage 6 into <student_tag>_compact, which stages 7 to 9 take.
 Every variable at the head of this script is an option of the same name."
 
 log "$0 $*"
 . ./path.sh
-. ./link_espnet.sh
+[ ! -e link_espnet.sh ] || . ./link_espnet.sh  # a recipe of ESPnet's has its links
 run_args=$(scripts/utils/print_args.sh "$0" "$@")
 . utils/parse_options.sh
 . ./cmd.sh
@@ -94,9 +101,9 @@ for config in student_config objectives_config; do
     [ -z "${!config}" ] || [ -f "${!config}" ] || fail "--${config} ${!config}: no such file"
 done
 
-preset=../../../conf/students/${student}.yaml
+preset=${shared}/students/${student}.yaml
 if [ -n "${student}" ]; then
-    [ -f "${preset}" ] || fail "--student ${student}: no such preset in $(dirname "${preset}")"
+    [ -f "${preset}" ] || fail "--student: $(dirname "${preset}"): no such preset: ${student}"
     ! grep -q "^tts:" "${student_config}" \
         || fail "--student ${student}: ${student_config} names a model of its own (tts)"
 fi
@@ -132,7 +139,15 @@ else
         || teacher=$(espnet-distill unpack "${teacher}" "${expdir}/pretrained")
     teacher_model=$(espnet-distill find-model "${teacher}")
     teacher_exp=$(dirname "${teacher_model}")
+    settings=$(espnet-distill settings "${teacher_model}" --fs "${fs}" --n_fft "${n_fft}" \
+        --n_shift "${n_shift}" --win_length "${win_length}" --n_mels "${n_mels}" \
+        --fmin "${fmin}" --fmax "${fmax}" --f0min "${f0min}" --f0max "${f0max}" \
+        --token_type "${token_type}" --cleaner "${cleaner}" --g2p "${g2p}")
+    eval "${settings}"
 fi
+: "${fs:=22050}" "${n_fft:=1024}" "${n_shift:=256}" "${win_length:=null}" "${n_mels:=80}"
+: "${fmin:=80}" "${fmax:=7600}" "${f0min:=80}" "${f0max:=400}"
+: "${token_type:=phn}" "${cleaner:=tacotron}" "${g2p:=espeak_ng_english_us_vits}"
 
 token_list=${dumpdir}/token_list/${token_type}
 [ "${cleaner}" = none ] || token_list+=_${cleaner}
@@ -316,6 +331,15 @@ cut_out_of_teacher() {  # initial weights, unless the training has begun
         --config "${student_train}"
 }
 
+take_out_pruned() {  # take_out_pruned CHECKPOINT EXPERIMENT: what the masks have left
+    log "Compacting $1 -> $2"
+    rm -rf "$2"
+    espnet-distill compact "$1" "$2"
+    # like the others of this recipe it names statistics by their place in it
+    sed -E -i "s#: .*/((feats|pitch|energy)_stats\.npz)#: ${stats_dir}/train/\1#" "$2/config.yaml"
+    cp -r "$(dirname "$1")/images" "$2"
+}
+
 mkdir -p "${expdir}"
 echo "${teacher_model}" > "${expdir}/teacher_model"  # for scripts that compare
 SECONDS=0
@@ -329,6 +353,7 @@ fi
 
 if begin 1 "Data preparation and token list"; then
     run_tts 1 5
+    ${train_teacher} || espnet-distill inherit "${teacher_model}" --token_list "${token_list}"
 fi
 
 if [ "${durations_from}" = aligner ] && begin 2 "Alignment: durations -> ${align_dir}"; then
@@ -363,6 +388,8 @@ fi
 if begin 3 "Statistics: ${stats_dir}"; then
     run_tts 6 6 --train_config "${student_train}" --teacher_dumpdir "${align_dir}" \
         --write_collected_feats true
+    ${train_teacher} || ! ${teacher_stats} \
+        || espnet-distill inherit "${teacher_model}" --statistics "${stats_dir}/train"
 fi
 
 if begin 4 "Teacher: ${teacher_exp}"; then
@@ -385,23 +412,32 @@ if begin 6 "Student: ${student_exp}"; then
     run_training "${distill_config}" "${student_exp}" "${student_args}"
 fi
 
+student_model=${student_exp}/${inference_model}
+if grep -qs "^callbacks:" "${distill_config}" && [ "${stop_stage}" -ge 6 ]; then
+    student_model=${student_exp}_compact/model.pth
+    [ "${student_model}" -nt "${student_exp}/${inference_model}" ] \
+        || take_out_pruned "${student_exp}/${inference_model}" "${student_exp}_compact"
+fi
+[ ! -d "${student_exp}" ] || echo "${student_model}" > "${student_exp}/student_model"
+
 if begin 7 "Synthesis of ${test_sets} by teacher and student"; then
     speak "${teacher_exp}" "$(basename "${teacher_model}")"
-    speak "${student_exp}" "${inference_model}"
+    speak "$(dirname "${student_model}")" "$(basename "${student_model}")"
 fi
 
 if begin 8 "Evaluation: ${evaldir}"; then
     durations=${align_dir}/${eval_set}/durations
     [ -e "${durations}" ] && durations="--durations ${durations}" || durations=""
     # shellcheck disable=SC2086
-    espnet-distill evaluate "${teacher_model}" "${student_exp}/${inference_model}" \
+    espnet-distill evaluate "${teacher_model}" "${student_model}" \
         --data "${dumpdir}/raw/${eval_set}" --out "${evaldir}" \
         --inference_tag "${inference_tag}" --vocoder_file "${vocoder_file}" ${durations}
 fi
 
-if begin 9 "Packing of ${student_exp}"; then
+if begin 9 "Packing of ${student_model}"; then
     run_tts 10 10 --skip_packing false \
-        --tts_exp "${student_exp}" --inference_model "${inference_model}"
+        --tts_exp "$(dirname "${student_model}")" \
+        --inference_model "$(basename "${student_model}")"
 fi
 
 log "Successfully finished. [elapsed=${SECONDS}s]"

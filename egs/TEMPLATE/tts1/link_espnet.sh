@@ -2,6 +2,7 @@
 # A file of the same name that stands here already is left alone.
 
 _root=$(espnet-distill espnet-root)
+_own=${_root}/egs2/$(basename "$(dirname "${PWD}")")/tts1  # ESPnet's of the same corpus
 _link() {
     if [ -L "$2" ] || [ ! -e "$2" ]; then
         ln -sfn "$1" "$2"
@@ -16,3 +17,7 @@ done
 for _name in slurm queue pbs; do
     _link "${_root}/egs2/TEMPLATE/asr1/conf/${_name}.conf" "conf/${_name}.conf"
 done
+if [ -d "${_own}" ]; then
+    _link "${_own}/local" local
+    _link "${_own}/conf" conf/espnet
+fi

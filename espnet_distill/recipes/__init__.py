@@ -1,0 +1,1 @@
+"""What recipes share, and how a recipe that exists comes to distil."""

@@ -1,0 +1,233 @@
+"""`espnet-distill init`: add a distillation to a recipe that exists.
+
+Writes ``run_distill.sh`` and ``conf/distill/train_student.yaml``; no file of the recipe
+changes, and what is there already stays.
+"""
+
+import argparse
+import os
+import shlex
+import time
+from pathlib import Path
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.files import written_whole
+from espnet_distill.recipes.run_sh import options_of
+from espnet_distill.recipes.template import SCRIPTS, template_root
+
+SCRIPT = Path("run_distill.sh")
+STUDENT = Path("conf/distill/train_student.yaml")
+PRESET = "conf/students/fastspeech2_small.yaml"
+OBJECTIVES = "conf/objectives/fastspeech2.yaml"
+SETS = ("train_set", "valid_set", "test_sets")
+FOLDERS = ("dumpdir", "expdir")
+FLAGS = {"sids": "use_sid", "lids": "use_lid", "spembs": "use_spk_embed"}
+PASSED_ON = (
+    *("audio_format", "min_wav_duration", "max_wav_duration", "nlsyms_txt"),
+    *("use_sid", "use_lid", "use_spk_embed"),
+    *("spk_embed_tag", "spk_embed_tool", "spk_embed_model"),
+)
+
+
+def init(recipe: Path) -> list[str]:
+    """Write what a recipe lacks, and return a line for each file and what was found.
+
+    Args:
+        recipe: ``egs2/<corpus>/tts1`` of ESPnet's tree, or a folder like it.
+
+    Raises:
+        ConfigError: No such recipe, or one whose conf/ leads elsewhere.
+    """
+    from espnet_distill.recipes.trained import trained_in
+
+    _require_recipe(recipe)
+    told = options_of(recipe / "run.sh")
+    expdir = told.get("expdir", "exp")
+    trained = trained_in(recipe, expdir)
+    teacher = next((one for one in trained if one.can_teach), None)
+    options = _options(told, teacher)
+    wanted = {
+        STUDENT: _student(teacher),
+        SCRIPT: _script(recipe, trained, teacher, options),
+    }
+    found = f"{teacher.folder} ({teacher.kind})" if teacher else "none trained yet"
+    lines = [f"teacher: {found}"]
+    for name, text in wanted.items():
+        if os.path.lexists(recipe / name):
+            lines.append(f"{recipe / name}: is there, stays as it is")
+            if name == SCRIPT and teacher and _chosen(teacher) not in _read(recipe):
+                lines.append(f"to have this teacher, put into it: {_chosen(teacher)}")
+            continue
+        _write(recipe / name, text)
+        lines.append(f"{recipe / name}: written")
+    return lines
+
+
+def _chosen(teacher) -> str:
+    return f"teacher={shlex.quote(str(teacher.folder))}"
+
+
+def _read(recipe: Path) -> str:
+    try:
+        return (recipe / SCRIPT).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        with written_whole(path) as beside:
+            beside.write_text(text, encoding="utf-8")
+            if path.suffix == ".sh":
+                beside.chmod(0o755)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _require_recipe(recipe: Path) -> None:
+    for name in ("tts.sh", "path.sh", "cmd.sh"):
+        if not (recipe / name).is_file():
+            raise ConfigError(
+                f"{recipe}: no {name} in it; name an ESPnet recipe, as "
+                "egs2/<corpus>/tts1"
+            )
+    for name in (SCRIPT, STUDENT):
+        folder = (recipe / name).parent
+        if not folder.resolve().is_relative_to(recipe.resolve()):
+            raise ConfigError(
+                f"{folder}: leads out of the recipe, to {folder.resolve()}; make it a "
+                "folder"
+            )
+        if os.path.lexists(folder) and not folder.is_dir():
+            raise ConfigError(f"{folder}: is no folder; rename it")
+
+
+def _options(told: dict[str, str], teacher) -> dict[str, str]:
+    """Options of distill.sh: of the teacher's configuration, else of run.sh."""
+    from espnet_distill.teachers.settings import OPTIONS, settings_of
+
+    settings = settings_of(teacher.conf) if teacher else told
+    options = {name: settings[name] for name in OPTIONS if name in settings}
+    sets = {name: told[name] for name in (*FOLDERS, *SETS) if name in told}
+    passed = {name: told[name] for name in PASSED_ON if name in told}
+    if teacher:
+        sets |= _sets_of(teacher)
+        passed |= _flags_of(teacher)
+    if "test_sets" in sets:
+        held_out = [
+            name
+            for name in sets["test_sets"].split()
+            if name not in (sets.get("train_set"), sets.get("valid_set"))
+        ]
+        sets["test_sets"] = " ".join(held_out) or sets["test_sets"]
+    passed = {name: value for name, value in passed.items() if len(value.split()) == 1}
+    more = {"tts_opts": " ".join(f"--{name} {value}" for name, value in passed.items())}
+    return sets | options | (more if passed else {})
+
+
+def _sets_of(teacher) -> dict[str, str]:
+    """The names of its sets, if it was trained by tts.sh."""
+    found = {}
+    for name in ("train", "valid"):
+        text = teacher.data(name).get("text")
+        if text is not None and text.name == "text":
+            found[f"{name}_set"] = text.parent.name
+    return found
+
+
+def _flags_of(teacher) -> dict[str, str]:
+    """What tells tts.sh of the speakers and languages that it wants."""
+    data = teacher.data("train")
+    found = {flag: "true" for name, flag in FLAGS.items() if name in data}
+    if "spembs" in data:
+        found["spk_embed_tag"] = data["spembs"].stem
+    return found
+
+
+def _student(teacher) -> str:
+    """A training configuration: how, which model, what it learns."""
+    import yaml
+
+    from espnet_distill.recipes.trained import (
+        conditions_of,
+        own_extraction,
+        taught_by,
+    )
+
+    root = template_root()
+    training = (root / SCRIPTS / "conf/train_student.yaml").read_text("utf-8")
+    model = (root / PRESET).read_text("utf-8")
+    objectives = (root / OBJECTIVES).read_text("utf-8").splitlines(keepends=True)
+    conf = teacher.conf if teacher else {}
+    lessons = taught_by(conf.get("tts", "fastspeech2"))
+    taught = ["# What it learns from its teacher.\n"]
+    taught += [line for line in objectives if _is_taught(line, lessons)]
+    if own := own_extraction(conf):
+        training += "\n# as the teacher's\n" + yaml.safe_dump(own)
+    if conditions := conditions_of(conf):  # the preset ends with its tts_conf
+        model += "".join(f"    {line}\n" for line in _lines(conditions))
+    return "\n".join([training, model, "".join(taught)])
+
+
+def _lines(conf: dict) -> list[str]:
+    import yaml
+
+    return yaml.safe_dump(conf, sort_keys=False).splitlines()
+
+
+def _is_taught(line: str, lessons: tuple[str, ...]) -> bool:
+    """Whether a line of the objectives stays; those that name no objective do."""
+    import yaml
+
+    if not line.strip().startswith("- {"):
+        return not line.startswith("#")
+    (told,) = yaml.safe_load(line)
+    return told.get("tap", told["type"]) in lessons
+
+
+def _script(recipe: Path, trained: list, teacher, options: dict[str, str]) -> str:
+    text = (template_root() / SCRIPTS / SCRIPT).read_text("utf-8")
+    raw = recipe / options.get("dumpdir", "dump") / "raw"
+    data = options.get("train_set", "")
+    is_prepared = bool(data) and (raw / data / "text").is_file()
+    passed = "".join(
+        f"    --{name} {shlex.quote(value)} \\\n" for name, value in options.items()
+    )
+    return (
+        text.replace("@found@", "\n".join(_found(trained, teacher, options)))
+        .replace("@stage@", "2" if is_prepared else "1")
+        .replace("@options@\n", passed)
+    )
+
+
+def _found(trained: list, teacher, options: dict[str, str]) -> list[str]:
+    """The choice of the teacher, and what else there is."""
+    lines = []
+    for one in trained:
+        if one is not teacher:
+            day = time.strftime("%Y-%m-%d", time.localtime(one.time))
+            verb = "Could teach, too" if one.can_teach else "Cannot teach"
+            lines.append(f"# {verb}: {one.folder} ({one.kind}, {day})")
+    for name in SETS:
+        if name not in options:
+            lines.append(f"# PLACEHOLDER: run.sh does not tell --{name}; add it below.")
+    if teacher:
+        return [*lines, _chosen(teacher)]
+    return [
+        *lines,
+        "# PLACEHOLDER: there is no trained teacher yet. Name an experiment such as",
+        "# exp/tts_train_fastspeech2, a packed .zip or a tag of the model zoo.",
+        "teacher=",
+    ]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the argument of the command."""
+    parser.add_argument(
+        "recipe", metavar="RECIPE_DIR", type=Path, help="egs2/<corpus>/tts1 of ESPnet"
+    )
+
+
+def main(args: argparse.Namespace) -> None:
+    """Say what was found and written."""
+    print("\n".join(init(args.recipe)))

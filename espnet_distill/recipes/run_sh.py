@@ -1,0 +1,83 @@
+"""What a recipe's run.sh passes to tts.sh, read from its text; nothing is run."""
+
+import itertools
+import re
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from espnet_distill.errors import ConfigError
+
+ASSIGNMENT = re.compile(r"\s*(\w+)=(.*)")
+CALL = re.compile(r"\s*(?:bash\s+)?\./tts\.sh\b(.*)")
+VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+
+
+def options_of(run_sh: Path) -> dict[str, str]:
+    """Return the options of tts.sh with their values, as far as the text tells.
+
+    A variable that is assigned several values stays unknown, and an option that needs
+    it is left out.
+
+    Raises:
+        ConfigError: The file cannot be read.
+    """
+    if not run_sh.is_file():
+        return {}
+    try:
+        text = run_sh.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{run_sh}: cannot be read: {error}") from error
+    lines = text.replace("\\\n", " ").splitlines()
+    variables = _variables(lines)
+    words = [
+        word
+        for line in lines
+        if (call := CALL.fullmatch(line))
+        for word in _words(call[1], variables)
+    ]
+    return {
+        name.removeprefix("--").replace("-", "_"): value
+        for name, value in itertools.pairwise(words)
+        if name and name.startswith("--") and value is not None
+    }
+
+
+def _variables(lines: list[str]) -> dict[str, str | None]:
+    """Values of what is assigned; None of what is assigned several."""
+    found: dict[str, str | None] = {}
+    for line in lines:
+        if not (match := ASSIGNMENT.fullmatch(line)):
+            continue
+        value = " ".join(map(str, _split(match[2])))
+        known = found.setdefault(match[1], value)
+        found[match[1]] = value if known == value else None
+    return found
+
+
+def _words(text: str, variables: Mapping[str, str | None]) -> list[str | None]:
+    """Words of a call, their variables replaced; None for what is not known."""
+    words: list[str | None] = []
+    for word in _split(text):
+        whole = VARIABLE.fullmatch(word)
+        value = _replaced(word, variables)
+        if whole and value and value.startswith("--"):  # an unquoted ${opts}
+            words += value.split()
+        else:
+            words.append(value)
+    return words
+
+
+def _replaced(word: str, variables: Mapping[str, str | None]) -> str | None:
+    names = [a or b for a, b in VARIABLE.findall(word)]
+    if any(variables.get(name) is None for name in names):
+        return None
+    value = VARIABLE.sub(lambda match: variables[match[1] or match[2]], word)
+    return None if re.search(r"[$`]", value) else value
+
+
+def _split(text: str) -> list[str]:
+    try:
+        return shlex.split(text, comments=True)
+    except ValueError:  # a quote that another line closes
+        return []
