@@ -220,8 +220,8 @@ def test_links_lead_somewhere(page):
 
 @pytest.fixture
 def own_choices(monkeypatch):
-    """ESPnet's choices of `--tts`, left as they were."""
-    from espnet2.tasks.tts import tts_choices
+    """The choices of `--tts`, left as they were."""
+    from espnet_distill.tasks.text2mel import tts_choices  # with this package's
 
     monkeypatch.setattr(tts_choices, "classes", dict(tts_choices.classes))
     return tts_choices
