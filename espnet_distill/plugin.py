@@ -5,6 +5,8 @@ import importlib.abc
 import importlib.util
 import sys
 
+from espnet_distill.errors import ConfigError
+from espnet_distill.extensions import entries, load, taken
 from espnet_distill.students import VARIANTS
 
 TASK_MODULE = "espnet2.tasks.tts"
@@ -27,12 +29,25 @@ def register() -> None:
 
 
 def register_students() -> None:
-    """Add the package's variants to the choices of ``--tts``."""
+    """Add students to the choices of ``--tts``: the package's and other packages'.
+
+    Raises:
+        ConfigError: A name of another package's that cannot be chosen, or is taken.
+    """
     choices = importlib.import_module(TASK_MODULE).tts_choices.classes
     for name, place in VARIANTS.items():
         module, _, kind = place.rpartition(".")
         students = importlib.import_module(f"espnet_distill.students.{module}")
         choices[name] = getattr(students, kind)
+    base = importlib.import_module("espnet2.tts.abs_tts").AbsTTS
+    for name, entry in entries("students").items():
+        if name != name.lower():
+            raise ConfigError(
+                f"{entry.dist.name}: student {name!r}: --tts takes lower case only"
+            )
+        student = load(entry, base)
+        if choices.setdefault(name, student) is not student:
+            raise taken(entry, choices[name].__module__)
 
 
 def register_when_imported() -> None:

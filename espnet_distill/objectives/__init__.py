@@ -4,6 +4,7 @@ import inspect
 import math
 
 from espnet_distill.errors import ConfigError
+from espnet_distill.extensions import find
 from espnet_distill.objectives.attention import Attention
 from espnet_distill.objectives.base import Objective
 from espnet_distill.objectives.duration import Duration
@@ -32,7 +33,8 @@ def build_objective(
     """Build an objective from its YAML, e.g. `{type: hidden, tap: encoder, weight: 1}`.
 
     Args:
-        conf: `type`, the name of an objective, and its arguments.
+        conf: `type`, the name of an objective, of this package or another's entry
+            point, and its arguments.
         where: What a message starts with.
         temperature: For objectives that have one and do not say another.
 
@@ -44,11 +46,8 @@ def build_objective(
         raise ConfigError(f"{where}: expected {{type: …, weight: …}}, got {conf!r}")
     options = dict(conf)
     name = options.pop("type")
-    if name not in OBJECTIVES:
-        raise ConfigError(
-            f"{where}: no objective {name!r}; there are {_list(OBJECTIVES)}"
-        )
-    keys = inspect.signature(OBJECTIVES[name]).parameters
+    kind = find("objectives", name, OBJECTIVES, Objective, where)
+    keys = inspect.signature(kind).parameters
     for key in options:
         if key not in keys:
             raise ConfigError(
@@ -64,7 +63,7 @@ def build_objective(
         options["temperature"] = require_temperature(
             options.get("temperature", temperature), f"{where}: {name}.temperature"
         )
-    return OBJECTIVES[name](**options)
+    return kind(**options)
 
 
 def require_weight(value, where: str) -> float:

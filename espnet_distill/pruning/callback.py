@@ -1,5 +1,6 @@
 """Prune while a model trains: masks that grow by a schedule and then stand still."""
 
+import inspect
 import logging
 from collections.abc import Callable, Mapping
 
@@ -8,6 +9,7 @@ from torch import nn
 from torch.utils.hooks import RemovableHandle
 
 from espnet_distill.errors import ConfigError
+from espnet_distill.extensions import find
 from espnet_distill.pruning.base import Callback, Training
 from espnet_distill.pruning.criteria import CRITERIA, Criterion
 from espnet_distill.pruning.gates import Gates
@@ -251,7 +253,8 @@ def build_callback(conf: Mapping, where: str = "callbacks") -> Callback:
     """Build a callback from its YAML, e.g. `{type: prune, pressure: 0.5, end: 9000}`.
 
     Args:
-        conf: `type`, which is `prune`, and what it is told, see `Options`.
+        conf: `type`, which is `prune`, and what it is told, see `Options`; or the name
+            of another package's entry point, and the arguments of its class.
         where: What a message starts with.
 
     Raises:
@@ -260,10 +263,19 @@ def build_callback(conf: Mapping, where: str = "callbacks") -> Callback:
     if not isinstance(conf, Mapping) or "type" not in conf:
         raise ConfigError(f"{where}: expected {{type: prune, …}}, got {conf!r}")
     told = dict(conf)
-    kind = told.pop("type")
-    if kind != "prune":
-        raise ConfigError(f"{where}: no callback {kind!r}; there is prune")
+    name = told.pop("type")
+    kind = find("callbacks", name, {"prune": PruningCallback}, Callback, where)
     try:
-        return PruningCallback(Options.of(told), where=where)
+        if kind is PruningCallback:
+            return PruningCallback(Options.of(told), where=where)
+        _require_arguments(kind, told, name)
+        return kind(**told)
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from None
+
+
+def _require_arguments(kind: type, told: Mapping, name: str) -> None:
+    try:
+        inspect.signature(kind).bind(**told)
+    except TypeError as error:
+        raise ConfigError(f"{name}: {error}") from None

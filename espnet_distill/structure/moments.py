@@ -48,7 +48,7 @@ class Mean:
 
     def add(self, x: torch.Tensor, y: torch.Tensor) -> None:
         """Add x yᵀ, summed over positions: (inputs, positions) each."""
-        self._sum = self._sum + (x @ y.T).double()
+        self._sum = self._sum + x.double() @ y.double().T
         self._count += x.size(1)
 
     @property

@@ -1,0 +1,73 @@
+"""Draw the plots of these pages: `python3 docs/plots.py [FOLDER]`.
+
+`temperature.svg` is what the temperature does to a distance, an attention and a
+probability; `pressure.svg` is egs/kathleen/tts1/results/derive.csv.
+"""
+
+import argparse
+import csv
+from pathlib import Path
+
+import matplotlib
+import torch
+from matplotlib import pyplot
+
+from espnet_distill.objectives.laplace import laplace_distance
+
+DOCS = Path(__file__).parent
+DERIVED = DOCS.parent / "egs/kathleen/tts1/results/derive.csv"
+TEMPERATURES = (1, 1.5, 2, 4)
+ATTENTION = torch.tensor([0.01, 0.02, 0.05, 0.7, 0.15, 0.04, 0.02, 0.01])
+
+
+def draw_temperature():
+    """Return the figure of three panels, a line a temperature."""
+    figure, axes = pyplot.subplots(1, 3, figsize=(10, 3))
+    difference, logit = torch.linspace(0, 4, 33), torch.linspace(-8, 8, 33)
+    for temperature in TEMPERATURES:
+        distance = laplace_distance(difference, torch.zeros(33), temperature)
+        softened = torch.softmax(ATTENTION.log() / temperature, dim=0)
+        label = f"T = {temperature}"
+        axes[0].plot(difference, distance, label=label)
+        axes[1].plot(range(1, len(softened) + 1), softened, ".-", label=label)
+        axes[2].plot(logit, torch.sigmoid(logit / temperature), label=label)
+    _name(axes[0], "mel, duration, pitch, energy", "difference", "distance")
+    _name(axes[1], "attention", "token", "weight")
+    _name(axes[2], "stop", "logit", "probability")
+    axes[0].legend(frameon=False)
+    return figure
+
+
+def draw_pressure():
+    """Return the figure of what `derive` made of a FastSpeech2."""
+    with open(DERIVED, encoding="utf-8", newline="") as lines:
+        rows = [row for row in csv.DictReader(lines) if row["teacher"] == "fastspeech2"]
+    pressure = [float(row["pressure"]) for row in rows]
+    figure, axes = pyplot.subplots(1, 2, figsize=(8, 3))
+    axes[0].plot(pressure, [int(row["params"]) / 1e6 for row in rows], "o-")
+    axes[1].plot(pressure, [float(row["speed_ratio"]) for row in rows], "o-")
+    _name(axes[0], "parameters", "pressure", "millions")
+    _name(axes[1], "speed, text to mel", "pressure", "times the teacher's")
+    return figure
+
+
+def _name(axes, title: str, x: str, y: str) -> None:
+    axes.set(title=title, xlabel=x, ylabel=y, ylim=(0, None))
+    axes.grid(alpha=0.3)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", metavar="FOLDER", type=Path, nargs="?", default=DOCS)
+    folder = parser.parse_args().folder
+    matplotlib.use("agg")
+    matplotlib.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "", "font.size": 9}
+    for name, draw in (("temperature", draw_temperature), ("pressure", draw_pressure)):
+        figure = draw()
+        figure.tight_layout()
+        figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+        pyplot.close(figure)
+
+
+if __name__ == "__main__":
+    main()
