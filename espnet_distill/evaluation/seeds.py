@@ -31,6 +31,8 @@ CSV_COLUMNS = (
     "val_mel",
 )
 
+NAME = re.compile(r"(.+?)(?:_seed(\d+)(?:_compact)?)?")  # a pruned one is compacted
+
 Runs = dict[str, dict[str, dict]]  # by setting and seed
 
 
@@ -75,7 +77,7 @@ def read_runs(path: Path) -> Runs:
         raise ConfigError(f"{path}: no table of `espnet-distill evaluate`") from error
     runs: Runs = {}
     for row in rows:
-        setting, seed = re.fullmatch(r"(.+?)(?:_seed(\d+))?", row["name"]).groups()
+        setting, seed = NAME.fullmatch(row["name"]).groups()
         if setting != "reference":
             runs.setdefault(setting, {})[seed or ""] = row
     return runs

@@ -13,7 +13,7 @@ ROWS = {
     "teacher": 1,
     "alone_seed1": 3,
     "alone_seed2": 5,
-    "new_seed1": 2,
+    "new_seed1_compact": 2,
 }
 
 

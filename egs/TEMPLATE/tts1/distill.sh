@@ -76,7 +76,7 @@ help_message="Usage: $0 [--stage 1] [--stop_stage 9] [--<variable> <value>] ...
 
 Stages: 1 data (tts.sh 1-5), 2 alignment, 3 reading of more_text and statistics
 (tts.sh 6), 4 teacher, 5 teacher dump, 6 student (tts.sh 7), 7 synthesis (tts.sh 8),
-8 evaluation, 9 packing of the student (tts.sh 10). A student with callbacks is
+8 evaluation, 9 packing of the student (tts.sh 10). A student that is pruned is
 compacted after stage 6 into <student_tag>_compact, which stages 7 to 9 take.
 Every variable at the head of this script is an option of the same name."
 
@@ -413,7 +413,7 @@ if begin 6 "Student: ${student_exp}"; then
 fi
 
 student_model=${student_exp}/${inference_model}
-if grep -qs "^callbacks:" "${distill_config}" && [ "${stop_stage}" -ge 6 ]; then
+if grep -qsE "type: *prune\b" "${distill_config}" && [ "${stop_stage}" -ge 6 ]; then
     student_model=${student_exp}_compact/model.pth
     [ "${student_model}" -nt "${student_exp}/${inference_model}" ] \
         || take_out_pruned "${student_exp}/${inference_model}" "${student_exp}_compact"

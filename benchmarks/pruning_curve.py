@@ -1,0 +1,71 @@
+"""Word error and DNSMOS over pressure, from the CSV of `pruning.sh`, as a plot.
+
+`benchmarks/pruning_curve.py results/pruning.csv results/pruning.png`
+"""
+
+import argparse
+import csv
+from collections import defaultdict
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+
+MEASURES = {"wer": "Word error (%)", "dnsmos": "DNSMOS"}
+WAYS = ("neurons", "weights", "one-shot", "alone")
+
+
+def read_means(path: Path) -> dict[str, dict[str, float]]:
+    """Return each setting's measures, averaged over its seeds."""
+    found = defaultdict(list)
+    with path.open(newline="", encoding="utf-8") as lines:
+        for row in csv.DictReader(lines):
+            found[row["setting"]].append(row)
+    return {
+        setting: {
+            measure: sum(float(row[measure]) for row in rows) / len(rows)
+            for measure in MEASURES
+        }
+        for setting, rows in found.items()
+    }
+
+
+def draw(means: dict[str, dict[str, float]], path: Path) -> None:
+    """Draw a line a way of pruning, from the unpruned student on."""
+    figure, axes = plt.subplots(1, len(MEASURES), figsize=(9, 3.4), dpi=150)
+    for ax, (measure, title) in zip(axes, MEASURES.items()):
+        for way in WAYS:
+            points = [(0.0, means["unpruned"][measure])]
+            points += [
+                (float(setting.partition("_")[2]), found[measure])
+                for setting, found in means.items()
+                if setting.startswith(f"{way}_")
+            ]
+            if len(points) > 2:
+                ax.plot(*zip(*sorted(points)), marker="o", label=way)
+            elif len(points) == 2:
+                ax.plot(*points[1], marker="x", linestyle="", label=way)
+        if "teacher" in means:
+            ax.axhline(means["teacher"][measure], color="grey", linestyle=":", lw=1)
+            ax.annotate("teacher", (0.0, means["teacher"][measure]), color="grey")
+        ax.set_xlabel("pressure")
+        ax.set_title(title)
+        ax.grid(alpha=0.3)
+    axes[0].legend(frameon=False)
+    figure.tight_layout()
+    figure.savefig(path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("csv", type=Path, help="a line a run, as pruning.sh --csv")
+    parser.add_argument("plot", type=Path, help="PNG or SVG to write")
+    args = parser.parse_args()
+    draw(read_means(args.csv), args.plot)
+
+
+if __name__ == "__main__":
+    main()
