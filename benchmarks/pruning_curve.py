@@ -15,7 +15,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 MEASURES = {"wer": "Word error (%)", "dnsmos": "DNSMOS"}
-WAYS = ("neurons", "weights", "one-shot", "alone")
+WAYS = ("neurons", "weights", "low-rank", "one-shot", "alone")
 
 
 def read_means(path: Path) -> dict[str, dict[str, float]]:
