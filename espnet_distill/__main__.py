@@ -53,7 +53,8 @@ def main() -> None:
     try:
         run(arguments)
     except ConfigError as error:
-        print(f"espnet_distill: error: {error}", file=sys.stderr)
+        for fault in error.faults:
+            print(f"espnet_distill: error: {fault}", file=sys.stderr)
         sys.exit(2)
 
 

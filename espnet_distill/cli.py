@@ -8,7 +8,7 @@ import argparse
 import sys
 from importlib import import_module, metadata
 
-from espnet_distill.errors import ConfigError
+from espnet_distill.errors import ConfigError, faults_of
 
 COMMANDS = {
     "init": (
@@ -87,8 +87,9 @@ def main(argv: list[str] | None = None) -> int:
     command.add_arguments(parser)
     try:
         return command.main(parser.parse_args(chosen.arguments)) or 0
-    except ConfigError as error:
-        print(f"{parser.prog}: error: {error}", file=sys.stderr)
+    except (ConfigError, OSError) as error:
+        for fault in faults_of(error):
+            print(f"{parser.prog}: error: {fault}", file=sys.stderr)
         return 2
 
 

@@ -1,8 +1,78 @@
-"""The one exception a user sees."""
+"""The one exception a user sees, and how several faults become one."""
+
+import difflib
+from collections.abc import Callable, Iterable
 
 
 class ConfigError(ValueError):
-    """Input that cannot work: one line that names the file, the key and the remedy.
+    """Input that cannot work: a line for each fault: the file, the key, the remedy.
 
-    The command line and the runner print it on stderr and exit with status 2.
+    The command line and the runner print them on stderr and exit with status 2.
     """
+
+    def __init__(self, *faults: str):
+        super().__init__("\n".join(faults))
+
+    @property
+    def faults(self) -> list[str]:
+        """The faults, a line each."""
+        return str(self).split("\n")
+
+
+def faults_of(error: ConfigError | OSError) -> list[str]:
+    """Return a line for each thing that a user can see to.
+
+    An OSError is a full disk, or a folder that cannot be written to.
+    """
+    if isinstance(error, ConfigError):
+        return error.faults
+    where = f"{error.filename}: " if error.filename else ""
+    return [f"{where}{error.strerror or in_one_line(error)}"]
+
+
+BROKEN = object()  # stands for what a check could not give
+
+
+class Faults:
+    """Gathers what checks find, so that all of it is said at once."""
+
+    def __init__(self):
+        self.lines: list[str] = []
+
+    def of(self, check: Callable, *needed, where: str = ""):
+        """Return what a check of what it needs gives.
+
+        Args:
+            check: Raises a ConfigError for what is wrong.
+            needed: Its arguments; with one that is BROKEN it is left out.
+            where: What goes before each of its faults.
+
+        Returns:
+            BROKEN if it was left out or found anything.
+        """
+        if any(value is BROKEN for value in needed):
+            return BROKEN
+        try:
+            return check(*needed)
+        except ConfigError as error:
+            self.lines += [where + line for line in error.faults]
+            return BROKEN
+
+    def require_none(self) -> None:
+        """Raise all that was found as one ConfigError."""
+        if self.lines:
+            raise ConfigError(*dict.fromkeys(self.lines))
+
+
+def near(name, known: Iterable[str]) -> str:
+    """Say which names are like one that is unknown, or else all there are."""
+    known = list(map(str, known))
+    found = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
+    if found:
+        return f"near: {', '.join(found)}"
+    return f"there are {', '.join(known)}"
+
+
+def in_one_line(error: Exception, most: int = 300) -> str:
+    """Return what an exception says, without line breaks, or else its type."""
+    return " ".join(str(error).split())[:most] or type(error).__name__

@@ -3,13 +3,14 @@
 import contextlib
 import csv
 import io
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from espnet_distill.errors import ConfigError
+from espnet_distill.errors import ConfigError, in_one_line
 
 
 def cache_folder() -> Path:
@@ -25,13 +26,13 @@ def written_whole(path: Path) -> Iterator[Path]:
     The folder is made if need be; the suffix is kept, for writers that go by it.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
-    try:
-        yield beside
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with _folders_above(path):
+        try:
+            yield beside
+            os.replace(beside, path)
+        finally:
+            beside.unlink(missing_ok=True)
 
 
 def remove_parts(folder: Path) -> None:
@@ -41,16 +42,61 @@ def remove_parts(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def folder_written_whole(folder: Path) -> Iterator[Path]:
-    """Give a folder beside `folder`, which takes its name if the block ends well."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+def folder_written_whole(folder: Path, instead: bool = False) -> Iterator[Path]:
+    """Give a folder beside `folder`, which takes its name if the block ends well.
+
+    Args:
+        folder: What is to be made.
+        instead: Whether one of that name is then removed.
+    """
+    with _folders_above(folder):
+        beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+        try:
+            yield beside
+            beside.chmod(0o755)
+            if instead and folder.exists():
+                shutil.rmtree(folder)
+            beside.rename(folder)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _folders_above(path: Path) -> Iterator[None]:
+    """Make the folders above a path; those that stay empty are removed again."""
+    require_makeable(path)
+    made = [folder for folder in path.parents if not folder.exists()]
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        yield beside
-        beside.chmod(0o755)
-        beside.rename(folder)
+        yield
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        with contextlib.suppress(OSError):  # not empty
+            for folder in made:
+                folder.rmdir()
+
+
+def require_makeable(path: Path) -> None:
+    """Raise a ConfigError if nothing can be written at a path; nothing is."""
+    path = Path(path)
+    near = next(place for place in (path, *path.absolute().parents) if place.exists())
+    if not near.is_dir() and near != path:
+        raise ConfigError(f"{path}: {near} is no folder; name another place")
+    if not os.access(near, os.W_OK):
+        raise ConfigError(f"{path}: {near} cannot be written to; name another place")
+
+
+def require_folder(path: Path) -> None:
+    """Raise a ConfigError if a path cannot be a folder to write to; nothing is made."""
+    require_makeable(path)
+    if path.exists() and not path.is_dir():
+        raise ConfigError(f"{path}: is no folder; name another place")
+
+
+def require_new(folder: Path) -> None:
+    """Raise a ConfigError if a folder that is to be made is there, or cannot be."""
+    if os.path.lexists(folder):
+        raise ConfigError(f"{folder} exists: name a folder to be made")
+    require_makeable(folder)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -68,11 +114,61 @@ def write_csv(path: Path, header: Iterable[str], lines: Iterable[Iterable]) -> N
     write_text(path, text.getvalue())
 
 
+def write_wav(path: Path, wave, rate: int) -> None:
+    """Write samples, 16 bits each; an OSError, as of a full disk, says what it is."""
+    import soundfile
+
+    written = io.BytesIO()
+    soundfile.write(written, wave, rate, "PCM_16", format="WAV")
+    Path(path).write_bytes(written.getbuffer())
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file, or raise a ConfigError that says why not."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError(
+            f"{path}: cannot be read: line {line} is not UTF-8; save it as UTF-8"
+        ) from error
+
+
+def read_yaml(path: Path):
+    """Return what a YAML file says, or raise a ConfigError that names the line."""
+    import yaml
+
+    text = read_text(path)
+    try:
+        return yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise ConfigError(
+            f"{path}: cannot be read: line {mark.line + 1}: {error.problem}"
+        ) from error
+    except (yaml.YAMLError, ValueError) as error:  # a control character, an odd date
+        raise ConfigError(f"{path}: cannot be read: {in_one_line(error)}") from error
+
+
+def read_json(path: Path):
+    """Return what a JSON file says, or raise a ConfigError that names the line."""
+    text = read_text(path)
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ConfigError(
+            f"{path}: cannot be read: line {error.lineno}: {error.msg}"
+        ) from error
+
+
 def read_table(path: Path) -> dict[str, str]:
     """Return a file of `<utterance> <value>` lines, as Kaldi and ESPnet have them."""
     from espnet2.fileio.read_text import read_2columns_text
 
+    read_text(path)  # for an error of its own
     try:
         return read_2columns_text(path)
-    except (OSError, RuntimeError) as error:
+    except RuntimeError as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error

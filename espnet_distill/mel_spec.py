@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Optional
 
-from espnet_distill.errors import ConfigError
+from espnet_distill.errors import ConfigError, in_one_line
 
 LABELS = {
     "fs": "sampling rate",
@@ -82,8 +82,7 @@ class MelSpec:
         try:
             extractor = LogMelFbank(**feats_extract_conf)
         except Exception as error:  # typeguard, librosa and torch each raise their own
-            reason = str(error).splitlines()[0]
-            raise ConfigError(f"feats_extract_conf: {reason}") from error
+            raise ConfigError(f"feats_extract_conf: {in_one_line(error)}") from error
         return cls.of_extractor(extractor)
 
     def differences(self, other):

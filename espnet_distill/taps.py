@@ -81,12 +81,20 @@ class TapRecorder:
         self.levels = dict(LEVELS)
         self.taps = Taps()
         self.truth: torch.Tensor | None = None  # the mel that it was to predict
+        self._handles = []
         for name in set(modules) - set(LEVELS):
             self._hook(tts, name)
         self._heads = _attention_heads(tts) if "attention" in modules else []
         self._by_durations = by_durations and "attention" in modules
         self._signature = inspect.signature(type(tts)._forward)
+        self._tts, self._forward = tts, tts._forward
         tts._forward = self._recording(tts._forward)
+
+    def remove(self) -> None:
+        """Leave the model as it was, where no other recorder has come since."""
+        self._tts._forward = self._forward
+        for handle in self._handles:
+            handle.remove()
 
     def _hook(self, tts: AbsTTS, name: str) -> None:
         path = MODULES[family(tts)].get(name, name)
@@ -104,7 +112,7 @@ class TapRecorder:
                 output = output[0]
             self.hidden[name] = output
 
-        modules[path].register_forward_hook(keep)
+        self._handles.append(modules[path].register_forward_hook(keep))
 
     def _recording(self, forward):
         def run(*args, **kwargs):

@@ -9,9 +9,11 @@ from pathlib import Path
 from espnet_distill.errors import ConfigError
 from espnet_distill.evaluation.inputs import (
     check_file,
+    check_folder,
     name_or_none,
     require_distinct,
 )
+from espnet_distill.files import read_text
 
 SENTENCES = [
     "Good morning.",
@@ -72,6 +74,8 @@ def main(args: argparse.Namespace) -> None:
         if getattr(args, option) < 1:
             raise ConfigError(f"--{option}: {getattr(args, option)} is not above 0")
     check_file(args.vocoder_file, "--vocoder_file")
+    if args.out:
+        check_folder(args.out, "--out")
     sentences = _read(args.sentences) if args.sentences else SENTENCES
     names = _names(args.experiments)
 
@@ -82,8 +86,6 @@ def main(args: argparse.Namespace) -> None:
 
     sentences = three_lengths(sentences)
     found = dict(zip(names, map(find_experiment, args.experiments)))
-    if args.out:
-        _make_folder(args.out)
     with contextlib.redirect_stdout(sys.stderr):  # whatever a text front end prints
         rows = _rows(found, sentences, args)
     surroundings = machine() | {
@@ -126,19 +128,9 @@ def _rows(
     ]
 
 
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"--out: {path}: {error.strerror}") from error
-
-
 def _read(path: Path) -> list[str]:
     check_file(path, "--sentences")
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"--sentences: {path} cannot be read: {error}") from error
+    lines = read_text(path).splitlines()
     sentences = [line.strip() for line in lines if line.strip()]
     if not sentences:
         raise ConfigError(f"--sentences: {path} is empty: write one sentence a line")

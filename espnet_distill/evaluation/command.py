@@ -86,6 +86,7 @@ def main(args: argparse.Namespace) -> None:
     inputs.check_packages(args.measures, args.asr_model)
     inputs.check_file(args.vocoder_file, "--vocoder_file")
     inputs.check_file(args.durations, "--durations")
+    inputs.check_folder(args.out, "--out")
     utterances = inputs.read_data(args.data, args.num_utts)
     systems = inputs.find_systems(
         args.experiments,

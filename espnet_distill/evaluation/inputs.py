@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from espnet_distill.errors import ConfigError
-from espnet_distill.files import read_table
+from espnet_distill.errors import ConfigError, Faults
+from espnet_distill.files import read_table, require_folder
 
 SPTK = ("pkg_resources", "pysptk")  # the first is setuptools', below version 82
 PACKAGES = {
@@ -61,6 +61,13 @@ def check_file(path: str | None, option: str) -> None:
     """Raise ConfigError if an option names a file that is not there."""
     if path and not Path(path).is_file():
         raise ConfigError(f"{option}: {path} is no file")
+
+
+def check_folder(path: Path, option: str) -> None:
+    """Raise ConfigError if an option's folder can be no folder to write to."""
+    faults = Faults()
+    faults.of(require_folder, path, where=f"{option}: ")
+    faults.require_none()
 
 
 def read_data(folder: Path, num_utts: int | None = None) -> dict[str, Utterance]:

@@ -2,13 +2,13 @@
 
 import argparse
 import csv
-import json
+import io
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.files import write_csv
+from espnet_distill.files import read_json, read_text, require_makeable, write_csv
 from espnet_distill.markdown import aligned
 
 # Title in the table, format, and name in table.json; by the name in the CSV.
@@ -59,6 +59,13 @@ def main(args: argparse.Namespace) -> None:
     """Print the table and write the CSV."""
     runs = read_runs(args.evaluation / "table.json")
     scores = _read_scores(args.evaluation / "scores.csv")
+    for row in (row["name"] for seeds in runs.values() for row in seeds.values()):
+        if row not in scores:
+            raise ConfigError(
+                f"{args.evaluation / 'scores.csv'}: no scores of {row}; evaluate again"
+            )
+    if args.csv:
+        require_makeable(args.csv)
     for setting in args.against:
         if setting not in runs:
             raise ConfigError(
@@ -71,16 +78,21 @@ def main(args: argparse.Namespace) -> None:
 
 def read_runs(path: Path) -> Runs:
     """Rows of an evaluation by setting and seed ("" where a name has none)."""
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
-    except (OSError, ValueError, KeyError) as error:
-        raise ConfigError(f"{path}: no table of `espnet-distill evaluate`") from error
+    table = read_json(path) if path.is_file() else None
+    rows = table.get("rows") if isinstance(table, dict) else None
+    if not isinstance(rows, list) or not all(map(_is_row, rows)):
+        raise ConfigError(f"{path}: no table of `espnet-distill evaluate`")
     runs: Runs = {}
     for row in rows:
         setting, seed = NAME.fullmatch(row["name"]).groups()
         if setting != "reference":
             runs.setdefault(setting, {})[seed or ""] = row
     return runs
+
+
+def _is_row(row) -> bool:
+    keys = {"name", *(key for _, _, key in MEASURES.values())}
+    return isinstance(row, dict) and keys <= row.keys() and bool(row["name"])
 
 
 def _csv_lines(runs: Runs) -> Iterator[list[str | None]]:
@@ -133,12 +145,11 @@ def _cell(values: list, form: str) -> str | None:
 def _read_scores(path: Path) -> dict[str, list[dict]]:
     """Lines of scores.csv by row, in the order of the utterances."""
     scores: dict[str, list[dict]] = {}
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            for line in csv.DictReader(file):
-                scores.setdefault(line["row"], []).append(line)
-    except (OSError, KeyError) as error:
-        raise ConfigError(f"{path}: no scores of `espnet-distill evaluate`") from error
+    lines = csv.DictReader(io.StringIO(read_text(path)))
+    if not {"row", "words", "errors", "dnsmos"} <= set(lines.fieldnames or ()):
+        raise ConfigError(f"{path}: no scores of `espnet-distill evaluate`")
+    for line in lines:
+        scores.setdefault(line["row"], []).append(line)
     return scores
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import soundfile
 
-from espnet_distill.files import written_whole
+from espnet_distill.files import write_wav, written_whole
 
 
 def copy_speech(
@@ -23,5 +23,5 @@ def copy_speech(
 def _copy(source: Path, target: Path) -> Path:
     wave, rate = soundfile.read(source, dtype="int16")
     with written_whole(target) as beside:
-        soundfile.write(beside, wave, rate, "PCM_16")
+        write_wav(beside, wave, rate)
     return target

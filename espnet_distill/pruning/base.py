@@ -47,6 +47,9 @@ class Callback:
             ConfigError: What the callback is told does not fit the training.
         """
 
+    def require_end_within(self, training: Training) -> None:
+        """Without a model, raise a ConfigError if a training ends too early."""
+
     def on_step_end(self, step: int) -> None:
         """After the optimizer's step, while the gradients are still there."""
 

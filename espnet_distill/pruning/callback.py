@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from espnet_distill.errors import ConfigError
+from espnet_distill.errors import ConfigError, Faults
 from espnet_distill.extensions import find
 from espnet_distill.pruning.base import Callback, Training
 from espnet_distill.pruning.criteria import CRITERIA, Criterion
@@ -103,6 +103,12 @@ class PruningCallback(Callback):
     def on_train_start(self, training: Training) -> None:
         if self._model is not training.model:
             self.attach(training.model)
+        self.require_end_within(training)
+        self._hold()
+        self._look_or_not()
+
+    def require_end_within(self, training: Training) -> None:
+        """Raise a ConfigError if a training ends before the schedule does."""
         unit = self._schedule.unit
         whole = training.steps if unit == "step" else training.epochs
         if whole is not None and self._schedule.last > whole:
@@ -111,8 +117,6 @@ class PruningCallback(Callback):
                 f"{self._where}: {key}: {unit} {self._schedule.last} is after the "
                 f"training's last, {whole}; say an earlier one, or train longer"
             )
-        self._hold()
-        self._look_or_not()
 
     def on_step_end(self, step: int) -> None:
         self._now["step"] = step
@@ -265,17 +269,17 @@ def build_callback(conf: Mapping, where: str = "callbacks") -> Callback:
     told = dict(conf)
     name = told.pop("type")
     kind = find("callbacks", name, {"prune": PruningCallback}, Callback, where)
-    try:
-        if kind is PruningCallback:
-            return PruningCallback(Options.of(told), where=where)
-        _require_arguments(kind, told, name)
-        return kind(**told)
-    except ConfigError as error:
-        raise ConfigError(f"{where}: {error}") from None
+    faults = Faults()
+    callback = faults.of(_built, kind, told, name, where, where=f"{where}: ")
+    faults.require_none()
+    return callback
 
 
-def _require_arguments(kind: type, told: Mapping, name: str) -> None:
+def _built(kind: type[Callback], told: Mapping, name: str, where: str) -> Callback:
+    if kind is PruningCallback:
+        return PruningCallback(Options.of(told), where=where)
     try:
         inspect.signature(kind).bind(**told)
     except TypeError as error:
         raise ConfigError(f"{name}: {error}") from None
+    return kind(**told)

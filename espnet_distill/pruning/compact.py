@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from espnet_distill.errors import ConfigError
+from espnet_distill.files import require_new
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,12 +30,6 @@ def add_data(parser: argparse.ArgumentParser, purpose: str) -> None:
         help=f"ESPnet data folder (text, wav.scp) whose first utterances {purpose}",
     )
     add("--durations", metavar="FILE", type=Path, help="frames a token of --data")
-
-
-def require_new(out: Path) -> None:
-    """Raise a ConfigError if a folder that is to be made is there."""
-    if out.exists():
-        raise ConfigError(f"{out} exists: name a folder to be made")
 
 
 def main(args: argparse.Namespace) -> None:

@@ -169,6 +169,11 @@ def count_steps(factory: AbsIterFactory, options: TrainerOptions) -> int | None:
     if not isinstance(factory, SequenceIterFactory):
         return None
     batches = factory.num_iters_per_epoch or len(factory.sampler)
+    return steps_of(batches, options)
+
+
+def steps_of(batches: int, options) -> int:
+    """Return the optimizer steps of epochs of so many batches."""
     return batches // options.accum_grad * options.max_epoch
 
 

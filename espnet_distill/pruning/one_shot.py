@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.pruning.compact import add_data, require_new
+from espnet_distill.files import require_new
+from espnet_distill.pruning.compact import add_data
 
 OBJECTIVES = ("params", "latency")
 

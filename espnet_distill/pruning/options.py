@@ -1,11 +1,10 @@
 """What `{type: prune, …}` says, checked as far as no model is needed."""
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
-from espnet_distill.errors import ConfigError
+from espnet_distill.errors import BROKEN, ConfigError, Faults, near
 from espnet_distill.pruning.criteria import CRITERIA
 from espnet_distill.pruning.plan import require_pressure
 from espnet_distill.pruning.schedule import Schedule
@@ -54,38 +53,39 @@ class Options:
     def of(cls, conf: Mapping) -> "Options":
         """Read a mapping, without its ``type``."""
         known = [field.name for field in fields(cls)]
-        for key in conf:
-            if key not in known:
-                near = difflib.get_close_matches(str(key), known, n=3, cutoff=0.5)
-                raise ConfigError(
-                    f"no key {key!r}; {'near' if near else 'there are'}: "
-                    f"{', '.join(near or known)}"
-                )
-        return cls(**conf)
+        faults = Faults()
+        faults.lines += [
+            f"no key {key!r}; {near(key, known)}" for key in conf if key not in known
+        ]
+        said = {key: value for key, value in conf.items() if key in known}
+        options = faults.of(lambda: cls(**said))
+        faults.require_none()
+        return options
 
     def __post_init__(self):
-        """Raise a ConfigError that names the key of what cannot be."""
+        """Raise a ConfigError that names the key of each thing that cannot be."""
+        faults = Faults()
         for key, known in (
             ("what", TARGETS),
             ("criterion", (*CRITERIA, GATES)),
             ("scope", SCOPES),
         ):
-            _require_one_of(key, getattr(self, key), known)
-        for key in ("exclude", "include"):
-            names = getattr(self, key)
-            if isinstance(names, str) or not isinstance(names, Sequence):
-                raise ConfigError(f"{key}: expected a list, got {names!r}")
-        for name in self.include:
-            _require_one_of("include", name, INCLUDES)
-        if not isinstance(self.merge, bool):
-            raise ConfigError(f"merge: {self.merge!r} is neither true nor false")
-        require_pressure(self.floor, "floor")
+            faults.of(_require_one_of, key, getattr(self, key), known)
+        faults.of(_require_list, "exclude", self.exclude)
+        faults.of(_require_includes, self.include)
+        faults.of(_require_bool, "merge", self.merge)
+        faults.of(require_pressure, self.floor, "floor")
+        faults.of(self._require_share)
+        has_sense = faults.lines or faults.of(self._require_sense)
+        if has_sense is not BROKEN:
+            faults.of(lambda: self.timetable)
+        faults.require_none()
+
+    def _require_share(self) -> None:
         if self.pressure is not None:
             require_pressure(self.pressure)
         elif self.pattern is None:
             raise ConfigError("pressure: say which share of the parameters is to go")
-        self._require_sense()
-        self.timetable  # noqa: B018
 
     def _require_sense(self) -> None:
         """Refuse keys that say nothing beside others."""
@@ -142,3 +142,19 @@ class Options:
 def _require_one_of(key: str, value, known) -> None:
     if value not in list(known):
         raise ConfigError(f"{key}: no {value!r}; there are {', '.join(known)}")
+
+
+def _require_list(key: str, names) -> None:
+    if isinstance(names, str) or not isinstance(names, Sequence):
+        raise ConfigError(f"{key}: expected a list, got {names!r}")
+
+
+def _require_includes(names) -> None:
+    _require_list("include", names)
+    for name in names:
+        _require_one_of("include", name, INCLUDES)
+
+
+def _require_bool(key: str, value) -> None:
+    if not isinstance(value, bool):
+        raise ConfigError(f"{key}: {value!r} is neither true nor false")

@@ -36,7 +36,7 @@ class Schedule:
             ("schedule", self.kind, KINDS),
             ("unit", self.unit, UNITS),
         ):
-            if value not in known:
+            if value not in list(known):
                 raise ConfigError(f"{key}: no {value!r}; there are {', '.join(known)}")
         if self.kind == "one_shot":
             for key in ("end", "interval"):

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError
+from espnet_distill.files import require_new
 
 OBJECTIVES = ("params", "macs", "latency")
 IMPORTANCES = ("magnitude", "activation", "taylor", "random")
@@ -81,8 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Write OUT and print what was chosen."""
-    if args.out.exists():
-        raise ConfigError(f"{args.out} exists: name a folder to be made")
+    require_new(args.out)
     if args.pressure is not None and not 0 <= args.pressure < 1:
         raise ConfigError(f"--pressure: {args.pressure} is not from 0 to below 1")
     if args.budget_params is not None and args.budget_params < 1:

@@ -1,5 +1,6 @@
 """The files of an experiment that was cut out of another."""
 
+import io
 import shutil
 from collections import Counter
 from collections.abc import Mapping
@@ -62,7 +63,9 @@ def save_weights(
         else tensor
         for name, tensor in state.items()
     }
-    torch.save(state, path)
+    written = io.BytesIO()  # torch.save says nothing of a disk that is full
+    torch.save(state, written)
+    path.write_bytes(written.getbuffer())
 
 
 def with_statistics_in(conf: Mapping, folder: Path, final: Path) -> dict:

@@ -6,88 +6,82 @@ import io
 import warnings
 from pathlib import Path
 
-from espnet_distill.errors import ConfigError
+from espnet_distill.errors import Faults
 
 
-def check(train_config: Path, espnet_options: list[str], vocoder_file=None) -> str:
-    """Build student, teachers, objectives and callbacks, and describe them in a line.
+def check(
+    train_config: Path,
+    espnet_options: list[str],
+    vocoder_file: str | None = None,
+    planned: bool = False,
+) -> str:
+    """Look at student, teachers, objectives and callbacks; describe them in a line.
+
+    What needs no ESPnet, whose import takes 8 seconds, is looked at first. Whatever is
+    wrong, the rest is looked at, too, but for what needs it.
 
     Args:
         train_config: The training configuration of the student.
         espnet_options: What `espnet2.bin.tts_train` would be given besides, such as
             `--token_list`. Without one, the first teacher's tokens are taken.
         vocoder_file: A vocoder that is to fit the student's mels.
+        planned: Whether initial weights and the teachers' dump may be made later.
 
     Raises:
-        ConfigError: Whatever would not work, named with the remedy.
+        ConfigError: All that would not work, each with the remedy.
     """
-    _check_without_espnet(train_config)
     from espnet_distill.tasks.options import DistillOptions
+    from espnet_distill.teachers.checkpoint import config_of, read_config
+
+    faults = Faults()
+    conf = read_config(train_config)
+    said = _said(conf, espnet_options)
+    wanted = DistillOptions.read(said, faults)
+    objectives = wanted.objectives_found(faults)
+    callbacks = wanted.callbacks_found(faults)
+    configs = [faults.of(config_of, item) for item in wanted.teachers]
+
     from espnet_distill.pruning.base import Training
-    from espnet_distill.tasks.text2mel import (
-        DistillTTSTask,
-        callbacks_for,
-        require_own_trainer,
-        require_read,
-        with_teachers,
-    )
-    from espnet_distill.teachers.checkpoint import find_experiment, read_config
+    from espnet_distill.tasks import check_stock, check_taught
+    from espnet_distill.tasks.text2mel import require_own_trainer, require_read
     from espnet_distill.vocoders import check_vocoder
 
-    args = _parse(DistillTTSTask, train_config, espnet_options)
-    wanted = DistillOptions.of(args)
-    if wanted.is_stock:
-        raise ConfigError(
+    if not (said.teacher or said.callbacks):
+        faults.lines.append(
             f"{train_config}: no key `teacher` or `callbacks`, so the plugin has "
             "nothing to do"
         )
-    require_read(args)
-    require_own_trainer(args, wanted)
-    DistillTTSTask.check_teachers(args, wanted)
-    if vocoder_file is not None:
-        check_vocoder(vocoder_file, args.feats_extract_conf)
+    args = check_stock.parse(train_config, conf, espnet_options, faults)
+    faults.of(require_own_trainer, args, wanted)
+    faults.of(check_stock.require_data, args)
+    faults.of(check_vocoder, vocoder_file, args.feats_extract_conf)
+    chosen = faults.of(check_stock.require_choices, args)
+    faults.of(require_read, chosen)
+    args.token_list = faults.of(check_stock.tokens, args, configs)
+    teachers = check_taught.look_at_teachers(args, wanted.teachers, configs, faults)
+    if wanted.dump:
+        taps = wanted.targets_of(objectives)
+        check_taught.look_at_dump(args, wanted, taps, planned, faults)
 
-    if args.token_list is None:
-        if not wanted.teachers:
-            raise ConfigError("token_list: needed without a teacher; add --token_list")
-        config, _ = find_experiment(wanted.teachers[0])
-        args.token_list = read_config(config)["token_list"]
-    args.normalize = args.pitch_normalize = args.energy_normalize = None
-    args.teacher, args.callbacks = [], []  # the stock model
-    model = DistillTTSTask.build_model(args)
-    found = f"student ({_millions(model.tts)} M)"
-    if wanted.teachers:
-        wanted.dump = None  # it is made later
-        model = with_teachers(model, wanted)
-        found = _describe(model.lessons, found)
-    callbacks = callbacks_for(wanted, args.tts_conf)
-    callbacks.attach(model)
-    callbacks.on_train_start(Training(model, epochs=args.max_epoch))
-    types = ", ".join(conf["type"] for conf in wanted.callbacks)
-    return f"{found} with {types}" if types else found
+    student = faults.of(check_stock.build_student, chosen, args.token_list)
+    check_taught.look_at_taps(student, wanted.teachers, teachers, objectives, faults)
+    training = Training(student, (), check_stock.steps(args), args.max_epoch)
+    check_taught.look_at_callbacks(args, callbacks, training, faults)
+    faults.of(check_stock.require_schedule, args, student, training.steps)
+    faults.of(check_stock.require_initial, args, student, planned)
+    faults.require_none()
+    return check_taught.describe(student, teachers, objectives, wanted.callbacks)
 
 
-def _describe(lessons, student: str) -> str:
-    teachers = [lesson.teacher for lesson in lessons]
-    sizes = ", ".join(
-        f"{item.checkpoint} ({_millions(item.model.tts)} M)" for item in teachers
-    )
-    labels = ", ".join(objective.label for objective in lessons[0].objectives)
-    return f"{sizes} -> {student} by {labels}"
+def _said(conf: dict, espnet_options: list[str]) -> argparse.Namespace:
+    """Return the plugin's keys, as the options change what the configuration says."""
+    from espnet_distill.tasks import options
 
-
-def _millions(module) -> str:
-    return f"{sum(p.numel() for p in module.parameters()) / 1e6:.2f}"
-
-
-def _check_without_espnet(train_config: Path) -> None:
-    """Find what needs no ESPnet first: its import takes 8 seconds."""
-    from espnet_distill.tasks.options import DistillOptions
-    from espnet_distill.teachers.checkpoint import find_experiment, read_config
-
-    conf = read_config(train_config)
-    for teacher in DistillOptions.of(argparse.Namespace(**conf)).teachers:
-        find_experiment(teacher)
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    options.add_arguments(parser)
+    own = vars(parser.parse_args([]))
+    parser.set_defaults(**{key: value for key, value in conf.items() if key in own})
+    return parser.parse_known_args(espnet_options)[0]
 
 
 @contextlib.contextmanager
@@ -98,21 +92,16 @@ def _quietly():
         yield
 
 
-def _parse(task, train_config: Path, espnet_options: list[str]) -> argparse.Namespace:
-    parser = task.get_parser()
-
-    def refuse(message):
-        raise ConfigError(f"{train_config}: {message}")
-
-    parser.error = refuse
-    return parser.parse_args(
-        ["--config", str(train_config), "--output_dir", ".", *espnet_options]
-    )
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.usage = "%(prog)s [-h] [--vocoder_file FILE] train.yaml [ESPnet options]"
+    parser.usage = (
+        "%(prog)s [-h] [--vocoder_file FILE] [--planned] train.yaml [ESPnet options]"
+    )
     parser.add_argument("--vocoder_file", help="a vocoder that is to fit the student")
+    parser.add_argument(
+        "--planned",
+        action="store_true",
+        help="initial weights (init_param) and the teachers' dump may be made later",
+    )
     parser.add_argument("train_config", metavar="train.yaml", type=Path)
     parser.add_argument(
         "espnet_options",
@@ -123,5 +112,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args) -> None:
     with _quietly():
-        found = check(args.train_config, args.espnet_options, args.vocoder_file)
+        found = check(
+            args.train_config, args.espnet_options, args.vocoder_file, args.planned
+        )
     print(found)

@@ -1,11 +1,14 @@
 """What a teacher and its student have to agree on, told from their configurations."""
 
-from espnet_distill.errors import ConfigError
+import io
+
+from espnet_distill.errors import ConfigError, Faults
+from espnet_distill.files import read_text
 from espnet_distill.mel_spec import MelSpec
 
 
 def require_compatible(student: dict, teacher: dict, whose: str) -> None:
-    """Raise a ConfigError that names both values of the first thing that differs.
+    """Raise a ConfigError that names both values of each thing that differs.
 
     Args:
         student: The arguments of the training to come; `token_list` is a list or the
@@ -13,17 +16,12 @@ def require_compatible(student: dict, teacher: dict, whose: str) -> None:
         teacher: The configuration of a trained experiment.
         whose: How to call the teacher in the message.
     """
-    require_same_tokens(student, teacher, whose)
-    _require_same_features(student, teacher, whose)
-    ours, theirs = (
-        (conf.get("tts_conf") or {}).get("reduction_factor", 1)
-        for conf in (student, teacher)
-    )
-    several = student["tts"] in ("tacotron2", "transformer") and ours % theirs == 0
-    if not several:  # of its teacher's steps that such a student takes at once
-        _require_equal("tts_conf.reduction_factor", ours, theirs, whose)
+    faults = Faults()
+    for require in (require_same_tokens, _require_same_features, _require_same_pace):
+        faults.of(require, student, teacher, whose)
     for kind in ("pitch", "energy"):
-        _require_same_extraction(kind, student, teacher, whose)
+        faults.of(_require_same_extraction, kind, student, teacher, whose)
+    faults.require_none()
 
 
 # What a teacher is told besides the text: the key that says so, the data's name.
@@ -54,9 +52,21 @@ def _require_equal(key: str, ours, theirs, whose: str) -> None:
         )
 
 
+def _require_same_pace(student: dict, teacher: dict, whose: str) -> None:
+    ours, theirs = (
+        (conf.get("tts_conf") or {}).get("reduction_factor", 1)
+        for conf in (student, teacher)
+    )
+    several = student["tts"] in ("tacotron2", "transformer") and ours % theirs == 0
+    if not several:  # of its teacher's steps that such a student takes at once
+        _require_equal("tts_conf.reduction_factor", ours, theirs, whose)
+
+
 def require_same_tokens(student: dict, teacher: dict, whose: str) -> None:
     """Raise a ConfigError that names both if the two lists of tokens differ."""
-    ours, theirs = _tokens(student["token_list"]), _tokens(teacher["token_list"])
+    if teacher.get("token_list") is None:
+        raise ConfigError(f"token_list: {whose} has none; is it an ESPnet experiment?")
+    ours, theirs = tokens_of(student["token_list"]), tokens_of(teacher["token_list"])
     if ours is None or ours == theirs:
         return
     _require_equal("token_list: number of tokens", len(ours), len(theirs), whose)
@@ -64,14 +74,14 @@ def require_same_tokens(student: dict, teacher: dict, whose: str) -> None:
         _require_equal(f"token_list: token {index}", *map(repr, pair), whose)
 
 
-def _tokens(token_list) -> list[str] | None:
+def tokens_of(token_list) -> list[str] | None:
+    """Return the tokens that a configuration lists, or whose file it names."""
     if not isinstance(token_list, str):
         return token_list
-    try:
-        with open(token_list, encoding="utf-8") as lines:
-            return [line[0] + line[1:].rstrip() for line in lines]
-    except OSError as error:
-        raise ConfigError(f"token_list: {token_list}: {error.strerror}") from error
+    faults = Faults()
+    text = faults.of(read_text, token_list, where="token_list: ")
+    faults.require_none()
+    return [line[0] + line[1:].rstrip() for line in io.StringIO(text)]
 
 
 def _require_same_features(student: dict, teacher: dict, whose: str) -> None:
@@ -81,10 +91,16 @@ def _require_same_features(student: dict, teacher: dict, whose: str) -> None:
     key = "feats_extract"
     _require_equal(key, student.get(key), teacher.get(key), whose)
     if student.get(key) == "fbank":
-        ours = MelSpec.of_conf(student["feats_extract_conf"])
-        theirs = MelSpec.of_conf(teacher["feats_extract_conf"])
-        for name, our_value, their_value in ours.differences(theirs):
-            _require_equal(f"feats_extract_conf.{name}", our_value, their_value, whose)
+        faults = Faults()
+        key = "feats_extract_conf"
+        ours = faults.of(MelSpec.of_conf, student.get(key) or {})
+        theirs = faults.of(
+            MelSpec.of_conf, teacher.get(key) or {}, where=f"{whose}: "
+        )
+        faults.require_none()
+        for name, *values in ours.differences(theirs):
+            faults.of(_require_equal, f"{key}.{name}", *values, whose)
+        faults.require_none()
 
 
 def _require_same_extraction(
@@ -95,5 +111,8 @@ def _require_same_extraction(
         return
     ours = student.get(f"{kind}_extract_conf") or {}
     theirs = teacher.get(f"{kind}_extract_conf") or {}
+    faults = Faults()
     for key in sorted(ours.keys() & theirs.keys()):
-        _require_equal(f"{kind}_extract_conf.{key}", ours[key], theirs[key], whose)
+        pair = ours[key], theirs[key]
+        faults.of(_require_equal, f"{kind}_extract_conf.{key}", *pair, whose)
+    faults.require_none()

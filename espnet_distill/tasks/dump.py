@@ -20,7 +20,7 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.files import read_table, write_text
 from espnet_distill.tasks.compatibility import require_conditions, require_same_tokens
 from espnet_distill.tasks.options import DistillOptions
-from espnet_distill.teachers.checkpoint import find_experiment, read_config
+from espnet_distill.teachers.checkpoint import config_of, read_config
 from espnet_distill.teachers.dumped import checksum, folder_name, identity
 from espnet_distill.teachers.online import OnlineTeacher
 from espnet_distill.teachers.tap_files import BEGUN, TapFiles
@@ -76,7 +76,7 @@ def describe(experiment: str, teacher: OnlineTeacher, taps, args) -> dict:
 
 
 def run_job(index: int, experiment: str, taps: tuple[str, ...], args) -> None:
-    conf = read_config(find_experiment(experiment)[0])
+    conf = config_of(experiment)
     require_same_tokens(vars(args), conf, f"teacher {experiment}")
     names = [name for _, name, _ in args.data_path_and_name_and_type]
     require_conditions(names, conf, f"teacher {experiment}")

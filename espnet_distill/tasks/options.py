@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from espnet_distill.errors import ConfigError
+from espnet_distill.errors import BROKEN, ConfigError, Faults
 from espnet_distill.objectives import (
+    Objective,
     build_objective,
     require_temperature,
     require_weight,
 )
+from espnet_distill.pruning.base import Callback
 from espnet_distill.pruning.callback import build_callback
 from espnet_distill.pruning.callbacks import Callbacks
 from espnet_distill.teachers.fusion import require_fusion
@@ -44,45 +46,82 @@ class DistillOptions:
 
     @classmethod
     def of(cls, args: argparse.Namespace) -> "DistillOptions":
-        """Read the options, or raise a ConfigError that names the key that is wrong."""
+        """Read the options, or raise a ConfigError that names each wrong key."""
+        faults = Faults()
+        options = cls.read(args, faults)
+        options.objectives_found(faults)
+        options.callbacks_found(faults)
+        faults.require_none()
+        return options
+
+    @classmethod
+    def read(cls, args: argparse.Namespace, faults: Faults) -> "DistillOptions":
+        """Read what can be read: a default stands for a value that is wrong."""
+        options = cls()
         teachers = getattr(args, "teacher", None) or []
         if isinstance(teachers, (str, dict)):
             teachers = [teachers]
+        if not isinstance(teachers, list):
+            faults.lines.append(f"teacher: expected a list, got {teachers!r}")
+            teachers = []
+        options.teachers = teachers
+        options.dump = getattr(args, "teacher_dump", None)
         conf = getattr(args, "distill_conf", None) or {}
-        known = ("ground_truth_weight", "temperature", "fusion", "objectives")
-        for key in conf:
-            if key not in known:
-                raise ConfigError(
-                    f"distill_conf: no key {key!r}; there are {', '.join(known)}"
+        if not isinstance(conf, dict):
+            faults.lines.append(f"distill_conf: expected keys and values, got {conf!r}")
+            conf = {}
+        checks = {
+            "ground_truth_weight": require_weight,
+            "temperature": require_temperature,
+            "fusion": require_fusion,
+            "objectives": _require_some,
+        }
+        for key, value in conf.items():
+            if key not in checks:
+                faults.lines.append(
+                    f"distill_conf: no key {key!r}; there are {', '.join(checks)}"
                 )
-        options = cls(teachers, getattr(args, "teacher_dump", None), **conf)
-        options.callbacks = getattr(args, "callbacks", None) or []
-        if not isinstance(options.objectives, list) or not options.objectives:
-            raise ConfigError(
-                "distill_conf.objectives: expected a list of {type: …, weight: …}, "
-                f"got {options.objectives!r}"
+                continue
+            value = faults.of(checks[key], value, f"distill_conf.{key}")
+            if value is not BROKEN:
+                setattr(options, key, value)
+        callbacks = getattr(args, "callbacks", None) or []
+        if not isinstance(callbacks, list):
+            faults.lines.append(
+                f"callbacks: expected a list of {{type: …}}, got {callbacks!r}"
             )
-        options.ground_truth_weight = require_weight(
-            options.ground_truth_weight, "distill_conf.ground_truth_weight"
-        )
-        options.temperature = require_temperature(
-            options.temperature, "distill_conf.temperature"
-        )
-        require_fusion(options.fusion, "distill_conf.fusion")
-        options.build_objectives()
-        options.build_callbacks()
+            callbacks = []
+        options.callbacks = callbacks
         return options
 
-    def build_objectives(self):
-        """Return one set of objectives; every teacher has its own."""
-        objectives = [
-            build_objective(conf, f"distill_conf.objectives[{i}]", self.temperature)
-            for i, conf in enumerate(self.objectives)
+    def objectives_found(self, faults: Faults) -> list[Objective]:
+        """Return those objectives with which nothing is wrong."""
+        found: dict[str, Objective] = {}
+        for index, conf in enumerate(self.objectives):
+            where = f"distill_conf.objectives[{index}]"
+            objective = faults.of(build_objective, conf, where, self.temperature)
+            if objective is BROKEN:
+                continue
+            if objective.label in found:
+                faults.lines.append(
+                    f"distill_conf.objectives: {objective.label} is listed twice"
+                )
+            found.setdefault(objective.label, objective)
+        return list(found.values())
+
+    def callbacks_found(self, faults: Faults) -> list[Callback]:
+        """Return those callbacks with which nothing is wrong."""
+        found = [
+            faults.of(build_callback, conf, f"callbacks[{index}]")
+            for index, conf in enumerate(self.callbacks)
         ]
-        labels = [objective.label for objective in objectives]
-        for label in labels:
-            if labels.count(label) > 1:
-                raise ConfigError(f"distill_conf.objectives: {label} is listed twice")
+        return [callback for callback in found if callback is not BROKEN]
+
+    def build_objectives(self) -> list[Objective]:
+        """Return one set of objectives; every teacher has its own."""
+        faults = Faults()
+        objectives = self.objectives_found(faults)
+        faults.require_none()
         return objectives
 
     @property
@@ -92,22 +131,29 @@ class DistillOptions:
 
     def build_callbacks(self) -> Callbacks:
         """Return new callbacks, as one."""
-        if not isinstance(self.callbacks, list):
-            raise ConfigError(
-                f"callbacks: expected a list of {{type: …}}, got {self.callbacks!r}"
-            )
-        built = [
-            build_callback(conf, f"callbacks[{index}]")
-            for index, conf in enumerate(self.callbacks)
-        ]
+        faults = Faults()
+        built = self.callbacks_found(faults)
+        faults.require_none()
         return Callbacks(built, self.callbacks)
 
     def targets(self) -> tuple[str, ...]:
         """Return the teacher's taps that the objectives and the fusion read."""
-        taps = [tap for item in self.build_objectives() for tap in item.targets]
+        return self.targets_of(self.build_objectives())
+
+    def targets_of(self, objectives: list[Objective]) -> tuple[str, ...]:
+        """Return the teacher's taps that these objectives and the fusion read."""
+        taps = [tap for item in objectives for tap in item.targets]
         if self.fusion == "confidence":
             taps.append("mel_after")
         return tuple(dict.fromkeys(taps))
+
+
+def _require_some(objectives, where: str) -> list:
+    if not isinstance(objectives, list) or not objectives:
+        raise ConfigError(
+            f"{where}: expected a list of {{type: …, weight: …}}, got {objectives!r}"
+        )
+    return objectives
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,9 +13,10 @@ from espnet2.train.trainer import Trainer
 from espnet2.tts.espnet_model import ESPnetTTSModel
 
 from espnet_distill import version
-from espnet_distill.errors import ConfigError
+from espnet_distill.errors import ConfigError, Faults
 from espnet_distill.files import write_text
 from espnet_distill.plugin import register_students
+from espnet_distill.pruning.base import Callback
 from espnet_distill.pruning.callbacks import Callbacks
 from espnet_distill.pruning.espnet_trainer import CallbackTrainer
 from espnet_distill.pruning.tts import groups_of
@@ -24,7 +25,7 @@ from espnet_distill.tasks.companion import CALLBACKS, LESSONS, save_with
 from espnet_distill.tasks.compatibility import require_compatible, require_conditions
 from espnet_distill.tasks.model import GIVEN, DistillTTSModel, Teacher
 from espnet_distill.tasks.options import DistillOptions
-from espnet_distill.teachers.checkpoint import find_experiment, read_config
+from espnet_distill.teachers.checkpoint import config_of
 from espnet_distill.teachers.dumped import (
     DumpedSet,
     DumpedTeacher,
@@ -88,17 +89,18 @@ class DistillTTSTask(TTSTask):
     @staticmethod
     def check_teachers(args: argparse.Namespace, wanted: DistillOptions) -> None:
         """Raise a ConfigError if a teacher is not there or does not fit the student."""
+        faults = Faults()
         for teacher in wanted.teachers:
-            config, _ = find_experiment(teacher)
-            require_compatible(vars(args), read_config(config), f"teacher {teacher}")
+            conf = faults.of(config_of, teacher)
+            faults.of(require_compatible, vars(args), conf, f"teacher {teacher}")
+        faults.require_none()
 
     @staticmethod
     def check_conditions(args: argparse.Namespace, wanted: DistillOptions) -> None:
         """Raise a ConfigError if a teacher wants speakers that the data do not name."""
         names = [name for _, name, _ in args.train_data_path_and_name_and_type]
         for teacher in wanted.teachers:
-            config, _ = find_experiment(teacher)
-            require_conditions(names, read_config(config), f"teacher {teacher}")
+            require_conditions(names, config_of(teacher), f"teacher {teacher}")
 
     @classmethod
     def build_model(cls, args: argparse.Namespace) -> ESPnetTTSModel:
@@ -162,8 +164,13 @@ def callbacks_for(wanted: DistillOptions, tts_conf: dict) -> Callbacks:
     """Build the callbacks, which find the groups of a TTS model."""
     callbacks = wanted.build_callbacks()
     for callback in callbacks.callbacks:
-        callback.find_groups = functools.partial(groups_of, tts_conf=tts_conf)
+        let_find_groups(callback, tts_conf)
     return callbacks
+
+
+def let_find_groups(callback: Callback, tts_conf: dict) -> None:
+    """Tell a callback where the units of a model lie that was built so."""
+    callback.find_groups = functools.partial(groups_of, tts_conf=tts_conf)
 
 
 def _teachers(wanted: DistillOptions) -> list[Teacher]:
@@ -210,11 +217,13 @@ def dumped_data(wanted: DistillOptions, name: str, data: list) -> list[tuple]:
 
 def require_read(args: argparse.Namespace) -> None:
     """Raise a ConfigError if pitch or energy are extracted for a model without."""
-    for kind in ("pitch", "energy"):
-        if getattr(args, f"{kind}_extract") and kind not in _takes(args):
-            raise ConfigError(
-                f"{kind}_extract: {args.tts} reads no {kind}; leave it out"
-            )
+    faults = Faults()
+    faults.lines += [
+        f"{kind}_extract: {args.tts} reads no {kind}; leave it out"
+        for kind in ("pitch", "energy")
+        if getattr(args, f"{kind}_extract") and kind not in _takes(args)
+    ]
+    faults.require_none()
 
 
 def require_own_trainer(args: argparse.Namespace, wanted: DistillOptions) -> None:

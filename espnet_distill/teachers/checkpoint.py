@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from espnet_distill.errors import ConfigError
+from espnet_distill.errors import ConfigError, in_one_line
+from espnet_distill.files import read_yaml
 from espnet_distill.teachers.model_zoo import fetch, is_tag
 from espnet_distill.teachers.unpack import unpack_into_cache
 
@@ -31,6 +32,8 @@ def find_experiment(experiment) -> tuple[Path, Path]:
     """
     if isinstance(experiment, dict):
         return _find_pair(experiment)
+    if not isinstance(experiment, (str, Path)):
+        raise ConfigError(f"teacher: expected a folder or a tag, got {experiment!r}")
     folder = Path(experiment)
     if folder.suffix == ".pth":
         return _find_pair({"config": folder.with_name("config.yaml"), "model": folder})
@@ -61,7 +64,8 @@ def find_experiment(experiment) -> tuple[Path, Path]:
 
 
 def _find_pair(pair: dict) -> tuple[Path, Path]:
-    if set(pair) != {"config", "model"}:
+    are_paths = all(isinstance(path, (str, Path)) for path in pair.values())
+    if set(pair) != {"config", "model"} or not are_paths:
         raise ConfigError(
             f"teacher: expected {{config: …yaml, model: ….pth}}, got {pair!r}"
         )
@@ -78,16 +82,18 @@ def _is_of_an_epoch(path: Path) -> bool:
 
 def read_config(config: Path) -> dict:
     """Return an experiment's configuration, or raise a ConfigError that names it."""
-    import yaml
-
-    try:
-        conf = yaml.safe_load(Path(config).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{config}: cannot be read: {reason}") from error
+    conf = read_yaml(config)
+    if conf is None:
+        raise ConfigError(f"{config}: is empty; it is no ESPnet TTS configuration")
     if not isinstance(conf, dict) or "tts" not in conf:
         raise ConfigError(f"{config}: no `tts` key; it is no ESPnet TTS configuration")
     return conf
+
+
+def config_of(experiment) -> dict:
+    """Return the configuration of what `find_experiment` takes."""
+    config, _ = find_experiment(experiment)
+    return read_config(config)
 
 
 def load_experiment(config: Path, checkpoint: Path):
@@ -100,10 +106,28 @@ def load_experiment(config: Path, checkpoint: Path):
         ConfigError: A checkpoint that is truncated or of another kind, or whose keys
             or shapes differ from the model's.
     """
-    import torch
     from espnet2.tasks.tts import TTSTask
 
     read_config(config)
+    state = load_weights(checkpoint)
+    try:
+        model, args = TTSTask.build_model_from_file(config, checkpoint)
+    except Exception as error:  # whatever the class named in the configuration raises
+        raise ConfigError(
+            f"{config}: cannot build the model: {in_one_line(error)}"
+        ) from error
+    _require_same_keys(set(model.state_dict()), set(state), checkpoint)
+    return model.eval(), args
+
+
+def load_weights(checkpoint: Path) -> dict:
+    """Return a checkpoint's tensors by name; no code that is in it is run.
+
+    Raises:
+        ConfigError: A checkpoint that is truncated, or holds anything else.
+    """
+    import torch
+
     try:
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     except Exception as error:  # zip, pickle and I/O each raise their own
@@ -112,13 +136,11 @@ def load_experiment(config: Path, checkpoint: Path):
         raise ConfigError(
             f"{checkpoint}: not a readable checkpoint ({reason}); copy it again"
         ) from error
-    try:
-        model, args = TTSTask.build_model_from_file(config, checkpoint)
-    except Exception as error:  # whatever the class named in the configuration raises
-        reason = " ".join(str(error).split())[:300]
-        raise ConfigError(f"{config}: cannot build the model: {reason}") from error
-    _require_same_keys(set(model.state_dict()), set(state), checkpoint)
-    return model.eval(), args
+    if not isinstance(state, dict) or not all(map(torch.is_tensor, state.values())):
+        raise ConfigError(
+            f"{checkpoint}: not a model's weights alone; name an epoch's .pth"
+        )
+    return state
 
 
 def _require_same_keys(wanted: set[str], found: set[str], checkpoint: Path) -> None:

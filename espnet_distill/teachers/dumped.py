@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import yaml
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.files import read_table
+from espnet_distill.files import read_table, read_yaml
 from espnet_distill.objectives.base import Taps
 from espnet_distill.teachers.checkpoint import find_experiment
 
@@ -107,6 +106,23 @@ class DumpedSet:
             text: The transcriptions of the training; the dump may have more.
             others: Name and path of data that the teacher was given besides.
         """
+        self.require_own()
+        self._require_text(read_table(text), text)
+        data = read_manifest(self.folder).get("data") or {}
+        for name, path in others.items():
+            if name in data and data[name] != checksum(path):
+                raise ConfigError(
+                    f"{self.folder}: made with another {name} than {path}; {REMEDY}"
+                )
+        self.require_whole()
+
+    @property
+    def is_finished(self) -> bool:
+        """Tell whether teacher_dump has come to its end here."""
+        return (self.folder / MANIFEST).is_file()
+
+    def require_own(self) -> None:
+        """Raise a ConfigError unless the dump is of this teacher and has the taps."""
         manifest = read_manifest(self.folder)
         self._require_teacher(manifest["teacher"])
         for tap in self.taps:
@@ -115,12 +131,9 @@ class DumpedSet:
                     f"{self.folder}: no tap {tap!r} in this dump, only "
                     f"{', '.join(manifest['taps'])}; {REMEDY}"
                 )
-        self._require_text(read_table(text), text)
-        for name, path in others.items():
-            if name in manifest["data"] and manifest["data"][name] != checksum(path):
-                raise ConfigError(
-                    f"{self.folder}: made with another {name} than {path}; {REMEDY}"
-                )
+
+    def require_whole(self) -> None:
+        """Raise a ConfigError unless every file is there and as long as it was."""
         for tap in self.taps:
             self._require_whole(tap)
 
@@ -162,7 +175,9 @@ class DumpedSet:
 
 def read_manifest(folder: Path) -> dict:
     """Return the manifest of a dump, or raise a ConfigError that says there is none."""
-    try:
-        return yaml.safe_load((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"{folder}: no finished teacher dump; {REMEDY}") from error
+    if not (folder / MANIFEST).is_file():
+        raise ConfigError(f"{folder}: no finished teacher dump; {REMEDY}")
+    manifest = read_yaml(folder / MANIFEST)
+    if not isinstance(manifest, dict) or not {"teacher", "taps"} <= manifest.keys():
+        raise ConfigError(f"{folder / MANIFEST}: is no teacher dump's; {REMEDY}")
+    return manifest

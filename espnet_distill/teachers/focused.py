@@ -6,11 +6,12 @@ al. 2019, arXiv:1905.09263). Where the focus is low the durations are wrong, and
 utterance is left out.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from statistics import median
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.files import read_table, write_text
+from espnet_distill.files import read_table, require_folder, write_text
 from espnet_distill.teachers.checkpoint import find_experiment, read_config
 
 # "For phn taco2 around 0.65, phn transformer around 0.9": ESPnet 1's LJSpeech recipe.
@@ -44,10 +45,9 @@ def select(decoded: Path, out: Path, least: float) -> str:
     Raises:
         ConfigError: Nothing was decoded there, or nothing is focused enough.
     """
+    require_folder(out)
     durations = read_table(decoded / "durations")
-    rates = {
-        key: float(rate) for key, rate in read_table(decoded / "focus_rates").items()
-    }
+    rates = _rates_of(decoded / "focus_rates", durations)
     kept = [key for key in durations if rates[key] >= least]
     found = (
         f"{decoded.name}: {len(kept)} of {len(rates)} utterances have a focus rate of "
@@ -58,6 +58,17 @@ def select(decoded: Path, out: Path, least: float) -> str:
     write_text(out / "durations", "".join(f"{key} {durations[key]}\n" for key in kept))
     write_text(out / "utterances", "".join(f"{key}\n" for key in kept))
     return found
+
+
+def _rates_of(path: Path, wanted: Iterable[str]) -> dict[str, float]:
+    table = read_table(path)
+    missing = [key for key in wanted if key not in table]
+    if missing:
+        raise ConfigError(f"{path}: none for {', '.join(missing[:10])}; decode again")
+    try:
+        return {key: float(rate) for key, rate in table.items()}
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}; decode again") from error
 
 
 def add_arguments(parser) -> None:

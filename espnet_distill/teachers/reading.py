@@ -9,8 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.files import read_table, write_text
+from espnet_distill.files import (
+    folder_written_whole,
+    read_table,
+    write_text,
+    write_wav,
+)
 
+MADE = "feats_type"  # tells a folder that was made here
 SPOKEN_OF = ("text", "utt2spk", "utt2sid", "utt2lid")  # of the text's folder
 
 
@@ -26,30 +32,48 @@ def gather(decoded: Path, source: Path, out: Path, n_shift: int) -> str:
     Raises:
         ConfigError: Nothing was decoded there, or without durations.
     """
+    from espnet_distill.evaluation.batches import read_durations
+
+    if n_shift < 1:
+        raise ConfigError(f"--n_shift: {n_shift} is not above 0")
+    if out.exists() and not (out / MADE).is_file():
+        raise ConfigError(f"{out}: holds something else; name another folder")
     durations = read_table(decoded / "durations")
     waves = read_table(decoded / "wav" / "wav.scp")
-    frames = {key: sum(map(int, row.split())) for key, row in durations.items()}
+    frames = {
+        key: sum(row)
+        for key, row in read_durations(decoded / "durations", durations).items()
+    }
     kept = [key for key in durations if frames[key] and key in waves]
     if not kept:
         raise ConfigError(f"{decoded}: no speech with durations was written there")
-    seconds = sum(
-        _trim(Path(waves[key]), out / "wav" / f"{key}.wav", frames[key] * n_shift)
-        for key in kept
-    )
-    tables = dict(_tables_of(source)) | {
+    tables = dict(_tables_of(source, kept)) | {
         "wav.scp": {key: str(out / "wav" / f"{key}.wav") for key in kept},
         "durations": durations,
     }
-    for name, table in tables.items():
-        write_text(out / name, "".join(f"{key} {table[key]}\n" for key in kept))
-    write_text(out / "feats_type", "raw\n")
+    with folder_written_whole(out, instead=True) as beside:
+        spoken = {key: beside / "wav" / f"{key}.wav" for key in kept}
+        seconds = sum(
+            _trim(Path(waves[key]), wav, frames[key] * n_shift)
+            for key, wav in spoken.items()
+        )
+        for name, table in tables.items():
+            write_text(beside / name, "".join(f"{key} {table[key]}\n" for key in kept))
+        write_text(beside / MADE, "raw\n")
     return f"{out}: {len(kept)} of {len(durations)} utterances, {seconds / 60:.0f} min"
 
 
-def _tables_of(source: Path) -> Iterator[tuple[str, dict[str, str]]]:
+def _tables_of(source: Path, keys: list[str]) -> Iterator[tuple[str, dict[str, str]]]:
     for name in SPOKEN_OF:
         if (source / name).exists():
-            yield name, read_table(source / name)
+            table = read_table(source / name)
+            missing = [key for key in keys if key not in table]
+            if missing:
+                raise ConfigError(
+                    f"{source / name}: lacks {', '.join(missing[:10])}, which was "
+                    "spoken; name the folder of the text"
+                )
+            yield name, table
 
 
 def _trim(wave: Path, target: Path, samples: int) -> float:
@@ -59,9 +83,12 @@ def _trim(wave: Path, target: Path, samples: int) -> float:
     """
     import soundfile
 
-    speech, rate = soundfile.read(wave, dtype="int16")
+    try:
+        speech, rate = soundfile.read(wave, dtype="int16")
+    except soundfile.LibsndfileError as error:
+        raise ConfigError(f"{wave}: cannot be read ({error}); decode again") from None
     target.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(target, speech[: samples - 1], rate)
+    write_wav(target, speech[: samples - 1], rate)
     return len(speech) / rate
 
 

@@ -1,17 +1,20 @@
 """`espnet-distill unpack`: a packed model or a tag becomes an experiment folder."""
 
 import hashlib
-import shutil
-from pathlib import Path
+import stat
+import zipfile
+from pathlib import Path, PurePosixPath
 
-from espnet_distill.errors import ConfigError
-from espnet_distill.files import cache_folder
+from espnet_distill.errors import ConfigError, in_one_line
+from espnet_distill.files import cache_folder, folder_written_whole
+from espnet_distill.portable import write_moved
 
 
 def unpack(archive: Path, out: Path) -> Path:
     """Unpack what `espnet2.bin.pack` made and return the experiment's folder.
 
-    Nothing is done if `out` was unpacked from the same archive before.
+    Nothing is done if `out` was unpacked from the same archive before. A process that
+    is killed leaves what was there, or nothing.
 
     Raises:
         ConfigError: No such archive, one that is broken, no packed TTS model, or a
@@ -19,19 +22,26 @@ def unpack(archive: Path, out: Path) -> Path:
     """
     if not archive.is_file():
         raise ConfigError(f"{archive}: no such packed model")
-    stamp, stat = out / "unpacked_from", archive.stat()
-    size_and_time = f"{archive.resolve()} {stat.st_size} {stat.st_mtime_ns}\n"
+    stamp, found = out / "unpacked_from", archive.stat()
+    size_and_time = f"{archive.resolve()} {found.st_size} {found.st_mtime_ns}\n"
     if out.exists() and not stamp.is_file():
         raise ConfigError(
             f"{out}: is no unpacked model; name another folder or remove it"
         )
     if not (stamp.is_file() and stamp.read_text("utf-8") == size_and_time):
-        _unpack_beside(archive, out)
-        stamp.write_text(size_and_time, encoding="utf-8")
-    configs = sorted(out.rglob("config.yaml"))
+        with folder_written_whole(out, instead=True) as beside:
+            _unpack(archive, beside)
+            config = _config_in(beside, archive)
+            write_moved(config, beside, out)
+            (beside / stamp.name).write_text(size_and_time, encoding="utf-8")
+    return _config_in(out, archive).parent
+
+
+def _config_in(folder: Path, archive: Path) -> Path:
+    configs = sorted(folder.rglob("config.yaml"))
     if len(configs) != 1:
         raise ConfigError(f"{archive}: expected one config.yaml, found {len(configs)}")
-    return configs[0].parent
+    return configs[0]
 
 
 def unpack_into_cache(archive: Path) -> Path:
@@ -40,19 +50,28 @@ def unpack_into_cache(archive: Path) -> Path:
     return unpack(archive, cache_folder() / "unpacked" / place)
 
 
-def _unpack_beside(archive: Path, out: Path) -> None:
-    """Unpack under the name itself: ESPnet writes it into the configuration."""
+def _unpack(archive: Path, out: Path) -> None:
     from espnet2.main_funcs.pack_funcs import unpack
 
-    if out.exists():
-        shutil.rmtree(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
     try:
+        _require_no_escape(archive)
         unpack(archive, out)
     except Exception as error:  # zipfile, yaml and ESPnet's own checks
-        shutil.rmtree(out, ignore_errors=True)
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{archive}: cannot be unpacked: {reason}") from error
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise ConfigError(
+            f"{archive}: cannot be unpacked: {reason or in_one_line(error)}"
+        ) from error
+
+
+def _require_no_escape(archive: Path) -> None:
+    """Raise an error if a member would lie outside the folder, or leads there."""
+    with zipfile.ZipFile(archive) as file:
+        for member in file.infolist():
+            path = PurePosixPath(member.filename)
+            if path.is_absolute() or ".." in path.parts:
+                raise ValueError(f"{member.filename} lies outside the folder")
+            if stat.S_ISLNK(member.external_attr >> 16):
+                raise ValueError(f"{member.filename} is a link")
 
 
 def add_arguments(parser) -> None:

@@ -1,15 +1,13 @@
 """The two configuration formats in which HiFi-GAN generators are published."""
 
-import json
 import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Dict, Optional, Tuple
 
-import yaml
-
 from espnet_distill.errors import ConfigError
+from espnet_distill.files import read_json, read_yaml
 from espnet_distill.mel_spec import MelSpec
 
 
@@ -79,12 +77,7 @@ def _find_beside(vocoder_file):
 
 
 def _parse(path):
-    try:
-        text = path.read_text(encoding="utf-8")
-        config = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{path}: cannot be read ({reason})") from error
+    config = read_json(path) if path.suffix == ".json" else read_yaml(path)
     if not isinstance(config, dict):
         raise ConfigError(f"{path}: not a vocoder's configuration")
     return config

@@ -2,13 +2,12 @@
 
 import logging
 import math
-from pathlib import Path
 
-import yaml
 from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 from espnet2.utils.griffin_lim import Spectrogram2Waveform
 
-from espnet_distill.errors import ConfigError
+from espnet_distill.errors import ConfigError, in_one_line
+from espnet_distill.files import read_yaml
 
 
 class GriffinLim(Spectrogram2Waveform):
@@ -50,16 +49,13 @@ def build_griffin_lim(extractor=None, config_file=None):
     try:
         return GriffinLim(**conf)
     except Exception as error:  # typeguard raises its own
-        reason = str(error).splitlines()[0]
-        raise ConfigError(f"{config_file or 'Griffin-Lim'}: {reason}") from error
+        raise ConfigError(
+            f"{config_file or 'Griffin-Lim'}: {in_one_line(error)}"
+        ) from error
 
 
 def _read(config_file):
-    try:
-        conf = yaml.safe_load(Path(config_file).read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{config_file}: cannot be read ({reason})") from error
+    conf = read_yaml(config_file)
     if not isinstance(conf, dict):
         raise ConfigError(f"{config_file}: not arguments of Griffin-Lim")
     return conf

@@ -250,7 +250,7 @@ def late_refusal(corpus, tmp_path):
             DistillTTSTask.main(cmd=corpus.training(config, tmp_path / "exp"))
         with pytest.raises(ConfigError) as checked:
             check(config, [])
-        assert str(caught.value) == str(checked.value)
+        assert str(caught.value) in str(checked.value)
         assert "\n" not in str(caught.value)
         return str(caught.value)
 

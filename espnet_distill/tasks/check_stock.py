@@ -1,0 +1,219 @@
+"""What a training configuration says to ESPnet itself, looked at before training."""
+
+import argparse
+import inspect
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from espnet2.tasks.abs_task import AbsTask, optim_classes, scheduler_classes
+from espnet2.torch_utils.load_pretrained_model import load_pretrained_model
+from espnet2.tts.espnet_model import ESPnetTTSModel
+from espnet2.utils.nested_dict_action import NestedDictAction
+
+from espnet_distill.errors import BROKEN, ConfigError, Faults, in_one_line, near
+from espnet_distill.pruning.espnet_trainer import steps_of
+from espnet_distill.tasks.compatibility import tokens_of
+from espnet_distill.tasks.text2mel import DistillTTSTask
+from espnet_distill.teachers.checkpoint import load_weights
+
+DATA = "data_path_and_name_and_type"
+
+
+def parse(
+    train_config: Path, conf: Mapping, options: Sequence[str], faults: Faults
+) -> argparse.Namespace:
+    """Read a configuration as ESPnet's parser does, which checks neither key nor type.
+
+    A default stands for a value that cannot be.
+
+    Raises:
+        ConfigError: Options that are not ESPnet's, after all that was found before.
+    """
+    parser = DistillTTSTask.get_parser()
+    actions = {action.dest: action for action in parser._actions}
+    good = {}
+    for key, value in conf.items():
+        if key not in actions:
+            faults.lines.append(f"{train_config}: no key {key!r}; {near(key, actions)}")
+        elif faults.of(_require_kind, actions[key], value) is not BROKEN:
+            good[key] = value
+
+    def refuse(message):
+        raise ConfigError(f"{train_config}: {message}")
+
+    parser.error = refuse
+    parser.set_defaults(**good)
+    args = faults.of(parser.parse_args, ["--output_dir", ".", *options])
+    if args is BROKEN:
+        faults.require_none()
+    return args
+
+
+def _require_kind(action: argparse.Action, value) -> None:
+    """Raise a ConfigError for a value that ESPnet would stumble over later."""
+    if isinstance(action, NestedDictAction):
+        if not isinstance(value, dict):
+            raise ConfigError(f"{action.dest}: expected keys and values, got {value!r}")
+    elif action.type in (int, float) and value != action.default:
+        try:
+            if isinstance(value, bool):
+                raise ValueError
+            action.type(value)
+        except (TypeError, ValueError):
+            raise ConfigError(
+                f"{action.dest}: expected a number, got {value!r}"
+            ) from None
+
+
+def require_choices(args: argparse.Namespace) -> argparse.Namespace:
+    """Return the arguments if each part of the model is one of ESPnet's.
+
+    Raises:
+        ConfigError: A name that is none, or a key that it does not take.
+    """
+    faults = Faults()
+    for choices in DistillTTSTask.class_choices_list:
+        faults.of(_require_choice, args, choices.name, choices.classes)
+    faults.require_none()
+    return args
+
+
+def _require_choice(args: argparse.Namespace, key: str, classes: Mapping) -> None:
+    name = getattr(args, key)
+    if name is None:
+        return
+    if name not in list(classes):
+        raise ConfigError(f"{key}: no {name!r}; {near(name, classes)}")
+    takes = inspect.signature(classes[name]).parameters
+    if any(item.kind is item.VAR_KEYWORD for item in takes.values()):
+        return
+    faults = Faults()
+    faults.lines += [
+        f"{key}_conf: {name} has no key {word!r}; {near(word, takes)}"
+        for word in getattr(args, f"{key}_conf")
+        if word not in takes
+    ]
+    faults.require_none()
+
+
+def tokens(args: argparse.Namespace, configs: Sequence[Mapping]) -> list[str]:
+    """Return the student's tokens, those of the first of the teachers if it has none.
+
+    Args:
+        args: The training's.
+        configs: Of the teachers; BROKEN for those that cannot be read.
+    """
+    if args.token_list is not None:
+        return tokens_of(args.token_list)
+    if not configs:
+        raise ConfigError("token_list: needed without a teacher; add --token_list")
+    known = [conf for conf in configs if conf is not BROKEN]
+    return (known[0].get("token_list") if known else None) or BROKEN
+
+
+def build_student(args: argparse.Namespace, tokens: list[str]) -> ESPnetTTSModel:
+    """Build the stock model, without statistics, which may not be made yet."""
+    changes = {"token_list": tokens, "teacher": [], "distill_conf": {}, "callbacks": []}
+    changes |= dict.fromkeys(("normalize", "pitch_normalize", "energy_normalize"))
+    args = argparse.Namespace(**vars(args) | changes)
+    try:
+        return DistillTTSTask.build_model(args)
+    except ConfigError:
+        raise
+    except Exception as error:  # whatever the class that is named raises
+        raise ConfigError(
+            f"tts_conf: {args.tts} cannot be built so: {in_one_line(error)}"
+        ) from error
+
+
+def steps(args: argparse.Namespace) -> int | None:
+    """Return the optimizer's steps of the whole training, or None if nobody knows."""
+    if not args.num_iters_per_epoch:
+        return None
+    return steps_of(args.num_iters_per_epoch, args)
+
+
+def require_schedule(
+    args: argparse.Namespace, model: ESPnetTTSModel, steps: int | None
+) -> None:
+    """Raise a ConfigError if optimizer or scheduler are none, or end too early."""
+    faults = Faults()
+    for key, classes in (("optim", optim_classes), ("scheduler", scheduler_classes)):
+        faults.of(_require_choice, args, key, classes)
+    faults.require_none()
+    (optimizer,) = _built("optim", AbsTask.build_optimizers, args, model)
+    if args.scheduler is None:
+        return
+    scheduler = _built(
+        "scheduler",
+        scheduler_classes[args.scheduler],
+        optimizer,
+        **args.scheduler_conf,
+    )
+    ends = getattr(scheduler, "total_steps", None)
+    if args.scheduler == "onecyclelr" and steps is not None and ends < steps:
+        raise ConfigError(
+            f"scheduler_conf.total_steps: {args.scheduler} ends at step {ends}, but "
+            f"max_epoch x num_iters_per_epoch are {steps}; make them equal"
+        )
+
+
+def _built(key: str, build, *args, **conf):
+    try:
+        return build(*args, **conf)
+    except Exception as error:  # torch and ESPnet each raise their own
+        raise ConfigError(f"{key}_conf: {in_one_line(error)}") from error
+
+
+def require_initial(
+    args: argparse.Namespace, model: ESPnetTTSModel, planned: bool
+) -> None:
+    """Load initial weights as the training will, or raise a ConfigError.
+
+    Args:
+        args: The training's.
+        model: The student.
+        planned: Whether a file may be made later.
+    """
+    faults = Faults()
+    for said in args.init_param:
+        faults.of(_require_initial, said, model, args.ignore_init_mismatch, planned)
+    faults.require_none()
+
+
+def _require_initial(said, model: ESPnetTTSModel, lenient: bool, planned: bool) -> None:
+    path, source, *_ = *str(said).split(":"), ""
+    if not Path(path).is_file():
+        if planned:
+            return
+        raise ConfigError(
+            f"init_param: {path}: no such file; derive makes such weights"
+        )
+    names = load_weights(Path(path))
+    if not any(name.startswith(source) for name in names):
+        raise ConfigError(
+            f"init_param: {said}: {path} has no parameters below {source!r}; it has "
+            f"e.g. {next(iter(names), 'none')}"
+        )
+    try:
+        load_pretrained_model(str(said), model, lenient)
+    except Exception as error:  # torch, and ESPnet where it looks up the target
+        raise ConfigError(
+            f"init_param: {said}: does not fit the student: {in_one_line(error)}"
+        ) from error
+
+
+def require_data(args: argparse.Namespace) -> None:
+    """Raise a ConfigError if files of the training's data are named but not there."""
+    faults = Faults()
+    for name in ("train", "valid"):
+        key = f"{name}_{DATA}"
+        paths = [(key, item[0]) for item in getattr(args, key)]
+        key = f"{name}_shape_file"
+        paths += [(key, path) for path in getattr(args, key)]
+        faults.lines += [
+            f"{key}: {path}: no such file"
+            for key, path in paths
+            if not Path(path).is_file()
+        ]
+    faults.require_none()

@@ -1,0 +1,915 @@
+"""Input that cannot work, one line a try: the table of docs/reliability.md.
+
+Each try makes its input in a folder of its own and gives a command's arguments.
+"""
+
+import json
+import shutil
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+import yaml
+
+from espnet_distill.evaluation.seeds import MEASURES
+
+from .conftest import RATE, TOKENS, make_experiment, model_config
+
+CHECKPOINT = "train.loss.ave.pth"
+LATIN = "Stra\xdfe: \xfc\n".encode("latin-1")
+PRUNE = {"type": "prune", "what": "weights", "pressure": 0.5, "end": 3}
+SCORES = "row,errors,words,dnsmos\nteacher,,,\n"
+SMALL = 0.45  # pressure
+
+
+class Bomb:
+    """Unpickled, it makes a file."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return (open, (self.path, "w"))
+
+
+class Place:
+    """A folder in which things are made for a try.
+
+    Attributes:
+        root: The folder.
+        corpus: What there is to train on.
+        source: A trained teacher.
+        disk: A full disk, or nearly.
+    """
+
+    def __init__(self, root: Path, corpus, teacher: Path, disk: Path | None = None):
+        self.root = root
+        self.disk = disk
+        self.corpus = corpus
+        self.source = teacher
+
+    def file(self, name: str, content: str | bytes = "") -> Path:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = content.encode() if isinstance(content, str) else content
+        path.write_bytes(content)
+        return path
+
+    def folder(self, name: str = "folder") -> Path:
+        path = self.root / name
+        path.mkdir(parents=True)
+        return path
+
+    def below_a_file(self) -> Path:
+        """A place that nobody can write to, root neither."""
+        return self.file("file") / "out"
+
+    def teacher(self, name="teacher", config=None, checkpoint=None, **changes) -> Path:
+        """A teacher; its files hold something else, or its configuration does."""
+        folder = self.root / "exp" / name
+        shutil.copytree(self.source, folder)
+        path = folder / "config.yaml"
+        if changes:
+            conf = yaml.safe_load(path.read_text())
+            for key, value in changes.items():
+                conf[key] = conf[key] | value if isinstance(value, dict) else value
+            path.write_text(yaml.safe_dump(conf))
+        if config is not None:
+            path.write_bytes(config)
+        if checkpoint is not None:
+            (folder / CHECKPOINT).write_bytes(checkpoint)
+        return folder
+
+    def truncated(self, share=0.5) -> Path:
+        content = (self.source / CHECKPOINT).read_bytes()
+        return self.teacher(checkpoint=content[: int(share * len(content))])
+
+    def bomb(self, name="teacher") -> Path:
+        folder = self.teacher(name)
+        torch.save({"tts.bomb": Bomb(self.root / "exploded")}, folder / CHECKPOINT)
+        return folder
+
+    def pruned(self) -> Path:
+        folder = self.teacher("pruned")
+        state = torch.load(folder / CHECKPOINT, weights_only=True)
+        for name, tensor in state.items():
+            if "feed_forward.w_1" in name:
+                tensor[:8] = 0
+            if "feed_forward.w_2.weight" in name:
+                tensor[:, :8] = 0
+        torch.save(state, folder / CHECKPOINT)
+        return folder
+
+    def attentive(self) -> Path:
+        """An experiment of an autoregressive teacher, by its configuration alone."""
+        folder = self.folder("exp/tacotron2")
+        (folder / "config.yaml").write_text(yaml.safe_dump(model_config("tacotron2")))
+        (folder / CHECKPOINT).touch()
+        return folder
+
+    def train(self, teacher=None, **changes) -> Path:
+        """A training configuration that is good but for what is said."""
+        if not isinstance(teacher, list):
+            teacher = [str(teacher or self.source)]
+        changes = {"teacher": teacher} | changes
+        return self.corpus.config(self.root / "train.yaml", **changes)
+
+    def learning(self, **conf) -> Path:
+        return self.train(distill_conf=conf)
+
+    def pruning(self, **conf) -> Path:
+        return self.train(callbacks=[PRUNE | conf])
+
+    def dump(self, **record) -> Path:
+        """A dump by its manifests alone."""
+        for name in ("train", "valid"):
+            path = f"dump/{name}/teacher/manifest.yaml"
+            self.file(path, yaml.safe_dump(record))
+        return self.root / "dump"
+
+    def data(self, **files) -> Path:
+        """A data folder; some of its files hold something else."""
+        folder = self.root / "data"
+        shutil.copytree(self.corpus.root / "valid", folder)
+        for name, content in files.items():
+            self.file(f"data/{name.replace('_', '.')}", content)
+        return folder
+
+    def spoken(self, **files) -> Path:
+        """What ESPnet's stage 8 writes of a set."""
+        folder = self.folder("decoded/valid")
+        found = {"durations": "b1 3 4\nb2 5 6\n", "focus_rates": "b1 0.9\nb2 0.8\n"}
+        for name, content in (found | files).items():
+            if content is not None:
+                self.file(f"decoded/valid/{name}", content)
+        scp = ""
+        for name in ("b1", "b2"):
+            wav = folder / "wav" / f"{name}.wav"
+            wav.parent.mkdir(exist_ok=True)
+            soundfile.write(wav, np.zeros(2000), RATE)
+            scp += f"{name} {wav}\n"
+        self.file("decoded/valid/wav/wav.scp", scp)
+        return folder
+
+    def heard(self, **changes) -> list[Path]:
+        """Arguments of evaluate: an experiment that spoke, and the data."""
+        teacher, data = self.teacher(**changes), self.data()
+        for name in ("b1", "b2"):
+            wav = teacher / "decode" / "data" / "wav" / f"{name}.wav"
+            wav.parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(wav, np.zeros(8000), RATE)
+        return [teacher, "--data", data, "--measures", "dnsmos"]
+
+    def evaluation(self, table=None, scores=SCORES) -> Path:
+        """What `evaluate` wrote."""
+        self.file("evaluation/scores.csv", scores)
+        measures = dict.fromkeys(key for _, _, key in MEASURES.values())
+        table = table or json.dumps({"rows": [{"name": "teacher"} | measures]})
+        return self.file("evaluation/table.json", table).parent
+
+    def archive(self, *members: tuple[str, str], meta=True, link=None) -> Path:
+        """A packed model whose members have these names and contents."""
+        path = self.root / "packed.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            if meta:
+                said = {"yaml_files": {"train_config": "exp/config.yaml"}}
+                said["files"] = {"model_file": f"exp/{CHECKPOINT}"}
+                archive.writestr("meta.yaml", yaml.safe_dump(said))
+            for name in ("config.yaml", CHECKPOINT):
+                archive.write(self.source / name, f"exp/{name}")
+            for name, content in members:
+                archive.writestr(name, content)
+            if link:
+                info = zipfile.ZipInfo("exp/link")
+                info.external_attr = 0o120777 << 16
+                archive.writestr(info, link)
+                archive.writestr("exp/link/escaped", "x")
+        return path
+
+    def part_of_archive(self) -> Path:
+        path = self.archive()
+        path.write_bytes(path.read_bytes()[:3000])
+        return path
+
+
+@dataclass(frozen=True)
+class Try:
+    """One input, and what is said of it.
+
+    Attributes:
+        command: Of the command line.
+        what: The input, in words.
+        arguments: Makes it in a place and returns the command's arguments.
+        said: What the line on stderr has in it.
+        lines: How many faults there are, a line each.
+        full_disk: Whether it wants a full disk.
+        needs: Packages without which another line comes.
+        environment: Variables that are set.
+    """
+
+    command: str
+    what: str
+    arguments: Callable[[Place], list]
+    said: str
+    lines: int = 1
+    full_disk: bool = False
+    needs: tuple[str, ...] = ()
+    environment: Callable[[Place], dict] = lambda place: {}
+
+
+def on_full_disk(command: str, what: str, arguments: Callable) -> Try:
+    return Try(command, what, arguments, "No space left on device", full_disk=True)
+
+
+def evaluating(what: str, arguments: Callable, said: str) -> Try:
+    return Try("evaluate", what, arguments, said, needs=("speechmos",))
+
+
+OTHER_TOKENS = [*TOKENS[:3], "b", "a", *TOKENS[5:]]
+IDENTITY = {"config": "x", "model": "y", "config_sha256": "0", "model_sha256": "1"}
+OUT = Path("out")  # below the try's folder, which is the working one
+
+TRIES = [
+    # check: the file
+    Try("check", "no such file", lambda p: ["no.yaml"], "no.yaml: cannot be read: No"),
+    Try("check", "a folder in the file's place", lambda p: [p.folder()], "directory"),
+    Try("check", "an empty file", lambda p: [p.file("t.yaml")], "t.yaml: is empty"),
+    Try("check", "Latin-1", lambda p: [p.file("t.yaml", LATIN)], "line 1 is not UTF-8"),
+    Try(
+        "check",
+        "YAML that does not parse",
+        lambda p: [p.file("t.yaml", "tts: fastspeech2\ntts_conf: {adim: 8\n")],
+        "t.yaml: cannot be read: line 3: ",
+    ),
+    Try("check", "a list", lambda p: [p.file("t.yaml", "- a\n")], "no `tts` key"),
+    Try("check", "an option that is none", lambda p: [p.train(), "--lr", 1], "--lr"),
+    # check: ESPnet's keys
+    Try(
+        "check",
+        "an unknown key",
+        lambda p: [p.train(max_epochs=3)],
+        "no key 'max_epochs'; near: max_epoch",
+    ),
+    Try(
+        "check",
+        "text where a number belongs",
+        lambda p: [p.train(max_epoch="many")],
+        "max_epoch: expected a number, got 'many'",
+    ),
+    Try(
+        "check",
+        "an unknown `tts`",
+        lambda p: [p.train(tts="fastspeach2", tts_conf={})],
+        "tts: no 'fastspeach2'; near: fastspeech2",
+    ),
+    Try(
+        "check",
+        "an unknown key of `tts_conf`",
+        lambda p: [p.train(tts_conf={"dunit": 16})],
+        "tts_conf: fastspeech2 has no key 'dunit'; near: dunits",
+    ),
+    Try(
+        "check",
+        "a `tts_conf` of the wrong type",
+        lambda p: [p.train(tts_conf={"adim": "wide"})],
+        "tts_conf: fastspeech2 cannot be built so: ",
+    ),
+    Try(
+        "check",
+        "a learning rate that YAML takes for text (`1e-3`)",
+        lambda p: [p.train(optim_conf={"lr": "1e-3"})],
+        "optim_conf: ",
+    ),
+    Try(
+        "check",
+        "a scheduler that ends before the training",
+        lambda p: [
+            p.train(
+                scheduler="onecyclelr",
+                scheduler_conf={"max_lr": 0.1, "total_steps": 8},
+                num_iters_per_epoch=6,
+            )
+        ],
+        "scheduler_conf.total_steps: onecyclelr ends at step 8, but",
+    ),
+    Try(
+        "check",
+        "`init_param` without its file",
+        lambda p: [p.train(init_param=["no.pth:tts:tts"])],
+        "init_param: no.pth: no such file",
+    ),
+    Try(
+        "check",
+        "`init_param`, truncated",
+        lambda p: [p.train(init_param=[f"{p.truncated()}/{CHECKPOINT}"])],
+        "not a readable checkpoint",
+    ),
+    Try(
+        "check",
+        "`init_param` of another shape",
+        lambda p: [p.train(init_param=[f"{p.teacher()}/{CHECKPOINT}"])],
+        "does not fit the student: ",
+    ),
+    Try(
+        "check",
+        "a token list in Latin-1",
+        lambda p: [p.train(token_list=str(p.file("tokens", LATIN)))],
+        "token_list: ",
+    ),
+    # check: teachers
+    Try(
+        "check",
+        "no such teacher",
+        lambda p: [p.train(teacher="no")],
+        "no: no such experiment folder",
+    ),
+    Try(
+        "check",
+        "a teacher that is a number",
+        lambda p: [_numbered(p)],
+        "teacher: expected a folder or a tag, got 7",
+    ),
+    Try(
+        "check",
+        "a teacher's checkpoint, truncated",
+        lambda p: [p.train(teacher=p.truncated())],
+        f"{CHECKPOINT}: not a readable checkpoint",
+    ),
+    Try(
+        "check",
+        "a teacher's checkpoint with code in it",
+        lambda p: [p.train(teacher=p.bomb())],
+        f"{CHECKPOINT}: not a readable checkpoint",
+    ),
+    Try(
+        "check",
+        "a teacher of other tokens",
+        lambda p: [p.train(teacher=p.teacher(token_list=OTHER_TOKENS))],
+        "token_list: token 3: the student has 'a', teacher ",
+    ),
+    Try(
+        "check",
+        "a teacher of another sampling rate",
+        lambda p: [p.train(teacher=p.teacher(feats_extract_conf={"fs": 22050}))],
+        "feats_extract_conf.fs: the student has 16000, teacher ",
+    ),
+    # check: what to learn
+    Try(
+        "check",
+        "an unknown key of `distill_conf`",
+        lambda p: [p.learning(weight=1)],
+        "distill_conf: no key 'weight'; there are ",
+    ),
+    Try(
+        "check",
+        "an unknown objective",
+        lambda p: [p.learning(objectives=[{"type": "melody"}])],
+        "objectives[0]: no objective 'melody'",
+    ),
+    Try(
+        "check",
+        "a negative weight",
+        lambda p: [p.learning(objectives=[{"type": "mel", "weight": -1}])],
+        "mel.weight: expected a finite number of at least 0, got -1",
+    ),
+    Try(
+        "check",
+        "a tap that the student lacks",
+        lambda p: [p.learning(objectives=[{"type": "stop"}])],
+        "the student has no tap 'stop'",
+    ),
+    Try("check", "temperature 0", lambda p: [p.learning(temperature=0)], "temperature"),
+    Try(
+        "check",
+        "a dump that was not finished",
+        lambda p: [p.train(teacher_dump="nowhere")],
+        "no finished teacher dump",
+        lines=2,
+    ),
+    Try(
+        "check",
+        "a dump of another teacher",
+        lambda p: [
+            p.train(teacher_dump=str(p.dump(teacher=IDENTITY, data={}, taps={})))
+        ],
+        "dumped from another teacher",
+        lines=2,
+    ),
+    # check: pruning
+    Try(
+        "check",
+        "pressure 1.5",
+        lambda p: [p.pruning(pressure=1.5)],
+        "callbacks[0]: pressure: 1.5 is not from 0 to below 1",
+    ),
+    Try("check", "pattern 4:2", lambda p: [p.pruning(pattern="4:2")], "is not n:m"),
+    Try(
+        "check",
+        "a schedule beyond the training",
+        lambda p: [p.pruning(unit="epoch")],
+        "end: epoch 3 is after the training's last, 2",
+    ),
+    Try(
+        "check",
+        "a name that matches no parameter",
+        lambda p: [p.pruning(exclude=["tts.feat_uot.*"])],
+        "exclude: 'tts.feat_uot.*' names no parameter; near: ",
+    ),
+    Try(
+        "check",
+        "no such vocoder",
+        lambda p: ["--vocoder_file", "no.pth", p.train()],
+        "vocoder no.pth: no such file",
+    ),
+    # derive
+    Try(
+        "derive",
+        "a folder without an experiment",
+        lambda p: [p.folder(), OUT, "--pressure", SMALL],
+        "no config.yaml in it",
+    ),
+    Try(
+        "derive",
+        "a checkpoint with code in it",
+        lambda p: [p.bomb(), OUT, "--pressure", SMALL],
+        "not a readable checkpoint",
+    ),
+    Try(
+        "derive",
+        "an empty checkpoint",
+        lambda p: [p.teacher(checkpoint=b""), OUT, "--pressure", SMALL],
+        "not a readable checkpoint",
+    ),
+    Try(
+        "derive",
+        "a folder that is there",
+        lambda p: [p.teacher(), p.folder(), "--pressure", SMALL],
+        "exists: name a folder to be made",
+    ),
+    Try(
+        "derive",
+        "a target below a file",
+        lambda p: [p.teacher(), p.below_a_file(), "--pressure", SMALL],
+        "file is no folder",
+    ),
+    on_full_disk(
+        "derive",
+        "a full disk",
+        lambda p: [p.teacher(), p.disk / "out", "--pressure", SMALL],
+    ),
+    Try(
+        "derive",
+        "pressure 1.2",
+        lambda p: [p.teacher(), OUT, "--pressure", 1.2],
+        "--pressure: 1.2 is not from 0 to below 1",
+    ),
+    Try(
+        "derive",
+        "a configuration of another class",
+        lambda p: [p.teacher(), OUT, "--config", p.train(tts="tacotron2", tts_conf={})],
+        "tts: tacotron2; the teacher is fastspeech2",
+    ),
+    Try(
+        "derive",
+        "data whose text is Latin-1",
+        lambda p: [
+            *(p.teacher(), OUT, "--pressure", SMALL, "--importance", "taylor"),
+            *("--data", p.data(text=LATIN), "--durations", "x"),
+        ],
+        "text: cannot be read: line 1 is not UTF-8",
+    ),
+    # prune and compact
+    Try(
+        "prune",
+        "an empty config.yaml",
+        lambda p: [p.teacher(config=b""), OUT, "--pressure", SMALL],
+        "config.yaml: is empty",
+    ),
+    Try(
+        "prune",
+        "pressure 0",
+        lambda p: [p.teacher(), OUT, "--pressure", 0],
+        "--pressure: 0.0 is not above 0 and below 1",
+    ),
+    Try(
+        "prune",
+        "durations of other tokens",
+        lambda p: [
+            *(p.teacher(), OUT, "--pressure", SMALL, "--data", p.data()),
+            *("--durations", p.file("durations", "b1 1 2\nb2 3 4\n")),
+        ],
+        "--durations: 2 values for the 3 tokens",
+    ),
+    Try(
+        "prune",
+        "a target below a file",
+        lambda p: [p.teacher(), p.below_a_file(), "--pressure", SMALL],
+        "file is no folder",
+    ),
+    on_full_disk(
+        "prune",
+        "a full disk",
+        lambda p: [p.teacher(), p.disk / "out", "--pressure", SMALL],
+    ),
+    Try(
+        "compact",
+        "an experiment that was not pruned",
+        lambda p: [p.teacher(), OUT],
+        "nothing in it is masked; prune it first",
+    ),
+    Try(
+        "compact",
+        "a config.yaml in Latin-1",
+        lambda p: [p.teacher(config=LATIN), OUT],
+        "config.yaml: cannot be read: line 1 is not UTF-8",
+    ),
+    Try(
+        "compact",
+        "a config.yaml of another model",
+        lambda p: [p.teacher(tts_conf={"adim": 24}), OUT],
+        "config.yaml: cannot build the model: ",
+    ),
+    Try(
+        "compact",
+        "what a training resumes from",
+        lambda p: [_resumable(p), OUT],
+        "not a model's weights alone",
+    ),
+    Try(
+        "compact",
+        "a target below a file",
+        lambda p: [p.pruned(), p.below_a_file()],
+        "file is no folder",
+    ),
+    on_full_disk("compact", "a full disk", lambda p: [p.pruned(), p.disk / "out"]),
+    # evaluate
+    evaluating(
+        "no such experiment",
+        lambda p: ["no", "--data", p.data(), "--out", OUT, "--measures", "dnsmos"],
+        "no: no such experiment folder",
+    ),
+    evaluating(
+        "an empty data folder",
+        lambda p: [
+            *(p.teacher(), "--data", p.folder(), "--out", OUT, "--measures", "dnsmos")
+        ],
+        "text is missing",
+    ),
+    evaluating(
+        "a text without sentences",
+        lambda p: [
+            *(p.teacher(), "--data", p.data(text=""), "--out", OUT),
+            *("--measures", "dnsmos"),
+        ],
+        "text is empty",
+    ),
+    evaluating(
+        "speech that was not decoded",
+        lambda p: [
+            *(p.teacher(), "--data", p.data(), "--out", OUT, "--measures", "dnsmos")
+        ],
+        "b1.wav is missing: decode with stage 8",
+    ),
+    evaluating(
+        "durations that are no numbers",
+        lambda p: [
+            *(*p.heard(), "--out", OUT),
+            *("--durations", p.file("durations", "b1 a\nb2 b\n")),
+        ],
+        "give whole frames a token",
+    ),
+    evaluating(
+        "a vocoder with code in it",
+        lambda p: [
+            *p.heard(feats_extract_conf={"log_base": None}),
+            *("--out", OUT, "--vocoder_file", _vocoder(p)),
+        ],
+        "not a checkpoint of weights alone",
+    ),
+    evaluating(
+        "a target below a file",
+        lambda p: [*p.heard(), "--out", p.below_a_file()],
+        "file is no folder",
+    ),
+    # bench
+    Try(
+        "bench",
+        "sentences in Latin-1",
+        lambda p: [p.teacher(), "--sentences", p.file("s", LATIN)],
+        "line 1 is not UTF-8",
+    ),
+    Try(
+        "bench",
+        "no sentences",
+        lambda p: [p.teacher(), "--sentences", p.file("s", "\n\n")],
+        "is empty: write one sentence a line",
+    ),
+    Try(
+        "bench",
+        "0 threads",
+        lambda p: [p.teacher(), "--threads", 0],
+        "--threads: 0 is not above 0",
+    ),
+    Try("bench", "a truncated checkpoint", lambda p: [p.truncated()], "not a readable"),
+    Try(
+        "bench",
+        "a target below a file",
+        lambda p: [p.teacher(), "--out", p.below_a_file()],
+        "file is no folder",
+    ),
+    # seeds
+    Try("seeds", "no such folder", lambda p: ["no"], "no/table.json: "),
+    Try(
+        "seeds",
+        "a truncated table",
+        lambda p: [p.evaluation(table='{"rows": [{"na')],
+        "table.json: ",
+    ),
+    Try(
+        "seeds",
+        "a table of another kind",
+        lambda p: [p.evaluation(table="[1, 2]")],
+        "table.json: no table of",
+    ),
+    Try(
+        "seeds",
+        "rows without a name",
+        lambda p: [p.evaluation(table='{"rows": [{"wer": 1}]}')],
+        "table.json: no table of",
+    ),
+    Try(
+        "seeds",
+        "rows without measures",
+        lambda p: [p.evaluation(table='{"rows": [{"name": "teacher"}]}')],
+        "table.json: no table of",
+    ),
+    Try(
+        "seeds",
+        "scores in Latin-1",
+        lambda p: [p.evaluation(scores=LATIN)],
+        "scores.csv: ",
+    ),
+    Try(
+        "seeds",
+        "a setting that is not there",
+        lambda p: [p.evaluation(), "--against", "alone"],
+        "--against alone: ",
+    ),
+    Try(
+        "seeds",
+        "scores of other rows",
+        lambda p: [p.evaluation(scores="row,errors,words,dnsmos\n")],
+        "scores.csv: no scores of teacher; evaluate again",
+    ),
+    Try(
+        "seeds",
+        "a CSV file below a file",
+        lambda p: [p.evaluation(), "--csv", p.below_a_file()],
+        "file is no folder",
+    ),
+    # unpack
+    Try("unpack", "no such file", lambda p: ["no.zip", OUT], "no.zip: no such packed"),
+    Try(
+        "unpack",
+        "an empty file",
+        lambda p: [p.file("p.zip"), OUT],
+        "p.zip: cannot be unpacked: ",
+    ),
+    Try(
+        "unpack",
+        "a truncated archive",
+        lambda p: [p.part_of_archive(), OUT],
+        "packed.zip: cannot be unpacked: ",
+    ),
+    Try(
+        "unpack",
+        "an archive that `pack` did not make",
+        lambda p: [p.archive(meta=False), OUT],
+        "not found meta.yaml",
+    ),
+    Try(
+        "unpack",
+        "a member that escapes by `..`",
+        lambda p: [p.archive(("../escaped", "x")), OUT],
+        "outside",
+    ),
+    Try(
+        "unpack",
+        "a member with an absolute path",
+        lambda p: [p.archive((str(p.root / "escaped"), "x")), OUT],
+        "outside",
+    ),
+    Try(
+        "unpack",
+        "a symbolic link, and a member below it",
+        lambda p: [p.archive(link=str(p.root)), OUT],
+        "exp/link is a link",
+    ),
+    Try(
+        "unpack",
+        "a folder that holds something else",
+        lambda p: [p.archive(), p.file("mine/thesis.tex").parent],
+        "mine: is no unpacked model",
+    ),
+    Try(
+        "unpack",
+        "a target below a file",
+        lambda p: [p.archive(), p.below_a_file()],
+        "file is no folder",
+    ),
+    on_full_disk("unpack", "a full disk", lambda p: [p.archive(), p.disk / "out"]),
+    # find-model
+    Try("find-model", "no such folder", lambda p: ["no"], "no: no such experiment"),
+    Try(
+        "find-model",
+        "a folder without config.yaml",
+        lambda p: [p.folder()],
+        "no config.yaml in it",
+    ),
+    Try(
+        "find-model",
+        "two checkpoints of no usual name",
+        lambda p: [_two_checkpoints(p)],
+        "expected one checkpoint (.pth), found a.pth, b.pth; link the one",
+    ),
+    # focused
+    Try(
+        "focused",
+        "nothing decoded",
+        lambda p: [p.attentive(), "no", OUT],
+        "no/durations: cannot be read",
+    ),
+    Try(
+        "focused",
+        "a teacher without attention",
+        lambda p: [p.teacher(), p.spoken(), OUT],
+        "fastspeech2 has no attention over the text",
+    ),
+    Try(
+        "focused",
+        "focus rates that are no numbers",
+        lambda p: [p.attentive(), p.spoken(focus_rates="b1 high\nb2 low\n"), OUT],
+        "focus_rates: ",
+    ),
+    Try(
+        "focused",
+        "an utterance without a focus rate",
+        lambda p: [p.attentive(), p.spoken(focus_rates="b1 0.9\n"), OUT],
+        "focus_rates: ",
+    ),
+    Try(
+        "focused",
+        "a target below a file",
+        lambda p: [p.attentive(), p.spoken(), p.below_a_file()],
+        "file is no folder",
+    ),
+    # reading
+    Try(
+        "reading",
+        "durations in Latin-1",
+        lambda p: [p.spoken(durations=LATIN), p.data(), OUT, "--n_shift", 128],
+        "durations: cannot be read: line 1 is not UTF-8",
+    ),
+    Try(
+        "reading",
+        "durations that are no numbers",
+        lambda p: [p.spoken(durations="b1 a b\n"), p.data(), OUT, "--n_shift", 128],
+        "durations: ",
+    ),
+    Try(
+        "reading",
+        "a truncated wav",
+        lambda p: [_broken_wav(p), p.data(), OUT, "--n_shift", 128],
+        "b2.wav: ",
+    ),
+    Try(
+        "reading",
+        "a source without the text",
+        lambda p: [p.spoken(), p.data(text="b1 two\n"), OUT, "--n_shift", 128],
+        "text: ",
+    ),
+    Try(
+        "reading",
+        "0 samples a frame",
+        lambda p: [p.spoken(), p.data(), OUT, "--n_shift", 0],
+        "--n_shift: 0 is not above 0",
+    ),
+    Try(
+        "reading",
+        "a target below a file",
+        lambda p: [p.spoken(), p.data(), p.below_a_file(), "--n_shift", 128],
+        "file is no folder",
+    ),
+    on_full_disk(
+        "reading",
+        "a full disk",
+        lambda p: [p.spoken(), p.data(), p.disk / "out", "--n_shift", 128],
+    ),
+    # espnet-root
+    Try(
+        "espnet-root",
+        "`$ESPNET_ROOT` without recipes",
+        lambda p: [],
+        "has no egs2/TEMPLATE/tts1/tts.sh",
+        environment=lambda p: {"ESPNET_ROOT": str(p.root)},
+    ),
+    Try(
+        "espnet-root",
+        "a cache below a file",
+        lambda p: [],
+        "cannot keep ESPnet's recipes there",
+        environment=lambda p: {"ESPNET_ROOT": "", "XDG_CACHE_HOME": p.below_a_file()},
+    ),
+]
+
+
+def _numbered(place: Place) -> Path:
+    path = place.train()
+    conf = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump(conf | {"teacher": [7]}))
+    return path
+
+
+def _resumable(place: Place) -> Path:
+    path = place.teacher() / "checkpoint.pth"
+    torch.save({"model": {}, "optimizers": []}, path)
+    return path
+
+
+def _vocoder(place: Place) -> Path:
+    path = place.root / "generator_v1"
+    torch.save({"generator": Bomb(place.root / "exploded")}, path)
+    config = {
+        "resblock": "1",
+        "upsample_rates": [8, 16],
+        "upsample_kernel_sizes": [16, 32],
+        "upsample_initial_channel": 8,
+        "resblock_kernel_sizes": [3],
+        "resblock_dilation_sizes": [[1]],
+        "num_mels": 20,
+        "n_fft": 512,
+        "hop_size": 128,
+        "win_size": 512,
+        "sampling_rate": RATE,
+        "fmin": 80,
+        "fmax": 7600,
+    }
+    place.file("config.json", json.dumps(config))
+    return path
+
+
+def _two_checkpoints(place: Place) -> Path:
+    for name in ("config.yaml", "b.pth", "a.pth"):
+        place.file(f"two/{name}")
+    return place.root / "two"
+
+
+def _broken_wav(place: Place) -> Path:
+    folder = place.spoken()
+    path = folder / "wav" / "b2.wav"
+    path.write_bytes(path.read_bytes()[:20])
+    return folder
+
+
+def table() -> str:
+    """The tries as docs/reliability.md has them."""
+    lines = ["| command | input | the line on stderr says |", "|---|---|---|"]
+    lines += [
+        f"| `{item.command}` | {item.what} | {_code(item.said.strip())} |"
+        for item in TRIES
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _code(words: str) -> str:
+    return f"`` {words} ``" if "`" in words else f"`{words}`"
+
+
+ABOUT = """\
+# What was tried
+
+Input that cannot work is refused with exit status 2 and a line on stderr that names the
+file, the key and the remedy, without a traceback, and nothing is left under a final
+name. `espnet-distill check` finds all that is wrong with a training at once, a line
+each. The table is that of [tests/bad_input.py](../tests/bad_input.py), from which
+`python -m tests.bad_input > docs/reliability.md` makes this page;
+[tests/test_bad_input.py](../tests/test_bad_input.py) tries every line of it.
+
+Besides, that test shows:
+
+- Checkpoints are loaded as weights alone. One with code in it is refused, and the code
+  is not run.
+- Members of an archive that would lie outside its folder, or are links, are refused.
+- A process that is killed at any of its renames leaves under a final name what was
+  there before, or what is whole; `derive`, `prune`, `compact`, `unpack` and the teacher
+  dump were.
+- Paths with spaces and letters beyond ASCII work.
+
+"""
+
+if __name__ == "__main__":
+    print(ABOUT + table(), end="")
