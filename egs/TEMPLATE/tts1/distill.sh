@@ -316,7 +316,7 @@ prepare_distillation() {  # write the training configuration, refuse what cannot
     ${distill} || return 0
     [ ! -e "${token_list}" ] || options="--token_list ${token_list}"
     # shellcheck disable=SC2086
-    espnet-distill check --vocoder_file "${vocoder_file}" "${distill_config}" ${options} \
+    espnet-distill check --planned --vocoder_file "${vocoder_file}" "${distill_config}" ${options} \
         --feats_extract_conf fs="${fs}" --feats_extract_conf n_fft="${n_fft}" \
         --feats_extract_conf hop_length="${n_shift}" --feats_extract_conf win_length="${win_length}" \
         --feats_extract_conf n_mels="${n_mels}" \
