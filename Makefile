@@ -14,7 +14,7 @@ demo: $(READY)  ## distil the shipped hibari teacher and print the table
 	@source .venv/bin/activate; cd egs/hibari/tts1; ./run.sh
 
 test: $(READY)  ## run the tests that take less than 15 minutes
-	@source .venv/bin/activate; python -m pytest -q -m "not slow" tests
+	@source .venv/bin/activate; OMP_NUM_THREADS=1 python -m pytest -q -n 2 --dist loadfile -m "not slow" tests
 
 test-all: $(READY)  ## run every test
 	@source .venv/bin/activate; python -m pytest -q tests

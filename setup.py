@@ -40,7 +40,7 @@ setup(
         "threadpoolctl",
     ],
     extras_require={
-        "test": ["pytest"],
+        "test": ["pytest", "pytest-xdist"],
         "eval": [
             "faster-whisper",
             "jiwer",
