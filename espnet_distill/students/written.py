@@ -47,25 +47,32 @@ def save_weights(
         path: The file.
         student: The model.
         origin: Of which it has the features.
-        like: Tensors whose precision those of their names are saved in; weights of
-            another name are saved in that which most of them have.
+        like: Tensors whose precision those of their names are saved in; weights
+            of another name are saved in that which most of them have.
     """
     features, like = origin.state_dict(), like or {}
     state = {
         name: tensor if name.startswith("tts.") else features[name]
         for name, tensor in student.state_dict().items()
     }
-    usual = Counter(w.dtype for w in like.values() if w.is_floating_point())
-    others = usual.most_common(1)[0][0] if usual else torch.float32
     state = {
-        name: tensor.to(like[name].dtype if name in like else others)
-        if tensor.is_floating_point()
-        else tensor
-        for name, tensor in state.items()
+        name: tensor.to(_precision(name, tensor, like)) for name, tensor in state.items()
     }
     written = io.BytesIO()  # torch.save says nothing of a disk that is full
     torch.save(state, written)
     path.write_bytes(written.getbuffer())
+
+
+def _precision(
+    name: str, tensor: torch.Tensor, like: Mapping[str, torch.Tensor]
+) -> torch.dtype:
+    if name in like:
+        return like[name].dtype
+    if not (name.startswith("tts.") and tensor.is_floating_point()):
+        return tensor.dtype
+    others = (w for n, w in like.items() if n.startswith("tts."))
+    usual = Counter(w.dtype for w in others if w.is_floating_point()).most_common(1)
+    return usual[0][0] if usual else tensor.dtype
 
 
 def with_statistics_in(conf: Mapping, folder: Path, final: Path) -> dict:
