@@ -9,7 +9,7 @@ from torch import nn
 from espnet_distill.errors import ConfigError
 from espnet_distill.pruning.targets import most_of
 from espnet_distill.structure.knobs import count, shapes_of
-from espnet_distill.structure.low_rank import losses_by_rank
+from espnet_distill.structure.low_rank import Decomposition, Factors
 from espnet_distill.students.factorised import Factorised
 
 MULTIPLE = 8  # of ranks, as CPUs like them
@@ -32,13 +32,13 @@ class Choices:
     lost: torch.Tensor
 
     @classmethod
-    def of(cls, weight: torch.Tensor, moments: torch.Tensor | None) -> "Choices":
-        """List the choices of a weight."""
+    def of(cls, weight: torch.Tensor, whole: Decomposition) -> "Choices":
+        """List the choices of a weight that has been decomposed."""
         inputs = weight.size(1)
         thin = inputs + weight.numel() // inputs
         step = MULTIPLE if min(weight.shape[:2]) >= SMALL else 1
         ranks = torch.arange(step, (weight.numel() - 1) // thin + 1, step)
-        lost = losses_by_rank(weight, moments)[ranks]
+        lost = whole.lost[ranks]
         return cls(
             torch.cat([ranks.new_zeros(1), ranks]),
             torch.cat([ranks.new_tensor([weight.numel()]), ranks * thin]),
@@ -65,10 +65,10 @@ def factorisable(model: nn.Module) -> dict[str, nn.Module]:
     }
 
 
-def choose_ranks(
+def choose_factors(
     model: nn.Module, pressure: float, moments: Mapping[str, torch.Tensor]
-) -> dict[str, int]:
-    """Return the rank of each layer that is to be two.
+) -> dict[str, Factors]:
+    """Return the weights of each layer that is to be two.
 
     All layers lose power at one price a parameter, which leaves least lost in all.
 
@@ -81,10 +81,11 @@ def choose_ranks(
         ConfigError: A pressure that no ranks reach.
     """
     layers = factorisable(model)
-    choices = {
-        name: Choices.of(layer.weight, moments.get(f"{name}.weight"))
+    wholes = {
+        name: Decomposition(layer.weight, moments.get(f"{name}.weight"))
         for name, layer in layers.items()
     }
+    choices = {name: Choices.of(layers[name].weight, wholes[name]) for name in layers}
     whole = count(shapes_of(model))
     rest = whole - sum(layer.weight.numel() for layer in layers.values())
 
@@ -109,7 +110,7 @@ def choose_ranks(
     chosen = {name: one.best(10**high) for name, one in choices.items()}
     _spend((1 - pressure) * whole - left(10**high), choices, chosen)
     ranks = {name: int(choices[name].ranks[index]) for name, index in chosen.items()}
-    return {name: rank for name, rank in ranks.items() if rank}
+    return {name: wholes[name].factors(rank) for name, rank in ranks.items() if rank}
 
 
 def _spend(rest: float, choices: Mapping[str, Choices], chosen: dict[str, int]) -> None:

@@ -7,9 +7,9 @@ from statistics import fmean
 from torch import nn
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.pruning.ranks import choose_ranks, factorisable
+from espnet_distill.pruning.ranks import choose_factors, factorisable
 from espnet_distill.pruning.smaller import Smaller, write_smaller
-from espnet_distill.structure.low_rank import Factors, factorise
+from espnet_distill.structure.low_rank import Factors
 from espnet_distill.structure.moments import second_moments
 from espnet_distill.structure.slicing import State
 from espnet_distill.students import VARIANTS
@@ -48,13 +48,8 @@ def thin(args: argparse.Namespace) -> str:
         weights = {f"{path}.weight" for path in factorisable(tts)}
         losses = losses_on(args.data, args.durations, whole, names)
         moments = second_moments(tts, losses, weights)
-    ranks = choose_ranks(tts, args.pressure, moments)
-    factors = {
-        path: factorise(
-            tts.get_submodule(path).weight, moments.get(f"{path}.weight"), rank=rank
-        )
-        for path, rank in ranks.items()
-    }
+    factors = choose_factors(tts, args.pressure, moments)
+    ranks = {path: pair.first.size(0) for path, pair in factors.items()}
     before = conf["tts_conf"]
     told = before | {"ranks": before.get("ranks", {}) | ranks}
     smaller = Smaller(name, told, _with(tts, factors))

@@ -39,18 +39,77 @@ class Factors:
         return torch.einsum("or...,ri->oi...", self.second, first)
 
 
-def losses_by_rank(
-    weight: torch.Tensor, moments: torch.Tensor | None = None
-) -> torch.Tensor:
-    """Return E|ΔW x|² / E|W x|² of the truncations to rank 0, 1, … and the full one.
+class Decomposition:
+    """The singular values of a weight, and what it is at any rank."""
 
-    Args:
-        weight: As :func:`factorise` takes it.
-        moments: As :func:`factorise` takes them.
-    """
-    _, _, values, _, _ = _decomposed(_rows(weight), moments)
-    lost = values.square().flip(0).cumsum(0).flip(0)
-    return torch.cat([lost, lost.new_zeros(1)]) / lost[0].clamp(min=1e-30)
+    def __init__(self, weight: torch.Tensor, moments: torch.Tensor | None = None):
+        """Decompose a weight.
+
+        Args:
+            weight: Of a linear layer, (outputs, inputs), or of an ungrouped
+                convolution, (outputs, inputs, taps): it becomes a pointwise one and one
+                over the taps.
+            moments: E[x xᵀ] of its input, (inputs, inputs), as ``second_moments`` gives
+                them; None for white input.
+        """
+        self._weight = weight.detach()
+        self._rows = self._weight.movedim(1, -1).flatten(0, -2).double()
+        self._is_white = moments is None
+        if moments is None:
+            moments = torch.eye(self._rows.size(1))
+        self._moments = moments.to(self._rows)
+        self._root = _root(self._moments)
+        self._left, self._values, self._right = torch.linalg.svd(
+            self._rows @ self._root, full_matrices=False
+        )
+
+    @property
+    def lost(self) -> torch.Tensor:
+        """E|ΔW x|² / E|W x|² of the truncations to rank 0, 1, … and the full one."""
+        lost = self._values.square().flip(0).cumsum(0).flip(0)
+        return torch.cat([lost, lost.new_zeros(1)]) / lost[0].clamp(min=1e-30)
+
+    def least_rank(self, error: float) -> int:
+        """Return the least rank of no greater error, which is from 0 to below 1.
+
+        Raises:
+            ValueError: An error that cannot be.
+        """
+        if not 0 <= error < 1:
+            raise ValueError(f"factorise: error {error} is not from 0 to below 1")
+        return max(1, int((self.lost[:-1] > error**2).sum()))
+
+    def factors(self, rank: int) -> Factors:
+        """Return the two weights of a rank.
+
+        Raises:
+            ValueError: A rank that cannot be.
+        """
+        if not 1 <= rank <= len(self._values):
+            raise ValueError(
+                f"factorise: rank {rank} is not from 1 to {len(self._values)}"
+            )
+        scales = self._values[:rank].sqrt()
+        first = torch.linalg.solve_triangular(
+            self._root, scales[:, None] * self._right[:rank], upper=False, left=False
+        )
+        second = self._left[:, :rank] * scales
+        error = plain_error = self._error(second @ first)
+        if not self._is_white:
+            plain_error = self._error(_truncated(self._rows, rank))
+        taps = self._weight.shape[2:]
+        return Factors(
+            first.view(rank, -1, *(1,) * len(taps)).to(self._weight),
+            second.view(-1, *taps, rank).movedim(-1, 1).to(self._weight),
+            error,
+            plain_error,
+        )
+
+    def _error(self, found: torch.Tensor) -> float:
+        lost, whole = (
+            (w @ self._moments * w).sum() for w in (self._rows - found, self._rows)
+        )
+        return (lost / whole).clamp(min=0).sqrt().item()
 
 
 def factorise(
@@ -63,10 +122,8 @@ def factorise(
     """Factorise a weight, to a rank or to an error.
 
     Args:
-        weight: Of a linear layer, (outputs, inputs), or of an ungrouped convolution,
-            (outputs, inputs, taps): it becomes a pointwise one and one over the taps.
-        moments: E[x xᵀ] of its input, (inputs, inputs), as ``second_moments`` gives
-            them; None for white input.
+        weight: As :class:`Decomposition` takes it.
+        moments: As :class:`Decomposition` takes them.
         rank: How many channels lie between the two.
         error: The greatest error, of which the least rank is taken.
 
@@ -75,39 +132,8 @@ def factorise(
     """
     if (rank is None) == (error is None):
         raise ValueError("factorise: say one of rank and error")
-    rows = _rows(weight)
-    root, left, values, right, moments = _decomposed(rows, moments)
-    if error is not None:
-        rank = _least_rank(values, error)
-    if not 1 <= rank <= len(values):
-        raise ValueError(f"factorise: rank {rank} is not from 1 to {len(values)}")
-    scales = values[:rank].sqrt()
-    first = torch.linalg.solve_triangular(
-        root, scales[:, None] * right[:rank], upper=False, left=False
-    )
-    second = left[:, :rank] * scales
-    plain = _truncated(rows, rank)
-    return Factors(
-        first.view(rank, -1, *(1,) * (weight.dim() - 2)).to(weight),
-        second.view(-1, *weight.shape[2:], rank).movedim(-1, 1).to(weight),
-        _error(rows, second @ first, moments),
-        _error(rows, plain, moments),
-    )
-
-
-def _rows(weight: torch.Tensor) -> torch.Tensor:
-    """Return a weight as a matrix, (outputs · taps, inputs), in double precision."""
-    return weight.detach().movedim(1, -1).flatten(0, -2).double()
-
-
-def _decomposed(rows: torch.Tensor, moments: torch.Tensor | None) -> tuple:
-    """The root of the moments, the singular vectors and values behind it, moments."""
-    if moments is None:
-        moments = torch.eye(rows.size(1))
-    moments = moments.to(rows)
-    root = _root(moments)
-    left, values, right = torch.linalg.svd(rows @ root, full_matrices=False)
-    return root, left, values, right, moments
+    whole = Decomposition(weight, moments)
+    return whole.factors(whole.least_rank(error) if rank is None else rank)
 
 
 def _root(moments: torch.Tensor) -> torch.Tensor:
@@ -116,19 +142,6 @@ def _root(moments: torch.Tensor) -> torch.Tensor:
     return torch.linalg.cholesky(moments + ridge * torch.eye(len(moments)).to(moments))
 
 
-def _least_rank(values: torch.Tensor, error: float) -> int:
-    if not 0 <= error < 1:
-        raise ValueError(f"factorise: error {error} is not from 0 to below 1")
-    powers = values.square()
-    lost = powers.flip(0).cumsum(0).flip(0)  # with ranks 0, 1, …
-    return max(1, int((lost > error**2 * lost[0]).sum()))
-
-
 def _truncated(rows: torch.Tensor, rank: int) -> torch.Tensor:
     left, values, right = torch.linalg.svd(rows, full_matrices=False)
     return left[:, :rank] * values[:rank] @ right[:rank]
-
-
-def _error(rows: torch.Tensor, found: torch.Tensor, moments: torch.Tensor) -> float:
-    lost, whole = ((w @ moments * w).sum() for w in (rows - found, rows))
-    return (lost / whole).clamp(min=0).sqrt().item()
