@@ -29,7 +29,7 @@ def compact(args: argparse.Namespace) -> str:
     """
     config, checkpoint = find_experiment(args.experiment)
     conf = read_config(config)
-    require_whole_layers(conf, config)
+    require_whole_layers(conf["tts_conf"], config)
     masked, names = load_experiment(config, checkpoint)
     whole, _ = load_experiment(config, checkpoint)
     zeros = share_of_zeros(whole.tts)

@@ -27,7 +27,7 @@ def groups_of(model: ESPnetTTSModel, tts_conf: Mapping) -> list[Group]:
         ConfigError: It was built with something else.
     """
     tts = model.tts
-    require_whole_layers({"tts_conf": tts_conf}, "callbacks")
+    require_whole_layers(tts_conf, "callbacks")
     with torch.random.fork_rng():
         twin = type(tts)(idim=tts.idim, odim=tts.odim, **tts_conf).eval()
         if shapes_of(twin) != shapes_of(tts):

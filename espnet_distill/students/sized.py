@@ -179,9 +179,9 @@ def _divide(attention: MultiHeadedAttention, path: str, heads: int) -> None:
             setattr(attention, name, bias)
 
 
-def require_whole_layers(conf: Mapping, where) -> None:
-    """Raise a ConfigError for a configuration with layers of low rank."""
-    if conf["tts_conf"].get("ranks"):
+def require_whole_layers(tts_conf: Mapping, where) -> None:
+    """Raise a ConfigError for a ``tts_conf`` with layers of low rank."""
+    if tts_conf.get("ranks"):
         raise ConfigError(
             f"{where}: tts_conf.ranks: layers of low rank lose no units; prune units "
             "first, and ranks after that"
