@@ -36,7 +36,6 @@ number = 3
 @pytest.fixture
 def install(tmp_path, monkeypatch):
     """Put a distribution on the path, as pip does: a module and its entry points."""
-    entries.cache_clear()
     monkeypatch.syspath_prepend(tmp_path)
 
     written = []
@@ -49,6 +48,7 @@ def install(tmp_path, monkeypatch):
         sections = [f"[espnet_distill.{kind}]\n{told}" for kind, told in groups.items()]
         (info / "entry_points.txt").write_text("\n".join(sections))
         (tmp_path / f"{name}.py").write_text(source)
+        entries.cache_clear()  # another fixture may have looked meanwhile
 
     yield write
     entries.cache_clear()
