@@ -11,7 +11,7 @@ import functools
 import typing
 from collections.abc import Mapping
 
-from espnet_distill.errors import ConfigError
+from espnet_distill.errors import ConfigError, in_one_line
 
 if typing.TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -74,7 +74,7 @@ def load(entry: EntryPoint, base: type) -> type:
     try:
         kind = entry.load()
     except Exception as error:
-        told = " ".join(f"{type(error).__name__}: {error}".split())
+        told = f"{type(error).__name__}: {in_one_line(error)}"
         raise ConfigError(
             f"{_place(entry)}: cannot import {entry.value}: {told}; repair or "
             f"uninstall {entry.dist.name}"

@@ -1,14 +1,12 @@
 """``espnet-distill seeds``: what several seeds of each setting come to together."""
 
 import argparse
-import csv
-import io
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.files import read_json, read_text, require_makeable, write_csv
+from espnet_distill.files import read_json, require_makeable, write_csv
 from espnet_distill.markdown import aligned
 
 # Title in the table, format, and name in table.json; by the name in the CSV.
@@ -144,11 +142,10 @@ def _cell(values: list, form: str) -> str | None:
 
 def _read_scores(path: Path) -> dict[str, list[dict]]:
     """Lines of scores.csv by row, in the order of the utterances."""
+    from espnet_distill.evaluation import table
+
     scores: dict[str, list[dict]] = {}
-    lines = csv.DictReader(io.StringIO(read_text(path)))
-    if not {"row", "words", "errors", "dnsmos"} <= set(lines.fieldnames or ()):
-        raise ConfigError(f"{path}: no scores of `espnet-distill evaluate`")
-    for line in lines:
+    for line in table.read_scores(path, "row", "words", "errors", "dnsmos"):
         scores.setdefault(line["row"], []).append(line)
     return scores
 

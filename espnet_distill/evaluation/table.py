@@ -1,5 +1,7 @@
 """The table of an evaluation: rows, their surroundings, and the files they go into."""
 
+import csv
+import io
 import json
 from collections import defaultdict
 from collections.abc import Callable
@@ -13,7 +15,7 @@ from espnet_distill.evaluation.asr import word_error_rate
 from espnet_distill.evaluation.bootstrap import Difference, paired_difference
 from espnet_distill.evaluation.machine import machine
 from espnet_distill.evaluation.quality import Score
-from espnet_distill.files import write_csv, write_text
+from espnet_distill.files import read_text, write_csv, write_text
 from espnet_distill.markdown import aligned
 
 
@@ -205,6 +207,19 @@ def read(path: Path) -> tuple[list[Row], dict]:
         raise ConfigError(
             f"{path}: no table of `espnet-distill evaluate` ({error!r}); name its --out"
         ) from error
+
+
+def read_scores(path: Path, *wanted: str) -> list[dict[str, str]]:
+    """Return the lines of a scores.csv, by column.
+
+    Raises ConfigError for what cannot be read, or lacks columns that are wanted.
+    """
+    lines = csv.DictReader(io.StringIO(read_text(path)))
+    if not set(wanted) <= set(lines.fieldnames or ()):
+        raise ConfigError(
+            f"{path}: no scores of `espnet-distill evaluate`; evaluate again"
+        )
+    return list(lines)
 
 
 def _with_differences(row: dict) -> dict:

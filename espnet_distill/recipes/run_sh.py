@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from espnet_distill.errors import ConfigError
+from espnet_distill.files import read_text
 
 ASSIGNMENT = re.compile(r"\s*(\w+)=(.*)")
 CALL = re.compile(r"\s*(?:bash\s+)?\./tts\.sh\b(.*)")
@@ -24,11 +24,7 @@ def options_of(run_sh: Path) -> dict[str, str]:
     """
     if not run_sh.is_file():
         return {}
-    try:
-        text = run_sh.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{run_sh}: cannot be read: {error}") from error
-    lines = text.replace("\\\n", " ").splitlines()
+    lines = read_text(run_sh).replace("\\\n", " ").splitlines()
     variables = _variables(lines)
     words = [
         word

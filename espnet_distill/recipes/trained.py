@@ -7,6 +7,7 @@ from pathlib import Path
 from espnet_distill.errors import ConfigError
 from espnet_distill.students import VARIANTS
 from espnet_distill.teachers.checkpoint import find_experiment, read_config
+from espnet_distill.teachers.settings import FEATURES, PITCH
 
 # What each of ESPnet's models can teach a FastSpeech2: types of objectives, and taps.
 TEACHES = {
@@ -18,8 +19,7 @@ TEACHES = {
 }
 CONDITIONS = ("spks", "langs", "spk_embed_dim", "spk_embed_integration_type")
 # Keys that tts.sh sets from its options; a training configuration has the others.
-SET_BY_TTS_SH = ("fs", "n_fft", "hop_length", "win_length", "n_mels", "fmin", "fmax")
-SET_BY_TTS_SH += ("f0min", "f0max")
+SET_BY_TTS_SH = (*FEATURES.values(), *PITCH)
 
 
 @dataclass(frozen=True)

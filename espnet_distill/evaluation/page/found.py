@@ -1,6 +1,5 @@
 """What an evaluation and the experiments that it measured have left on disk."""
 
-import csv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +8,7 @@ from pathlib import Path
 from espnet_distill.errors import ConfigError
 from espnet_distill.evaluation import table
 from espnet_distill.evaluation.page.training import read_training
-from espnet_distill.files import read_table
+from espnet_distill.files import read_table, read_yaml
 from espnet_distill.teachers.checkpoint import read_config
 
 RECORDING, TEACHER = "reference", "teacher"
@@ -35,7 +34,9 @@ class System:
         self.plugin, self.training, self.commands = {}, None, {}
         if row.model:
             trained_in = list(self._trained_in())
-            self.plugin = _first(_read_yaml(at / "distill.yaml") for at in trained_in)
+            self.plugin = _first(
+                _mapping(read_yaml, at / "distill.yaml") for at in trained_in
+            )
             self.training = _first(map(read_training, trained_in)) or None
             self.commands = _first(map(_scripts, trained_in))
 
@@ -113,15 +114,8 @@ def read_evaluation(folder: Path) -> Evaluation:
 def _read_scores(path: Path) -> dict[str, dict[str, dict[str, str]]]:
     scores: dict[str, dict[str, dict[str, str]]] = {}
     if path.is_file():
-        try:
-            with path.open(encoding="utf-8", newline="") as file:
-                for line in csv.DictReader(file):
-                    scores.setdefault(line["utt"], {})[line["row"]] = line
-        except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
-            raise ConfigError(
-                f"{path}: no scores of `espnet-distill evaluate` ({error!r}); "
-                "evaluate again"
-            ) from error
+        for line in table.read_scores(path, "utt", "row"):
+            scores.setdefault(line["utt"], {})[line["row"]] = line
     return scores
 
 
@@ -153,24 +147,13 @@ def _scripts(folder: Path) -> dict[str, str]:
     }
 
 
-def _read_yaml(path: Path) -> dict:
-    import yaml
-
-    def read(path: Path):
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-
-    return _mapping(read, path)
-
-
 def _mapping(read: Callable[[Path], dict], path: Path | None) -> dict:
     """What a file holds, {} if it is not there or no mapping."""
-    import yaml
-
     if path is None or not path.is_file():
         return {}
     try:
         found = read(path)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, ConfigError):
+    except ConfigError:
         return {}
     return found if isinstance(found, dict) else {}
 
