@@ -172,3 +172,27 @@ def read_table(path: Path) -> dict[str, str]:
         return read_2columns_text(path)
     except RuntimeError as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
+
+
+def read_rows(path: Path, keys: Iterable[str], remedy: str = "") -> dict[str, str]:
+    """Return a table as `read_table` does, which has to have these utterances.
+
+    Raises:
+        ConfigError: One is missing; the remedy ends the message.
+    """
+    table = read_table(path)
+    missing = [key for key in keys if key not in table]
+    if missing:
+        told = f"{path}: no {Path(path).name} for {', '.join(missing[:10])}"
+        raise ConfigError(f"{told}; {remedy}" if remedy else told)
+    return table
+
+
+def read_durations(path: Path, utterances: Iterable[str]) -> dict[str, list[int]]:
+    """Read frames a token, as ESPnet's ``durations`` has them, of these utterances."""
+    utterances = list(utterances)
+    table = read_rows(path, utterances)
+    try:
+        return {utt: list(map(int, table[utt].split())) for utt in utterances}
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}; give whole frames a token") from error

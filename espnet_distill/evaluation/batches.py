@@ -8,24 +8,7 @@ import soundfile
 import torch
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.files import read_table
-
-
-def read_durations(path: Path, utterances) -> dict[str, list[int]]:
-    """Read frames a token, as ESPnet's ``durations`` has them, of these utterances."""
-    table = _read(path, utterances)
-    try:
-        return {utt: list(map(int, table[utt].split())) for utt in utterances}
-    except ValueError as error:
-        raise ConfigError(f"{path}: {error}; give whole frames a token") from error
-
-
-def _read(path: Path, utterances) -> dict[str, str]:
-    table = read_table(path)
-    missing = [utt for utt in utterances if utt not in table]
-    if missing:
-        raise ConfigError(f"{path}: no {path.name} for {', '.join(missing[:10])}")
-    return table
+from espnet_distill.files import read_rows
 
 
 def wants_durations(tts) -> bool:
@@ -55,7 +38,7 @@ def batches_of_one(
         ConfigError: Durations that are not of these tokens.
     """
     ids = {
-        f"{kind}s": _read(data / f"utt2{kind}", utterances)
+        f"{kind}s": read_rows(data / f"utt2{kind}", utterances)
         for kind, wanted in (("sid", "spks"), ("lid", "langs"))
         if getattr(tts, wanted, None)
     }

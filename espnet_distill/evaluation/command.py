@@ -105,9 +105,8 @@ def main(args: argparse.Namespace) -> None:
         speech,
         table,
     )
-    from espnet_distill.evaluation.batches import read_durations
     from espnet_distill.evaluation.memo import Memo
-    from espnet_distill.files import write_text
+    from espnet_distill.files import read_durations, write_text
 
     if "wer" in args.measures:
         asr.check_model(args.asr_model)

@@ -8,12 +8,9 @@ from espnet2.tasks.tts import TTSTask
 from espnet2.tts.abs_tts import AbsTTS
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.evaluation.batches import (
-    batches_of_one,
-    read_durations,
-    wants_durations,
-)
+from espnet_distill.evaluation.batches import batches_of_one, wants_durations
 from espnet_distill.evaluation.inputs import read_data
+from espnet_distill.files import read_durations
 from espnet_distill.structure.importance import Activation, Random, Taylor, magnitude
 from espnet_distill.students.groups import groups_of
 from espnet_distill.students.narrow import Narrowed, drop_layers, narrow

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.files import read_table, require_folder, write_text
+from espnet_distill.files import read_rows, read_table, require_folder, write_text
 from espnet_distill.teachers.checkpoint import find_experiment, read_config
 
 # "For phn taco2 around 0.65, phn transformer around 0.9": ESPnet 1's LJSpeech recipe.
@@ -61,10 +61,7 @@ def select(decoded: Path, out: Path, least: float) -> str:
 
 
 def _rates_of(path: Path, wanted: Iterable[str]) -> dict[str, float]:
-    table = read_table(path)
-    missing = [key for key in wanted if key not in table]
-    if missing:
-        raise ConfigError(f"{path}: none for {', '.join(missing[:10])}; decode again")
+    table = read_rows(path, wanted, "decode again")
     try:
         return {key: float(rate) for key, rate in table.items()}
     except ValueError as error:

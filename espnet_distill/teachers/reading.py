@@ -11,6 +11,8 @@ from pathlib import Path
 from espnet_distill.errors import ConfigError
 from espnet_distill.files import (
     folder_written_whole,
+    read_durations,
+    read_rows,
     read_table,
     write_text,
     write_wav,
@@ -32,8 +34,6 @@ def gather(decoded: Path, source: Path, out: Path, n_shift: int) -> str:
     Raises:
         ConfigError: Nothing was decoded there, or without durations.
     """
-    from espnet_distill.evaluation.batches import read_durations
-
     if n_shift < 1:
         raise ConfigError(f"--n_shift: {n_shift} is not above 0")
     if out.exists() and not (out / MADE).is_file():
@@ -66,14 +66,8 @@ def gather(decoded: Path, source: Path, out: Path, n_shift: int) -> str:
 def _tables_of(source: Path, keys: list[str]) -> Iterator[tuple[str, dict[str, str]]]:
     for name in SPOKEN_OF:
         if (source / name).exists():
-            table = read_table(source / name)
-            missing = [key for key in keys if key not in table]
-            if missing:
-                raise ConfigError(
-                    f"{source / name}: lacks {', '.join(missing[:10])}, which was "
-                    "spoken; name the folder of the text"
-                )
-            yield name, table
+            remedy = "name the folder of the text that was spoken"
+            yield name, read_rows(source / name, keys, remedy)
 
 
 def _trim(wave: Path, target: Path, samples: int) -> float:

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.evaluation.batches import read_durations
 from espnet_distill.evaluation.forced import forced_errors
 from espnet_distill.evaluation.inputs import read_data
+from espnet_distill.files import read_durations
 
 from ..conftest import HOP
 from .conftest import TEXTS
