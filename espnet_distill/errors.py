@@ -34,10 +34,20 @@ BROKEN = object()  # stands for what a check could not give
 
 
 class Faults:
-    """Gathers what checks find, so that all of it is said at once."""
+    """Gathers what checks find, so that all of it is said at once.
+
+    As a context it raises what was found when its block has come to its end.
+    """
 
     def __init__(self):
         self.lines: list[str] = []
+
+    def __enter__(self) -> "Faults":
+        return self
+
+    def __exit__(self, kind, *_) -> None:
+        if kind is None:
+            self.require_none()
 
     def of(self, check: Callable, *needed, where: str = ""):
         """Return what a check of what it needs gives.

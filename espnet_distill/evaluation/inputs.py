@@ -65,9 +65,8 @@ def check_file(path: str | None, option: str) -> None:
 
 def check_folder(path: Path, option: str) -> None:
     """Raise ConfigError if an option's folder can be no folder to write to."""
-    faults = Faults()
-    faults.of(require_folder, path, where=f"{option}: ")
-    faults.require_none()
+    with Faults() as faults:
+        faults.of(require_folder, path, where=f"{option}: ")
 
 
 def read_data(folder: Path, num_utts: int | None = None) -> dict[str, Utterance]:

@@ -48,32 +48,31 @@ def build_objective(
     name = options.pop("type")
     kind = find("objectives", name, OBJECTIVES, Objective, where)
     keys = inspect.signature(kind).parameters
-    faults = Faults()
-    faults.lines += [
-        f"{where}: {name} has no key {key!r}; it has {_list(keys)}"
-        for key in options
-        if key not in keys
-    ]
-    faults.lines += [
-        f"{where}: {name} needs the key {key!r}"
-        for key, parameter in keys.items()
-        if parameter.default is parameter.empty and key not in options
-    ]
-    if not isinstance(options.get("tap", ""), str):
-        faults.lines.append(
-            f"{where}: {name}.tap: expected encoder, decoder or a module's name, "
-            f"got {options['tap']!r}"
+    with Faults() as faults:
+        faults.lines += [
+            f"{where}: {name} has no key {key!r}; it has {_list(keys)}"
+            for key in options
+            if key not in keys
+        ]
+        faults.lines += [
+            f"{where}: {name} needs the key {key!r}"
+            for key, parameter in keys.items()
+            if parameter.default is parameter.empty and key not in options
+        ]
+        if not isinstance(options.get("tap", ""), str):
+            faults.lines.append(
+                f"{where}: {name}.tap: expected encoder, decoder or a module's name, "
+                f"got {options['tap']!r}"
+            )
+        options["weight"] = faults.of(
+            require_weight, options.get("weight", 1.0), f"{where}: {name}.weight"
         )
-    options["weight"] = faults.of(
-        require_weight, options.get("weight", 1.0), f"{where}: {name}.weight"
-    )
-    if "temperature" in keys:
-        options["temperature"] = faults.of(
-            require_temperature,
-            options.get("temperature", temperature),
-            f"{where}: {name}.temperature",
-        )
-    faults.require_none()
+        if "temperature" in keys:
+            options["temperature"] = faults.of(
+                require_temperature,
+                options.get("temperature", temperature),
+                f"{where}: {name}.temperature",
+            )
     return kind(**options)
 
 

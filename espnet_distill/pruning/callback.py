@@ -269,9 +269,8 @@ def build_callback(conf: Mapping, where: str = "callbacks") -> Callback:
     told = dict(conf)
     name = told.pop("type")
     kind = find("callbacks", name, {"prune": PruningCallback}, Callback, where)
-    faults = Faults()
-    callback = faults.of(_built, kind, told, name, where, where=f"{where}: ")
-    faults.require_none()
+    with Faults() as faults:
+        callback = faults.of(_built, kind, told, name, where, where=f"{where}: ")
     return callback
 
 

@@ -53,33 +53,33 @@ class Options:
     def of(cls, conf: Mapping) -> "Options":
         """Read a mapping, without its ``type``."""
         known = [field.name for field in fields(cls)]
-        faults = Faults()
-        faults.lines += [
-            f"no key {key!r}; {near(key, known)}" for key in conf if key not in known
-        ]
-        said = {key: value for key, value in conf.items() if key in known}
-        options = faults.of(lambda: cls(**said))
-        faults.require_none()
+        with Faults() as faults:
+            faults.lines += [
+                f"no key {key!r}; {near(key, known)}"
+                for key in conf
+                if key not in known
+            ]
+            said = {key: value for key, value in conf.items() if key in known}
+            options = faults.of(lambda: cls(**said))
         return options
 
     def __post_init__(self):
         """Raise a ConfigError that names the key of each thing that cannot be."""
-        faults = Faults()
-        for key, known in (
-            ("what", TARGETS),
-            ("criterion", (*CRITERIA, GATES)),
-            ("scope", SCOPES),
-        ):
-            faults.of(_require_one_of, key, getattr(self, key), known)
-        faults.of(_require_list, "exclude", self.exclude)
-        faults.of(_require_includes, self.include)
-        faults.of(_require_bool, "merge", self.merge)
-        faults.of(require_pressure, self.floor, "floor")
-        faults.of(self._require_share)
-        has_sense = faults.lines or faults.of(self._require_sense)
-        if has_sense is not BROKEN:
-            faults.of(lambda: self.timetable)
-        faults.require_none()
+        with Faults() as faults:
+            for key, known in (
+                ("what", TARGETS),
+                ("criterion", (*CRITERIA, GATES)),
+                ("scope", SCOPES),
+            ):
+                faults.of(_require_one_of, key, getattr(self, key), known)
+            faults.of(_require_list, "exclude", self.exclude)
+            faults.of(_require_includes, self.include)
+            faults.of(_require_bool, "merge", self.merge)
+            faults.of(require_pressure, self.floor, "floor")
+            faults.of(self._require_share)
+            has_sense = faults.lines or faults.of(self._require_sense)
+            if has_sense is not BROKEN:
+                faults.of(lambda: self.timetable)
 
     def _require_share(self) -> None:
         if self.pressure is not None:

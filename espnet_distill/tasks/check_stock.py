@@ -71,10 +71,9 @@ def require_choices(args: argparse.Namespace) -> argparse.Namespace:
     Raises:
         ConfigError: A name that is none, or a key that it does not take.
     """
-    faults = Faults()
-    for choices in DistillTTSTask.class_choices_list:
-        faults.of(_require_choice, args, choices.name, choices.classes)
-    faults.require_none()
+    with Faults() as faults:
+        for choices in DistillTTSTask.class_choices_list:
+            faults.of(_require_choice, args, choices.name, choices.classes)
     return args
 
 
@@ -87,13 +86,12 @@ def _require_choice(args: argparse.Namespace, key: str, classes: Mapping) -> Non
     takes = inspect.signature(classes[name]).parameters
     if any(item.kind is item.VAR_KEYWORD for item in takes.values()):
         return
-    faults = Faults()
-    faults.lines += [
-        f"{key}_conf: {name} has no key {word!r}; {near(word, takes)}"
-        for word in getattr(args, f"{key}_conf")
-        if word not in takes
-    ]
-    faults.require_none()
+    with Faults() as faults:
+        faults.lines += [
+            f"{key}_conf: {name} has no key {word!r}; {near(word, takes)}"
+            for word in getattr(args, f"{key}_conf")
+            if word not in takes
+        ]
 
 
 def tokens(args: argparse.Namespace, configs: Sequence[Mapping]) -> list[str]:
@@ -137,10 +135,12 @@ def require_schedule(
     args: argparse.Namespace, model: ESPnetTTSModel, steps: int | None
 ) -> None:
     """Raise a ConfigError if optimizer or scheduler are none, or end too early."""
-    faults = Faults()
-    for key, classes in (("optim", optim_classes), ("scheduler", scheduler_classes)):
-        faults.of(_require_choice, args, key, classes)
-    faults.require_none()
+    with Faults() as faults:
+        for key, classes in (
+            ("optim", optim_classes),
+            ("scheduler", scheduler_classes),
+        ):
+            faults.of(_require_choice, args, key, classes)
     (optimizer,) = _built("optim", AbsTask.build_optimizers, args, model)
     if args.scheduler is None:
         return
@@ -175,10 +175,9 @@ def require_initial(
         model: The student.
         planned: Whether a file may be made later.
     """
-    faults = Faults()
-    for said in args.init_param:
-        faults.of(_require_initial, said, model, args.ignore_init_mismatch, planned)
-    faults.require_none()
+    with Faults() as faults:
+        for said in args.init_param:
+            faults.of(_require_initial, said, model, args.ignore_init_mismatch, planned)
 
 
 def _require_initial(said, model: ESPnetTTSModel, lenient: bool, planned: bool) -> None:
@@ -205,15 +204,14 @@ def _require_initial(said, model: ESPnetTTSModel, lenient: bool, planned: bool) 
 
 def require_data(args: argparse.Namespace) -> None:
     """Raise a ConfigError if files of the training's data are named but not there."""
-    faults = Faults()
-    for name in ("train", "valid"):
-        key = f"{name}_{DATA}"
-        paths = [(key, item[0]) for item in getattr(args, key)]
-        key = f"{name}_shape_file"
-        paths += [(key, path) for path in getattr(args, key)]
-        faults.lines += [
-            f"{key}: {path}: no such file"
-            for key, path in paths
-            if not Path(path).is_file()
-        ]
-    faults.require_none()
+    with Faults() as faults:
+        for name in ("train", "valid"):
+            key = f"{name}_{DATA}"
+            paths = [(key, item[0]) for item in getattr(args, key)]
+            key = f"{name}_shape_file"
+            paths += [(key, path) for path in getattr(args, key)]
+            faults.lines += [
+                f"{key}: {path}: no such file"
+                for key, path in paths
+                if not Path(path).is_file()
+            ]

@@ -16,12 +16,15 @@ def require_compatible(student: dict, teacher: dict, whose: str) -> None:
         teacher: The configuration of a trained experiment.
         whose: How to call the teacher in the message.
     """
-    faults = Faults()
-    for require in (require_same_tokens, _require_same_features, _require_same_pace):
-        faults.of(require, student, teacher, whose)
-    for kind in ("pitch", "energy"):
-        faults.of(_require_same_extraction, kind, student, teacher, whose)
-    faults.require_none()
+    with Faults() as faults:
+        for require in (
+            require_same_tokens,
+            _require_same_features,
+            _require_same_pace,
+        ):
+            faults.of(require, student, teacher, whose)
+        for kind in ("pitch", "energy"):
+            faults.of(_require_same_extraction, kind, student, teacher, whose)
 
 
 # What a teacher is told besides the text: the key that says so, the data's name.
@@ -78,9 +81,8 @@ def tokens_of(token_list) -> list[str] | None:
     """Return the tokens that a configuration lists, or whose file it names."""
     if not isinstance(token_list, str):
         return token_list
-    faults = Faults()
-    text = faults.of(read_text, token_list, where="token_list: ")
-    faults.require_none()
+    with Faults() as faults:
+        text = faults.of(read_text, token_list, where="token_list: ")
     return [line[0] + line[1:].rstrip() for line in io.StringIO(text)]
 
 
@@ -91,16 +93,15 @@ def _require_same_features(student: dict, teacher: dict, whose: str) -> None:
     key = "feats_extract"
     _require_equal(key, student.get(key), teacher.get(key), whose)
     if student.get(key) == "fbank":
-        faults = Faults()
         key = "feats_extract_conf"
-        ours = faults.of(MelSpec.of_conf, student.get(key) or {})
-        theirs = faults.of(
-            MelSpec.of_conf, teacher.get(key) or {}, where=f"{whose}: "
-        )
-        faults.require_none()
-        for name, *values in ours.differences(theirs):
-            faults.of(_require_equal, f"{key}.{name}", *values, whose)
-        faults.require_none()
+        with Faults() as faults:
+            ours = faults.of(MelSpec.of_conf, student.get(key) or {})
+            theirs = faults.of(
+                MelSpec.of_conf, teacher.get(key) or {}, where=f"{whose}: "
+            )
+        with Faults() as faults:
+            for name, *values in ours.differences(theirs):
+                faults.of(_require_equal, f"{key}.{name}", *values, whose)
 
 
 def _require_same_extraction(
@@ -111,8 +112,7 @@ def _require_same_extraction(
         return
     ours = student.get(f"{kind}_extract_conf") or {}
     theirs = teacher.get(f"{kind}_extract_conf") or {}
-    faults = Faults()
-    for key in sorted(ours.keys() & theirs.keys()):
-        pair = ours[key], theirs[key]
-        faults.of(_require_equal, f"{kind}_extract_conf.{key}", *pair, whose)
-    faults.require_none()
+    with Faults() as faults:
+        for key in sorted(ours.keys() & theirs.keys()):
+            pair = ours[key], theirs[key]
+            faults.of(_require_equal, f"{kind}_extract_conf.{key}", *pair, whose)

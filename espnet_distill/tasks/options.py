@@ -47,11 +47,10 @@ class DistillOptions:
     @classmethod
     def of(cls, args: argparse.Namespace) -> "DistillOptions":
         """Read the options, or raise a ConfigError that names each wrong key."""
-        faults = Faults()
-        options = cls.read(args, faults)
-        options.objectives_found(faults)
-        options.callbacks_found(faults)
-        faults.require_none()
+        with Faults() as faults:
+            options = cls.read(args, faults)
+            options.objectives_found(faults)
+            options.callbacks_found(faults)
         return options
 
     @classmethod
@@ -119,9 +118,8 @@ class DistillOptions:
 
     def build_objectives(self) -> list[Objective]:
         """Return one set of objectives; every teacher has its own."""
-        faults = Faults()
-        objectives = self.objectives_found(faults)
-        faults.require_none()
+        with Faults() as faults:
+            objectives = self.objectives_found(faults)
         return objectives
 
     @property
@@ -131,9 +129,8 @@ class DistillOptions:
 
     def build_callbacks(self) -> Callbacks:
         """Return new callbacks, as one."""
-        faults = Faults()
-        built = self.callbacks_found(faults)
-        faults.require_none()
+        with Faults() as faults:
+            built = self.callbacks_found(faults)
         return Callbacks(built, self.callbacks)
 
     def targets(self) -> tuple[str, ...]:

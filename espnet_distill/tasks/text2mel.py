@@ -89,11 +89,10 @@ class DistillTTSTask(TTSTask):
     @staticmethod
     def check_teachers(args: argparse.Namespace, wanted: DistillOptions) -> None:
         """Raise a ConfigError if a teacher is not there or does not fit the student."""
-        faults = Faults()
-        for teacher in wanted.teachers:
-            conf = faults.of(config_of, teacher)
-            faults.of(require_compatible, vars(args), conf, f"teacher {teacher}")
-        faults.require_none()
+        with Faults() as faults:
+            for teacher in wanted.teachers:
+                conf = faults.of(config_of, teacher)
+                faults.of(require_compatible, vars(args), conf, f"teacher {teacher}")
 
     @staticmethod
     def check_conditions(args: argparse.Namespace, wanted: DistillOptions) -> None:
@@ -217,13 +216,12 @@ def dumped_data(wanted: DistillOptions, name: str, data: list) -> list[tuple]:
 
 def require_read(args: argparse.Namespace) -> None:
     """Raise a ConfigError if pitch or energy are extracted for a model without."""
-    faults = Faults()
-    faults.lines += [
-        f"{kind}_extract: {args.tts} reads no {kind}; leave it out"
-        for kind in ("pitch", "energy")
-        if getattr(args, f"{kind}_extract") and kind not in _takes(args)
-    ]
-    faults.require_none()
+    with Faults() as faults:
+        faults.lines += [
+            f"{kind}_extract: {args.tts} reads no {kind}; leave it out"
+            for kind in ("pitch", "energy")
+            if getattr(args, f"{kind}_extract") and kind not in _takes(args)
+        ]
 
 
 def require_own_trainer(args: argparse.Namespace, wanted: DistillOptions) -> None:
