@@ -11,6 +11,8 @@ SHARED = {
         "conf/objectives",
         "conf/pruning",
         "conf/students",
+        "conf/training",
+        "conf/vocoders",
     )
 }
 

@@ -28,6 +28,10 @@ COMMANDS = {
         "take out of an experiment what pruning has masked",
         "espnet_distill.pruning.compact",
     ),
+    "vocoder": (
+        "take a distilled vocoder out of its training",
+        "espnet_distill.vocoders.extract",
+    ),
     "evaluate": (
         "measure experiments side by side",
         "espnet_distill.evaluation.command",

@@ -1,7 +1,7 @@
 """What a log-mel spectrogram was computed with, and where two of them differ."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Optional
 
 from espnet_distill.errors import ConfigError, in_one_line
@@ -84,6 +84,16 @@ class MelSpec:
         except Exception as error:  # typeguard, librosa and torch each raise their own
             raise ConfigError(f"feats_extract_conf: {in_one_line(error)}") from error
         return cls.of_extractor(extractor)
+
+    def extractor(self, **others):
+        """Build what computes these mels; `others` are arguments in place of its own.
+
+        Its frequencies are whole, as ESPnet's LogMelFbank wants them.
+        """
+        from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
+
+        conf = asdict(self) | {"fmin": int(self.fmin), "fmax": int(self.fmax)}
+        return LogMelFbank(**(conf | others))
 
     def differences(self, other):
         """Yield (name, own value, other's value) of each parameter that differs."""

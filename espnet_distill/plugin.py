@@ -4,28 +4,59 @@ import importlib
 import importlib.abc
 import importlib.util
 import sys
+from dataclasses import dataclass
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.extensions import entries, load, taken
 from espnet_distill.students import VARIANTS
 
-TASK_MODULE = "espnet2.tasks.tts"
-PROGRAMS = ("espnet2.bin.tts_train", "espnet2.bin.tts_inference")
+TTS, GAN_TTS = "espnet2.tasks.tts", "espnet2.tasks.gan_tts"
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A name that a module of ESPnet has, the class put there, who has copied it."""
+
+    name: str
+    module: str
+    task: str
+    programs: tuple[str, ...]
+
+
+SEATS = {
+    TTS: Seat(
+        "TTSTask",
+        "espnet_distill.tasks.text2mel",
+        "DistillTTSTask",
+        ("espnet2.bin.tts_train", "espnet2.bin.tts_inference"),
+    ),
+    GAN_TTS: Seat(
+        "GANTTSTask",
+        "espnet_distill.tasks.mel2wav",
+        "DistillGANTTSTask",
+        ("espnet2.bin.gan_tts_train",),
+    ),
+}
 
 
 def register() -> None:
-    """Put the plugin's task in TTSTask's place, for programs run from now on.
+    """Put the plugin's tasks in the places of ESPnet's, for programs run from now on.
 
     Calling it again changes nothing. A class of ESPnet's that is already held by the
     caller keeps working as it did.
     """
-    task_module = importlib.import_module(TASK_MODULE)
-    from espnet_distill.tasks.text2mel import DistillTTSTask
+    for module in SEATS:
+        _take_seat(module)
 
-    task_module.TTSTask = DistillTTSTask
-    for name in PROGRAMS:
+
+def _take_seat(module: str) -> None:
+    seat = SEATS[module]
+    task_module = importlib.import_module(module)
+    task = getattr(importlib.import_module(seat.module), seat.task)
+    setattr(task_module, seat.name, task)
+    for name in seat.programs:
         if name in sys.modules:
-            sys.modules[name].TTSTask = DistillTTSTask
+            setattr(sys.modules[name], seat.name, task)
 
 
 def register_students() -> None:
@@ -34,7 +65,7 @@ def register_students() -> None:
     Raises:
         ConfigError: A name of another package's that cannot be chosen, or is taken.
     """
-    choices = importlib.import_module(TASK_MODULE).tts_choices.classes
+    choices = importlib.import_module(TTS).tts_choices.classes
     for name, place in VARIANTS.items():
         module, _, kind = place.rpartition(".")
         students = importlib.import_module(f"espnet_distill.students.{module}")
@@ -51,18 +82,22 @@ def register_students() -> None:
 
 
 def register_when_imported() -> None:
-    """Register once ESPnet's TTS task is imported, so that others start fast."""
-    if TASK_MODULE in sys.modules:
-        register()
-    else:
-        sys.meta_path.insert(0, _RegisterAfterImport())
+    """Register each task once ESPnet's is imported, so that others start fast."""
+    for module in SEATS:
+        if module in sys.modules:
+            _take_seat(module)
+        else:
+            sys.meta_path.insert(0, _SeatTaker(module))
 
 
-class _RegisterAfterImport(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds one module, leaves its loading to the loader it has, and then registers."""
+class _SeatTaker(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds one module, leaves its loading to the loader it has, and takes the seat."""
+
+    def __init__(self, module: str):
+        self.module = module
 
     def find_spec(self, name, path, target=None):
-        if name != TASK_MODULE:
+        if name != self.module:
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)
@@ -74,4 +109,4 @@ class _RegisterAfterImport(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def exec_module(self, module):
         self.loader.exec_module(module)
-        register()
+        _take_seat(self.module)

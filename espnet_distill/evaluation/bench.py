@@ -59,6 +59,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=5,
         help="times that each sentence is spoken (default: %(default)s)",
     )
+    add(
+        "--chunk",
+        metavar="N",
+        type=int,
+        help="let the vocoder turn N frames at a time into sound, which a distilled one "
+        "can: latency is then that of the first chunk",
+    )
     add("--json", action="store_true", help="print JSON instead of Markdown")
     add(
         "--out",
@@ -91,6 +98,7 @@ def main(args: argparse.Namespace) -> None:
     surroundings = machine() | {
         "vocoder": args.vocoder_file or "Griffin-Lim",
         "repeats": args.repeats,
+        "chunk": f"the first {args.chunk} frames are" if args.chunk else "the whole is",
         "sentences": sentences,
     }
     if args.out:
@@ -109,8 +117,11 @@ def _rows(
     systems = {
         name: load.load(*paths, args.vocoder_file) for name, paths in found.items()
     }
+    if args.chunk is not None:
+        for system in systems.values():
+            require_stream(system.vocoder, args.chunk, args.vocoder_file)
     speeds = {
-        threads: speed.measure(systems, sentences, args.repeats, threads)
+        threads: speed.measure(systems, sentences, args.repeats, threads, args.chunk)
         for threads in sorted({1, args.threads})
     }
     return [
@@ -126,6 +137,20 @@ def _rows(
         )
         for name, (config, model) in found.items()
     ]
+
+
+def require_stream(vocoder, chunk: int, vocoder_file: str | None) -> None:
+    """Raise a ConfigError unless a vocoder speaks in chunks of so many frames."""
+    if not hasattr(vocoder, "stream"):
+        raise ConfigError(
+            f"--chunk: {vocoder_file or 'Griffin-Lim'} speaks all at once; give a "
+            "distilled vocoder, or leave it out"
+        )
+    if chunk < vocoder.look_ahead:
+        raise ConfigError(
+            f"--chunk: {chunk} frames are fewer than the {vocoder.look_ahead} that "
+            f"{vocoder_file} looks ahead; give {vocoder.look_ahead} or more"
+        )
 
 
 def _read(path: Path) -> list[str]:

@@ -29,8 +29,8 @@ once, on one thread; {libraries:.0f} of it are Python, torch and ESPnet before t
 convolutions, attention and recurrent layers. None are counted for Griffin-Lim.
 - RTF: processing over audio seconds, from token ids on (no text front end). \
 Vocoder: `{vocoder}`.
-- Latency: milliseconds from token ids to the first sound, which is there when the \
-whole waveform is: none of these models streams.
+- Latency: milliseconds from token ids to the first sound, which is there when \
+{chunk}.
 - RTF, latency and MMAC are medians over a short, a middling and a long sentence; \
 RTF and latency also over repeats ({repeats}), all experiments taking turns in one run.
 """

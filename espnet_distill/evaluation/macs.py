@@ -54,4 +54,4 @@ def macs_per_second(system, sentences: Sequence[str]) -> Stages:
 
 def _count(system, inputs: dict) -> Stages:
     with MacCounter() as counter:
-        return speak(system, inputs, lambda: counter.macs)[0]
+        return speak(system, inputs, lambda: counter.macs).stages

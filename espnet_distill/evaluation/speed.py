@@ -10,15 +10,15 @@ import torch
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from espnet_distill.evaluation.stages import Stages, median_of, speak
+from espnet_distill.evaluation.stages import Spoken, Stages, median_of, speak
 
 
 @dataclass(frozen=True)
 class Speed:
     """Real-time factors (processing over audio time) and latency in seconds.
 
-    Latency is the time until the first sound is there. ESPnet's models do not stream:
-    it is the time until all of the sentence is.
+    Latency is the time until the first sound is there: all of the sentence, unless the
+    vocoder speaks in chunks.
     """
 
     rtf: Stages
@@ -45,12 +45,17 @@ def turns(
 
 
 def measure(
-    systems: dict, sentences: Sequence[str], repeats: int = 5, threads: int = 1
+    systems: dict,
+    sentences: Sequence[str],
+    repeats: int = 5,
+    threads: int = 1,
+    chunk: int | None = None,
 ) -> dict[str, Speed]:
     """Measure ESPnet ``Text2Speech`` systems by name, from token ids to waveform.
 
     All systems alternate on so many threads; each figure is the median over
-    sentences and repeats, after one round that is not counted.
+    sentences and repeats, after one round that is not counted. With ``chunk`` the
+    vocoders turn so many frames at a time into sound.
     """
     inputs = {
         name: [inputs_of(system, sentence) for sentence in sentences]
@@ -58,20 +63,20 @@ def measure(
     }
     schedule = list(turns(list(systems), len(sentences), repeats + 1))
     warm_up = len(systems) * len(sentences)
-    found: dict[str, list[tuple[Stages, float]]] = {name: [] for name in systems}
+    found: dict[str, list[Spoken]] = {name: [] for name in systems}
     with on_threads(threads):
         for place, (sentence, name) in enumerate(tqdm(schedule, desc="speed")):
-            timed = speak(systems[name], inputs[name][sentence], time.perf_counter)
+            asked = inputs[name][sentence]
+            spoken = speak(systems[name], asked, time.perf_counter, chunk)
             if place >= warm_up:
-                found[name].append(timed)
-    return {name: _speed(timed) for name, timed in found.items()}
-
-
-def _speed(timed: list[tuple[Stages, float]]) -> Speed:
-    return Speed(
-        median_of([rtf for rtf, _ in timed]),
-        median(rtf.text2wav * seconds for rtf, seconds in timed),
-    )
+                found[name].append(spoken)
+    return {
+        name: Speed(
+            median_of([one.stages for one in spoken]),
+            median(one.first for one in spoken),
+        )
+        for name, spoken in found.items()
+    }
 
 
 def tokens_of(system, sentence: str) -> torch.Tensor:

@@ -20,20 +20,32 @@ class Stages:
     text2wav: float | None
 
 
-def speak(system, inputs: dict, read: Callable[[], float]) -> tuple[Stages, float]:
+@dataclass(frozen=True)
+class Spoken:
+    """A sentence: stages a second of speech, its seconds, and what was read at first.
+
+    ``first`` is how far the clock or counter went until there was sound to hear.
+    """
+
+    stages: Stages
+    seconds: float
+    first: float
+
+
+def speak(
+    system, inputs: dict, read: Callable[[], float], chunk: int | None = None
+) -> Spoken:
     """Let an ESPnet ``Text2Speech`` speak once, watched by a clock or a counter.
 
     Args:
         system: What speaks.
         inputs: What it is called with, by name.
         read: Gives the clock's or counter's present value.
-
-    Returns:
-        How far ``read`` went, a second of speech, and the seconds of speech.
+        chunk: Frames at a time that the vocoder turns into sound; None for all.
     """
     watched = copy.copy(system)
     if system.vocoder is not None:
-        watched.vocoder = _Watched(system.vocoder, read)
+        watched.vocoder = _Watched(system.vocoder, read, chunk)
     torch.manual_seed(0)  # a model that draws its durations says the same each time
     start = read()
     output = watched(**inputs)
@@ -41,9 +53,10 @@ def speak(system, inputs: dict, read: Callable[[], float]) -> tuple[Stages, floa
     seconds = len(output["wav"]) / system.fs
     whole = (end - start) / seconds
     if system.vocoder is None:
-        return Stages(None, None, whole), seconds
+        return Spoken(Stages(None, None, whole), seconds, end - start)
     middle = watched.vocoder.at_mels
-    return Stages((middle - start) / seconds, (end - middle) / seconds, whole), seconds
+    stages = Stages((middle - start) / seconds, (end - middle) / seconds, whole)
+    return Spoken(stages, seconds, watched.vocoder.at_sound - start)
 
 
 def median_of(found: Sequence[Stages]) -> Stages:
@@ -57,12 +70,23 @@ def median_of(found: Sequence[Stages]) -> Stages:
 
 
 class _Watched:
-    """A vocoder that notes the reading at which it was given its mels."""
+    """A vocoder that notes the readings at its mels and at its first sound."""
 
-    def __init__(self, vocoder: Callable, read: Callable[[], float]):
+    def __init__(self, vocoder: Callable, read: Callable[[], float], chunk: int | None):
         self.vocoder = vocoder
         self.read = read
+        self.chunk = chunk
 
     def __call__(self, mels: torch.Tensor) -> torch.Tensor:
         self.at_mels = self.read()
-        return self.vocoder(mels)
+        pieces = []
+        for piece in self._pieces(mels):
+            if not pieces:
+                self.at_sound = self.read()
+            pieces.append(piece)
+        return torch.cat(pieces)
+
+    def _pieces(self, mels: torch.Tensor):
+        if self.chunk is None:
+            return [self.vocoder(mels)]
+        return self.vocoder.stream(mels, self.chunk)

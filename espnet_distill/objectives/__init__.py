@@ -13,6 +13,7 @@ from espnet_distill.objectives.hidden import Hidden
 from espnet_distill.objectives.mel import Mel
 from espnet_distill.objectives.pitch import Pitch
 from espnet_distill.objectives.relation import Relation
+from espnet_distill.objectives.stft import STFT
 from espnet_distill.objectives.stop import Stop
 
 OBJECTIVES: dict[str, type[Objective]] = {
@@ -24,6 +25,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "stop": Stop,
     "attention": Attention,
     "relation": Relation,
+    "stft": STFT,
 }
 
 

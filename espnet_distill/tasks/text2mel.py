@@ -3,18 +3,14 @@
 import argparse
 import functools
 import inspect
-import logging
 from pathlib import Path
 
 import torch
-import yaml
 from espnet2.tasks.tts import TTSTask, tts_choices
 from espnet2.train.trainer import Trainer
 from espnet2.tts.espnet_model import ESPnetTTSModel
 
-from espnet_distill import version
 from espnet_distill.errors import ConfigError, Faults
-from espnet_distill.files import write_text
 from espnet_distill.plugin import register_students
 from espnet_distill.pruning.base import Callback
 from espnet_distill.pruning.callbacks import Callbacks
@@ -25,6 +21,7 @@ from espnet_distill.tasks.companion import CALLBACKS, LESSONS, save_with
 from espnet_distill.tasks.compatibility import require_compatible, require_conditions
 from espnet_distill.tasks.model import GIVEN, DistillTTSModel, Teacher
 from espnet_distill.tasks.options import DistillOptions
+from espnet_distill.tasks.record import write_record
 from espnet_distill.teachers.checkpoint import config_of
 from espnet_distill.teachers.dumped import (
     DumpedSet,
@@ -128,8 +125,8 @@ class DistillTTSTask(TTSTask):
             cls.callbacks.listen(optimizers[0])
         save_with(optimizers[0], companions)
         cls.trainer = CallbackTrainer.of(cls.callbacks) if companions else Trainer
-        if companions and _is_first_process():
-            _write_record(cls.wanted, model, Path(args.output_dir) / "distill.yaml")
+        if companions:
+            write_record(args.output_dir, _record(cls.wanted, model))
         return optimizers
 
     @classmethod
@@ -249,17 +246,13 @@ def _trains(args: argparse.Namespace) -> bool:
     return not (args.collect_stats or args.dry_run)
 
 
-def _is_first_process() -> bool:
-    return not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0
-
-
 def _learns_from_teachers(args: argparse.Namespace, wanted: DistillOptions) -> bool:
     return bool(wanted.teachers) and _trains(args)
 
 
-def _write_record(wanted: DistillOptions, model: ESPnetTTSModel, path: Path) -> None:
-    """Write beside config.yaml what the plugin did, for readers and later commands."""
-    record = {"version": version()}
+def _record(wanted: DistillOptions, model: ESPnetTTSModel) -> dict:
+    """Say whom the model learns from, what is compared, and what listens."""
+    record = {}
     if wanted.teachers:
         record |= {
             "teacher": [
@@ -276,5 +269,4 @@ def _write_record(wanted: DistillOptions, model: ESPnetTTSModel, path: Path) -> 
         }
     if wanted.callbacks:
         record["callbacks"] = wanted.callbacks
-    write_text(path, yaml.safe_dump(record, sort_keys=False))
-    logging.info(f"Saving the plugin's options in {path}")
+    return record

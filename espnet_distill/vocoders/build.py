@@ -67,9 +67,17 @@ def _is_griffin_lim(vocoder_file):
 
 
 def _load(vocoder_file, vocoder_config_file, mels):
-    from espnet_distill.vocoders.formats import read_config
+    from espnet_distill.vocoders.formats import find_config, is_distilled, read_config
 
-    config = read_config(vocoder_file, vocoder_config_file)
+    path = find_config(vocoder_file, vocoder_config_file)
+    if is_distilled(path):
+        from espnet_distill.vocoders.student import load_distilled
+
+        vocoder = load_distilled(vocoder_file, path)
+        if mels is not None:
+            vocoder.mels.require_fit(mels, vocoder_file)
+        return vocoder
+    config = read_config(vocoder_file, path)
     if mels is not None:
         config.mels.require_fit(mels, vocoder_file)
     if config.generator_conf is None:

@@ -35,20 +35,48 @@ class VocoderConfig:
     stats_file: Optional[Path] = None
 
 
+def find_config(vocoder_file, config_file=None):
+    """Return a vocoder's configuration, by default the file beside the checkpoint.
+
+    Raises:
+        ConfigError: there is no such checkpoint, or no configuration.
+    """
+    vocoder_file = Path(vocoder_file)
+    if not vocoder_file.is_file():
+        raise ConfigError(f"vocoder {vocoder_file}: no such file")
+    if config_file:
+        return Path(config_file)
+    names = {
+        ".pkl": ("config.yml", "config.json"),
+        ".pth": ("config.yaml", "config.json", "config.yml"),
+    }.get(vocoder_file.suffix, ("config.json", "config.yml"))
+    for name in names:
+        path = vocoder_file.with_name(name)
+        if path.is_file():
+            return path
+    raise ConfigError(
+        f"vocoder {vocoder_file}: no {' or '.join(names)} beside it; "
+        "put it there or name it with --vocoder_config"
+    )
+
+
+def is_distilled(config):
+    """Tell whether a configuration is that of a vocoder that the plugin has trained."""
+    config = _parse(config)
+    return config.get("tts") == "vocoder"
+
+
 def read_config(vocoder_file, config_file=None):
     """Read the configuration of a vocoder, by default from the file beside it.
 
     Raises:
         ConfigError: a file is missing, or says nothing a vocoder can be built from.
     """
-    vocoder_file = Path(vocoder_file)
-    if not vocoder_file.is_file():
-        raise ConfigError(f"vocoder {vocoder_file}: no such file")
-    path = Path(config_file) if config_file else _find_beside(vocoder_file)
+    path = find_config(vocoder_file, config_file)
     config = _parse(path)
     try:
         if "generator_params" in config:
-            vocoder = _read_parallel_wavegan(path, config, vocoder_file.parent)
+            vocoder = _read_parallel_wavegan(path, config, Path(vocoder_file).parent)
         else:
             vocoder = _read_original(path, config)
         if vocoder.generator_conf is not None:
@@ -60,20 +88,6 @@ def read_config(vocoder_file, config_file=None):
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{path}: {error}") from error
     return vocoder
-
-
-def _find_beside(vocoder_file):
-    names = ["config.json", "config.yml"]
-    if vocoder_file.suffix == ".pkl":
-        names.reverse()
-    for name in names:
-        path = vocoder_file.with_name(name)
-        if path.is_file():
-            return path
-    raise ConfigError(
-        f"vocoder {vocoder_file}: no {' or '.join(names)} beside it; "
-        "put it there or name it with --vocoder_config"
-    )
 
 
 def _parse(path):

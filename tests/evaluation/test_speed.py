@@ -1,8 +1,10 @@
+import itertools
+
 import pytest
 import torch
 
 from espnet_distill.evaluation.speed import inputs_of, measure, three_lengths, turns
-from espnet_distill.evaluation.stages import Stages, median_of, speak
+from espnet_distill.evaluation.stages import Spoken, Stages, median_of, speak
 
 
 def test_three_lengths():
@@ -51,12 +53,34 @@ def test_systems_alternate_on_so_many_threads(systems, threads):
 
 def test_stages_add_up_and_are_of_a_second_of_speech(systems):
     system = systems["teacher"]
-    readings = iter([10, 13, 20])
+    readings = iter([10, 13, 18, 20])
     inputs = inputs_of(system, "few words")
-    stages, seconds = speak(system, inputs, lambda: next(readings))
+    spoken = speak(system, inputs, lambda: next(readings))
     torch.manual_seed(0)
-    assert seconds == len(system(**inputs)["wav"]) / system.fs
-    assert stages == Stages(3 / seconds, 7 / seconds, 10 / seconds)
+    seconds = len(system(**inputs)["wav"]) / system.fs
+    stages = Stages(3 / seconds, 7 / seconds, 10 / seconds)
+    assert spoken == Spoken(stages, seconds, first=8)
+
+
+def test_the_first_sound_is_that_of_the_first_chunk():
+    class Pieces:
+        """A vocoder that makes ten samples a frame."""
+
+        def stream(self, mels, chunk):
+            yield from mels[:, :1].repeat(1, 10).view(-1).split(10 * chunk)
+
+    class Speaker:
+        """What ESPnet's text-to-mel models are to a caller."""
+
+        vocoder, fs = Pieces(), 100
+
+        def __call__(self, text):
+            return {"wav": self.vocoder(torch.arange(12.0).view(6, 2))}
+
+    clock = itertools.count()
+    spoken = speak(Speaker(), {"text": None}, lambda: next(clock), chunk=4)
+    assert spoken.seconds == 0.6
+    assert spoken.first == 2  # read at the start, at the mels and at one piece
 
 
 def test_a_model_without_mels_has_no_stages():
@@ -69,8 +93,9 @@ def test_a_model_without_mels_has_no_stages():
             return {"wav": torch.zeros(200)}
 
     readings = iter([0, 8])
-    stages, _ = speak(Wave(), {"text": None}, lambda: next(readings))
-    assert median_of([stages] * 3) == Stages(None, None, 4)
+    spoken = speak(Wave(), {"text": None}, lambda: next(readings))
+    assert median_of([spoken.stages] * 3) == Stages(None, None, 4)
+    assert spoken.first == 8
 
 
 def test_the_vocoder_stays_with_its_system(systems):

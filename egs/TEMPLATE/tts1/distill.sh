@@ -13,7 +13,7 @@ shared=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../../../conf" && p
 
 # General
 stage=1              # First stage to run.
-stop_stage=9         # Last stage to run.
+stop_stage=12        # Last stage to run.
 ngpu=0               # Number of GPUs (0: CPU).
 nj=2                 # Parallel jobs in data preparation and statistics.
 inference_nj=2       # Parallel jobs in synthesis.
@@ -66,6 +66,13 @@ teacher_dump=true    # Write the teacher's outputs once (false: run it in the tr
 dump_dir=            # Where they go (default: ${expdir}/teacher_dump).
 dump_batch_size=8    # Utterances that the teacher takes at a time.
 
+# A small vocoder: stages 10 to 12, which run if it is named
+vocoder=             # Preset of conf/vocoders that is distilled from vocoder_file.
+vocoder_config=${shared}/training/vocoder.yaml  # How it is trained.
+vocoder_tag=vocoder  # It goes to ${expdir}/${vocoder_tag}.
+vocoder_args=        # More options for its training, e.g. "--max_epoch 2".
+vocoder_model=train.total_count.ave.pth  # Its checkpoint.
+
 # Synthesis and evaluation
 inference_model=train.loss.ave.pth  # Checkpoint of the student (and of a teacher trained here).
 vocoder_file=none    # A HiFi-GAN generator (none: Griffin-Lim).
@@ -76,8 +83,9 @@ help_message="Usage: $0 [--stage 1] [--stop_stage 9] [--<variable> <value>] ...
 
 Stages: 1 data (tts.sh 1-5), 2 alignment, 3 reading of more_text and statistics
 (tts.sh 6), 4 teacher, 5 teacher dump, 6 student (tts.sh 7), 7 synthesis (tts.sh 8),
-8 evaluation, 9 packing of the student (tts.sh 10). A student that is pruned is
-compacted after stage 6 into <student_tag>_compact, which stages 7 to 9 take.
+8 evaluation, 9 packing of the student (tts.sh 10), with --vocoder also 10 what
+--vocoder_file says of the recordings' mels, 11 the small vocoder, 12 synthesis and
+evaluation of the student that speaks through it. A student that is pruned is compacted after stage 6 into <student_tag>_compact, which stages 7 to 9 take.
 Every variable at the head of this script is an option of the same name."
 
 log "$0 $*"
@@ -108,6 +116,13 @@ if [ -n "${student}" ]; then
         || fail "--student ${student}: ${student_config} names a model of its own (tts)"
 fi
 
+vocoder_preset=${shared}/vocoders/${vocoder}.yaml
+if [ -n "${vocoder}" ]; then
+    [ -f "${vocoder_preset}" ] || fail "--vocoder: $(dirname "${vocoder_preset}"): no such preset: ${vocoder}"
+    [ -f "${vocoder_config}" ] || fail "--vocoder_config ${vocoder_config}: no such file"
+    [ -f "${vocoder_file}" ] || fail "--vocoder ${vocoder}: --vocoder_file ${vocoder_file} is no generator to learn from"
+fi
+
 if [ -n "${more_text}" ]; then
     [ -f "${more_text}" ] || fail "--more_text ${more_text}: no such file"
     ! ${train_teacher} || fail "--more_text: wants a trained --teacher"
@@ -117,6 +132,8 @@ fi
 stats_dir=${stats_dir:-${expdir}/tts_stats${reading:+_${reading}}}
 dump_dir=${dump_dir:-${expdir}/teacher_dump${reading:+_${reading}}}
 align_dir=${expdir}/alignment
+waves_dir=${expdir}/${vocoder_tag}_waves
+vocoder_exp=${expdir}/${vocoder_tag}
 student_exp=${expdir}/${student_tag}
 student_train=${student_exp}/student.yaml
 distill_config=${student_exp}/train.yaml
@@ -196,18 +213,66 @@ data_of() {  # data_of SET SPLIT: what tts.sh gives a training of this set
     done
 }
 
-dump_teacher() {  # dump_teacher SET SPLIT: a job array, then a look at what it wrote
-    local keys="" logdir=${dump_dir}/$2/log command="${train_cmd}" job jobs
-    local options="--config ${distill_config} --output_dir ${dump_dir}/$2"
-    [ "${ngpu}" -eq 0 ] || command="${cuda_cmd} --gpu 1"
+split_keys() {  # split_keys SET LOGDIR: sets jobs, the number of LOGDIR/keys.JOB.scp
+    local keys="" job
     jobs=$(wc -l < "${dumpdir}/raw/$1/text")
     [ "${jobs}" -lt "${nj}" ] || jobs=${nj}
-    mkdir -p "${logdir}"
+    mkdir -p "$2"
     for job in $(seq "${jobs}"); do
-        keys+=" ${logdir}/keys.${job}.scp"
+        keys+=" $2/keys.${job}.scp"
     done
     # shellcheck disable=SC2086
     utils/split_scp.pl "${dumpdir}/raw/$1/text" ${keys}
+}
+
+dump_waves() {  # dump_waves SET SPLIT: what the big vocoder says of each recording's mel
+    local logdir=${waves_dir}/$2/log command="${train_cmd}" jobs
+    local options="--config $(dirname "${student_model}")/config.yaml --output_dir ${waves_dir}/$2"
+    options+=" --vocoder_file ${vocoder_file} --wav_scp ${dumpdir}/raw/$1/wav.scp"
+    if [ "${ngpu}" -gt 0 ]; then
+        command="${cuda_cmd} --gpu 1" options+=" --device cuda"
+    fi
+    split_keys "$1" "${logdir}"
+    # shellcheck disable=SC2086
+    ${command} JOB=1:"${jobs}" "${logdir}/dump.JOB.log" \
+        ${python} -m espnet_distill.tasks.dump_waves ${options} --key_file "${logdir}/keys.JOB.scp" \
+        || fail "dump of waves failed: $(reason "${logdir}"/dump.*.log)"
+    # shellcheck disable=SC2086
+    ${train_cmd} "${logdir}/finish.log" \
+        ${python} -m espnet_distill.tasks.dump_waves ${options} --finish \
+        || fail "dump of waves failed: $(reason "${logdir}/finish.log")"
+}
+
+train_vocoder() {
+    mkdir -p "${vocoder_exp}"
+    {
+        cat "${vocoder_config}"
+        echo
+        cat "${vocoder_preset}"
+        echo "text2mel: $(dirname "${student_model}")"
+        echo "teacher_dump: ${waves_dir}"
+    } > "${vocoder_exp}/train.yaml"
+    # shellcheck disable=SC2086
+    OMP_NUM_THREADS=${num_threads} ${cuda_cmd} --gpu "${ngpu}" "${vocoder_exp}/train.log" \
+        ${python} -m espnet2.bin.gan_tts_train --config "${vocoder_exp}/train.yaml" \
+            --train_data_path_and_name_and_type "${dumpdir}/raw/${train_set}/wav.scp,speech,sound" \
+            --valid_data_path_and_name_and_type "${dumpdir}/raw/${valid_set}/wav.scp,speech,sound" \
+            --output_dir "${vocoder_exp}" --resume true --ngpu "${ngpu}" ${vocoder_args} \
+        || fail "vocoder failed: $(reason "${vocoder_exp}/train.log")"
+}
+
+pair_up() {  # pair_up FOLDER: the student, and which vocoder it is heard with
+    mkdir -p "$1"
+    cp "$(dirname "${student_model}")/config.yaml" "$1"
+    ln -sf "$(realpath "${student_model}")" "$1/model.pth"
+    echo "${vocoder_exp}/${vocoder_model}" > "$1/vocoder_file"
+}
+
+dump_teacher() {  # dump_teacher SET SPLIT: a job array, then a look at what it wrote
+    local logdir=${dump_dir}/$2/log command="${train_cmd}" jobs
+    local options="--config ${distill_config} --output_dir ${dump_dir}/$2"
+    [ "${ngpu}" -eq 0 ] || command="${cuda_cmd} --gpu 1"
+    split_keys "$1" "${logdir}"
     # shellcheck disable=SC2086
     ${command} JOB=1:"${jobs}" "${logdir}/dump.JOB.log" \
         ${python} -m espnet_distill.tasks.dump ${options} $(data_of "$1" "$2") \
@@ -438,6 +503,26 @@ if begin 9 "Packing of ${student_model}"; then
     run_tts 10 10 --skip_packing false \
         --tts_exp "$(dirname "${student_model}")" \
         --inference_model "$(basename "${student_model}")"
+fi
+
+if [ -n "${vocoder}" ]; then
+    if begin 10 "Waves of ${vocoder_file} -> ${waves_dir}"; then
+        dump_waves "${train_set}" train
+        dump_waves "${valid_set}" valid
+    fi
+
+    if begin 11 "Vocoder: ${vocoder_exp}"; then
+        train_vocoder
+    fi
+
+    if begin 12 "The student through ${vocoder_exp}: ${evaldir}_pair"; then
+        pair=$(dirname "${student_model}")_pair
+        pair_up "${pair}"
+        vocoder_file=${vocoder_exp}/${vocoder_model} speak "${pair}" model.pth
+        espnet-distill evaluate "${teacher_model}" "${student_model}" "${pair}/model.pth" \
+            --data "${dumpdir}/raw/${eval_set}" --out "${evaldir}_pair" \
+            --inference_tag "${inference_tag}" --vocoder_file "${vocoder_file}"
+    fi
 fi
 
 log "Successfully finished. [elapsed=${SECONDS}s]"

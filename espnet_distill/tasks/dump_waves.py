@@ -1,0 +1,87 @@
+"""Let a vocoder speak the mels of recordings, once, for a student to learn from.
+
+A job array: each job is given some of the utterances (`--key_file`); one that is there
+already is skipped. After all jobs, `--finish` writes what a training reads.
+`vocoders/waves.py` describes the folder.
+"""
+
+import argparse
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+from espnet2.fileio.npy_scp import NpyScpReader
+from espnet2.fileio.sound_scp import SoundScpReader
+from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
+from tqdm import tqdm
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.files import read_rows, read_table
+from espnet_distill.mel_spec import MelSpec
+from espnet_distill.teachers.checkpoint import read_config
+from espnet_distill.vocoders import build_vocoder, check_vocoder
+from espnet_distill.vocoders.waves import WaveFiles, record
+
+
+def dump(files: WaveFiles, keys: list[str], args, conf: dict) -> None:
+    """Write what the vocoder says of these recordings' mels."""
+    extractor, rate = LogMelFbank(**conf), int(conf.get("fs", 22050))
+    vocoder = build_vocoder(args.vocoder_file, device=args.device)
+    sounds = SoundScpReader(str(args.wav_scp), dtype="float32")
+    read = NpyScpReader(str(args.mel_scp)) if args.mel_scp else None
+    for key in tqdm(keys, desc=str(files.folder), mininterval=10):
+        found, sound = sounds[key]
+        if found != rate:
+            raise ConfigError(
+                f"{args.wav_scp}: {key} has {found} Hz, feats_extract_conf.fs is {rate}"
+            )
+        sound = torch.from_numpy(sound)[None]
+        mel = extractor(sound, torch.tensor([sound.size(1)]))[0][0]
+        wave = vocoder(mel.to(args.device)).cpu().numpy()
+        mel = mel.numpy() if read is None else np.asarray(read[key])
+        files.write(key, mel, wave, rate)
+
+
+def get_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add(
+        "--config",
+        type=Path,
+        required=True,
+        help="config.yaml of the text2mel experiment, whose mels these are",
+    )
+    add("--vocoder_file", required=True, help="a HiFi-GAN generator")
+    add("--wav_scp", type=Path, required=True, help="the recordings")
+    add("--output_dir", type=Path, required=True)
+    add(
+        "--mel_scp",
+        type=Path,
+        help="mels that the student reads in place of the recordings' own, aligned",
+    )
+    add("--key_file", type=Path, help="the utterances of this job (default: all)")
+    add("--device", default="cpu")
+    add("--finish", action="store_true", help="all jobs are done: write the lists")
+    return parser
+
+
+def main(cmd=None) -> None:
+    logging.basicConfig(level="INFO")
+    args = get_parser().parse_args(cmd)
+    files = WaveFiles(args.output_dir)
+    if args.finish:
+        files.finish(read_table(args.wav_scp))
+        return
+    conf = read_config(args.config).get("feats_extract_conf") or {}
+    check_vocoder(args.vocoder_file, conf)
+    keys = list(read_table(args.key_file or args.wav_scp))
+    for path in filter(None, (args.wav_scp, args.mel_scp)):
+        read_rows(path, keys)
+    mels = MelSpec.of_conf(conf)
+    files.begin(record(args.vocoder_file, mels, args.wav_scp, args.mel_scp))
+    dump(files, [key for key in keys if not files.has(key)], args, conf)
+
+
+if __name__ == "__main__":
+    main()

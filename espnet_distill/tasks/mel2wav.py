@@ -1,0 +1,208 @@
+"""ESPnet's GAN task, with a choice of `--tts` that distils a vocoder."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from espnet2.layers.global_mvn import GlobalMVN
+from espnet2.tasks.gan_tts import GANTTSTask, tts_choices
+from espnet2.train.collate_fn import CommonCollateFn
+from espnet2.train.gan_trainer import GANTrainer
+
+from espnet_distill.errors import ConfigError, Faults, in_one_line
+from espnet_distill.mel_spec import MelSpec
+from espnet_distill.objectives.base import Objective
+from espnet_distill.pruning.espnet_trainer import CallbackTrainer
+from espnet_distill.tasks import options
+from espnet_distill.tasks.options import DistillOptions
+from espnet_distill.tasks.record import write_record
+from espnet_distill.tasks.segment import Segment
+from espnet_distill.tasks.vocoder_model import DistillVocoderModel
+from espnet_distill.teachers.checkpoint import config_of
+from espnet_distill.vocoders.gan import SEGMENT, VocoderGAN
+from espnet_distill.vocoders.generators import build_generator
+from espnet_distill.vocoders.waves import require_dump
+
+VOCODER = "vocoder"
+DEFAULT_OBJECTIVES = [{"type": "stft", "weight": 1.0}]
+READ = {"mel": ("mel.scp", "npy"), "teacher_wave": ("wave.scp", "sound")}
+
+tts_choices.classes[VOCODER] = VocoderGAN  # here, so that spawned processes know it
+
+
+class VocoderTrainer(CallbackTrainer, GANTrainer):
+    """ESPnet's GANTrainer, whose files are whole or not there."""
+
+
+class DistillGANTTSTask(GANTTSTask):
+    """What `espnet2.bin.gan_tts_train` runs with the plugin.
+
+    With `tts: vocoder` a small vocoder learns from the waves in `teacher_dump`; with
+    any other choice it does what GANTTSTask does.
+    """
+
+    trains_vocoder = False  # told by build_model, which each process calls
+
+    @classmethod
+    def add_task_arguments(cls, parser: argparse.ArgumentParser):
+        super().add_task_arguments(parser)
+        options.add_arguments(parser)
+        parser.add_argument(
+            "--text2mel",
+            help="The experiment that a vocoder will serve, whose mels it reads",
+        )
+
+    @classmethod
+    def check_required_command_args(cls, args: argparse.Namespace):
+        """Refuse what cannot work, and add the dump to the data of the training."""
+        if args.tts != VOCODER:
+            _require_stock(args)
+            super().check_required_command_args(args)
+            return
+        args.token_list = args.token_list or []  # a vocoder reads no text
+        super().check_required_command_args(args)
+        with Faults() as faults:
+            faults.of(DistillOptions.of, args)
+            if args.batch_type != "unsorted":
+                faults.lines.append(
+                    f"batch_type: {args.batch_type}: segments are of one length; say "
+                    "unsorted"
+                )
+            mels = faults.of(_take_mels, args)
+            for name in ("train", "valid"):
+                faults.of(_add_dump, args, name, mels)
+
+    @classmethod
+    def required_data_names(
+        cls, train: bool = True, inference: bool = False
+    ) -> tuple[str, ...]:
+        if cls.trains_vocoder:
+            return tuple(READ)
+        return super().required_data_names(train, inference)
+
+    @classmethod
+    def optional_data_names(
+        cls, train: bool = True, inference: bool = False
+    ) -> tuple[str, ...]:
+        if cls.trains_vocoder:
+            return ("speech",)
+        return super().optional_data_names(train, inference)
+
+    @classmethod
+    def build_preprocess_fn(cls, args: argparse.Namespace, train: bool):
+        if args.tts != VOCODER:
+            return super().build_preprocess_fn(args, train)
+        hop_length = MelSpec.of_conf(args.feats_extract_conf).hop_length
+        frames = args.model_conf.get("segment_size", SEGMENT)
+        return Segment(frames, hop_length, train)
+
+    @classmethod
+    def build_collate_fn(cls, args: argparse.Namespace, train: bool):
+        if args.tts != VOCODER:
+            return super().build_collate_fn(args, train)
+        return CommonCollateFn(float_pad_value=0.0, int_pad_value=0)
+
+    @classmethod
+    def build_model(cls, args: argparse.Namespace):
+        cls.trains_vocoder = args.tts == VOCODER
+        if not cls.trains_vocoder:
+            _take(args)
+            cls.trainer = GANTrainer
+            return super().build_model(args)
+        wanted = DistillOptions.of(args)
+        if "objectives" not in (args.distill_conf or {}):
+            wanted.objectives = DEFAULT_OBJECTIVES
+        cls.record = {
+            "text2mel": args.text2mel,
+            "teacher_dump": wanted.dump,
+            "distill_conf": {"objectives": wanted.objectives},
+        }
+        _take(args)
+        cls.trainer = VocoderTrainer
+        return build_vocoder_model(args, wanted.build_objectives())
+
+    @classmethod
+    def build_optimizers(cls, args: argparse.Namespace, model):
+        if cls.trains_vocoder:
+            write_record(args.output_dir, cls.record)
+        return super().build_optimizers(args, model)
+
+
+def build_vocoder_model(
+    args: argparse.Namespace, objectives: Sequence[Objective]
+) -> DistillVocoderModel:
+    """Build a vocoder in training, as `tts_conf`, `model_conf` and the mels say.
+
+    Raises:
+        ConfigError: Whatever cannot be built from them.
+    """
+    mels = MelSpec.of_conf(args.feats_extract_conf)
+    try:
+        normalize = GlobalMVN(**args.normalize_conf)
+    except Exception as error:  # NumPy, typeguard and the file system
+        raise ConfigError(f"normalize_conf: {in_one_line(error)}") from error
+    generator = build_generator(args.tts_conf, mels)
+    for item in objectives:
+        if item.taps != ("waveform",):
+            raise ConfigError(
+                f"distill_conf.objectives: {item.label} reads {', '.join(item.taps)}; "
+                "a vocoder has a waveform only: stft"
+            )
+    try:
+        tts = VocoderGAN(generator, mels, objectives, **args.model_conf)
+    except TypeError as error:
+        raise ConfigError(f"model_conf: {in_one_line(error)}") from error
+    return DistillVocoderModel(normalize, tts)
+
+
+def _take(args: argparse.Namespace) -> None:
+    """Remove the plugin's keys, so that config.yaml holds those of stock ESPnet."""
+    options.take(args)
+    if hasattr(args, "text2mel"):
+        del args.text2mel
+
+
+def _take_mels(args: argparse.Namespace) -> MelSpec:
+    """Let the mels and their statistics be those of the text-to-mel experiment."""
+    if not args.text2mel:
+        raise ConfigError(
+            "text2mel: names no experiment; a vocoder reads the mels of the one that it "
+            "will serve, by its settings and statistics"
+        )
+    conf = config_of(args.text2mel)
+    if conf.get("normalize") != "global_mvn":
+        raise ConfigError(
+            f"text2mel: {args.text2mel} normalises its mels by {conf.get('normalize')}; "
+            "only global_mvn has statistics to share"
+        )
+    args.feats_extract = "fbank"
+    for key in ("feats_extract_conf", "normalize", "normalize_conf"):
+        setattr(args, key, conf.get(key) or {})
+    return MelSpec.of_conf(args.feats_extract_conf)
+
+
+def _require_stock(args: argparse.Namespace) -> None:
+    given = [
+        key
+        for key in ("teacher", "teacher_dump", "text2mel", "callbacks")
+        if getattr(args, key)
+    ]
+    if given:
+        raise ConfigError(
+            f"{', '.join(given)}: {args.tts} is trained as ESPnet does, with neither "
+            f"teachers nor callbacks; leave it out, or say tts: {VOCODER}"
+        )
+
+
+def _add_dump(args: argparse.Namespace, name: str, mels: MelSpec) -> None:
+    if not args.teacher_dump:
+        raise ConfigError(
+            f"teacher_dump: names no folder; tts: {VOCODER} learns from waves that "
+            "espnet_distill.tasks.dump_waves has written"
+        )
+    folder = Path(args.teacher_dump) / name
+    require_dump(folder, mels)
+    key = f"{name}_data_path_and_name_and_type"
+    paths = [(str(folder / scp), kind, how) for kind, (scp, how) in READ.items()]
+    setattr(args, key, paths + list(getattr(args, key)))
+    setattr(args, f"{name}_shape_file", [paths[0][0]])  # whose names are the utterances

@@ -1,0 +1,48 @@
+"""The same piece of an utterance's mel and of its waveforms."""
+
+import zlib
+
+import numpy as np
+
+WAVES = ("teacher_wave", "speech")
+
+
+class Segment:
+    """A preprocessing of ESPnet's data loader: so many frames, cut or padded.
+
+    In training the piece is drawn anew each time; else it depends on the utterance's
+    name alone.
+
+    Args:
+        frames: Length of the piece.
+        hop_length: Samples a frame.
+        train: Whether it is drawn.
+    """
+
+    def __init__(self, frames: int, hop_length: int, train: bool):
+        self.frames, self.hop_length, self.train = frames, hop_length, train
+
+    def __call__(self, utterance: str, data: dict) -> dict:
+        """Cut `mel` (T, n_mels), `teacher_wave` and `speech` (samples,)."""
+        first = self._first(utterance, len(data["mel"]) - self.frames)
+        cut = {"mel": _fit(data["mel"][first:], self.frames, mode="edge")}
+        for name in WAVES:
+            if name in data:
+                wave = data[name][first * self.hop_length :]
+                length = self.frames * self.hop_length
+                cut[name] = _fit(wave, length, mode="constant")
+        return {**data, **cut}
+
+    def _first(self, utterance: str, spare: int) -> int:
+        if spare <= 0:
+            return 0
+        if self.train:
+            return np.random.randint(spare + 1)
+        return zlib.crc32(utterance.encode()) % (spare + 1)
+
+
+def _fit(array: np.ndarray, length: int, mode: str) -> np.ndarray:
+    """The first `length` along the first axis, padded at the end if there are fewer."""
+    array = array[:length]
+    lacking = [(0, length - len(array))] + [(0, 0)] * (array.ndim - 1)
+    return np.pad(array, lacking, mode=mode).astype(np.float32)

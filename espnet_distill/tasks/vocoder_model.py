@@ -1,0 +1,60 @@
+"""What ESPnet's GANTrainer trains: a small vocoder before the waves of a big one."""
+
+import torch
+from espnet2.layers.abs_normalize import AbsNormalize
+from espnet2.torch_utils.device_funcs import force_gatherable
+from espnet2.train.abs_gan_espnet_model import AbsGANESPnetModel
+
+from espnet_distill.vocoders.gan import VocoderGAN
+
+
+class DistillVocoderModel(AbsGANESPnetModel):
+    """A VocoderGAN that is given mels as they are, and normalises them itself.
+
+    Args:
+        normalize: With the statistics of the text-to-mel model's mels.
+        tts: Named as ESPnet's optimizers look for it.
+    """
+
+    def __init__(self, normalize: AbsNormalize, tts: VocoderGAN):
+        super().__init__()
+        self.normalize = normalize
+        self.tts = tts
+
+    def forward(
+        self,
+        mel: torch.Tensor,
+        teacher_wave: torch.Tensor,
+        speech: torch.Tensor | None = None,
+        forward_generator: bool = True,
+        **others,
+    ) -> dict:
+        """Return the loss of the generator or of the discriminator.
+
+        Args:
+            mel: Log-mels (B, T, n_mels).
+            teacher_wave: What the teacher said of them (B, T * hop length).
+            speech: The recordings, of the same shape; without them, the teacher's
+                waveform is what passes for real.
+            forward_generator: Whose turn it is.
+            others: Lengths, which segments share, and the utterances' names.
+        """
+        feats, _ = self.normalize(mel.clone())  # which works in place
+        real = teacher_wave if speech is None else speech
+        loss, stats = self.tts(feats, teacher_wave, real, forward_generator)
+        stats = {name: _value(part) for name, part in stats.items()}
+        loss, stats, weight = force_gatherable((loss, stats, len(mel)), loss.device)
+        return {
+            "loss": loss,
+            "stats": stats,
+            "weight": weight,
+            "optim_idx": 0 if forward_generator else 1,
+        }
+
+    def collect_feats(self, **batch) -> dict:
+        """Give nothing: the statistics are those of the text-to-mel model."""
+        return {}
+
+
+def _value(part):
+    return part.detach() if torch.is_tensor(part) else part

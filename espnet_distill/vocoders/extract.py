@@ -1,0 +1,48 @@
+"""`espnet-distill vocoder`: what speaks, out of what was trained."""
+
+from pathlib import Path
+
+import yaml
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.files import folder_written_whole, require_new, write_text
+from espnet_distill.teachers.checkpoint import find_experiment, read_config
+
+KEPT = ("tts", "tts_conf", "feats_extract", "feats_extract_conf")
+
+
+def add_arguments(parser) -> None:
+    parser.add_argument("experiment", metavar="EXP", help="a vocoder's training")
+    parser.add_argument(
+        "out", metavar="OUT", type=Path, help="a folder to be made, for --vocoder_file"
+    )
+    parser.add_argument(
+        "--half", action="store_true", help="store weights in half precision"
+    )
+
+
+def main(args) -> None:
+    """Write generator, statistics and mel settings; the discriminator stays."""
+    require_new(args.out)
+    config, model = find_experiment(args.experiment)
+    conf = read_config(config)
+    if conf["tts"] != "vocoder":
+        raise ConfigError(f"{config}: is no vocoder's (tts: {conf['tts']})")
+
+    import torch
+
+    from espnet_distill.vocoders.student import load_distilled, weights_of
+
+    load_distilled(model, config)  # for what would be wrong with it
+    weights = weights_of(model)
+    if args.half:
+        weights = {
+            key: value.half() if value.is_floating_point() else value
+            for key, value in weights.items()
+        }
+    with folder_written_whole(args.out) as beside:
+        torch.save(weights, beside / "model.pth")
+        kept = {key: conf[key] for key in KEPT if key in conf}
+        write_text(beside / "config.yaml", yaml.safe_dump(kept, sort_keys=False))
+    size = (args.out / "model.pth").stat().st_size / 1e6
+    print(f"{args.out}: {size:.2f} MB; {sum(v.numel() for v in weights.values()):,} weights")

@@ -1,0 +1,102 @@
+"""A distilled vocoder, out of its training or on its own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from espnet_distill.errors import ConfigError, in_one_line
+from espnet_distill.mel_spec import MelSpec
+from espnet_distill.teachers.checkpoint import load_weights, read_config
+from espnet_distill.vocoders.generators import build_generator
+from espnet_distill.vocoders.streaming import context_of, pieces
+
+GENERATOR, STATISTICS = "tts.generator.", "normalize."
+TRAINING = ("tts.discriminator.", "tts.updates", "tts.log_mels.", "tts.objectives.")
+
+
+class DistilledVocoder(torch.nn.Module):
+    """A generator and the statistics by which its mels are normalised.
+
+    Args:
+        generator: (1, n_mels, T) to (1, 1, T * hop length).
+        mels: What it reads.
+        mean: Of the log-mels (n_mels,).
+        std: Likewise.
+    """
+
+    def __init__(self, generator, mels: MelSpec, mean: torch.Tensor, std: torch.Tensor):
+        super().__init__()
+        self.generator = generator
+        self.mels = mels
+        self.fs = mels.fs
+        self.register_buffer("mean", mean)
+        self.register_buffer("std", std)
+
+    @torch.no_grad()
+    def forward(self, feats: torch.Tensor) -> torch.Tensor:
+        """Turn log-mels (T, n_mels) into a waveform (T * hop length,)."""
+        feats = (feats - self.mean) / self.std
+        return self.generator(feats.t()[None]).view(-1).clamp(-1, 1)
+
+    @torch.no_grad()
+    def stream(self, feats: torch.Tensor, chunk: int) -> Iterator[torch.Tensor]:
+        """Yield the waveform of `forward` in pieces of `chunk` frames, one by one.
+
+        A piece is made of its frames and of as many before and after as it depends on
+        (`look_ahead`): it is what it is in the whole.
+
+        Raises:
+            ConfigError: A chunk shorter than the look-ahead.
+        """
+        hop = self.mels.hop_length
+        for around, inside in pieces(len(feats), chunk, self.look_ahead):
+            wave = self(feats[around])
+            yield wave[inside.start * hop : inside.stop * hop]
+
+    @property
+    def look_ahead(self) -> int:
+        """Frames after a frame that its samples depend on, and as many before."""
+        if not hasattr(self, "_look_ahead"):
+            self._look_ahead = context_of(self.generator, self.mels.n_mels)
+        return self._look_ahead
+
+
+def load_distilled(vocoder_file: Path, config: Path) -> DistilledVocoder:
+    """Load a distilled vocoder strictly; what only its training needs is left.
+
+    Raises:
+        ConfigError: A checkpoint or a configuration that is unreadable, or one that is
+            not of the other.
+    """
+    conf = read_config(config)
+    mels = MelSpec.of_conf(conf.get("feats_extract_conf") or {})
+    generator = build_generator(conf["tts_conf"], mels, f"{config}: tts_conf")
+    state = weights_of(vocoder_file)
+    statistics = [state.pop(f"{STATISTICS}{name}", None) for name in ("mean", "std")]
+    if any(value is None for value in statistics):
+        raise ConfigError(
+            f"{vocoder_file}: has no {STATISTICS}mean and std of the mels; name a "
+            "checkpoint that the training has written"
+        )
+    try:
+        generator.load_state_dict(
+            {key.removeprefix(GENERATOR): value for key, value in state.items()}
+        )
+    except RuntimeError as error:
+        raise ConfigError(
+            f"{vocoder_file}: is not what {config} says: {in_one_line(error)}"
+        ) from error
+    if hasattr(generator, "remove_weight_norm"):
+        generator.remove_weight_norm()
+    mean, std = (value.float() for value in statistics)
+    return DistilledVocoder(generator, mels, mean, std).eval()
+
+
+def weights_of(vocoder_file: Path) -> dict[str, torch.Tensor]:
+    """Return the weights of a checkpoint that a vocoder speaks with."""
+    return {
+        key: value
+        for key, value in load_weights(Path(vocoder_file)).items()
+        if not key.startswith(TRAINING)
+    }

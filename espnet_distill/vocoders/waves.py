@@ -1,0 +1,111 @@
+"""What a vocoder says of each recording's mel, written once and read as data.
+
+A dump is a folder with one for each set, `train` and `valid`, and in each
+
+    manifest.yaml   the vocoder, the mel settings, the recordings; written last
+    mel.scp         utterance and path of an array (T, n_mels): what a student reads
+    wave.scp        utterance and path of a WAV file, of T * hop length samples
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.files import read_yaml, write_text, write_wav, written_whole
+from espnet_distill.mel_spec import LABELS, MelSpec
+from espnet_distill.teachers.dumped import MANIFEST, checksum
+from espnet_distill.vocoders.formats import find_config
+
+REMEDY = "remove the folder and dump the waves again"
+BEGUN = "begun.yaml"
+
+
+class WaveFiles:
+    """The arrays and WAV files of one set."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def mel(self, utterance: str) -> Path:
+        return self.folder / "mel" / f"{utterance}.npy"
+
+    def wave(self, utterance: str) -> Path:
+        return self.folder / "wave" / f"{utterance}.wav"
+
+    def has(self, utterance: str) -> bool:
+        return self.mel(utterance).is_file() and self.wave(utterance).is_file()
+
+    def write(self, utterance: str, mel: np.ndarray, wave: np.ndarray, rate: int) -> None:
+        """Write a mel (T, n_mels) and a waveform of `rate` Hz, each whole."""
+        with written_whole(self.mel(utterance)) as beside:
+            np.save(beside, mel)
+        with written_whole(self.wave(utterance)) as beside:
+            write_wav(beside, wave, rate)
+
+    def begin(self, record: dict) -> None:
+        """Say whose waves come here, or see that they are the ones there.
+
+        Raises:
+            ConfigError: Others do.
+        """
+        path, text = self.folder / BEGUN, yaml.safe_dump(record, sort_keys=False)
+        if path.is_file() and path.read_text(encoding="utf-8") != text:
+            raise ConfigError(
+                f"{self.folder}: holds waves of another vocoder, of other mels or "
+                f"recordings; {REMEDY}"
+            )
+        write_text(path, text)
+
+    def finish(self, utterances: Iterable[str]) -> None:
+        """Write the lists and, last, the manifest.
+
+        Raises:
+            ConfigError: Some utterances are not there; the first ten are named.
+        """
+        utterances = list(utterances)
+        missing = [utterance for utterance in utterances if not self.has(utterance)]
+        if missing:
+            raise ConfigError(
+                f"{self.folder}: {len(missing)} of {len(utterances)} utterances are not "
+                f"dumped: {', '.join(missing[:10])}; run the dump again"
+            )
+        for name in ("mel", "wave"):
+            place = getattr(self, name)
+            lines = (f"{utterance} {place(utterance)}\n" for utterance in utterances)
+            write_text(self.folder / f"{name}.scp", "".join(lines))
+        write_text(self.folder / MANIFEST, (self.folder / BEGUN).read_text("utf-8"))
+
+
+def record(vocoder_file: Path, mels: MelSpec, recordings: Path, read: Path | None) -> dict:
+    """Say what a dump was made from; `read` lists mels in place of the recordings'."""
+    config = find_config(vocoder_file)
+    sources = {"wav.scp": recordings, "mel.scp": read}
+    return {
+        "teacher": {
+            "vocoder_file": str(vocoder_file),
+            "vocoder_sha256": checksum(vocoder_file),
+            "config_sha256": checksum(config),
+        },
+        "mels": asdict(mels),
+        "data": {name: checksum(path) for name, path in sources.items() if path},
+    }
+
+
+def require_dump(folder: Path, mels: MelSpec) -> None:
+    """Raise a ConfigError unless a set's dump is finished and of these mels."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise ConfigError(f"{folder}: no finished dump of a vocoder's waves; dump them")
+    told = read_yaml(path)
+    if not isinstance(told, dict) or "mels" not in told:
+        raise ConfigError(f"{path}: is no dump of a vocoder's waves; {REMEDY}")
+    different = [
+        f"{LABELS[name]} {theirs}, but feats_extract_conf.{name} says {ours}"
+        for name, ours, theirs in mels.differences(MelSpec(**told["mels"]))
+    ]
+    if different:
+        raise ConfigError(f"{path}: made with {'; '.join(different)}; {REMEDY}")

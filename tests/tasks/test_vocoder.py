@@ -1,0 +1,286 @@
+"""A vocoder distilled by ESPnet's GAN trainer, from the dump to the speech."""
+
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+import yaml
+from espnet2.tasks import gan_tts as stock_module
+
+from espnet_distill import register
+from espnet_distill.errors import ConfigError
+from espnet_distill.files import read_table
+from espnet_distill.tasks import dump_waves
+from espnet_distill.tasks.mel2wav import DistillGANTTSTask
+from espnet_distill.tasks.segment import Segment
+from espnet_distill.vocoders import build_vocoder
+
+from ..conftest import (
+    FEATURES,
+    HOP,
+    RATE,
+    assert_equal,
+    global_mvn,
+    load,
+    make_experiment,
+    write_stats,
+)
+
+MODEL = {
+    "segment_size": 8,
+    "discriminator_size": 4,
+    "adversarial_start": 4,
+    "reconstruction_updates": 2,
+    "discriminator_params": {
+        "periods": [2, 3],
+        "discriminator_params": {"channels": 2, "max_downsample_channels": 4},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def big_vocoder(tmp_path_factory):
+    """A HiFi-GAN of the corpus's mels, saved as ParallelWaveGAN saves it."""
+    from espnet2.gan_tts.hifigan.hifigan import HiFiGANGenerator
+
+    network = {
+        "in_channels": 20,
+        "channels": 8,
+        "upsample_scales": [8, 16],
+        "upsample_kernel_sizes": [16, 32],
+        "resblock_kernel_sizes": [3],
+        "resblock_dilations": [[1]],
+    }
+    folder = tmp_path_factory.mktemp("big")
+    torch.manual_seed(0)
+    generator = HiFiGANGenerator(**network)
+    for name, value in generator.named_parameters():  # as made, it is next to silent
+        if name.endswith("weight_g"):
+            torch.nn.init.uniform_(value, 1, 2)
+    config = {
+        "sampling_rate": RATE,
+        "fft_size": FEATURES["n_fft"],
+        "hop_size": HOP,
+        "win_length": None,
+        "window": "hann",
+        "num_mels": 20,
+        "fmin": 80,
+        "fmax": 7600,
+        "log_base": 10.0,
+        "generator_type": "HiFiGANGenerator",
+        "generator_params": network,
+    }
+    (folder / "config.yml").write_text(yaml.safe_dump(config))
+    state = {"model": {"generator": generator.state_dict()}}
+    torch.save(state, folder / "checkpoint.pkl")
+    return folder / "checkpoint.pkl"
+
+
+def dump(corpus, vocoder, teacher, out, *options):
+    for name in ("train", "valid"):
+        command = ["--config", teacher / "config.yaml", "--vocoder_file", vocoder]
+        command += ["--wav_scp", corpus.root / name / "wav.scp"]
+        command += ["--output_dir", out / name, *options]
+        dump_waves.main([str(word) for word in command])
+
+
+@pytest.fixture(scope="module")
+def dumped(corpus, teacher, big_vocoder, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dump")
+    dump(corpus, big_vocoder, teacher, folder)
+    dump(corpus, big_vocoder, teacher, folder, "--finish")
+    return folder
+
+
+def write_config(teacher, path, dumped, **changes):
+    config = {
+        "tts": "vocoder",
+        "tts_conf": {
+            "vocoder_type": "istft_generator",
+            "vocoder_params": {"channels": 8, "hidden_channels": 16, "layers": 1},
+        },
+        "model_conf": MODEL,
+        "teacher_dump": str(dumped),
+        "text2mel": str(teacher),
+        "distill_conf": {"objectives": [{"type": "stft", "sizes": [64, 256]}]},
+        "optim": "adamw",
+        "optim_conf": {"lr": 0.002},
+        "optim2": "adamw",
+        "optim2_conf": {"lr": 0.002, "weight_decay": 0.0},
+        "num_iters_per_epoch": 4,
+        "max_epoch": 2,
+        "batch_type": "unsorted",
+        "batch_size": 2,
+        "num_workers": 0,
+        "num_att_plot": 0,
+        "use_matplotlib": False,
+        "use_tensorboard": False,
+        "keep_nbest_models": 2,
+        "best_model_criterion": [["valid", "mel", "min"]],
+    }
+    path.write_text(yaml.safe_dump(config | changes))
+    return path
+
+
+def train(corpus, config, out, *options):
+    command = ["--config", config, "--output_dir", out, *options]
+    for name in ("train", "valid"):
+        path = corpus.root / name / "wav.scp"
+        command += [f"--{name}_data_path_and_name_and_type", f"{path},speech,sound"]
+    DistillGANTTSTask.main(cmd=[str(word) for word in command])
+    return out
+
+
+@pytest.fixture(scope="module")
+def trained(corpus, teacher, dumped, tmp_path_factory):
+    root = tmp_path_factory.mktemp("trained")
+    return train(corpus, write_config(teacher, root / "train.yaml", dumped), root / "exp")
+
+
+def test_the_dump_is_what_the_vocoder_says_of_the_recordings_mels(
+    corpus, dumped, big_vocoder
+):
+    from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
+
+    mels, waves = (read_table(dumped / "train" / f"{name}.scp") for name in ("mel", "wave"))
+    assert list(mels) == list(read_table(corpus.root / "train" / "wav.scp"))
+    for utterance, path in mels.items():
+        sound, _ = soundfile.read(corpus.root / "train" / f"{utterance}.wav", dtype="float32")
+        mel = LogMelFbank(**FEATURES)(
+            torch.from_numpy(sound)[None], torch.tensor([len(sound)])
+        )[0][0]
+        np.testing.assert_array_equal(np.load(path), mel.numpy())
+        wave, rate = soundfile.read(waves[utterance])
+        expected = build_vocoder(big_vocoder)(mel).numpy()
+        assert rate == RATE and len(wave) == len(mel) * HOP
+        assert expected.std() > 1e-3
+        np.testing.assert_allclose(wave, expected, atol=1 / 2**15)
+
+
+def test_the_discriminator_joins_when_it_is_told_to(trained):
+    first, last = (load(trained / f"{epoch}epoch.pth") for epoch in (1, 2))
+    assert first["tts.updates"] == 4 and last["tts.updates"] == 8
+    torch.manual_seed(0)
+    weights = [key for key in last if key.startswith("tts.discriminator.")]
+    optimizer = load(trained / "checkpoint.pth")["optimizers"][1]["state"]
+    steps = {int(state["step"]) for state in optimizer.values()}
+    assert steps == {4, 5, 6, 7, 8} & steps and 4 in steps  # in its own four only
+    assert any(not torch.equal(first[key], last[key]) for key in weights)
+
+
+def test_what_is_trained_speaks_in_the_loader(trained, dumped):
+    vocoder = build_vocoder(trained / "valid.mel.ave.pth")
+    mel = np.load(next(iter(read_table(dumped / "valid" / "mel.scp").values())))
+    wave = vocoder(torch.from_numpy(mel))
+    assert wave.shape == (len(mel) * HOP,) and wave.isfinite().all() and wave.std() > 0
+
+
+def test_training_brings_the_waves_nearer(corpus, teacher, dumped, trained, tmp_path):
+    config = write_config(
+        teacher, tmp_path / "train.yaml", dumped, num_iters_per_epoch=60, max_epoch=1,
+        model_conf=MODEL | {"adversarial_start": 1000},
+    )
+    longer = train(corpus, config, tmp_path / "exp")
+    losses = [load(exp / "checkpoint.pth")["reporter"] for exp in (trained, longer)]
+    early, late = (loss["stats"][1]["valid"]["mel"] for loss in losses)
+    assert late < 0.8 * early
+
+
+def test_a_killed_run_resumes_bit_for_bit(corpus, teacher, dumped, trained, tmp_path):
+    config = write_config(teacher, tmp_path / "train.yaml", dumped)
+    out = tmp_path / "exp"
+    train(corpus, config, out, "--max_epoch", "1")
+    train(corpus, config, out, "--resume", "true")
+    assert_equal(load(out / "2epoch.pth"), load(trained / "2epoch.pth"))
+
+
+@pytest.mark.parametrize(
+    "changes, told",
+    [
+        ({"teacher_dump": None}, "teacher_dump: names no folder"),
+        ({"teacher_dump": "/nowhere"}, "/nowhere/train: no finished dump"),
+        ({"text2mel": None}, "text2mel: names no experiment"),
+        ({"text2mel": "/nowhere"}, "/nowhere: no such experiment folder"),
+        ({"batch_type": "sorted"}, "batch_type: sorted"),
+        ({"model_conf": {"segment": 8}}, "model_conf: .*segment"),
+        ({"model_conf": MODEL | {"discriminator_size": 9}}, "not between 1 and"),
+        ({"model_conf": MODEL | {"reconstruction_end": 0}}, "reconstruction_end"),
+        ({"model_conf": MODEL | {"discriminator_type": "hifigan"}}, "discriminator_type: 'hifigan'; there are hifigan_period"),
+        ({"distill_conf": {"objectives": [{"type": "mel"}]}}, "a waveform only: stft"),
+        ({"tts": "vits", "tts_conf": {}}, "teacher_dump, text2mel: vits is trained as ESPnet"),
+    ],
+)
+def test_what_cannot_train_is_refused(corpus, teacher, dumped, tmp_path, changes, told):
+    config = write_config(teacher, tmp_path / "train.yaml", dumped, **changes)
+    with pytest.raises(ConfigError, match=told) as caught:
+        train(corpus, config, tmp_path / "exp", "--token_list", corpus.token_list)
+    assert len(caught.value.faults) == (2 if "/nowhere/train" in told else 1)
+    assert not list(tmp_path.glob("exp/*.pth"))
+
+
+def test_mels_of_another_kind_are_refused_with_both_values(
+    corpus, dumped, tmp_path
+):
+    others = FEATURES | {"n_mels": 24, "fmax": 7000}
+    stats = write_stats(tmp_path / "stats.npz", [0.0] * 24, [1.0] * 24)
+    served = make_experiment(
+        tmp_path / "served", feats_extract_conf=others, **global_mvn(feats=stats)
+    )
+    config = write_config(served, tmp_path / "train.yaml", dumped)
+    with pytest.raises(ConfigError) as caught:
+        train(corpus, config, tmp_path / "exp")
+    for line in caught.value.faults:
+        assert "number of mels 20, but feats_extract_conf.n_mels says 24" in line
+        assert "frequency 7600, but feats_extract_conf.fmax says 7000" in line
+    assert len(caught.value.faults) == 2  # train and valid
+
+
+def test_a_dump_of_another_vocoder_is_not_mixed_in(
+    corpus, dumped, teacher, big_vocoder, tmp_path
+):
+    begun = tmp_path / "begun"
+    shutil.copytree(dumped, begun)
+    other = tmp_path / "other" / "checkpoint.pkl"
+    shutil.copytree(big_vocoder.parent, other.parent)
+    state = torch.load(other, weights_only=True)
+    next(iter(state["model"]["generator"].values())).mul_(2)
+    torch.save(state, other)
+    with pytest.raises(ConfigError, match="waves of another vocoder"):
+        dump(corpus, other, teacher, begun)
+
+
+def test_an_unfinished_dump_names_what_is_missing(
+    corpus, dumped, teacher, big_vocoder, tmp_path
+):
+    part = tmp_path / "part"
+    shutil.copytree(dumped, part)
+    (part / "train" / "wave" / "a2.wav").unlink()
+    with pytest.raises(ConfigError, match="1 of 4 utterances are not dumped: a2"):
+        dump(corpus, big_vocoder, teacher, part, "--finish")
+
+
+def test_a_segment_is_of_one_place():
+    frames = np.arange(50, dtype=np.float32)
+    data = {"mel": np.stack([frames] * 3, 1), "teacher_wave": np.repeat(frames, HOP)}
+    for train in (True, False):
+        cut = Segment(8, HOP, train)("utterance", dict(data))
+        assert cut["mel"].shape == (8, 3) and cut["teacher_wave"].shape == (8 * HOP,)
+        np.testing.assert_array_equal(cut["teacher_wave"][::HOP], cut["mel"][:, 0])
+    short = Segment(60, HOP, True)("utterance", dict(data))
+    assert short["mel"].shape == (60, 3) and (short["mel"][50:] == 49).all()
+    assert (short["teacher_wave"][50 * HOP :] == 0).all()
+
+
+def test_other_models_are_stock(monkeypatch):
+    stock = stock_module.GANTTSTask
+    register()
+    assert stock_module.GANTTSTask is DistillGANTTSTask
+    parser = DistillGANTTSTask.get_parser()
+    conf = ["--tts_conf", "generator_params={hidden_channels: 8}"]
+    assert parser.parse_args(["--tts", "vits", *conf]).tts == "vits"
+    assert DistillGANTTSTask.required_data_names() == ("text", "speech") or (
+        DistillGANTTSTask.trains_vocoder
+    )
+    stock_module.GANTTSTask = stock

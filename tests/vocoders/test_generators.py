@@ -1,0 +1,68 @@
+"""Generators of the students: what they make, and what they refuse."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.mel_spec import MelSpec
+from espnet_distill.vocoders.generators import build_generator
+
+PRESETS = sorted((Path(__file__).parents[2] / "conf/vocoders").glob("*.yaml"))
+MELS = MelSpec(22050, 1024, None, 256, "hann", 80, 0, 8000, None)
+SMALL = {
+    "istft_generator": {"channels": 8, "hidden_channels": 16, "layers": 2},
+    "multiband_istft_generator": {"channels": 8, "resblock_kernel_sizes": [3, 5, 7]},
+    "hifigan_generator": {"channels": 16},
+}
+
+
+def conf(kind, **changes):
+    return {"vocoder_type": kind, "vocoder_params": SMALL[kind] | changes}
+
+
+def test_every_kind_has_four_presets_that_grow():
+    sizes = {}
+    for path in PRESETS:
+        kind, _, size = path.stem.rpartition("_")
+        preset = yaml.safe_load(path.read_text())
+        assert preset["tts"] == "vocoder"
+        generator = build_generator(preset["tts_conf"], MELS)
+        weights = sum(value.numel() for value in generator.parameters())
+        sizes.setdefault(kind, {})[size] = weights
+    assert len(sizes) == 3
+    for found in sizes.values():
+        grown = [found[size] for size in ("nano", "tiny", "small", "base")]
+        assert grown == sorted(grown) and grown[0] < 0.3e6
+    assert all(weights < 1.2e6 for weights in sizes["istft"].values())
+
+
+@pytest.mark.parametrize("kind", SMALL)
+def test_every_sample_of_a_frame_is_made_and_every_weight_has_a_gradient(kind):
+    torch.manual_seed(0)
+    generator = build_generator(conf(kind), MELS)
+    wave = generator(torch.randn(2, 80, 9))
+    assert wave.shape == (2, 1, 9 * 256)
+    wave.square().sum().backward()
+    for name, value in generator.named_parameters():
+        assert value.grad.abs().sum() > 0, name
+
+
+@pytest.mark.parametrize(
+    "given, told",
+    [
+        ({"vocoder_type": "istft_generatr"}, "near: istft_generator"),
+        ({"vocoder_params": {"channel": 8}}, "no key 'channel'; near: channels"),
+        ({"vocoder_parms": {}}, "no key 'vocoder_parms'; near: vocoder_params"),
+        ({"vocoder_params": {"n_fft": 128}}, "above hop_length"),
+        ({"vocoder_params": {"channels": "wide"}}, "can be built"),
+        (conf("hifigan_generator", upsample_scales=[8, 8, 4, 2]), "can be built"),
+        (conf("multiband_istft_generator", hop_samples=8), "512 samples a frame"),
+    ],
+)
+def test_what_cannot_be_built_is_said_by_its_key(given, told):
+    with pytest.raises(ConfigError, match=told) as caught:
+        build_generator(conf("istft_generator") | given, MELS)
+    assert len(caught.value.faults) == 1

@@ -1,0 +1,155 @@
+"""A distilled vocoder: whole, in pieces, and what does not fit it."""
+
+import copy
+
+import pytest
+import torch
+import yaml
+from espnet2.layers.global_mvn import GlobalMVN
+
+from espnet_distill.cli import main
+from espnet_distill.errors import ConfigError
+from espnet_distill.mel_spec import MelSpec
+from espnet_distill.tasks.vocoder_model import DistillVocoderModel
+from espnet_distill.vocoders import build_vocoder, check_vocoder
+from espnet_distill.vocoders.gan import VocoderGAN
+from espnet_distill.vocoders.generators import build_generator
+
+from ..conftest import write_stats
+from .test_generators import SMALL, conf
+
+FEATURES = {"fs": 16000, "n_fft": 512, "hop_length": 256, "n_mels": 20}
+NARROW = {
+    "periods": [2],
+    "discriminator_params": {
+        "channels": 2,
+        "max_downsample_channels": 4,
+        "kernel_sizes": [5, 3],
+    },
+}
+
+
+def save(folder, kind, **changes):
+    """Write a vocoder as its training does; return the file and the model."""
+    torch.manual_seed(0)
+    stats = write_stats(folder / "stats.npz", torch.arange(20.0) - 8, torch.full((20,), 2))
+    mels = MelSpec.of_conf(FEATURES)
+    generator = build_generator(conf(kind), mels)
+    for value in generator.parameters():  # as made, HiFi-GAN's is next to silent
+        torch.nn.init.normal_(value, std=0.2)
+    tts = VocoderGAN(generator, mels, [], discriminator_params=NARROW)
+    model = DistillVocoderModel(GlobalMVN(stats), tts)
+    config = {
+        "tts": "vocoder",
+        "tts_conf": conf(kind),
+        "feats_extract_conf": FEATURES,
+        **changes,
+    }
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    torch.save(model.state_dict(), folder / "valid.mel.ave.pth")
+    return folder / "valid.mel.ave.pth", model.eval()
+
+
+@pytest.fixture(params=SMALL)
+def saved(request, tmp_path):
+    return save(tmp_path, request.param)
+
+
+@pytest.fixture
+def feats():
+    return 2 * torch.randn(150, 20, generator=torch.Generator().manual_seed(1)) + 1
+
+
+def test_it_says_what_the_training_did(saved, feats):
+    path, model = saved
+    vocoder = build_vocoder(path)
+    normalised, _ = model.normalize(feats[None].clone())
+    with torch.no_grad():
+        expected = model.tts.generator(normalised.transpose(1, 2)).view(-1)
+    spoken = vocoder(feats)
+    assert vocoder.fs == 16000 and spoken.shape == (150 * 256,)
+    assert spoken.std() > 1e-3
+    torch.testing.assert_close(spoken, expected.clamp(-1, 1), atol=1e-5, rtol=1e-4)
+
+
+def test_pieces_are_what_they_are_in_the_whole(saved, feats):
+    vocoder = build_vocoder(saved[0])
+    whole = vocoder(feats)
+    for chunk in (vocoder.look_ahead, vocoder.look_ahead + 7, 1000):
+        pieces = list(vocoder.stream(feats, chunk))
+        assert len(pieces) == -(-150 // chunk)
+        assert (torch.cat(pieces) - whole).abs().max() < 1e-5
+
+
+def test_a_frame_reaches_no_further_than_the_look_ahead_says(saved, feats):
+    vocoder = build_vocoder(saved[0])
+    other = feats.clone()
+    other[75] += 1
+    moved = (vocoder(other) - vocoder(feats)).view(150, 256).abs().amax(1) > 0
+    reached = moved.nonzero().view(-1)
+    assert 75 - reached[0] <= vocoder.look_ahead
+    assert reached[-1] - 75 <= vocoder.look_ahead
+    assert vocoder.look_ahead < 2 * max(75 - reached[0], reached[-1] - 75)
+
+
+def test_a_chunk_below_the_look_ahead_is_refused(saved, feats):
+    vocoder = build_vocoder(saved[0])
+    least = vocoder.look_ahead
+    with pytest.raises(ConfigError, match=f"{least - 1} frames are fewer than the {least}"):
+        next(vocoder.stream(feats, least - 1))
+
+
+def test_other_mels_are_refused_with_both_values(saved):
+    path, _ = saved
+    check_vocoder(path, FEATURES)
+    others = FEATURES | {"fs": 22050, "fmax": 7000}
+    with pytest.raises(ConfigError) as caught:
+        check_vocoder(path, others)
+    assert "sampling rate 16000, but the model's mels have 22050" in str(caught.value)
+    assert "highest mel frequency 7600, but the model's mels have 7000" in str(caught.value)
+
+
+def spoil(path, change):
+    state = copy.copy(torch.load(path, weights_only=True))
+    change(state)
+    torch.save(state, path)
+
+
+@pytest.mark.parametrize(
+    "change, told",
+    [
+        (lambda state: state.pop("normalize.mean"), "no normalize.mean and std"),
+        (lambda state: state.pop(first(state)), "Missing key"),
+        (lambda state: state.update(more=torch.zeros(1)), "Unexpected key"),
+        (lambda state: state.update({first(state): torch.zeros(1)}), "size mismatch"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(saved, change, told):
+    path, _ = saved
+    spoil(path, change)
+    with pytest.raises(ConfigError, match=told) as caught:
+        build_vocoder(path)
+    assert str(path) in str(caught.value) and len(caught.value.faults) == 1
+
+
+def first(state):
+    return next(key for key in state if key.startswith("tts.generator."))
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_it_is_taken_out_of_its_training(saved, feats, half, tmp_path):
+    path, _ = saved
+    out = tmp_path / "vocoder"
+    assert main(["vocoder", str(path), str(out), *["--half"] * half]) == 0
+    state = torch.load(out / "model.pth", weights_only=True)
+    assert all(key.startswith(("tts.generator.", "normalize.")) for key in state)
+    least = 1e-2 if half else 0
+    moved = (build_vocoder(out / "model.pth")(feats) - build_vocoder(path)(feats)).abs()
+    assert moved.max() <= least
+    assert half == (moved.max() > 0)
+
+
+def test_a_text_to_mel_model_is_no_vocoder(teacher, tmp_path, capsys):
+    assert main(["vocoder", str(teacher), str(tmp_path / "out")]) == 2
+    assert "is no vocoder's (tts: fastspeech2)" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
