@@ -1,20 +1,10 @@
-"""Word errors of synthetic speech, as a Whisper model hears it."""
+"""What a Whisper model hears in speech."""
 
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from espnet_distill.errors import ConfigError
-
-
-@dataclass(frozen=True)
-class WordErrors:
-    """Substitutions, deletions and insertions against the words of a reference."""
-
-    errors: int
-    words: int
 
 
 def default_model() -> Path:
@@ -59,29 +49,3 @@ class Recognizer:
             condition_on_previous_text=False,
         )
         return "".join(segment.text for segment in segments).strip()
-
-
-def word_errors(reference: str, hypothesis: str) -> WordErrors:
-    """Count word errors after Whisper's English normaliser has seen both sides."""
-    import jiwer
-
-    found = jiwer.process_words(_normaliser()(reference), _normaliser()(hypothesis))
-    return WordErrors(
-        found.substitutions + found.deletions + found.insertions,
-        found.hits + found.substitutions + found.deletions,
-    )
-
-
-def word_error_rate(counts: list[WordErrors]) -> float:
-    """Errors per hundred words of the whole corpus, in percent."""
-    words = sum(count.words for count in counts)
-    if not words:
-        raise ConfigError("text: no words to recognise; give sentences in English")
-    return 100 * sum(count.errors for count in counts) / words
-
-
-@cache
-def _normaliser():
-    from whisper_normalizer.english import EnglishTextNormalizer
-
-    return EnglishTextNormalizer()

@@ -11,10 +11,15 @@ import numpy as np
 from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
 
-from espnet_distill.evaluation.asr import Recognizer, WordErrors, word_errors
+from espnet_distill.evaluation.asr import Recognizer
 from espnet_distill.evaluation.fidelity import Fidelity, Recording
 from espnet_distill.evaluation.memo import Memo, digest
 from espnet_distill.evaluation.mos import RATE, dnsmos
+from espnet_distill.evaluation.transcripts import (
+    Errors,
+    character_errors,
+    word_errors,
+)
 
 REFERENCE = "reference"
 BY = {"wer": "faster-whisper", "dnsmos": "speechmos", "mcd": "pysptk", "f0": "pyworld"}
@@ -42,11 +47,12 @@ class Score:
 
     utt: str
     row: str
-    words: WordErrors | None
+    words: Errors | None
     dnsmos: float | None
     fidelity: Fidelity | None
     hypothesis: str | None
     forced: ForcedErrors | None = None
+    characters: Errors | None = None
 
 
 def judge(
@@ -98,11 +104,12 @@ def _judge_utterance(
     scores = []
     for row, wav in wavs.items():
         own = digest(wav)
-        words = hypothesis = mos = fidelity = None
+        words = characters = hypothesis = mos = fidelity = None
         if "wer" in measures:
             key = by["wer"], str(asr_model), own
             hypothesis = memo(lambda: _hear(wav, asr_model), "wer", *key)
             words = word_errors(text, hypothesis)
+            characters = character_errors(text, hypothesis)
         if "dnsmos" in measures:
             mos = memo(lambda: dnsmos(_load(wav)), "dnsmos", by["dnsmos"], own)
         if row != REFERENCE:
@@ -114,7 +121,9 @@ def _judge_utterance(
                 key = by["f0"], recorded, own
                 errors = memo(lambda: recording.f0_errors(wav), "f0", *key)
             fidelity = Fidelity(distortion, *errors)
-        scores.append(Score(utt, row, words, mos, fidelity, hypothesis))
+        scores.append(
+            Score(utt, row, words, mos, fidelity, hypothesis, characters=characters)
+        )
     return scores
 
 
