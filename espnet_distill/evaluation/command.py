@@ -4,7 +4,8 @@ import argparse
 import shlex
 from pathlib import Path
 
-from espnet_distill.evaluation.inputs import MEASURES, name_or_none
+from espnet_distill.evaluation.inputs import name_or_none
+from espnet_distill.evaluation.measures import MEASURES
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,8 +69,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--measures",
         nargs="+",
         choices=MEASURES,
-        default=MEASURES,
-        help="of the speech (default: all; f0 takes longest)",
+        help="of the speech (default: all whose packages are installed; f0 takes "
+        "longest)",
     )
     add(
         "--num_utts",
@@ -81,9 +82,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Measure, write table and report into ``args.out`` and print the table."""
-    from espnet_distill.evaluation import inputs
+    from espnet_distill.evaluation import inputs, measures
 
-    inputs.check_packages(args.measures, args.asr_model)
+    args.measures = measures.choose(args.measures, args.asr_model)
     inputs.check_file(args.vocoder_file, "--vocoder_file")
     inputs.check_file(args.durations, "--durations")
     inputs.check_folder(args.out, "--out")

@@ -3,7 +3,6 @@
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 
 import librosa
@@ -13,6 +12,7 @@ from tqdm import tqdm
 
 from espnet_distill.evaluation.asr import Recognizer
 from espnet_distill.evaluation.fidelity import Fidelity, Recording
+from espnet_distill.evaluation.measures import made_by
 from espnet_distill.evaluation.memo import Memo, digest
 from espnet_distill.evaluation.mos import RATE, dnsmos
 from espnet_distill.evaluation.transcripts import (
@@ -22,7 +22,6 @@ from espnet_distill.evaluation.transcripts import (
 )
 
 REFERENCE = "reference"
-BY = {"wer": "faster-whisper", "dnsmos": "speechmos", "mcd": "pysptk", "f0": "pyworld"}
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def judge(
         texts: What was to be said, by utterance.
         asr_model: A folder or a name for faster-whisper, None for the default.
         forced: By row and utterance; goes into the scores.
-        measures: Some of ``inputs.MEASURES``.
+        measures: Names in ``measures.MEASURES``.
         memo: Where results are kept.
     """
     jobs = (
@@ -99,7 +98,7 @@ def _judge_utterance(
     measures: Collection[str],
     memo: Memo,
 ) -> list[Score]:
-    by = {measure: f"{BY[measure]} {version(BY[measure])}" for measure in measures}
+    by = {measure: made_by(measure) for measure in measures}
     recording, recorded = Recording(wavs[REFERENCE]), digest(wavs[REFERENCE])
     scores = []
     for row, wav in wavs.items():
