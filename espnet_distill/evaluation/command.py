@@ -126,10 +126,8 @@ def main(args: argparse.Namespace) -> None:
     sources = {quality.REFERENCE: {u: one.reference for u, one in utterances.items()}}
     sources |= {system.name: system.wavs for system in systems}
     wavs = speech.copy_speech(args.out / "wav", sources)
-    memo = Memo(args.out / "found")
-    scores = quality.judge(
-        wavs, texts, args.asr_model, forced_errors, args.measures, memo
-    )
+    asked = quality.Judge(args.measures, args.asr_model, Memo(args.out / "found"))
+    scores = quality.judge(wavs, texts, forced_errors, asked)
 
     teacher, *students = (system.name for system in systems)
     rows = [

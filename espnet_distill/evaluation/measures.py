@@ -1,12 +1,14 @@
 """What can be measured of speech, and what has to be installed for it."""
 
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
+from pathlib import Path
 
 from espnet_distill.errors import ConfigError, Faults
+from espnet_distill.evaluation import weights
 
 EVAL = "pip install 'espnet_distill[eval]'"
 SPTK = ("pkg_resources", "pysptk")  # the first is setuptools', below version 82
@@ -19,12 +21,16 @@ class Measure:
     Attributes:
         by: The distribution whose version the figures depend on.
         modules: What has to be importable.
-        remedy: How to have it.
+        remedy: How to have them.
+        weights: Finds what they have to have fetched, if they do.
+        fetch: How to let them.
     """
 
     by: str
     modules: tuple[str, ...]
     remedy: str = EVAL
+    weights: Callable[[], Path | None] | None = None
+    fetch: str = ""
 
 
 MEASURES = {
@@ -32,6 +38,21 @@ MEASURES = {
     "dnsmos": Measure("speechmos", ("speechmos",)),
     "mcd": Measure("pysptk", SPTK),
     "f0": Measure("pyworld", SPTK),
+    "utmos": Measure(
+        "utmos-pytorch",
+        ("utmos_pytorch",),
+        "pip install utmos-pytorch",
+        weights.utmos,
+        'python3 -c "import utmos_pytorch as u; u.UTMOSScoreTorch()" fetches them',
+    ),
+    "nisqa": Measure(
+        "torchmetrics",
+        ("torchmetrics", "requests"),
+        "pip install torchmetrics requests",
+        weights.nisqa,
+        "~/.torchmetrics/NISQA/nisqa.tar is to be weights/nisqa.tar of NISQA's "
+        "repository",
+    ),
 }
 
 
@@ -71,3 +92,5 @@ def _require(name: str, asr_model: str | None) -> None:
     missing = [module for module in modules if find_spec(module) is None]
     if missing:
         raise ConfigError(f"{name} needs {', '.join(missing)}: {measure.remedy}")
+    if measure.weights and measure.weights() is None:
+        raise ConfigError(f"{name} needs its weights: {measure.fetch}")

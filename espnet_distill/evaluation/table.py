@@ -13,7 +13,7 @@ from statistics import mean
 from espnet_distill.errors import ConfigError
 from espnet_distill.evaluation.bootstrap import Difference, paired_difference
 from espnet_distill.evaluation.machine import machine
-from espnet_distill.evaluation.quality import Score
+from espnet_distill.evaluation.quality import OPINIONS, Score
 from espnet_distill.evaluation.transcripts import error_rate
 from espnet_distill.files import read_text, write_csv, write_text
 from espnet_distill.markdown import aligned
@@ -38,7 +38,11 @@ class Row:
     wer_difference: Difference | None = None
     dnsmos_difference: Difference | None = None
     cer: float | None = None
+    utmos: float | None = None
+    nisqa: float | None = None
     cer_difference: Difference | None = None
+    utmos_difference: Difference | None = None
+    nisqa_difference: Difference | None = None
     model: str | None = None
     config: str | None = None
 
@@ -63,6 +67,10 @@ FURTHER_COLUMNS: dict[str, Callable[[Row], str | None]] = {
     "": lambda row: row.name,
     "CER (%)": lambda row: _format(row.cer, ".1f"),
     "ΔCER [95 %]": lambda row: _format(row.cer_difference, "+.1f"),
+    "UTMOS": lambda row: _format(row.utmos, ".2f"),
+    "ΔUTMOS [95 %]": lambda row: _format(row.utmos_difference, "+.2f"),
+    "NISQA": lambda row: _format(row.nisqa, ".2f"),
+    "ΔNISQA [95 %]": lambda row: _format(row.nisqa_difference, "+.2f"),
 }
 
 CAPTION = """\
@@ -80,10 +88,18 @@ through Whisper's English normaliser.
 - MCD, log-F0 RMSE (nats), V/UV (frames voiced on one side only): against the \
 reference audio after time warping, as ESPnet's `evaluate_mcd.py` and `evaluate_f0.py`.
 """
-FORCED_CAPTION = """\
+FURTHER_CAPTIONS = {  # by the column that has them said
+    "mel_error": """\
 - Duration: mean absolute error a token. Mel L1: mean absolute error of the normalised \
 mel, given the recording's durations, pitch and energy.
-"""
+""",
+    "utmos": """\
+- UTMOS: UTMOS22, strong learner, by utmos-pytorch, 1 to 5.
+""",
+    "nisqa": """\
+- NISQA: overall quality of NISQA 2, by torchmetrics, 1 to 5.
+""",
+}
 DIFFERENCE_CAPTION = """\
 - Δ: less the teacher's, with the 95 % interval of a paired bootstrap over sentences.
 """
@@ -97,6 +113,8 @@ SCORE_COLUMNS: dict[str, Callable[[Score], str | int | None]] = {
     "character_errors": lambda score: score.characters and score.characters.errors,
     "characters": lambda score: score.characters and score.characters.of,
     "dnsmos": lambda score: _format(score.dnsmos, ".4f"),
+    "utmos": lambda score: _format(score.utmos, ".4f"),
+    "nisqa": lambda score: _format(score.nisqa, ".4f"),
     "mcd": lambda score: _attribute(score.fidelity, "mcd"),
     "log_f0_rmse": lambda score: _attribute(score.fidelity, "log_f0_rmse"),
     "voicing_error": lambda score: _attribute(score.fidelity, "voicing_error"),
@@ -120,7 +138,7 @@ def row(name: str, scores: list[Score], teacher: str | None = None, **costs) -> 
         name=name,
         wer=_rate(score.words for score in own),
         cer=_rate(score.characters for score in own),
-        dnsmos=_mean(score.dnsmos for score in own),
+        **{one: _mean(getattr(score, one) for score in own) for one in OPINIONS},
         mcd=_mean(one.mcd for one in fidelity),
         log_f0_rmse=_mean(one.log_f0_rmse for one in fidelity),
         voicing_error=_mean(one.voicing_error for one in fidelity),
@@ -135,8 +153,9 @@ def _differences(own: list[Score], against: list[Score]) -> dict[str, Difference
     found = {
         "wer": _rate_difference(*_both("words", own, against)),
         "cer": _rate_difference(*_both("characters", own, against)),
-        "dnsmos": _mean_difference(*_both("dnsmos", own, against)),
     }
+    for name in OPINIONS:
+        found[name] = _mean_difference(*_both(name, own, against))
     return {f"{name}_difference": one for name, one in found.items()}
 
 
@@ -202,9 +221,10 @@ def _cells(rows: list[Row], columns: dict) -> dict[str, list[str | None]]:
 def caption(rows: list[Row], surroundings: dict) -> str:
     """How what the table shows was measured, in Markdown."""
     text = CAPTION
-    if any(row.mel_error is not None for row in rows):
-        text += FORCED_CAPTION
-    if any(row.wer_difference or row.dnsmos_difference for row in rows):
+    for name, what in FURTHER_CAPTIONS.items():
+        if any(getattr(row, name) is not None for row in rows):
+            text += what
+    if any(isinstance(cell, Difference) for row in rows for cell in vars(row).values()):
         text += DIFFERENCE_CAPTION
     return text.format_map(defaultdict(lambda: "unknown", surroundings))
 

@@ -58,6 +58,16 @@ def test_markdown_is_aligned_and_has_a_caption():
     assert "Mel L1" in caption and "bootstrap" in caption
 
 
+def test_opinions_are_further_figures():
+    scores = [replace(one, utmos=one.dnsmos + 1, nisqa=one.dnsmos) for one in SCORES]
+    rows = [row("reference", scores), row("student", scores, "reference", **COSTS)]
+    _, further, caption = markdown(rows, make()[1]).split("\n\n", 2)
+    header, _, reference, student = further.splitlines()
+    assert "ΔUTMOS [95 %] | NISQA |" in header and " ΔNISQA [95 %] |" in header
+    assert "|  4.25 |" in reference and "|  3.50 | −0.75 [−1.00, −0.50] |" in student
+    assert "utmos-pytorch" in caption and "torchmetrics" in caption
+
+
 def test_columns_without_a_value_are_left_out():
     spoken = replace(SCORES[0], characters=None)
     table, caption = markdown([row("reference", [spoken])], make()[1]).split("\n\n", 1)
@@ -77,11 +87,12 @@ def test_files(tmp_path):
     assert student.items() >= COSTS.items()
     lines = (tmp_path / "scores.csv").read_text().splitlines()
     assert lines[0] == (
-        "utt,row,errors,words,character_errors,characters,dnsmos,mcd,log_f0_rmse,"
-        "voicing_error,duration_error,mel_error,hypothesis"
+        "utt,row,errors,words,character_errors,characters,dnsmos,utmos,nisqa,mcd,"
+        "log_f0_rmse,voicing_error,duration_error,mel_error,hypothesis"
     )
-    assert lines[1] == 'a,reference,0,4,0,50,3.5000,,,,,,"one, two"'
+    assert lines[1] == 'a,reference,0,4,0,50,3.5000,,,,,,,,"one, two"'
     assert (
-        lines[3] == "a,student,2,4,4,50,3.0000,5.0000,0.2000,10.0000,12.5000,0.4000,one"
+        lines[3]
+        == "a,student,2,4,4,50,3.0000,,,5.0000,0.2000,10.0000,12.5000,0.4000,one"
     )
     assert not list(tmp_path.glob("*.tmp"))
