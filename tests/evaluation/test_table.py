@@ -87,12 +87,12 @@ def test_files(tmp_path):
     assert student.items() >= COSTS.items()
     lines = (tmp_path / "scores.csv").read_text().splitlines()
     assert lines[0] == (
-        "utt,row,errors,words,character_errors,characters,dnsmos,utmos,nisqa,mcd,"
-        "log_f0_rmse,voicing_error,duration_error,mel_error,hypothesis"
+        "utt,row,errors,words,character_errors,characters,dnsmos,utmos,nisqa,"
+        "similarity,mcd,log_f0_rmse,voicing_error,duration_error,mel_error,hypothesis"
     )
-    assert lines[1] == 'a,reference,0,4,0,50,3.5000,,,,,,,,"one, two"'
+    assert lines[1] == 'a,reference,0,4,0,50,3.5000,,,,,,,,,"one, two"'
     assert (
         lines[3]
-        == "a,student,2,4,4,50,3.0000,,,5.0000,0.2000,10.0000,12.5000,0.4000,one"
+        == "a,student,2,4,4,50,3.0000,,,,5.0000,0.2000,10.0000,12.5000,0.4000,one"
     )
     assert not list(tmp_path.glob("*.tmp"))

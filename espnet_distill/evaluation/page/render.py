@@ -28,6 +28,7 @@ LABELS = {
     "commit_date": "Commit date",
     "cpu": "CPU",
     "asr_model": "ASR model",
+    "speaker_model": "speaker model",
     "vocoder": "vocoder",
     "data": "data",
     "sentences": "sentences",
