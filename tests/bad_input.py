@@ -590,6 +590,18 @@ TRIES = [
         ],
         "not a checkpoint of weights alone",
     ),
+    Try(
+        "evaluate",
+        "an ASR model that is none",
+        lambda p: [*p.heard(), "--out", OUT, "--measures", "wer", "--asr_model", "t"],
+        "--asr_model: t is neither an ESPnet experiment, nor a folder with ",
+        needs=("faster_whisper", "jiwer", "whisper_normalizer"),
+    ),
+    evaluating(
+        "a TTS model as a speaker model",
+        lambda p: [*p.heard(), "--out", OUT, "--speaker_model", p.source],
+        f"{CHECKPOINT}: cannot be built: ",
+    ),
     evaluating(
         "a target below a file",
         lambda p: [*p.heard(), "--out", p.below_a_file()],

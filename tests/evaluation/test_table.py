@@ -1,18 +1,23 @@
 import json
+from dataclasses import replace
 
-from espnet_distill.evaluation.asr import WordErrors
 from espnet_distill.evaluation.fidelity import Fidelity
 from espnet_distill.evaluation.forced import ForcedErrors
 from espnet_distill.evaluation.quality import Score
 from espnet_distill.evaluation.table import environment, markdown, row, write
+from espnet_distill.evaluation.transcripts import Errors
 
 FORCED = ForcedErrors(mel=0.4, duration=12.5)
 SILENT = Fidelity(7.0, float("nan"), 30)
+HEARD = Fidelity(5.0, 0.2, 10)
 SCORES = [
-    Score("a", "reference", WordErrors(0, 4), 3.5, None, "one, two"),
-    Score("b", "reference", WordErrors(1, 6), 3.0, None, "three"),
-    Score("a", "student", WordErrors(2, 4), 3.0, Fidelity(5.0, 0.2, 10), "one", FORCED),
-    Score("b", "student", WordErrors(2, 6), 2.0, SILENT, 'say "two"', FORCED),
+    Score(*score, characters=Errors(errors, 50))
+    for errors, score in {
+        0: ("a", "reference", Errors(0, 4), 3.5, None, "one, two"),
+        2: ("b", "reference", Errors(1, 6), 3.0, None, "three"),
+        4: ("a", "student", Errors(2, 4), 3.0, HEARD, "one", FORCED),
+        8: ("b", "student", Errors(2, 6), 2.0, SILENT, 'say "two"', FORCED),
+    }.items()
 ]
 COSTS = {
     "params": 1234567,
@@ -35,24 +40,37 @@ def test_a_row_sums_up_its_own_scores():
     assert (student.wer, student.dnsmos, student.mcd) == (40.0, 2.5, 6.0)
     assert (student.log_f0_rmse, student.voicing_error) == (0.2, 20)
     assert (student.mel_error, student.duration_error) == (0.4, 12.5)
+    assert (reference.cer, student.cer, student.cer_difference.value) == (2, 12, 10)
     assert student.wer_difference.value == 30 and reference.wer_difference is None
     assert student.dnsmos_difference.value == -0.75
 
 
 def test_markdown_is_aligned_and_has_a_caption():
-    table, caption = markdown(*make()).split("\n\n", 1)
+    table, further, caption = markdown(*make()).split("\n\n", 2)
     header, rule, reference, student = table.splitlines()
     assert len({len(line) for line in (header, rule, reference, student)}) == 1
     assert {line.count("|") for line in (header, rule, reference, student)} == {15}
     assert " 1,234,567 |" in student and "0.0032" in student and "40.0" in student
     assert reference.count("–") == 11
     assert "+30.0 [+16.7, +50.0]" in student and "−0.75 [−1.00, −0.50]" in student
+    assert "12.0 | +10.0 [+8.0, +12.0]" in further.splitlines()[3]
     assert "2 held-out sentences" in caption and "token ids" in caption
     assert "Mel L1" in caption and "bootstrap" in caption
 
 
+def test_opinions_are_further_figures():
+    scores = [replace(one, utmos=one.dnsmos + 1, nisqa=one.dnsmos) for one in SCORES]
+    rows = [row("reference", scores), row("student", scores, "reference", **COSTS)]
+    _, further, caption = markdown(rows, make()[1]).split("\n\n", 2)
+    header, _, reference, student = further.splitlines()
+    assert "ΔUTMOS [95 %] | NISQA |" in header and " ΔNISQA [95 %] |" in header
+    assert "|  4.25 |" in reference and "|  3.50 | −0.75 [−1.00, −0.50] |" in student
+    assert "utmos-pytorch" in caption and "torchmetrics" in caption
+
+
 def test_columns_without_a_value_are_left_out():
-    table, caption = markdown([row("reference", SCORES)], make()[1]).split("\n\n", 1)
+    spoken = replace(SCORES[0], characters=None)
+    table, caption = markdown([row("reference", [spoken])], make()[1]).split("\n\n", 1)
     assert table.splitlines()[0].split() == ["|", "|", "WER", "(%)", "|", "DNSMOS", "|"]
     assert "Mel L1" not in caption and "bootstrap" not in caption
 
@@ -69,9 +87,12 @@ def test_files(tmp_path):
     assert student.items() >= COSTS.items()
     lines = (tmp_path / "scores.csv").read_text().splitlines()
     assert lines[0] == (
-        "utt,row,errors,words,dnsmos,mcd,log_f0_rmse,voicing_error,duration_error,"
-        "mel_error,hypothesis"
+        "utt,row,errors,words,character_errors,characters,dnsmos,utmos,nisqa,"
+        "similarity,mcd,log_f0_rmse,voicing_error,duration_error,mel_error,hypothesis"
     )
-    assert lines[1] == 'a,reference,0,4,3.5000,,,,,,"one, two"'
-    assert lines[3] == "a,student,2,4,3.0000,5.0000,0.2000,10.0000,12.5000,0.4000,one"
+    assert lines[1] == 'a,reference,0,4,0,50,3.5000,,,,,,,,,"one, two"'
+    assert (
+        lines[3]
+        == "a,student,2,4,4,50,3.0000,,,,5.0000,0.2000,10.0000,12.5000,0.4000,one"
+    )
     assert not list(tmp_path.glob("*.tmp"))

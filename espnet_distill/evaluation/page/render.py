@@ -28,6 +28,7 @@ LABELS = {
     "commit_date": "Commit date",
     "cpu": "CPU",
     "asr_model": "ASR model",
+    "speaker_model": "speaker model",
     "vocoder": "vocoder",
     "data": "data",
     "sentences": "sentences",
@@ -77,7 +78,7 @@ def _contents(evaluation: Evaluation) -> dict:
         "systems": evaluation.systems,
         "teacher": evaluation.teacher,
         "students": evaluation.students,
-        "columns": table.columns(rows),
+        "tables": table.tables(rows),
         "trained": [one for one in evaluation.systems if one.training],
         "without_log": [
             one.name for one in evaluation.systems if one.place and not one.training
