@@ -54,12 +54,13 @@ def differences(
 ) -> Iterator[tuple[str, str, str]]:
     """Yield (option, our value, theirs) of all that both tell, and tell otherwise."""
     told = {name: ours[name] for name in ours if name in theirs}
-    if all(name in theirs for name in FEATURES):
+    is_whole = all(name in theirs for name in FEATURES)
+    if is_whole:
         us, them = _mels(theirs | told), _mels(theirs)
         options = {key: name for name, key in FEATURES.items()}
         for key, our_value, their_value in us.differences(them):
             yield options[key], our_value, their_value
-    for name in (*PITCH, *TEXT):
+    for name in (*PITCH, *TEXT, *(() if is_whole else FEATURES)):
         if name not in told or (name == "g2p" and theirs.get("token_type") != "phn"):
             continue
         if not _same(told[name], theirs[name]):
