@@ -19,7 +19,8 @@ def require_bpemodel(conf: Mapping, whose: str) -> None:
     path = conf.get("bpemodel")
     if not path:
         raise ConfigError(
-            f"{whose}: bpemodel: none, but token_type is bpe; name a sentencepiece model"
+            f"{whose}: bpemodel: none, but token_type is bpe; name a sentencepiece "
+            "model"
         )
     if not Path(path).is_file():
         raise ConfigError(

@@ -23,7 +23,9 @@ def speakers_of(conf: Mapping, config: Path, checkpoint: Path) -> dict[str, str]
     data = conf.get("train_data_path_and_name_and_type") or []
     paths = [Path(path) for path, name, _ in data if name == "sids"]
     if not paths:
-        raise ConfigError(f"{config}: was trained without sids; leave out --use_sid true")
+        raise ConfigError(
+            f"{config}: was trained without sids; leave out --use_sid true"
+        )
     folder = paths[0].parent
     table = _root(config, checkpoint) / folder.parent / "org" / folder.name / "spk2sid"
     if not table.is_file():
