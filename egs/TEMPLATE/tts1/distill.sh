@@ -384,8 +384,8 @@ prepare_distillation() {  # write the training configuration, refuse what cannot
     } > "${distill_config}.part"
     mv "${distill_config}.part" "${distill_config}"
     ${distill} || return 0
-    [ ! -e "${token_list}" ] \
-        || options="--token_list ${token_list} --token_type ${token_type} ${front_end}"
+    [ ! -e "${token_list}" ] || options="--token_list ${token_list}"
+    [ ! -e "${bpemodel}" ] || options+=" --token_type bpe ${front_end}"
     # shellcheck disable=SC2086
     espnet-distill check --planned --vocoder_file "${vocoder_file}" "${distill_config}" ${options} \
         --feats_extract_conf fs="${fs}" --feats_extract_conf n_fft="${n_fft}" \
@@ -422,6 +422,11 @@ for id in sid lid; do
         [ -e "${file}" ] || fail "${file}: no such file; --use_${id} true makes it in stage 1"
     done
 done
+
+if [ "${token_type}" = bpe ] && [ "${stage}" -gt 1 ] && [ ! -e "${bpemodel}" ]; then
+    [ -n "${given_bpemodel}" ] || fail "${bpemodel}: no such file; run stage 1"
+    take_bpemodel
+fi
 
 take_speaker_ids() {  # of the teacher, who may know other speakers
     local folder folders="" set
@@ -471,11 +476,6 @@ if begin 1 "Data preparation and token list"; then
 fi
 require_ids "${student_config}"
 require_ids "${teacher_yaml}"
-
-if [ "${token_type}" = bpe ] && [ "${stop_stage}" -gt 1 ] && [ ! -e "${bpemodel}" ]; then
-    [ -n "${given_bpemodel}" ] || fail "${bpemodel}: no such file; run stage 1"
-    take_bpemodel
-fi
 
 if [ "${durations_from}" = aligner ] && begin 2 "Alignment: durations -> ${align_dir}"; then
     # shellcheck disable=SC2086
