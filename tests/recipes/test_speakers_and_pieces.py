@@ -22,6 +22,7 @@ TOKENS = "dump/speakers/token_list/bpe/tokens.txt"
 BPEMODEL = "dump/speakers/token_list/bpe/bpe.model"
 NUM_PIECES = 28
 BOTH = f"--token_type bpe --nbpe {NUM_PIECES} --nj 1 --inference_nj 1".split()
+BOTH += ["--test_sets", "test_mwhw"]
 
 
 def succeed(*arguments, **options):
@@ -34,10 +35,9 @@ def succeed(*arguments, **options):
 def made(tmp_path_factory):
     """The recipe's folder after all stages but the evaluation, with both."""
     recipe = copy_recipe(tmp_path_factory.mktemp("recipes"))
-    options = [*BOTH, "--test_sets", "test_mwhw"]
     script = "./run_multispeaker.sh"
-    succeed(recipe, *options, "--stop_stage", 7, script=script)
-    succeed(recipe, *options, "--stage", 9, script=script)
+    succeed(recipe, *BOTH, "--stop_stage", 7, script=script)
+    succeed(recipe, *BOTH, "--stage", 9, script=script)
     return recipe
 
 
@@ -205,7 +205,7 @@ def test_too_few_speakers_are_one_line(made):
     conf = (made / "conf/tuning/train_student_multispeaker.yaml").read_text()
     (made / "conf/few.yaml").write_text(conf.replace("spks: 6", "spks: 5"))
     options = [*BOTH, "--stage", 2, "--student_config", "conf/few.yaml"]
-    options += ["--student_tag", "few", "--test_sets", "test_mwhw"]
+    options += ["--student_tag", "few"]
     done = run(made, *options, script="./run_multispeaker.sh")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1 and done.stderr.endswith(
@@ -280,7 +280,7 @@ def test_a_tacotron2_of_several_speakers_gives_durations(made):
     succeed(made, *BOTH, *train.split(), "--stage", 2, "--stop_stage", 4, script=script)
     options = "--train_teacher false --teacher exp/attentive/teacher --stage 2"
     options += " --durations_from teacher --least_focus_rate 0 --expdir exp/focused"
-    options += " --objectives_config conf/mel.yaml --test_sets test_mwhw"
+    options += " --objectives_config conf/mel.yaml"
     for stages in (["--stop_stage", 6], ["--stage", 9]):
         succeed(made, *BOTH, *options.split(), *stages, script=script)
     ids = read_table(made / "dump/speakers/raw/train_speakers_focused/utt2sid")
