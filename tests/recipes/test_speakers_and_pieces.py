@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from espnet2.tasks.tts import TTSTask
 from sentencepiece import SentencePieceProcessor
 
 from espnet_distill import cli
@@ -70,11 +71,9 @@ def test_the_dump_is_of_each_utterances_speaker(recipe):
     teacher = OnlineTeacher(f"{EXP}/teacher", ("mel_after",))
     data = recipe / "dump/speakers/raw/train_speakers"
     utterances = read_data(data)
+    durations = read_durations(f"{EXP}/alignment/train_speakers/durations", utterances)
     speakers = read_table(data / "utt2sid")
     assert set(speakers.values()) == set("12345")
-    durations = read_durations(f"{EXP}/alignment/train_speakers/durations", utterances)
-    from espnet2.tasks.tts import TTSTask
-
     read = TTSTask.build_preprocess_fn(teacher.args, False)
     tts = teacher.model.tts
     dumped = read_table(f"{EXP}/teacher_dump/train/teacher/mel_after.scp")
