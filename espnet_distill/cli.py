@@ -57,7 +57,7 @@ COMMANDS = {
         "espnet_distill.teachers.settings",
     ),
     "inherit": (
-        "give data the tokens or the statistics of a teacher",
+        "give data the tokens, statistics or speaker ids of a teacher",
         "espnet_distill.teachers.inherit",
     ),
     "find-model": (

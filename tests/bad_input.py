@@ -231,6 +231,9 @@ def evaluating(what: str, arguments: Callable, said: str) -> Try:
 
 OTHER_TOKENS = [*TOKENS[:3], "b", "a", *TOKENS[5:]]
 IDENTITY = {"config": "x", "model": "y", "config_sha256": "0", "model_sha256": "1"}
+SPEAKERS = {
+    "train_data_path_and_name_and_type": [["raw/tr/utt2sid", "sids", "text_int"]]
+}
 OUT = Path("out")  # below the try's folder, which is the working one
 
 TRIES = [
@@ -350,6 +353,18 @@ TRIES = [
         "a teacher of other tokens",
         lambda p: [p.train(teacher=p.teacher(token_list=OTHER_TOKENS))],
         "token_list: token 3: the student has 'a', teacher ",
+    ),
+    Try(
+        "check",
+        "a teacher of sentencepieces without their model",
+        lambda p: [p.train(p.teacher(token_type="bpe", bpemodel="no.model"))],
+        "config.yaml: bpemodel: no.model: no such file",
+    ),
+    Try(
+        "check",
+        "sentencepieces without their model",
+        lambda p: [p.train(token_type="bpe")],
+        "student: bpemodel: none, but token_type is bpe",
     ),
     Try(
         "check",
@@ -734,6 +749,33 @@ TRIES = [
         "file is no folder",
     ),
     on_full_disk("unpack", "a full disk", lambda p: [p.archive(), p.disk / "out"]),
+    # settings
+    Try("settings", "no such folder", lambda p: ["no"], "no: no such experiment"),
+    Try(
+        "settings",
+        "a teacher of sentencepieces without their model",
+        lambda p: [p.teacher(token_type="bpe", bpemodel="no.model")],
+        "config.yaml: bpemodel: no.model: no such file",
+    ),
+    Try(
+        "settings",
+        "another sampling rate than the teacher's",
+        lambda p: [p.teacher(), "--fs", 22050],
+        "--fs 22050: the teacher was trained with 16000",
+    ),
+    # inherit
+    Try(
+        "inherit",
+        "speaker ids of a teacher without",
+        lambda p: [p.teacher(), "--speakers", p.folder()],
+        "was trained without sids",
+    ),
+    Try(
+        "inherit",
+        "a teacher whose table of speakers is gone",
+        lambda p: [p.teacher(**SPEAKERS), "--speakers", p.folder()],
+        "raw/org/tr/spk2sid: no such file",
+    ),
     # find-model
     Try("find-model", "no such folder", lambda p: ["no"], "no: no such experiment"),
     Try(

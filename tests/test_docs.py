@@ -126,7 +126,7 @@ def script_of(page, words):
     own = page.parent / words[0]
     if page.is_relative_to(ROOT / "egs"):
         assert own.exists()
-    if words[0] in ("./run.sh", "./run_distill.sh"):
+    if re.fullmatch(r"\./run\w*\.sh", words[0]):
         is_stock = "--train_config" in words
         return espnet_root() / TTS_SH if is_stock else TEMPLATE / "distill.sh"
     return own if own.exists() else TEMPLATE / words[0]

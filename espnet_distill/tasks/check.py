@@ -44,6 +44,7 @@ def check(
     from espnet_distill.pruning.base import Training
     from espnet_distill.tasks import check_stock, check_taught
     from espnet_distill.tasks.text2mel import require_own_trainer, require_read
+    from espnet_distill.teachers.front_end import require_bpemodel
     from espnet_distill.vocoders import check_vocoder
 
     if not (said.teacher or said.callbacks):
@@ -54,6 +55,7 @@ def check(
     args = check_stock.parse(train_config, conf, espnet_options, faults)
     faults.of(require_own_trainer, args, wanted)
     faults.of(check_stock.require_data, args)
+    faults.of(require_bpemodel, vars(args), "student")
     faults.of(check_vocoder, vocoder_file, args.feats_extract_conf)
     chosen = faults.of(check_stock.require_choices, args)
     faults.of(require_read, chosen)

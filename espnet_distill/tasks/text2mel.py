@@ -29,6 +29,7 @@ from espnet_distill.teachers.dumped import (
     data_name,
     folder_name,
 )
+from espnet_distill.teachers.front_end import require_bpemodel
 from espnet_distill.teachers.online import OnlineTeacher
 from espnet_distill.vocoders import build_vocoder
 
@@ -68,6 +69,9 @@ class DistillTTSTask(TTSTask):
         """
         super().check_required_command_args(args)
         require_read(args)
+        require_bpemodel(vars(args), args.tts)
+        names = [name for _, name, _ in args.train_data_path_and_name_and_type]
+        require_conditions(names, vars(args), args.tts)
         wanted = DistillOptions.of(args)
         require_own_trainer(args, wanted)
         if not _learns_from_teachers(args, wanted):

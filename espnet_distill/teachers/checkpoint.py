@@ -5,6 +5,7 @@ from pathlib import Path
 
 from espnet_distill.errors import ConfigError, in_one_line
 from espnet_distill.files import read_yaml
+from espnet_distill.teachers.front_end import require_bpemodel
 from espnet_distill.teachers.model_zoo import fetch, is_tag
 from espnet_distill.teachers.unpack import unpack_into_cache
 
@@ -107,11 +108,11 @@ def load_experiment(config: Path, checkpoint: Path):
 
     Raises:
         ConfigError: A checkpoint that is truncated or of another kind, or whose keys
-            or shapes differ from the model's.
+            or shapes differ from the model's; a sentencepiece model that is missing.
     """
     from espnet2.tasks.tts import TTSTask
 
-    read_config(config)
+    require_bpemodel(read_config(config), str(config))
     state = load_weights(checkpoint)
     try:
         model, args = TTSTask.build_model_from_file(config, checkpoint)

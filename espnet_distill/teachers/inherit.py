@@ -1,4 +1,4 @@
-"""`espnet-distill inherit`: data get the tokens or statistics of a teacher."""
+"""`espnet-distill inherit`: data get the tokens, statistics or ids of a teacher."""
 
 import shutil
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ from pathlib import Path
 from espnet_distill.errors import ConfigError
 from espnet_distill.files import write_text, written_whole
 from espnet_distill.teachers.checkpoint import find_experiment, read_config
+from espnet_distill.teachers.speakers import inherit_speakers, speakers_of
 
 STATISTICS = {
     "normalize_conf": "feats",
@@ -66,17 +67,33 @@ def add_arguments(parser) -> None:
     what.add_argument(
         "--statistics", metavar="DIR", type=Path, help="train/ of the data's statistics"
     )
+    what.add_argument(
+        "--speakers",
+        metavar="DIR",
+        type=Path,
+        nargs="+",
+        help="data folders with utt2spk and utt2sid",
+    )
 
 
 def main(args) -> None:
     """Say what the data have got."""
-    config, _ = find_experiment(args.teacher)
+    config, checkpoint = find_experiment(args.teacher)
     conf = read_config(config)
     if args.token_list:
         unknown = inherit_tokens(conf, args.token_list)
         print(f"{args.token_list}: the {len(conf['token_list'])} tokens of {config}")
-        if unknown:
-            print(f"unknown to the teacher, so <unk>: {' '.join(unknown)}")
+        _say_unknown(unknown)
+    elif args.speakers:
+        ids = speakers_of(conf, config, checkpoint)
+        unknown = inherit_speakers(ids, args.speakers)
+        print(f"{' '.join(map(str, args.speakers))}: the speaker ids of {config}")
+        _say_unknown(unknown)
     else:
         copied = inherit_statistics(conf, args.statistics)
         print(f"{args.statistics}: {', '.join(copied) or 'nothing'} of {config}")
+
+
+def _say_unknown(unknown: list[str]) -> None:
+    if unknown:
+        print(f"unknown to the teacher, so <unk>: {' '.join(unknown)}")

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from espnet_distill.errors import ConfigError
 from espnet_distill.mel_spec import MelSpec
 from espnet_distill.teachers.checkpoint import find_experiment, read_config
+from espnet_distill.teachers.front_end import is_same_file, require_bpemodel
 
 # Options of tts.sh, and the keys of feats_extract_conf that they set.
 FEATURES = {
@@ -23,12 +24,13 @@ FEATURES = {
 }
 PITCH = ("f0min", "f0max")
 TEXT = ("token_type", "cleaner", "g2p")
-OPTIONS = (*FEATURES, *PITCH, *TEXT)
+BPEMODEL = "bpemodel"  # an option of distill.sh's, as tts.sh knows no bpe
+OPTIONS = (*FEATURES, *PITCH, *TEXT, BPEMODEL)
 NOTHING = ("none", "null", "")
 
 
 def settings_of(conf: Mapping) -> dict[str, str]:
-    """Return the options of tts.sh that a configuration tells.
+    """Return the options of distill.sh that a configuration tells.
 
     Args:
         conf: The configuration of a trained experiment.
@@ -38,6 +40,8 @@ def settings_of(conf: Mapping) -> dict[str, str]:
     found = {name: features[key] for name, key in FEATURES.items() if key in features}
     found |= {name: pitch[name] for name in PITCH if name in pitch}
     found |= {name: conf[name] for name in TEXT if name in conf}
+    if conf.get("token_type") == "bpe":
+        found[BPEMODEL] = conf.get(BPEMODEL)
     nothing = dict.fromkeys(TEXT, "none")
     return {
         name: nothing.get(name, "null") if value is None else str(value)
@@ -50,16 +54,19 @@ def differences(
 ) -> Iterator[tuple[str, str, str]]:
     """Yield (option, our value, theirs) of all that both tell, and tell otherwise."""
     told = {name: ours[name] for name in ours if name in theirs}
-    if all(name in theirs for name in FEATURES):
+    is_whole = all(name in theirs for name in FEATURES)
+    if is_whole:
         us, them = _mels(theirs | told), _mels(theirs)
         options = {key: name for name, key in FEATURES.items()}
         for key, our_value, their_value in us.differences(them):
             yield options[key], our_value, their_value
-    for name in (*PITCH, *TEXT):
+    for name in (*PITCH, *TEXT, *(() if is_whole else FEATURES)):
         if name not in told or (name == "g2p" and theirs.get("token_type") != "phn"):
             continue
         if not _same(told[name], theirs[name]):
             yield name, told[name], theirs[name]
+    if BPEMODEL in told and not is_same_file(told[BPEMODEL], theirs[BPEMODEL]):
+        yield BPEMODEL, told[BPEMODEL], theirs[BPEMODEL]
 
 
 def require_settings(ours: Mapping[str, str], experiment: str) -> dict[str, str]:
@@ -70,10 +77,13 @@ def require_settings(ours: Mapping[str, str], experiment: str) -> dict[str, str]
         experiment: What `find_experiment` takes.
 
     Raises:
-        ConfigError: No such experiment, or one that was made otherwise.
+        ConfigError: No such experiment, one that was made otherwise, or one whose
+            sentencepiece model is missing.
     """
     config, _ = find_experiment(experiment)
-    theirs = settings_of(read_config(config))
+    conf = read_config(config)
+    require_bpemodel(conf, str(config))
+    theirs = settings_of(conf)
     for name, our_value, their_value in differences(ours, theirs):
         raise ConfigError(
             f"--{name} {our_value}: the teacher was trained with {their_value} "

@@ -155,6 +155,14 @@ def test_the_latest_that_can_teach_is_the_teacher(tmp_path):
     ]
 
 
+def test_a_teacher_of_pieces_keeps_them(tmp_path):
+    recipe = copy_recipe("ljspeech", tmp_path)
+    pieces = {"token_type": "bpe", "bpemodel": "data/bpe.model"}
+    add_experiment(recipe, "tts_bpe", "fastspeech2", 1e9, **pieces)
+    init(recipe)
+    assert pieces.items() <= passed_on(recipe).items()
+
+
 def test_a_script_that_stands_is_kept_when_a_teacher_comes(tmp_path):
     recipe = copy_recipe("ljspeech", tmp_path)
     init(recipe)

