@@ -122,7 +122,9 @@ def main(args: argparse.Namespace) -> None:
     texts = {utt: utterance.text for utt, utterance in utterances.items()}
     durations = args.durations and read_durations(args.durations, utterances)
     loaded = {
-        system.name: load.load(system.config, system.model, args.vocoder_file)
+        system.name: load.load(
+            system.config, system.model, system.vocoder_file or args.vocoder_file
+        )
         for system in systems
     }
     costs = _costs(systems, loaded, list(texts.values()), args.out)
@@ -150,7 +152,7 @@ def main(args: argparse.Namespace) -> None:
         args.data,
         len(utterances),
         recognizer.said,
-        args.vocoder_file or "Griffin-Lim",
+        _vocoders(systems, args.vocoder_file or "Griffin-Lim"),
     )
     surroundings["speaker_model"] = args.speaker_model
     surroundings["command"] = _command(args)
@@ -159,6 +161,12 @@ def main(args: argparse.Namespace) -> None:
     write_text(args.out / "text", "".join(lines))
     print(table.markdown(rows, surroundings))
     report.write(args.out)
+
+
+def _vocoders(systems: list, common: str) -> str:
+    """Say which vocoder speaks, and which systems have one of their own."""
+    own = [f"{one.name}: {one.vocoder_file}" for one in systems if one.vocoder_file]
+    return "; ".join([common, *own])
 
 
 def _models(args: argparse.Namespace) -> tuple:
@@ -203,6 +211,7 @@ def _costs(systems: list, loaded: dict, texts: list[str], out: Path) -> dict[str
             "params": complexity.parameters(loaded[system.name].tts),
             "size_mb": complexity.size_mb(system.model),
             "rtf_text2mel": speeds[system.name].rtf.text2mel,
+            "rtf_mel2wav": speeds[system.name].rtf.mel2wav,
             "rtf_text2wav": speeds[system.name].rtf.text2wav,
             "model": str(system.model.absolute()),
             "config": str(

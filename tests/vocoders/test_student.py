@@ -29,11 +29,11 @@ NARROW = {
 }
 
 
-def save(folder, kind, **changes):
+def save(folder, kind, features=FEATURES):
     """Write a vocoder as its training does; return the file and the model."""
     torch.manual_seed(0)
     stats = write_stats(folder / "stats.npz", torch.arange(20.0) - 8, torch.full((20,), 2))
-    mels = MelSpec.of_conf(FEATURES)
+    mels = MelSpec.of_conf(features)
     generator = build_generator(conf(kind), mels)
     for value in generator.parameters():  # as made, HiFi-GAN's is next to silent
         torch.nn.init.normal_(value, std=0.2)
@@ -42,8 +42,7 @@ def save(folder, kind, **changes):
     config = {
         "tts": "vocoder",
         "tts_conf": conf(kind),
-        "feats_extract_conf": FEATURES,
-        **changes,
+        "feats_extract_conf": features,
     }
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     torch.save(model.state_dict(), folder / "valid.mel.ave.pth")

@@ -81,13 +81,14 @@ vocoder_file=none    # A HiFi-GAN generator (none: Griffin-Lim).
 inference_tag=       # Where the speech goes in each experiment (default: ${student_tag}_decode).
 evaldir=             # Where the table and the audio go (default: ${expdir}/evaluation).
 
-help_message="Usage: $0 [--stage 1] [--stop_stage 9] [--<variable> <value>] ...
+help_message="Usage: $0 [--stage 1] [--stop_stage 12] [--<variable> <value>] ...
 
 Stages: 1 data (tts.sh 1-5), 2 alignment, 3 reading of more_text and statistics
 (tts.sh 6), 4 teacher, 5 teacher dump, 6 student (tts.sh 7), 7 synthesis (tts.sh 8),
 8 evaluation, 9 packing of the student (tts.sh 10), with --vocoder also 10 what
 --vocoder_file says of the recordings' mels, 11 the small vocoder, 12 synthesis and
-evaluation of the student that speaks through it. A student that is pruned is compacted after stage 6 into <student_tag>_compact, which stages 7 to 9 take.
+evaluation of the student that speaks through it. A student that is pruned is
+compacted after stage 6 into <student_tag>_compact, which the stages after it take.
 Every variable at the head of this script is an option of the same name."
 
 log "$0 $*"
