@@ -8,11 +8,9 @@ import csv
 from collections import defaultdict
 from pathlib import Path
 
-import matplotlib
+from matplotlib.figure import Figure
 
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
+from espnet_distill.files import written_whole
 
 MEASURES = {"wer": "Word error (%)", "dnsmos": "DNSMOS"}
 WAYS = ("neurons", "weights", "low-rank", "one-shot", "alone")
@@ -35,8 +33,8 @@ def read_means(path: Path) -> dict[str, dict[str, float]]:
 
 def draw(means: dict[str, dict[str, float]], path: Path) -> None:
     """Draw a line a way of pruning, from the unpruned student on."""
-    figure, axes = plt.subplots(1, len(MEASURES), figsize=(9, 3.4), dpi=150)
-    for ax, (measure, title) in zip(axes, MEASURES.items()):
+    figure = Figure(figsize=(9, 3.4), dpi=150, layout="constrained")
+    for axes, (measure, title) in zip(figure.subplots(1, len(MEASURES)), MEASURES.items()):
         for way in WAYS:
             points = [(0.0, means["unpruned"][measure])]
             points += [
@@ -44,19 +42,16 @@ def draw(means: dict[str, dict[str, float]], path: Path) -> None:
                 for setting, found in means.items()
                 if setting.startswith(f"{way}_")
             ]
-            if len(points) > 2:
-                ax.plot(*zip(*sorted(points)), marker="o", label=way)
-            elif len(points) == 2:
-                ax.plot(*points[1], marker="x", linestyle="", label=way)
+            if len(points) > 1:
+                axes.plot(*zip(*sorted(points)), marker="o", label=way)
         if "teacher" in means:
-            ax.axhline(means["teacher"][measure], color="grey", linestyle=":", lw=1)
-            ax.annotate("teacher", (0.0, means["teacher"][measure]), color="grey")
-        ax.set_xlabel("pressure")
-        ax.set_title(title)
-        ax.grid(alpha=0.3)
-    axes[0].legend(frameon=False)
-    figure.tight_layout()
-    figure.savefig(path)
+            axes.axhline(means["teacher"][measure], color="grey", linestyle=":", lw=1)
+            axes.annotate("teacher", (0.0, means["teacher"][measure]), color="grey")
+        axes.set(xlabel="pressure", title=title)
+        axes.grid(alpha=0.3)
+    figure.axes[0].legend(frameon=False)
+    with written_whole(path) as beside:
+        figure.savefig(beside)
 
 
 def main() -> None:

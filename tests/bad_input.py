@@ -24,6 +24,7 @@ LATIN = "Stra\xdfe: \xfc\n".encode("latin-1")
 PRUNE = {"type": "prune", "what": "weights", "pressure": 0.5, "end": 3}
 SCORES = "row,errors,words,dnsmos\nteacher,,,\n"
 SMALL = 0.45  # pressure
+VOCODER = b"{tts: vocoder, tts_conf: {vocoder_type: istft_generator}}"
 
 
 class Bomb:
@@ -622,6 +623,43 @@ TRIES = [
         lambda p: [*p.heard(), "--out", p.below_a_file()],
         "file is no folder",
     ),
+    # vocoder
+    Try(
+        "vocoder",
+        "a text-to-mel experiment",
+        lambda p: [p.teacher(), OUT],
+        "config.yaml: is no vocoder's (tts: fastspeech2)",
+    ),
+    Try(
+        "vocoder",
+        "a truncated checkpoint",
+        lambda p: [p.teacher(config=VOCODER, checkpoint=b"PK\x03\x04"), OUT],
+        "not a readable checkpoint",
+    ),
+    Try(
+        "vocoder",
+        "a configuration of no generator",
+        lambda p: [p.teacher(tts="vocoder"), OUT],
+        "tts_conf.vocoder_type: None; there are istft_generator, ",
+    ),
+    Try(
+        "vocoder",
+        "the weights of another model",
+        lambda p: [p.teacher(config=VOCODER), OUT],
+        f"{CHECKPOINT}: is not what ",
+    ),
+    Try(
+        "vocoder",
+        "a folder that is there",
+        lambda p: [p.teacher(), p.folder()],
+        "exists: name a folder to be made",
+    ),
+    Try(
+        "vocoder",
+        "a target below a file",
+        lambda p: [p.teacher(), p.below_a_file()],
+        "file is no folder",
+    ),
     # bench
     Try(
         "bench",
@@ -640,6 +678,12 @@ TRIES = [
         "0 threads",
         lambda p: [p.teacher(), "--threads", 0],
         "--threads: 0 is not above 0",
+    ),
+    Try(
+        "bench",
+        "chunks of a vocoder that has none",
+        lambda p: [p.teacher(), "--chunk", 32],
+        "--chunk: Griffin-Lim speaks all at once",
     ),
     Try("bench", "a truncated checkpoint", lambda p: [p.truncated()], "not a readable"),
     Try(

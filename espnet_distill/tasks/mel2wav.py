@@ -68,6 +68,10 @@ class DistillGANTTSTask(GANTTSTask):
                     f"batch_type: {args.batch_type}: segments are of one length; say "
                     "unsorted"
                 )
+            if args.generator_first:
+                faults.lines.append(
+                    "generator_first: the discriminator hears a batch first; leave it out"
+                )
             mels = faults.of(_take_mels, args)
             for name in ("train", "valid"):
                 faults.of(_add_dump, args, name, mels)

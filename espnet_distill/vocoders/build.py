@@ -42,7 +42,11 @@ def build_vocoder(
         )
     else:
         mels = MelSpec.of_extractor(extractor)
-    return _load(vocoder_file, vocoder_config_file, mels).to(device)
+    vocoder = _load(vocoder_file, vocoder_config_file, mels)
+    statistics = getattr(getattr(model, "normalize", None), "mean", None)
+    if statistics is not None and hasattr(vocoder, "require_statistics"):
+        vocoder.require_statistics(statistics, vocoder_file)
+    return vocoder.to(device)
 
 
 def check_vocoder(vocoder_file, feats_extract_conf, vocoder_config_file=None):

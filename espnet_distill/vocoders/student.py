@@ -1,5 +1,6 @@
 """A distilled vocoder, out of its training or on its own."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,6 +39,27 @@ class DistilledVocoder(torch.nn.Module):
         """Turn log-mels (T, n_mels) into a waveform (T * hop length,)."""
         feats = (feats - self.mean) / self.std
         return self.generator(feats.t()[None]).view(-1).clamp(-1, 1)
+
+    def require_statistics(self, mean: torch.Tensor, vocoder_file) -> None:
+        """Refuse mels that are far from those of the training; warn of some distance.
+
+        Args:
+            mean: Of the log-mels (n_mels,) that are to be spoken.
+            vocoder_file: What a message names.
+
+        Raises:
+            ConfigError: Means that lie more than one of its standard deviations from
+                its own, on average.
+        """
+        distance = float(((mean - self.mean) / self.std).abs().mean())
+        told = (
+            f"vocoder {vocoder_file}: was trained for mels of other statistics; the "
+            f"model's means are {distance:.2f} standard deviations off, on average"
+        )
+        if distance > 1:
+            raise ConfigError(f"{told}: another voice or loudness; distil one for it")
+        if distance > 0.1:
+            logging.warning(told)
 
     @torch.no_grad()
     def stream(self, feats: torch.Tensor, chunk: int) -> Iterator[torch.Tensor]:

@@ -13,6 +13,7 @@ from espnet_distill.teachers.checkpoint import find_experiment, load_experiment
 from espnet_distill.teachers.unpack import unpack
 
 from ..conftest import load_stock
+from ..vocoders.big import save_hifigan
 from .mini_an4 import copy_recipe, run
 
 TEST_CLIPS = 2
@@ -90,6 +91,26 @@ def test_a_finished_stage_is_not_done_again(recipe):
     assert checkpoint.stat().st_mtime_ns == before
     log = (recipe / "exp" / "student" / "train.log").read_text()
     assert "already reached at max_epoch" in log
+
+
+def test_a_vocoder_is_distilled_and_the_student_speaks_through_it(recipe, tmp_path):
+    student = yaml.safe_load((recipe / "exp/student/config.yaml").read_text())
+    big = save_hifigan(tmp_path, student["feats_extract_conf"], [16, 16])
+    config = yaml.safe_load((ROOT / "conf/training/vocoder.yaml").read_text())
+    config |= {"num_iters_per_epoch": 2, "max_epoch": 1, "batch_size": 2}
+    config["model_conf"] |= {"adversarial_start": 1}
+    (recipe / "conf/vocoder.yaml").write_text(yaml.safe_dump(config))
+    options = "--stage 10 --vocoder istft_nano --vocoder_config conf/vocoder.yaml"
+    done = run(recipe, *options.split(), "--vocoder_file", big)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    rows = json.loads((recipe / "exp/evaluation_pair/table.json").read_text())["rows"]
+    assert [row["name"] for row in rows][1:] == ["teacher", "student", "student_pair"]
+    heard, paired = (
+        recipe / "exp" / name / "student_decode/test/wav" for name in ("student", "student_pair")
+    )
+    for wav in paired.iterdir():
+        ours, theirs = (soundfile.read(place / wav.name)[0] for place in (paired, heard))
+        assert len(ours) == len(theirs) and abs(ours - theirs).max() > 0
 
 
 TACOTRON2 = """

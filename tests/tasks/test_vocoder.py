@@ -27,6 +27,7 @@ from ..conftest import (
     make_experiment,
     write_stats,
 )
+from ..vocoders.big import save_hifigan
 
 MODEL = {
     "segment_size": 8,
@@ -42,40 +43,7 @@ MODEL = {
 
 @pytest.fixture(scope="module")
 def big_vocoder(tmp_path_factory):
-    """A HiFi-GAN of the corpus's mels, saved as ParallelWaveGAN saves it."""
-    from espnet2.gan_tts.hifigan.hifigan import HiFiGANGenerator
-
-    network = {
-        "in_channels": 20,
-        "channels": 8,
-        "upsample_scales": [8, 16],
-        "upsample_kernel_sizes": [16, 32],
-        "resblock_kernel_sizes": [3],
-        "resblock_dilations": [[1]],
-    }
-    folder = tmp_path_factory.mktemp("big")
-    torch.manual_seed(0)
-    generator = HiFiGANGenerator(**network)
-    for name, value in generator.named_parameters():  # as made, it is next to silent
-        if name.endswith("weight_g"):
-            torch.nn.init.uniform_(value, 1, 2)
-    config = {
-        "sampling_rate": RATE,
-        "fft_size": FEATURES["n_fft"],
-        "hop_size": HOP,
-        "win_length": None,
-        "window": "hann",
-        "num_mels": 20,
-        "fmin": 80,
-        "fmax": 7600,
-        "log_base": 10.0,
-        "generator_type": "HiFiGANGenerator",
-        "generator_params": network,
-    }
-    (folder / "config.yml").write_text(yaml.safe_dump(config))
-    state = {"model": {"generator": generator.state_dict()}}
-    torch.save(state, folder / "checkpoint.pkl")
-    return folder / "checkpoint.pkl"
+    return save_hifigan(tmp_path_factory.mktemp("big"), FEATURES, [8, 16])
 
 
 def dump(corpus, vocoder, teacher, out, *options):
@@ -204,6 +172,7 @@ def test_a_killed_run_resumes_bit_for_bit(corpus, teacher, dumped, trained, tmp_
         ({"text2mel": None}, "text2mel: names no experiment"),
         ({"text2mel": "/nowhere"}, "/nowhere: no such experiment folder"),
         ({"batch_type": "sorted"}, "batch_type: sorted"),
+        ({"generator_first": True}, "generator_first: "),
         ({"model_conf": {"segment": 8}}, "model_conf: .*segment"),
         ({"model_conf": MODEL | {"discriminator_size": 9}}, "not between 1 and"),
         ({"model_conf": MODEL | {"reconstruction_end": 0}}, "reconstruction_end"),

@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from vocos.heads import ISTFTHead
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.mel_spec import MelSpec
 from espnet_distill.vocoders.generators import build_generator
+from espnet_distill.vocoders.generators.istft import FrameMajorISTFTHead
 
 PRESETS = sorted((Path(__file__).parents[2] / "conf/vocoders").glob("*.yaml"))
 MELS = MelSpec(22050, 1024, None, 256, "hann", 80, 0, 8000, None)
@@ -56,7 +58,7 @@ def test_every_sample_of_a_frame_is_made_and_every_weight_has_a_gradient(kind):
         ({"vocoder_type": "istft_generatr"}, "near: istft_generator"),
         ({"vocoder_params": {"channel": 8}}, "no key 'channel'; near: channels"),
         ({"vocoder_parms": {}}, "no key 'vocoder_parms'; near: vocoder_params"),
-        ({"vocoder_params": {"n_fft": 128}}, "above hop_length"),
+        ({"vocoder_params": {"n_fft": 128}}, "multiple of hop_length"),
         ({"vocoder_params": {"channels": "wide"}}, "can be built"),
         (conf("hifigan_generator", upsample_scales=[8, 8, 4, 2]), "can be built"),
         (conf("multiband_istft_generator", hop_samples=8), "512 samples a frame"),
@@ -66,3 +68,13 @@ def test_what_cannot_be_built_is_said_by_its_key(given, told):
     with pytest.raises(ConfigError, match=told) as caught:
         build_generator(conf("istft_generator") | given, MELS)
     assert len(caught.value.faults) == 1
+
+
+@pytest.mark.parametrize("n_fft", [512, 768, 1024])
+def test_the_head_is_that_of_vocos(n_fft):
+    torch.manual_seed(0)
+    ours = FrameMajorISTFTHead(8, n_fft, 256)
+    theirs = ISTFTHead(8, n_fft, 256, padding="same")
+    theirs.load_state_dict(ours.state_dict())
+    x = 3 * torch.randn(2, 7, 8)
+    torch.testing.assert_close(ours(x), theirs(x), atol=1e-5, rtol=1e-4)

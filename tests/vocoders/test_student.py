@@ -1,6 +1,7 @@
 """A distilled vocoder: whole, in pieces, and what does not fit it."""
 
 import copy
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -106,6 +107,25 @@ def test_other_mels_are_refused_with_both_values(saved):
         check_vocoder(path, others)
     assert "sampling rate 16000, but the model's mels have 22050" in str(caught.value)
     assert "highest mel frequency 7600, but the model's mels have 7000" in str(caught.value)
+
+
+def serving(mean):
+    """A text-to-mel model whose mels have this mean."""
+    return SimpleNamespace(
+        feats_extract=MelSpec.of_conf(FEATURES).extractor(),
+        normalize=SimpleNamespace(mean=mean),
+    )
+
+
+def test_mels_of_another_loudness_are_told_and_of_another_world_refused(saved, caplog):
+    path, model = saved
+    own = model.normalize.mean
+    build_vocoder(path, model=serving(own))
+    assert "other statistics" not in caplog.text
+    build_vocoder(path, model=serving(own + 1))
+    assert "0.50 standard deviations off" in caplog.text
+    with pytest.raises(ConfigError, match="1.50 standard deviations off"):
+        build_vocoder(path, model=serving(own - 3))
 
 
 def spoil(path, change):

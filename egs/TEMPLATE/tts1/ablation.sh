@@ -35,13 +35,10 @@ run() {  # run STUDENT SETTING SEED STAGE
     name=$(name_of "$1" "$2" "$3")
     [[ $2 != distilled* ]] || distill=true
     [[ $2 != *warm ]] || warm_start=true
-    ./run.sh --stage "$4" --stop_stage "$4" --num_threads 1 --expdir "${expdir}" \
-        --student_config "${student_config}" --student_tag "${tag}/${name}" \
+    run_stage "$4" "${name}" --student_config "${student_config}" \
         --student_args "--seed $3" --distill "${distill}" --warm_start "${warm_start}" \
         --inference_model "${inference_model}" --inference_tag "${tag}" \
-        --vocoder_file "${vocoder_file}" ${1:+--student $1} >> "${root}/${name}.log" 2>&1 \
-        || { echo "$0: error: see ${root}/${name}.log" >&2; exit 2; }
-    echo "$(date '+%H:%M:%S') stage $4 of ${name}"
+        --vocoder_file "${vocoder_file}" ${1:+--student $1}
 }
 
 name_of() {  # name_of STUDENT SETTING SEED: a folder; the setting goes without saying if there is one

@@ -643,6 +643,8 @@ if [ -n "${vocoder}" ]; then
     fi
 
     if begin 12 "The student through ${vocoder_exp}: ${evaldir}_pair"; then
+        speak "${teacher_exp}" "$(basename "${teacher_model}")"
+        speak "$(dirname "${student_model}")" "$(basename "${student_model}")"
         pair=$(dirname "${student_model}")_pair
         pair_up "${pair}"
         vocoder_file=${vocoder_exp}/${vocoder_model} speak "${pair}" model.pth

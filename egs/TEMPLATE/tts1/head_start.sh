@@ -23,10 +23,6 @@ Every variable at the head of this script is an option of the same name."
 . utils/parse_options.sh
 . ./jobs.sh
 
-fail() {
-    echo "$0: error: $*" >&2
-    exit 2
-}
 [ -f "${student_config}" ] || fail "--student_config ${student_config}: no such file"
 [ $((epochs % 2)) -eq 0 ] || fail "--epochs ${epochs}: is odd, and halves are compared"
 
@@ -35,12 +31,9 @@ root=${expdir}/${tag}
 run() {  # run SETTING SEED EPOCHS STEPS
     local warm_start=false
     [ "$1" != derived ] || warm_start=true
-    ./run.sh --stage 6 --stop_stage 6 --num_threads 1 --expdir "${expdir}" \
-        --student "" --student_config "${student_config}" --student_tag "${tag}/$1_seed$2" \
+    run_stage 6 "$1_seed$2" --student "" --student_config "${student_config}" \
         --student_args "--seed $2 --max_epoch $3 --scheduler_conf total_steps=$4" \
-        --distill false --warm_start "${warm_start}" >> "${root}/$1_seed$2.log" 2>&1 \
-        || { echo "$0: error: see ${root}/$1_seed$2.log" >&2; exit 2; }
-    echo "$(date '+%H:%M:%S') $1, seed $2"
+        --distill false --warm_start "${warm_start}"
 }
 
 mkdir -p "${root}"

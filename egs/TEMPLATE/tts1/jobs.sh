@@ -1,6 +1,19 @@
-# A few jobs at a time; after one has failed no other is started.
+# Students of one comparison: a few jobs at a time; after one has failed no other is
+# started. ${root}, that is ${expdir}/${tag}, has a log of each.
 
 failed=false
+
+fail() {
+    echo "$0: error: $*" >&2
+    exit 2
+}
+
+run_stage() {  # run_stage NUMBER NAME [OPTIONS]: of run.sh, for the student ${tag}/NAME
+    ./run.sh --stage "$1" --stop_stage "$1" --num_threads 1 --expdir "${expdir}" \
+        --student_tag "${tag}/$2" "${@:3}" >> "${root}/$2.log" 2>&1 \
+        || fail "see ${root}/$2.log"
+    echo "$(date '+%H:%M:%S') stage $1 of $2"
+}
 
 start() {  # start COMMAND...: in the background, once fewer than ${parallel} run
     while [ "$(jobs -rp | wc -l)" -ge "${parallel}" ]; do

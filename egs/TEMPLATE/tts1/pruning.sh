@@ -38,11 +38,6 @@ Every variable at the head of this script is an option of the same name."
 
 root=${expdir}/${tag}
 
-fail() {
-    echo "$0: error: $*" >&2
-    exit 2
-}
-
 callback_of() {  # callback_of SETTING: its entry of callbacks:, as YAML
     local way=${1%_*} what=neurons
     local when="start: ${prune_start}, end: ${prune_end}, interval: ${interval}"
@@ -61,12 +56,9 @@ run() {  # run SETTING SEED STAGE [OPTIONS]
     if [[ $1 = low-rank_* ]]; then  # whose configuration names its model
         config=${root}/cut_${name}/train.yaml model=(--student "")
     fi
-    ./run.sh --stage "$3" --stop_stage "$3" --num_threads 1 --expdir "${expdir}" \
-        --student_config "${config}" --student_tag "${tag}/${name}" \
+    run_stage "$3" "${name}" --student_config "${config}" \
         --inference_model "${inference_model}" --inference_tag "${tag}" \
-        --vocoder_file "${vocoder_file}" "${model[@]}" "${@:4}" \
-        >> "${root}/${name}.log" 2>&1 || fail "see ${root}/${name}.log"
-    echo "$(date '+%H:%M:%S') stage $3 of ${name}"
+        --vocoder_file "${vocoder_file}" "${model[@]}" "${@:4}"
 }
 
 factorise() {  # factorise PRESSURE MODEL OUT: layers of low rank

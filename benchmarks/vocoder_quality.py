@@ -1,0 +1,65 @@
+"""What vocoders make of the mels of recordings: their words and how they sound.
+
+    benchmarks/vocoder_quality.py exp/student/config.yaml dump/raw/eval exp/vocoders \\
+        DIR/generator_v2 exp/vocoder/train.total_count.ave.pth
+
+The first vocoder is the teacher, to which differences are shown; the others are rows
+by their folders' names. The speech stays in OUT/wav, to listen to.
+"""
+
+import argparse
+from pathlib import Path
+
+from espnet_distill.evaluation import quality, speech, table
+from espnet_distill.evaluation.asr import Whisper
+from espnet_distill.evaluation.inputs import read_data
+from espnet_distill.evaluation.memo import Memo
+from espnet_distill.evaluation.speed import on_threads
+from espnet_distill.files import read_table
+from espnet_distill.tasks import dump_waves
+
+
+def spoken(vocoder: Path, args: argparse.Namespace, out: Path) -> dict[str, Path]:
+    """Let a vocoder speak the mels of the recordings; return files by utterance."""
+    told = ["--config", args.config, "--vocoder_file", vocoder]
+    told += ["--wav_scp", args.data / "wav.scp", "--output_dir", out]
+    with on_threads(args.threads):
+        dump_waves.main([str(word) for word in told])
+    dump_waves.main([str(word) for word in (*told, "--finish")])
+    return {utt: Path(wav) for utt, wav in read_table(out / "wave.scp").items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("config", type=Path, help="config.yaml of a text2mel experiment, whose mels")
+    add("data", type=Path, help="ESPnet data folder of held-out recordings")
+    add("out", type=Path)
+    add("vocoders", type=Path, nargs="+", help="generators, the teacher first")
+    add("--measures", nargs="+", default=["wer", "dnsmos", "mcd"])
+    add("--threads", type=int, default=1)
+    args = parser.parse_args()
+
+    utterances = read_data(args.data)
+    names = ["teacher", *(path.parent.name for path in args.vocoders[1:])]
+    sources = {quality.REFERENCE: {u: one.reference for u, one in utterances.items()}}
+    for name, vocoder in zip(names, args.vocoders, strict=True):
+        sources[name] = spoken(vocoder, args, args.out / "spoken" / name)
+    wavs = speech.copy_speech(args.out / "wav", sources)
+    texts = {utt: one.text for utt, one in utterances.items()}
+    recognizer = Whisper(None)
+    asked = quality.Judge(
+        tuple(args.measures), recognizer, None, Memo(args.out / "found")
+    )
+    scores = quality.judge(wavs, texts, {}, asked)
+    rows = [
+        table.row(name, scores, "teacher" if name in names[1:] else None) for name in wavs
+    ]
+    told = ", ".join(map(str, args.vocoders))
+    surroundings = table.environment(args.data, len(texts), recognizer.said, told)
+    table.write(args.out, rows, surroundings, scores)
+    print(table.markdown(rows, surroundings))
+
+
+if __name__ == "__main__":
+    main()
