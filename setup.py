@@ -40,7 +40,7 @@ setup(
         "threadpoolctl",
     ],
     extras_require={
-        "test": ["pytest", "pytest-xdist"],
+        "test": ["pymcd", "pytest", "pytest-xdist"],
         "eval": [
             "faster-whisper",
             "jiwer",
