@@ -42,7 +42,7 @@ setup(
         "threadpoolctl",
     ],
     extras_require={
-        "test": ["pytest", "pytest-xdist"],
+        "test": ["pymcd", "pytest", "pytest-xdist"],
         "eval": [
             "faster-whisper",
             "jiwer",

@@ -156,9 +156,12 @@ class Place:
         self.file("decoded/valid/wav/wav.scp", scp)
         return folder
 
-    def heard(self, **changes) -> list[Path]:
+    def heard(self, versa="", **changes) -> list[Path]:
         """Arguments of evaluate: an experiment that spoke, and the data."""
         teacher, data = self.teacher(**changes), self.data()
+        if versa:
+            place = "exp/teacher/decode/data/scoring/versa_eval"
+            self.file(f"{place}/result.1.txt", versa)
         for name in ("b1", "b2"):
             wav = teacher / "decode" / "data" / "wav" / f"{name}.wav"
             wav.parent.mkdir(parents=True, exist_ok=True)
@@ -612,6 +615,16 @@ TRIES = [
         lambda p: [*p.heard(), "--out", OUT, "--measures", "wer", "--asr_model", "t"],
         "--asr_model: t is neither an ESPnet experiment, nor a folder with ",
         needs=("faster_whisper", "jiwer", "whisper_normalizer"),
+    ),
+    evaluating(
+        "a broken result of VERSA",
+        lambda p: [*p.heard(versa="{'key': 'b1'"), "--out", OUT],
+        "result.1.txt: line 1: no result of VERSA",
+    ),
+    evaluating(
+        "a part beyond the last",
+        lambda p: [*p.heard(), "--out", OUT, "--part", "5/4"],
+        "--part: 5/4 is no JOB/NJ",
     ),
     evaluating(
         "a TTS model as a speaker model",

@@ -64,9 +64,17 @@ def commands(script):
             continue
         said = ""
         if words:
-            found.append([word for word in words if word != "..."])
+            found.append(launched([word for word in words if word != "..."]))
     assert not said
     return found
+
+
+def launched(words):
+    """Leave out what submits a job array, and take its first job."""
+    if not re.fullmatch(r"\$\{\w+_cmd\}", words[0]):
+        return words
+    assert re.fullmatch(r"JOB=1:\d+", words[1])
+    return [word.replace("JOB", "1") for word in words[3:]]
 
 
 ALL = [

@@ -88,10 +88,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         help="evaluate the first N sentences (default: all)",
     )
+    add(
+        "--part",
+        metavar="JOB/NJ",
+        type=name_or_none,
+        help="for a job array: measure every NJ-th sentence, from the JOB-th on, and "
+        "write no table; a call without it then finds all measured",
+    )
 
 
 def main(args: argparse.Namespace) -> None:
-    """Measure, write table and report into ``args.out`` and print the table."""
+    """Measure, write table and report into ``args.out`` and print the table.
+
+    A part of a job array measures its sentences and leaves them in found/.
+    """
     from espnet_distill.evaluation import inputs, measures
 
     args.measures = measures.choose(args.measures, args.asr_model)
@@ -99,6 +109,8 @@ def main(args: argparse.Namespace) -> None:
     inputs.check_file(args.durations, "--durations")
     inputs.check_folder(args.out, "--out")
     utterances = inputs.read_data(args.data, args.num_utts)
+    if args.part:
+        utterances = inputs.part_of(utterances, args.part)
     systems = inputs.find_systems(
         args.experiments,
         args.data,
@@ -107,18 +119,22 @@ def main(args: argparse.Namespace) -> None:
         args.inference_model,
     )
 
-    from espnet_distill.evaluation import (
-        forced,
-        load,
-        quality,
-        report,
-        speech,
-        table,
-    )
+    from espnet_distill.evaluation import quality
     from espnet_distill.evaluation.memo import Memo
+
+    found = args.out / "found"
+    asked = quality.Judge(args.measures, *_models(args), Memo(found))
+    if args.part:
+        _judged(asked, systems, utterances, {}, args.out)
+        print(f"part {args.part}: {len(utterances)} sentences are in {found}")
+    else:
+        _evaluate(args, asked, systems, utterances)
+
+
+def _evaluate(args: argparse.Namespace, asked, systems: list, utterances: dict) -> None:
+    from espnet_distill.evaluation import forced, load, report, table
     from espnet_distill.files import read_durations, write_text
 
-    recognizer, speaker_model = _models(args)
     texts = {utt: utterance.text for utt, utterance in utterances.items()}
     durations = args.durations and read_durations(args.durations, utterances)
     loaded = {
@@ -133,25 +149,19 @@ def main(args: argparse.Namespace) -> None:
         for name, system in loaded.items()
         if durations
     }
-    sources = {quality.REFERENCE: {u: one.reference for u, one in utterances.items()}}
-    sources |= {system.name: system.wavs for system in systems}
-    wavs = speech.copy_speech(args.out / "wav", sources)
-    asked = quality.Judge(
-        args.measures, recognizer, speaker_model, Memo(args.out / "found")
-    )
-    scores = quality.judge(wavs, texts, forced_errors, asked)
+    scores = _judged(asked, systems, utterances, forced_errors, args.out)
 
     teacher, *students = (system.name for system in systems)
     rows = [
         table.row(
             name, scores, teacher if name in students else None, **costs.get(name, {})
         )
-        for name in wavs
+        for name in dict.fromkeys(score.row for score in scores)
     ]
     surroundings = table.environment(
         args.data,
         len(utterances),
-        recognizer.said,
+        asked.recognizer.said,
         _vocoders(systems, args.vocoder_file or "Griffin-Lim"),
     )
     surroundings["speaker_model"] = args.speaker_model
@@ -167,6 +177,17 @@ def _vocoders(systems: list, common: str) -> str:
     """Say which vocoder speaks, and which systems have one of their own."""
     own = [f"{one.name}: {one.vocoder_file}" for one in systems if one.vocoder_file]
     return "; ".join([common, *own])
+
+
+def _judged(asked, systems: list, utterances: dict, forced: dict, out: Path) -> list:
+    """Scores of what was said, copied into ``out`` to listen to."""
+    from espnet_distill.evaluation import quality, speech
+
+    sources = {quality.REFERENCE: {u: one.reference for u, one in utterances.items()}}
+    sources |= {system.name: system.wavs for system in systems}
+    wavs = speech.copy_speech(out / "wav", sources)
+    texts = {utt: utterance.text for utt, utterance in utterances.items()}
+    return quality.judge(wavs, texts, forced, asked)
 
 
 def _models(args: argparse.Namespace) -> tuple:
@@ -210,6 +231,7 @@ def _costs(systems: list, loaded: dict, texts: list[str], out: Path) -> dict[str
         system.name: {
             "params": complexity.parameters(loaded[system.name].tts),
             "size_mb": complexity.size_mb(system.model),
+            "versa": system.versa,
             "rtf_text2mel": speeds[system.name].rtf.text2mel,
             "rtf_mel2wav": speeds[system.name].rtf.mel2wav,
             "rtf_text2wav": speeds[system.name].rtf.text2wav,

@@ -1,10 +1,12 @@
 """Find what is to be compared, and refuse what is missing before any work."""
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError, Faults
+from espnet_distill.evaluation import versa
 from espnet_distill.files import read_table, read_text, require_folder
 
 
@@ -20,14 +22,16 @@ class Utterance:
 class System:
     """A row of the table: an ESPnet experiment and what it has spoken.
 
-    ``wavs`` maps utterance to file, in the order of the data folder; ``vocoder_file``
-    is the vocoder that the experiment's folder names as its own, if it does.
+    ``wavs`` maps utterance to file, in the order of the data folder; ``versa`` is what
+    VERSA has found in them, by its names; ``vocoder_file`` is the vocoder that the
+    experiment's folder names as its own, if it does.
     """
 
     name: str
     config: Path
     model: Path
     wavs: dict[str, Path]
+    versa: dict[str, float]
     vocoder_file: str | None = None
 
 
@@ -75,6 +79,18 @@ def read_data(folder: Path, num_utts: int | None = None) -> dict[str, Utterance]
     return utterances
 
 
+def part_of(utterances: dict[str, Utterance], part: str) -> dict[str, Utterance]:
+    """Return every NJ-th utterance, the JOB-th of them first; ``part`` is "JOB/NJ".
+
+    Raises ConfigError for what is no part.
+    """
+    numbers = re.fullmatch(r"(\d+)/(\d+)", part)
+    job, jobs = map(int, numbers.groups()) if numbers else (0, 0)
+    if not 1 <= job <= jobs:
+        raise ConfigError(f"--part: {part} is no JOB/NJ, such as 1/8 to 8/8")
+    return dict(list(utterances.items())[job - 1 :: jobs])
+
+
 def find_systems(
     experiments: list[Path],
     data: Path,
@@ -90,7 +106,7 @@ def find_systems(
         System(
             name,
             *_config_and_model(experiment, inference_model),
-            _decoded(_decode_folder(experiment, data, inference_tag), utterances),
+            *_decoded(_decode_folder(experiment, data, inference_tag), utterances),
             _own_vocoder(_folder(experiment) / "vocoder_file"),
         )
         for name, experiment in zip(_names(experiments), experiments)
@@ -152,7 +168,8 @@ def _decode_folder(experiment: Path, data: Path, tag: str | None) -> Path:
     return found[0] if found else experiment / "*" / inside
 
 
-def _decoded(folder: Path, utterances: dict[str, Utterance]) -> dict[str, Path]:
+def _decoded(folder: Path, utterances: dict[str, Utterance]) -> tuple[dict, dict]:
+    """The files of the utterances, and what VERSA has found in them."""
     import soundfile
 
     wavs = {utt: folder / f"{utt}.wav" for utt in utterances}
@@ -165,7 +182,7 @@ def _decoded(folder: Path, utterances: dict[str, Utterance]) -> dict[str, Path]:
             raise ConfigError(f"{wav} cannot be read ({error}): decode again") from None
         if not frames:
             raise ConfigError(f"{wav} is empty: decode again")
-    return wavs
+    return wavs, versa.read_results(folder, utterances)
 
 
 def _read_columns(path: Path) -> dict[str, str]:

@@ -46,6 +46,7 @@ class Row:
     utmos_difference: Difference | None = None
     nisqa_difference: Difference | None = None
     similarity_difference: Difference | None = None
+    versa: dict[str, float] | None = None
     model: str | None = None
     config: str | None = None
 
@@ -107,6 +108,10 @@ mel, given the recording's durations, pitch and energy.
     "similarity": """\
 - Speaker: cosine to the recording of the same sentence, of embeddings by \
 `{speaker_model}`.
+""",
+    "versa": """\
+- VERSA: what stage 9 of `tts.sh` had found, means over the sentences; `wer` and `cer` \
+of all of them together, in percent.
 """,
 }
 DIFFERENCE_CAPTION = """\
@@ -224,7 +229,8 @@ def tables(rows: list[Row]) -> list[dict[str, list[str | None]]]:
     A column that no row has a value for is left out, and the further table without
     any.
     """
-    table, further = (_cells(rows, COLUMNS), _cells(rows, FURTHER_COLUMNS))
+    table = _cells(rows, COLUMNS)
+    further = _cells(rows, FURTHER_COLUMNS) | _versa_cells(rows)
     return [table, further] if len(further) > 1 else [table]
 
 
@@ -233,11 +239,19 @@ def _cells(rows: list[Row], columns: dict) -> dict[str, list[str | None]]:
     return {title: column for title, column in cells.items() if any(column)}
 
 
+def _versa_cells(rows: list[Row]) -> dict[str, list[str | None]]:
+    names = dict.fromkeys(name for row in rows for name in row.versa or {})
+    return {
+        f"VERSA {name}": [_format((row.versa or {}).get(name), ".3f") for row in rows]
+        for name in names
+    }
+
+
 def caption(rows: list[Row], surroundings: dict) -> str:
     """How what the table shows was measured, in Markdown."""
     text = CAPTION
     for name, what in FURTHER_CAPTIONS.items():
-        if any(getattr(row, name) is not None for row in rows):
+        if any(getattr(row, name) not in (None, {}) for row in rows):
             text += what
     if any(isinstance(cell, Difference) for row in rows for cell in vars(row).values()):
         text += DIFFERENCE_CAPTION
@@ -294,7 +308,7 @@ def read_scores(path: Path, *wanted: str) -> list[dict[str, str]]:
 
 def _with_differences(row: dict) -> dict:
     return {
-        key: Difference(**value) if isinstance(value, dict) else value
+        key: Difference(**value) if value and key.endswith("_difference") else value
         for key, value in row.items()
     }
 

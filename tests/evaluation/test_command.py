@@ -143,6 +143,38 @@ def test_what_was_found_is_not_measured_again(recipe):
     assert [a != b for a, b in zip(before.splitlines(), changed)].count(True) == 1
 
 
+def test_an_array_of_jobs_comes_to_the_table_of_one_call(recipe, capsys):
+    measures = ["--measures", "dnsmos", "mcd"]
+    evaluate(recipe, *measures)
+    alone = (recipe / "out").rename(recipe / "alone")
+    for part in ("2/4", "1/4", "4/4", "3/4"):  # one of them has no sentence
+        evaluate(recipe, *measures, "--part", part)
+        assert not (recipe / "out" / "table.md").exists()
+    found = {
+        path: path.stat().st_mtime_ns for path in (recipe / "out/found").rglob("*.json")
+    }
+    assert len(found) == len([*(alone / "found").rglob("*.json")])
+    evaluate(recipe, *measures)
+    now = {path: path.stat().st_mtime_ns for path in (recipe / "out/found").rglob("*")}
+    assert {path: time for path, time in now.items() if path.is_file()} == found
+    scores = (recipe / "out" / "scores.csv").read_text()
+    assert scores == (alone / "scores.csv").read_text()
+    rows = [
+        [
+            {key: cell for key, cell in row.items() if not key.startswith("rtf")}
+            for row in json.loads((folder / "table.json").read_text())["rows"]
+        ]
+        for folder in (recipe / "out", alone)
+    ]
+    assert rows[0] == rows[1]
+    assert "part 4/4: 0 sentences are in" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("part", ["0/2", "3/2", "1", "a/b", "1/2/3", "-1/2"])
+def test_no_part(recipe, part):
+    refuse(recipe, f"--part: {part} is no JOB/NJ", f"--part={part}")
+
+
 def refuse(recipe, message, *options, **kwargs):
     with pytest.raises(ConfigError, match=message) as error:
         evaluate(recipe, *options, **kwargs)
