@@ -123,7 +123,7 @@ def main() -> None:
     contestants |= {n: vocoder(preset("vocoders", n)["tts_conf"]) for n in names}
     both = f"{args.student} + {args.vocoder}"
     contestants |= {both: pair(args.student, conf), "hibari-tts": hibari()}
-    rtf = measure(contestants, 7 if args.quick else 25)
+    rtf = measure(contestants, 7 if args.quick else 15)
 
     ratios = {
         "hifigan_v1_over_student": rtf["HiFi-GAN V1"] / rtf[args.vocoder],

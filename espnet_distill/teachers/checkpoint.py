@@ -15,6 +15,7 @@ USUAL_NAMES = (
     "valid.loss.ave.pth",
     "train.loss.best.pth",
     "valid.loss.best.pth",
+    "train.total_count.ave.pth",
 )
 
 

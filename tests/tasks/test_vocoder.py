@@ -130,11 +130,10 @@ def test_the_dump_is_what_the_vocoder_says_of_the_recordings_mels(
 def test_the_discriminator_joins_when_it_is_told_to(trained):
     first, last = (load(trained / f"{epoch}epoch.pth") for epoch in (1, 2))
     assert first["tts.updates"] == 4 and last["tts.updates"] == 8
-    torch.manual_seed(0)
     weights = [key for key in last if key.startswith("tts.discriminator.")]
     optimizer = load(trained / "checkpoint.pth")["optimizers"][1]["state"]
-    steps = {int(state["step"]) for state in optimizer.values()}
-    assert steps == {4, 5, 6, 7, 8} & steps and 4 in steps  # in its own four only
+    steps = sorted(int(state["step"]) for state in optimizer.values())
+    assert steps == [4] * (len(steps) - 1) + [8]  # the one that carries a loss of 0
     assert any(not torch.equal(first[key], last[key]) for key in weights)
 
 

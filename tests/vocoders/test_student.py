@@ -46,8 +46,9 @@ def save(folder, kind, features=FEATURES):
         "feats_extract_conf": features,
     }
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    torch.save(model.state_dict(), folder / "valid.mel.ave.pth")
-    return folder / "valid.mel.ave.pth", model.eval()
+    path = folder / "train.total_count.ave.pth"
+    torch.save(model.state_dict(), path)
+    return path, model.eval()
 
 
 @pytest.fixture(params=SMALL)
@@ -159,7 +160,7 @@ def first(state):
 def test_it_is_taken_out_of_its_training(saved, feats, half, tmp_path):
     path, _ = saved
     out = tmp_path / "vocoder"
-    assert main(["vocoder", str(path), str(out), *["--half"] * half]) == 0
+    assert main(["vocoder", str(path.parent), str(out), *["--half"] * half]) == 0
     state = torch.load(out / "model.pth", weights_only=True)
     assert all(key.startswith(("tts.generator.", "normalize.")) for key in state)
     least = 1e-2 if half else 0
