@@ -275,6 +275,8 @@ def test_a_configuration_builds_what_it_names(page, installed):
 
     for conf in configurations(page):
         known = {"tts", "tts_conf", "teacher", "distill_conf", "callbacks", "trainer"}
+        if conf.get("tts") == "vocoder":
+            known |= {"model_conf", "text2mel", "teacher_dump"}
         assert set(conf) <= known
         callbacks = conf.get("callbacks", [])
         for listener in conf.get("trainer", {}).get("callbacks", []):
@@ -285,8 +287,20 @@ def test_a_configuration_builds_what_it_names(page, installed):
         wanted = DistillOptions.of(Namespace(**conf | {"callbacks": callbacks}))
         assert len(wanted.build_callbacks().callbacks) == len(callbacks)
         assert wanted.build_objectives()
-        if "tts" in conf:
+        if conf.get("tts") == "vocoder":
+            build_vocoder_in_training(conf, wanted.build_objectives())
+        elif "tts" in conf:
             assert installed.get_class(conf["tts"])
+
+
+def build_vocoder_in_training(conf, objectives):
+    from espnet_distill.mel_spec import MelSpec
+    from espnet_distill.vocoders.gan import VocoderGAN
+    from espnet_distill.vocoders.generators import build_generator
+
+    mels = MelSpec(22050, 1024, None, 256, "hann", 80, 0, 8000, None)
+    generator = build_generator(conf["tts_conf"], mels)
+    assert VocoderGAN(generator, mels, objectives, **conf["model_conf"])
 
 
 def tiny(corpus, teacher, path):
