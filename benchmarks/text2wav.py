@@ -25,7 +25,7 @@ from espnet_distill.files import write_csv
 from espnet_distill.markdown import aligned
 from espnet_distill.mel_spec import MelSpec
 from espnet_distill.students.cost import made_up_speech
-from espnet_distill.vocoders.generators import build_generator
+from espnet_distill.vocoders.generators import build_generator, ready_to_speak
 
 CONF = Path(__file__).parents[1] / "conf"
 SPEC = MelSpec(22050, 1024, None, 256, "hann", MELS, 0, 8000, None)
@@ -49,10 +49,7 @@ def preset(folder: str, name: str) -> dict:
 
 def generator(conf: dict) -> torch.nn.Module:
     """Build a vocoder as it is when it speaks."""
-    built = build_generator(conf, SPEC).eval()
-    if hasattr(built, "remove_weight_norm"):
-        built.remove_weight_norm()
-    return built
+    return ready_to_speak(build_generator(conf, SPEC))
 
 
 def vocoder(conf: dict) -> Contestant:

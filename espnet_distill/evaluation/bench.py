@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from espnet_distill.errors import ConfigError
+from espnet_distill.errors import ConfigError, Faults
 from espnet_distill.evaluation.inputs import (
     check_file,
     check_folder,
@@ -146,11 +146,11 @@ def require_stream(vocoder, chunk: int, vocoder_file: str | None) -> None:
             f"--chunk: {vocoder_file or 'Griffin-Lim'} speaks all at once; give a "
             "distilled vocoder, or leave it out"
         )
-    if chunk < vocoder.look_ahead:
-        raise ConfigError(
-            f"--chunk: {chunk} frames are fewer than the {vocoder.look_ahead} that "
-            f"{vocoder_file} looks ahead; give {vocoder.look_ahead} or more"
-        )
+
+    from espnet_distill.vocoders.streaming import require_chunk
+
+    with Faults() as faults:
+        faults.of(require_chunk, chunk, vocoder.look_ahead, vocoder_file, where="--")
 
 
 def _read(path: Path) -> list[str]:

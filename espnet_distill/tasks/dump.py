@@ -9,7 +9,6 @@ import argparse
 import logging
 from pathlib import Path
 
-import yaml
 from espnet2.tasks.tts import TTSTask
 from espnet2.train.dataset import ESPnetDataset
 from espnet2.utils.types import str2triple_str
@@ -17,13 +16,18 @@ from torch.utils.data import BatchSampler, DataLoader
 from tqdm import tqdm
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.files import read_table, write_text
+from espnet_distill.files import read_table
 from espnet_distill.tasks.compatibility import require_conditions, require_same_tokens
 from espnet_distill.tasks.options import DistillOptions
 from espnet_distill.teachers.checkpoint import config_of, read_config
-from espnet_distill.teachers.dumped import checksum, folder_name, identity
+from espnet_distill.teachers.dumped import begin, checksum, folder_name, identity
 from espnet_distill.teachers.online import OnlineTeacher
 from espnet_distill.teachers.tap_files import BEGUN, TapFiles
+
+OTHERS = (
+    "taps of another teacher, of other data or other objectives; remove it or name "
+    "another folder"
+)
 
 
 def dump(teacher: OnlineTeacher, files: TapFiles, args, keys: list[str]) -> None:
@@ -45,21 +49,6 @@ def dump(teacher: OnlineTeacher, files: TapFiles, args, keys: list[str]) -> None
             batch = {name: value[order].to(device) for name, value in batch.items()}
             files.write([utterances[i] for i in order], teacher(batch))
             progress.update(len(utterances))
-
-
-def begin(folder: Path, record: dict) -> None:
-    """Say whose taps come into a folder, or see that they are the ones there.
-
-    Raises:
-        ConfigError: The folder has been begun with another teacher, data or taps.
-    """
-    path, text = folder / BEGUN, yaml.safe_dump(record, sort_keys=False)
-    if path.is_file() and path.read_text(encoding="utf-8") != text:
-        raise ConfigError(
-            f"{folder}: holds taps of another teacher, of other data or other "
-            "objectives; remove it or name another folder"
-        )
-    write_text(path, text)
 
 
 def describe(experiment: str, teacher: OnlineTeacher, taps, args) -> dict:
@@ -86,7 +75,7 @@ def run_job(index: int, experiment: str, taps: tuple[str, ...], args) -> None:
     available = teacher.probe()
     for tap in taps:
         available.require(tap, f"teacher {experiment}")
-    begin(folder, describe(experiment, teacher, taps, args))
+    begin(folder / BEGUN, describe(experiment, teacher, taps, args), OTHERS)
     text = next(p for p, name, _ in args.data_path_and_name_and_type if name == "text")
     texts = read_table(text)
     keys = list(read_table(args.key_file))

@@ -20,14 +20,14 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.files import read_rows, read_table
 from espnet_distill.mel_spec import MelSpec
 from espnet_distill.teachers.checkpoint import read_config
-from espnet_distill.vocoders import build_vocoder, check_vocoder
+from espnet_distill.vocoders import load_vocoder
 from espnet_distill.vocoders.waves import WaveFiles, record
 
 
-def dump(files: WaveFiles, keys: list[str], args, conf: dict) -> None:
+def dump(files: WaveFiles, keys: list[str], vocoder, args, conf: dict) -> None:
     """Write what the vocoder says of these recordings' mels."""
-    extractor, rate = LogMelFbank(**conf), int(conf.get("fs", 22050))
-    vocoder = build_vocoder(args.vocoder_file, device=args.device)
+    extractor = LogMelFbank(**conf)
+    rate = extractor.fs
     sounds = SoundScpReader(str(args.wav_scp), dtype="float32")
     read = NpyScpReader(str(args.mel_scp)) if args.mel_scp else None
     for key in tqdm(keys, desc=str(files.folder), mininterval=10):
@@ -74,13 +74,13 @@ def main(cmd=None) -> None:
         files.finish(read_table(args.wav_scp))
         return
     conf = read_config(args.config).get("feats_extract_conf") or {}
-    check_vocoder(args.vocoder_file, conf)
+    mels = MelSpec.of_conf(conf)
+    vocoder = load_vocoder(args.vocoder_file, mels).to(args.device)
     keys = list(read_table(args.key_file or args.wav_scp))
     for path in filter(None, (args.wav_scp, args.mel_scp)):
         read_rows(path, keys)
-    mels = MelSpec.of_conf(conf)
     files.begin(record(args.vocoder_file, mels, args.wav_scp, args.mel_scp))
-    dump(files, [key for key in keys if not files.has(key)], args, conf)
+    dump(files, [key for key in keys if not files.has(key)], vocoder, args, conf)
 
 
 if __name__ == "__main__":

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import yaml
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.files import read_table, read_yaml
+from espnet_distill.files import read_table, read_yaml, write_text
 from espnet_distill.objectives.base import Taps
 from espnet_distill.teachers.checkpoint import find_experiment
 
@@ -49,6 +50,18 @@ def identity(experiment) -> dict:
         "model": str(model),
         "model_sha256": checksum(model),
     }
+
+
+def begin(path: Path, record: dict, others: str) -> None:
+    """Write down what a dump is made from, or see that it is what was begun.
+
+    Raises:
+        ConfigError: It was begun from others, which the message says.
+    """
+    text = yaml.safe_dump(record, sort_keys=False)
+    if path.is_file() and path.read_text(encoding="utf-8") != text:
+        raise ConfigError(f"{path.parent}: holds {others}")
+    write_text(path, text)
 
 
 class DumpedTeacher:

@@ -1,5 +1,5 @@
 """Waveform generators for mel spectrograms: HiFi-GAN checkpoints and Griffin-Lim."""
 
-from espnet_distill.vocoders.build import build_vocoder, check_vocoder
+from espnet_distill.vocoders.build import build_vocoder, check_vocoder, load_vocoder
 
-__all__ = ["build_vocoder", "check_vocoder"]
+__all__ = ["build_vocoder", "check_vocoder", "load_vocoder"]

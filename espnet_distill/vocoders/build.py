@@ -42,7 +42,7 @@ def build_vocoder(
         )
     else:
         mels = MelSpec.of_extractor(extractor)
-    vocoder = _load(vocoder_file, vocoder_config_file, mels)
+    vocoder = load_vocoder(vocoder_file, mels, vocoder_config_file)
     statistics = getattr(getattr(model, "normalize", None), "mean", None)
     if statistics is not None and hasattr(vocoder, "require_statistics"):
         vocoder.require_statistics(statistics, vocoder_file)
@@ -63,14 +63,19 @@ def check_vocoder(vocoder_file, feats_extract_conf, vocoder_config_file=None):
     from espnet_distill.mel_spec import MelSpec
 
     mels = MelSpec.of_conf(feats_extract_conf)
-    _load(vocoder_file, vocoder_config_file, mels)
+    load_vocoder(vocoder_file, mels, vocoder_config_file)
 
 
 def _is_griffin_lim(vocoder_file):
     return vocoder_file is None or str(vocoder_file).lower() in ("none", "null", "nil")
 
 
-def _load(vocoder_file, vocoder_config_file, mels):
+def load_vocoder(vocoder_file, mels=None, vocoder_config_file=None):
+    """Load a vocoder that has weights; it has to fit a MelSpec, if one is given.
+
+    Raises:
+        ConfigError: as for ``build_vocoder``.
+    """
     from espnet_distill.vocoders.formats import find_config, is_distilled, read_config
 
     path = find_config(vocoder_file, vocoder_config_file)

@@ -26,17 +26,23 @@ def context_of(generator: torch.nn.Module, n_mels: int) -> int:
     return max(PROBE - int(reached[0]), int(reached[-1]) - PROBE)
 
 
+def require_chunk(chunk: int, context: int, whose: str = "this vocoder") -> None:
+    """Raise a ConfigError if a chunk is shorter than what its vocoder looks ahead."""
+    least = max(context, 1)
+    if chunk < least:
+        raise ConfigError(
+            f"chunk: {chunk} frames are fewer than the {least} that {whose} looks "
+            f"ahead; give {least} or more"
+        )
+
+
 def pieces(frames: int, chunk: int, context: int) -> Iterator[tuple[slice, slice]]:
     """Yield which frames to speak and, of those, which to keep, for each piece.
 
     Raises:
         ConfigError: A chunk shorter than the context.
     """
-    if chunk < max(context, 1):
-        raise ConfigError(
-            f"chunk: {chunk} frames are fewer than the {context} that this vocoder "
-            f"looks ahead; give {context} or more"
-        )
+    require_chunk(chunk, context)
     for start in range(0, frames, chunk):
         end = min(start + chunk, frames)
         first, last = max(start - context, 0), min(end + context, frames)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -9,7 +10,7 @@ import torch
 from espnet_distill.errors import ConfigError, in_one_line
 from espnet_distill.mel_spec import MelSpec
 from espnet_distill.teachers.checkpoint import load_weights, read_config
-from espnet_distill.vocoders.generators import build_generator
+from espnet_distill.vocoders.generators import build_generator, ready_to_speak
 from espnet_distill.vocoders.streaming import context_of, pieces
 
 GENERATOR, STATISTICS = "tts.generator.", "normalize."
@@ -76,12 +77,10 @@ class DistilledVocoder(torch.nn.Module):
             wave = self(feats[around])
             yield wave[inside.start * hop : inside.stop * hop]
 
-    @property
+    @cached_property
     def look_ahead(self) -> int:
         """Frames after a frame that its samples depend on, and as many before."""
-        if not hasattr(self, "_look_ahead"):
-            self._look_ahead = context_of(self.generator, self.mels.n_mels)
-        return self._look_ahead
+        return context_of(self.generator, self.mels.n_mels)
 
 
 def load_distilled(vocoder_file: Path, config: Path) -> DistilledVocoder:
@@ -109,10 +108,8 @@ def load_distilled(vocoder_file: Path, config: Path) -> DistilledVocoder:
         raise ConfigError(
             f"{vocoder_file}: is not what {config} says: {in_one_line(error)}"
         ) from error
-    if hasattr(generator, "remove_weight_norm"):
-        generator.remove_weight_norm()
     mean, std = (value.float() for value in statistics)
-    return DistilledVocoder(generator, mels, mean, std).eval()
+    return DistilledVocoder(ready_to_speak(generator), mels, mean, std).eval()
 
 
 def weights_of(vocoder_file: Path) -> dict[str, torch.Tensor]:

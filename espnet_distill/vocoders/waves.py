@@ -12,16 +12,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.files import read_yaml, write_text, write_wav, written_whole
 from espnet_distill.mel_spec import LABELS, MelSpec
-from espnet_distill.teachers.dumped import MANIFEST, checksum
+from espnet_distill.teachers.dumped import MANIFEST, begin, checksum
+from espnet_distill.teachers.tap_files import BEGUN
 from espnet_distill.vocoders.formats import find_config
 
 REMEDY = "remove the folder and dump the waves again"
-BEGUN = "begun.yaml"
 
 
 class WaveFiles:
@@ -52,13 +51,8 @@ class WaveFiles:
         Raises:
             ConfigError: Others do.
         """
-        path, text = self.folder / BEGUN, yaml.safe_dump(record, sort_keys=False)
-        if path.is_file() and path.read_text(encoding="utf-8") != text:
-            raise ConfigError(
-                f"{self.folder}: holds waves of another vocoder, of other mels or "
-                f"recordings; {REMEDY}"
-            )
-        write_text(path, text)
+        others = f"waves of another vocoder, of other mels or recordings; {REMEDY}"
+        begin(self.folder / BEGUN, record, others)
 
     def finish(self, utterances: Iterable[str]) -> None:
         """Write the lists and, last, the manifest.

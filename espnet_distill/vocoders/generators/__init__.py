@@ -53,6 +53,13 @@ def build_generator(
     return generator
 
 
+def ready_to_speak(generator: torch.nn.Module) -> torch.nn.Module:
+    """Leave out of a generator what only its training needs, weight normalisation."""
+    if hasattr(generator, "remove_weight_norm"):
+        generator.remove_weight_norm()
+    return generator.eval()
+
+
 def _read(conf: Mapping, where: str) -> tuple[str, Mapping]:
     kind, params = conf.get("vocoder_type"), conf.get("vocoder_params") or {}
     if kind not in GENERATORS:
