@@ -10,7 +10,7 @@ by their folders' names. The speech stays in OUT/wav, to listen to.
 import argparse
 from pathlib import Path
 
-from espnet_distill.evaluation import quality, speech, table
+from espnet_distill.evaluation import quality, table
 from espnet_distill.evaluation.asr import Whisper
 from espnet_distill.evaluation.inputs import read_data
 from espnet_distill.evaluation.memo import Memo
@@ -42,21 +42,21 @@ def main() -> None:
 
     utterances = read_data(args.data)
     names = ["teacher", *(path.parent.name for path in args.vocoders[1:])]
-    sources = {quality.REFERENCE: {u: one.reference for u, one in utterances.items()}}
-    for name, vocoder in zip(names, args.vocoders, strict=True):
-        sources[name] = spoken(vocoder, args, args.out / "spoken" / name)
-    wavs = speech.copy_speech(args.out / "wav", sources)
-    texts = {utt: one.text for utt, one in utterances.items()}
+    wavs = {
+        name: spoken(vocoder, args, args.out / "spoken" / name)
+        for name, vocoder in zip(names, args.vocoders, strict=True)
+    }
     recognizer = Whisper(None)
     asked = quality.Judge(
         tuple(args.measures), recognizer, None, Memo(args.out / "found")
     )
-    scores = quality.judge(wavs, texts, {}, asked)
+    scores = quality.judge_all(wavs, utterances, {}, asked, args.out)
     rows = [
-        table.row(name, scores, "teacher" if name in names[1:] else None) for name in wavs
+        table.row(name, scores, "teacher" if name in names[1:] else None)
+        for name in (quality.REFERENCE, *names)
     ]
     told = ", ".join(map(str, args.vocoders))
-    surroundings = table.environment(args.data, len(texts), recognizer.said, told)
+    surroundings = table.environment(args.data, len(utterances), recognizer.said, told)
     table.write(args.out, rows, surroundings, scores)
     print(table.markdown(rows, surroundings))
 

@@ -125,14 +125,14 @@ def main(args: argparse.Namespace) -> None:
     found = args.out / "found"
     asked = quality.Judge(args.measures, *_models(args), Memo(found))
     if args.part:
-        _judged(asked, systems, utterances, {}, args.out)
+        quality.judge_all(_spoken(systems), utterances, {}, asked, args.out)
         print(f"part {args.part}: {len(utterances)} sentences are in {found}")
     else:
         _evaluate(args, asked, systems, utterances)
 
 
 def _evaluate(args: argparse.Namespace, asked, systems: list, utterances: dict) -> None:
-    from espnet_distill.evaluation import forced, load, report, table
+    from espnet_distill.evaluation import forced, load, quality, report, table
     from espnet_distill.files import read_durations, write_text
 
     texts = {utt: utterance.text for utt, utterance in utterances.items()}
@@ -149,7 +149,9 @@ def _evaluate(args: argparse.Namespace, asked, systems: list, utterances: dict) 
         for name, system in loaded.items()
         if durations
     }
-    scores = _judged(asked, systems, utterances, forced_errors, args.out)
+    scores = quality.judge_all(
+        _spoken(systems), utterances, forced_errors, asked, args.out
+    )
 
     teacher, *students = (system.name for system in systems)
     rows = [
@@ -173,21 +175,14 @@ def _evaluate(args: argparse.Namespace, asked, systems: list, utterances: dict) 
     report.write(args.out)
 
 
+def _spoken(systems: list) -> dict[str, dict[str, Path]]:
+    return {system.name: system.wavs for system in systems}
+
+
 def _vocoders(systems: list, common: str) -> str:
     """Say which vocoder speaks, and which systems have one of their own."""
     own = [f"{one.name}: {one.vocoder_file}" for one in systems if one.vocoder_file]
     return "; ".join([common, *own])
-
-
-def _judged(asked, systems: list, utterances: dict, forced: dict, out: Path) -> list:
-    """Scores of what was said, copied into ``out`` to listen to."""
-    from espnet_distill.evaluation import quality, speech
-
-    sources = {quality.REFERENCE: {u: one.reference for u, one in utterances.items()}}
-    sources |= {system.name: system.wavs for system in systems}
-    wavs = speech.copy_speech(out / "wav", sources)
-    texts = {utt: utterance.text for utt, utterance in utterances.items()}
-    return quality.judge(wavs, texts, forced, asked)
 
 
 def _models(args: argparse.Namespace) -> tuple:

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from espnet_distill.evaluation.asr import Whisper
 from espnet_distill.evaluation.asr_espnet import EspnetRecognizer
 from espnet_distill.evaluation.fidelity import Fidelity, Recording
+from espnet_distill.evaluation.inputs import Utterance
 from espnet_distill.evaluation.measures import made_by
 from espnet_distill.evaluation.memo import Memo, digest
 from espnet_distill.evaluation.mos import RATE, dnsmos
@@ -22,6 +23,7 @@ from espnet_distill.evaluation.speaker import (
     Resemblyzer,
     similarity,
 )
+from espnet_distill.evaluation.speech import copy_speech
 from espnet_distill.evaluation.transcripts import (
     Errors,
     character_errors,
@@ -166,6 +168,28 @@ class Judge:
 
     def _once(self, compute: Callable, measure: str, *key: str):
         return self.memo(compute, measure, made_by(measure), *key)
+
+
+def judge_all(
+    spoken: dict[str, dict[str, Path]],
+    utterances: dict[str, Utterance],
+    forced: dict[str, dict[str, ForcedErrors]],
+    asked: Judge,
+    out: Path,
+) -> list[Score]:
+    """Score the reference and what was spoken, copied into ``out`` to listen to.
+
+    Args:
+        spoken: Files by row and utterance, without the row "reference".
+        utterances: What was to be said, and its recordings.
+        forced: By row and utterance; goes into the scores.
+        asked: What is asked of each file.
+        out: The copies go to its folder wav.
+    """
+    references = {utt: one.reference for utt, one in utterances.items()}
+    wavs = copy_speech(out / "wav", {REFERENCE: references} | spoken)
+    texts = {utt: one.text for utt, one in utterances.items()}
+    return judge(wavs, texts, forced, asked)
 
 
 def judge(

@@ -6,8 +6,43 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
 ROOT = Path(__file__).parents[2]
 MADE = ("data", "dump", "exp", "downloads", "utils", "steps", "scripts", "pyscripts")
+
+
+TACOTRON2 = {
+    "tts": "tacotron2",
+    "tts_conf": {
+        "embed_dim": 16,
+        "elayers": 1,
+        "eunits": 16,
+        "econv_layers": 1,
+        "econv_chans": 16,
+        "dlayers": 1,
+        "dunits": 32,
+        "prenet_units": 16,
+        "adim": 16,
+        "aconv_chans": 4,
+        "aconv_filts": 5,
+        "postnet_layers": 0,
+    },
+    "optim": "adam",
+    "max_epoch": 1,
+    "num_iters_per_epoch": 2,
+    "batch_type": "sorted",
+    "batch_size": 4,
+    "num_workers": 1,
+    "num_att_plot": 0,
+    "best_model_criterion": [["train", "loss", "min"]],
+}
+
+
+def tacotron2(**tts_conf):
+    """A training configuration of a tiny Tacotron2, with more arguments."""
+    conf = TACOTRON2 | {"tts_conf": TACOTRON2["tts_conf"] | tts_conf}
+    return yaml.safe_dump(conf)
 
 
 def run(recipe, *options, script="./run.sh"):

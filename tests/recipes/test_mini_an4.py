@@ -14,7 +14,7 @@ from espnet_distill.teachers.unpack import unpack
 
 from ..conftest import load_stock
 from ..vocoders.big import save_hifigan
-from .mini_an4 import copy_recipe, run
+from .mini_an4 import copy_recipe, run, tacotron2
 
 TEST_CLIPS = 2
 
@@ -113,27 +113,11 @@ def test_a_vocoder_is_distilled_and_the_student_speaks_through_it(recipe, tmp_pa
         assert len(ours) == len(theirs) and abs(ours - theirs).max() > 0
 
 
-TACOTRON2 = """
-tts: tacotron2
-tts_conf: {embed_dim: 16, elayers: 1, eunits: 16, econv_layers: 1, econv_chans: 16,
-    dlayers: 1, dunits: 32, prenet_units: 16, adim: 16, aconv_chans: 4, aconv_filts: 5,
-    postnet_layers: 0, use_guided_attn_loss: true}
-optim: adam
-max_epoch: 1
-num_iters_per_epoch: 2
-batch_type: sorted
-batch_size: 4
-num_workers: 1
-num_att_plot: 0
-best_model_criterion: [[train, loss, min]]
-"""
-
-
 FUSED = "distill_conf: {fusion: confidence, objectives: [{type: mel}]}"
 
 
 def test_a_tacotron2_gives_durations_and_teaches_with_a_fastspeech2(recipe):
-    (recipe / "conf/train_tacotron2.yaml").write_text(TACOTRON2)
+    (recipe / "conf/train_tacotron2.yaml").write_text(tacotron2(use_guided_attn_loss=True))
     names = "--train_set train --valid_set dev --test_sets test --fs 16000 --ngpu 0"
     names += " --srctexts data/train/text --token_type char --cleaner none --g2p none"
     teacher = "--tts_exp exp/tacotron2 --tts_stats_dir exp/stats_tacotron2 --nj 2"

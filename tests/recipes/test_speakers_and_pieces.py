@@ -16,7 +16,7 @@ from espnet_distill.files import read_durations, read_table
 from espnet_distill.teachers.online import OnlineTeacher
 
 from ..conftest import run_python
-from .mini_an4 import copy_recipe, run
+from .mini_an4 import copy_recipe, run, tacotron2
 
 EXP = "exp/speakers"
 TOKENS = "dump/speakers/token_list/bpe/tokens.txt"
@@ -252,26 +252,10 @@ def test_a_student_of_a_packed_teacher_reads_its_pieces_and_ids(made, tmp_path):
     }
 
 
-TACOTRON2 = """
-tts: tacotron2
-tts_conf: {spks: 6, embed_dim: 16, elayers: 1, eunits: 16, econv_layers: 1,
-    econv_chans: 16, dlayers: 1, dunits: 32, prenet_units: 16, adim: 16,
-    aconv_chans: 4, aconv_filts: 5, postnet_layers: 0}
-optim: adam
-max_epoch: 1
-num_iters_per_epoch: 2
-batch_type: sorted
-batch_size: 4
-num_workers: 1
-num_att_plot: 0
-best_model_criterion: [[train, loss, min]]
-"""
-
-
 @pytest.mark.slow
 def test_a_tacotron2_of_several_speakers_gives_durations(made):
     """Its focused utterances keep their ids, and the packed student their table."""
-    (made / "conf/train_tacotron2.yaml").write_text(TACOTRON2)
+    (made / "conf/train_tacotron2.yaml").write_text(tacotron2(spks=6))
     script = "./run_multispeaker.sh"
     train = "--teacher_config conf/train_tacotron2.yaml --student_tag unused"
     train += " --expdir exp/attentive --objectives_config conf/mel.yaml"
