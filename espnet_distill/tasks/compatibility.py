@@ -35,10 +35,13 @@ def require_conditions(names: list[str], teacher: dict, whose: str) -> None:
     """Raise a ConfigError if the data lack speakers or languages that a teacher wants.
 
     Args:
-        names: The names of the data of a training.
+        names: The names of the data of a training. None at all, as in a dry run,
+            lack nothing.
         teacher: The configuration of a trained experiment.
         whose: How to call the teacher in the message.
     """
+    if not names:
+        return
     for key, name in CONDITIONS.items():
         value = (teacher.get("tts_conf") or {}).get(key)
         if value is not None and value > 0 and name not in names:

@@ -1,5 +1,8 @@
 """Let a vocoder speak the mels of recordings, once, for a student to learn from.
 
+Without a vocoder the recordings themselves are written: those of a voice that is no
+vocoder anyone has, say.
+
 A job array: each job is given some of the utterances (`--key_file`); one that is there
 already is skipped. After all jobs, `--finish` writes what a training reads.
 `vocoders/waves.py` describes the folder.
@@ -14,20 +17,21 @@ import torch
 from espnet2.fileio.npy_scp import NpyScpReader
 from espnet2.fileio.sound_scp import SoundScpReader
 from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
+from torch.nn import functional
 from tqdm import tqdm
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.files import read_rows, read_table
 from espnet_distill.mel_spec import MelSpec
 from espnet_distill.teachers.checkpoint import read_config
-from espnet_distill.vocoders import load_vocoder
+from espnet_distill.vocoders import is_none, load_vocoder
 from espnet_distill.vocoders.waves import WaveFiles, record
 
 
 def dump(files: WaveFiles, keys: list[str], vocoder, args, conf: dict) -> None:
-    """Write what the vocoder says of these recordings' mels."""
+    """Write what the vocoder says of these recordings' mels, or else the recordings."""
     extractor = LogMelFbank(**conf)
-    rate = extractor.fs
+    rate, hop_length = extractor.fs, extractor.hop_length
     sounds = SoundScpReader(str(args.wav_scp), dtype="float32")
     read = NpyScpReader(str(args.mel_scp)) if args.mel_scp else None
     for key in tqdm(keys, desc=str(files.folder), mininterval=10):
@@ -38,7 +42,11 @@ def dump(files: WaveFiles, keys: list[str], vocoder, args, conf: dict) -> None:
             )
         sound = torch.from_numpy(sound)[None]
         mel = extractor(sound, torch.tensor([sound.size(1)]))[0][0]
-        wave = vocoder(mel.to(args.device)).cpu().numpy()
+        if vocoder is None:
+            length = len(mel) * hop_length
+            wave = functional.pad(sound[0], (0, length - sound.size(1))).numpy()
+        else:
+            wave = vocoder(mel.to(args.device)).cpu().numpy()
         mel = mel.numpy() if read is None else np.asarray(read[key])
         files.write(key, mel, wave, rate)
 
@@ -52,7 +60,7 @@ def get_parser() -> argparse.ArgumentParser:
         required=True,
         help="config.yaml of the text2mel experiment, whose mels these are",
     )
-    add("--vocoder_file", required=True, help="a HiFi-GAN generator")
+    add("--vocoder_file", default="none", help="a HiFi-GAN generator (none: recordings)")
     add("--wav_scp", type=Path, required=True, help="the recordings")
     add("--output_dir", type=Path, required=True)
     add(
@@ -75,7 +83,9 @@ def main(cmd=None) -> None:
         return
     conf = read_config(args.config).get("feats_extract_conf") or {}
     mels = MelSpec.of_conf(conf)
-    vocoder = load_vocoder(args.vocoder_file, mels).to(args.device)
+    vocoder = None
+    if not is_none(args.vocoder_file):
+        vocoder = load_vocoder(args.vocoder_file, mels).to(args.device)
     keys = list(read_table(args.key_file or args.wav_scp))
     for path in filter(None, (args.wav_scp, args.mel_scp)):
         read_rows(path, keys)

@@ -27,7 +27,7 @@ def build_vocoder(
         ConfigError: the files cannot be used, or do not fit the model.
     """
     extractor = getattr(model, "feats_extract", None)
-    if _is_griffin_lim(vocoder_file):
+    if is_none(vocoder_file):
         from espnet_distill.vocoders.griffin_lim import build_griffin_lim
 
         return build_griffin_lim(extractor, vocoder_config_file)
@@ -57,7 +57,7 @@ def check_vocoder(vocoder_file, feats_extract_conf, vocoder_config_file=None):
         feats_extract_conf: this key of an ESPnet ``config.yaml``.
         vocoder_config_file: as for ``build_vocoder``.
     """
-    if _is_griffin_lim(vocoder_file):
+    if is_none(vocoder_file):
         return
 
     from espnet_distill.mel_spec import MelSpec
@@ -66,7 +66,8 @@ def check_vocoder(vocoder_file, feats_extract_conf, vocoder_config_file=None):
     load_vocoder(vocoder_file, mels, vocoder_config_file)
 
 
-def _is_griffin_lim(vocoder_file):
+def is_none(vocoder_file):
+    """Tell whether no vocoder is named, so that it is Griffin-Lim."""
     return vocoder_file is None or str(vocoder_file).lower() in ("none", "null", "nil")
 
 

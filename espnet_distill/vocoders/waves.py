@@ -5,6 +5,8 @@ A dump is a folder with one for each set, `train` and `valid`, and in each
     manifest.yaml   the vocoder, the mel settings, the recordings; written last
     mel.scp         utterance and path of an array (T, n_mels): what a student reads
     wave.scp        utterance and path of a WAV file, of T * hop length samples
+
+Where no vocoder is named, the waves are the recordings.
 """
 
 from collections.abc import Iterable
@@ -18,6 +20,7 @@ from espnet_distill.files import read_yaml, write_text, write_wav, written_whole
 from espnet_distill.mel_spec import LABELS, MelSpec
 from espnet_distill.teachers.dumped import MANIFEST, begin, checksum
 from espnet_distill.teachers.tap_files import BEGUN
+from espnet_distill.vocoders.build import is_none
 from espnet_distill.vocoders.formats import find_config
 
 REMEDY = "remove the folder and dump the waves again"
@@ -76,14 +79,13 @@ class WaveFiles:
 
 def record(vocoder_file: Path, mels: MelSpec, recordings: Path, read: Path | None) -> dict:
     """Say what a dump was made from; `read` lists mels in place of the recordings'."""
-    config = find_config(vocoder_file)
     sources = {"wav.scp": recordings, "mel.scp": read}
+    teacher = {"vocoder_file": str(vocoder_file)}
+    if not is_none(vocoder_file):
+        teacher["vocoder_sha256"] = checksum(vocoder_file)
+        teacher["config_sha256"] = checksum(find_config(vocoder_file))
     return {
-        "teacher": {
-            "vocoder_file": str(vocoder_file),
-            "vocoder_sha256": checksum(vocoder_file),
-            "config_sha256": checksum(config),
-        },
+        "teacher": teacher,
         "mels": asdict(mels),
         "data": {name: checksum(path) for name, path in sources.items() if path},
     }

@@ -94,9 +94,6 @@ def write_config(teacher, path, dumped, **changes):
 
 def train(corpus, config, out, *options):
     command = ["--config", config, "--output_dir", out, *options]
-    for name in ("train", "valid"):
-        path = corpus.root / name / "wav.scp"
-        command += [f"--{name}_data_path_and_name_and_type", f"{path},speech,sound"]
     DistillGANTTSTask.main(cmd=[str(word) for word in command])
     return out
 
@@ -125,6 +122,17 @@ def test_the_dump_is_what_the_vocoder_says_of_the_recordings_mels(
         assert rate == RATE and len(wave) == len(mel) * HOP
         assert expected.std() > 1e-3
         np.testing.assert_allclose(wave, expected, atol=1 / 2**15)
+
+
+def test_without_a_vocoder_the_recordings_are_dumped(corpus, teacher, tmp_path):
+    dump(corpus, "none", teacher, tmp_path)
+    dump(corpus, "none", teacher, tmp_path, "--finish")
+    for utterance, path in read_table(tmp_path / "train" / "wave.scp").items():
+        sound, _ = soundfile.read(corpus.root / "train" / f"{utterance}.wav")
+        wave, rate = soundfile.read(path)
+        assert rate == RATE and len(wave) == (len(sound) // HOP + 1) * HOP
+        np.testing.assert_array_equal(wave[: len(sound)], sound)
+        assert not wave[len(sound) :].any()
 
 
 def test_the_discriminator_joins_when_it_is_told_to(trained):
@@ -161,6 +169,19 @@ def test_a_killed_run_resumes_bit_for_bit(corpus, teacher, dumped, trained, tmp_
     train(corpus, config, out, "--max_epoch", "1")
     train(corpus, config, out, "--resume", "true")
     assert_equal(load(out / "2epoch.pth"), load(trained / "2epoch.pth"))
+
+
+def test_recordings_that_are_given_pass_for_real(corpus, teacher, dumped, trained, tmp_path):
+    config = write_config(teacher, tmp_path / "train.yaml", dumped)
+    given = []
+    for name in ("train", "valid"):
+        path = corpus.root / name / "wav.scp"
+        given += [f"--{name}_data_path_and_name_and_type", f"{path},speech,sound"]
+    out = train(corpus, config, tmp_path / "exp", *given)
+    assert_equal(load(out / "1epoch.pth"), load(trained / "1epoch.pth"))  # none heard yet
+    ours, theirs = (load(exp / "2epoch.pth") for exp in (out, trained))
+    changed = {key.split(".")[1] for key in ours if not torch.equal(ours[key], theirs[key])}
+    assert changed == {"generator", "discriminator"}
 
 
 @pytest.mark.parametrize(

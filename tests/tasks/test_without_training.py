@@ -45,3 +45,13 @@ def test_a_dry_run_writes_the_stock_configuration(corpus, config, tmp_path):
     assert written["tts"] == "fastspeech2"
     assert not {"teacher", "distill_conf", "callbacks"} & set(written)
     assert not (tmp_path / "exp" / "distill.yaml").exists()
+
+
+def test_a_dry_run_without_data_asks_for_no_speakers(corpus, tmp_path):
+    conf = model_config(token_list=str(corpus.token_list))
+    conf["tts_conf"] |= {"spks": 3}
+    (tmp_path / "train.yaml").write_text(yaml.safe_dump(conf))
+    command = ["--config", str(tmp_path / "train.yaml"), "--dry_run", "true"]
+    DistillTTSTask.main(cmd=[*command, "--output_dir", str(tmp_path / "exp")])
+    written = yaml.safe_load((tmp_path / "exp" / "config.yaml").read_text())
+    assert written["tts_conf"]["spks"] == 3

@@ -69,7 +69,8 @@ dump_dir=            # Where they go (default: ${expdir}/teacher_dump).
 dump_batch_size=8    # Utterances that the teacher takes at a time.
 
 # A small vocoder: stages 10 to 12, which run if it is named
-vocoder=             # Preset of conf/vocoders that is distilled from vocoder_file.
+vocoder=             # Preset of conf/vocoders that is distilled from vocoder_file, or
+                     # learns from the recordings themselves if that is none.
 vocoder_config=${shared}/training/vocoder.yaml  # How it is trained.
 vocoder_tag=vocoder  # It goes to ${expdir}/${vocoder_tag}.
 vocoder_args=        # More options for its training, e.g. "--max_epoch 2".
@@ -86,9 +87,10 @@ help_message="Usage: $0 [--stage 1] [--stop_stage 12] [--<variable> <value>] ...
 Stages: 1 data (tts.sh 1-5), 2 alignment, 3 reading of more_text and statistics
 (tts.sh 6), 4 teacher, 5 teacher dump, 6 student (tts.sh 7), 7 synthesis (tts.sh 8),
 8 evaluation, 9 packing of the student (tts.sh 10), with --vocoder also 10 what
---vocoder_file says of the recordings' mels, 11 the small vocoder, 12 synthesis and
-evaluation of the student that speaks through it. A student that is pruned is
-compacted after stage 6 into <student_tag>_compact, which the stages after it take.
+--vocoder_file says of the recordings' mels (if it is none, the recordings), 11 the
+small vocoder, 12 synthesis and evaluation of the student that speaks through it. A
+student that is pruned is compacted after stage 6 into <student_tag>_compact, which the
+stages after it take.
 Every variable at the head of this script is an option of the same name."
 
 log "$0 $*"
@@ -123,7 +125,8 @@ vocoder_preset=${shared}/vocoders/${vocoder}.yaml
 if [ -n "${vocoder}" ]; then
     [ -f "${vocoder_preset}" ] || fail "--vocoder: $(dirname "${vocoder_preset}"): no such preset: ${vocoder}"
     [ -f "${vocoder_config}" ] || fail "--vocoder_config ${vocoder_config}: no such file"
-    [ -f "${vocoder_file}" ] || fail "--vocoder ${vocoder}: --vocoder_file ${vocoder_file} is no generator to learn from"
+    [ "${vocoder_file}" = none ] || [ -f "${vocoder_file}" ] \
+        || fail "--vocoder ${vocoder}: --vocoder_file ${vocoder_file}: no such file"
 fi
 
 if [ -n "${more_text}" ]; then
@@ -315,8 +318,6 @@ train_vocoder() {
     # shellcheck disable=SC2086
     OMP_NUM_THREADS=${num_threads} ${cuda_cmd} --gpu "${ngpu}" "${vocoder_exp}/train.log" \
         ${python} -m espnet2.bin.gan_tts_train --config "${vocoder_exp}/train.yaml" \
-            --train_data_path_and_name_and_type "${dumpdir}/raw/${train_set}/wav.scp,speech,sound" \
-            --valid_data_path_and_name_and_type "${dumpdir}/raw/${valid_set}/wav.scp,speech,sound" \
             --output_dir "${vocoder_exp}" --resume true --ngpu "${ngpu}" ${vocoder_args} \
         || fail "vocoder failed: $(reason "${vocoder_exp}/train.log")"
 }
