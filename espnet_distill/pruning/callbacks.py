@@ -30,6 +30,8 @@ class Callbacks(Callback):
         self.step = 0
         self.unsettled_until = 0
         self.history = History()
+        self._began_settled = False
+        self._epochs: int | None = None
 
     def __bool__(self) -> bool:
         return bool(self.callbacks)
@@ -50,6 +52,8 @@ class Callbacks(Callback):
     def on_train_start(self, training: Training) -> None:
         for callback in self.callbacks:
             callback.on_train_start(training)
+        self._began_settled = self.settled
+        self._epochs = training.epochs
 
     def on_step_end(self, step: int) -> None:
         self.step = step
@@ -61,8 +65,9 @@ class Callbacks(Callback):
         for callback in self.callbacks:
             callback.on_epoch_end(epoch)
         self.history.see(self.step, self.statistics())
-        if not self.settled:
+        if not self.settled or not (self._began_settled or epoch == self._epochs):
             self.unsettled_until = epoch
+        self._began_settled = self.settled
 
     def on_train_end(self) -> None:
         for callback in self.callbacks:
@@ -73,7 +78,11 @@ class Callbacks(Callback):
         return all(callback.settled for callback in self.callbacks)
 
     def may_choose(self, epoch: int) -> bool:
-        """Tell whether the model had its final structure when an epoch ended."""
+        """Tell whether the model had its final structure for the whole of an epoch.
+
+        Else a loss of the training would partly be that of the larger model. The last
+        epoch may be chosen if it only ended so: there is no other.
+        """
         return epoch > self.unsettled_until
 
     def statistics(self) -> dict[str, float]:

@@ -39,8 +39,8 @@ def listen(**conf) -> "LightningCallback":
 class LightningCallback(lightning.pytorch.callbacks.Callback):
     """Tells a callback how far a training by Lightning is.
 
-    Best models, their average and early stopping begin anew with the first validation
-    of a model that has its final structure.
+    Best models, their average and early stopping begin anew with the first epoch that
+    has the model's final structure from its first step on.
     """
 
     def __init__(self, callback: Callback, conf: Mapping = {}):
@@ -55,7 +55,6 @@ class LightningCallback(lightning.pytorch.callbacks.Callback):
         self.conf = dict(conf)
         self.callbacks = Callbacks([callback], [self.conf])
         self._hook = None
-        self._was_settled = False
 
     @property
     def state_key(self) -> str:
@@ -101,14 +100,13 @@ class LightningCallback(lightning.pytorch.callbacks.Callback):
         pl_module.log_dict({f"train/{name}": value for name, value in found.items()})
 
     def on_validation_start(self, trainer, pl_module) -> None:
-        if trainer.sanity_checking or self._was_settled:
-            return
+        if trainer.sanity_checking or self.callbacks.may_choose(trainer.current_epoch):
+            return  # the epoch before, by the callbacks' count
         for other in trainer.callbacks:
             if isinstance(other, ModelCheckpoint) and other.monitor:
                 _forget_best(other, trainer.strategy)
             elif isinstance(other, EarlyStopping):
                 _begin_anew(other)
-        self._was_settled = self.callbacks.settled
 
     def on_validation_end(self, trainer, pl_module) -> None:
         loss = trainer.callback_metrics.get("valid/loss")
@@ -127,11 +125,10 @@ class LightningCallback(lightning.pytorch.callbacks.Callback):
             plot(history, Path(checkpoints.dirpath) / "images" / "pruning.png")
 
     def state_dict(self) -> dict:
-        return self.callbacks.state_dict() | {"was_settled": self._was_settled}
+        return self.callbacks.state_dict()
 
     def load_state_dict(self, state: dict) -> None:
         self.callbacks.load_state_dict(state)
-        self._was_settled = state["was_settled"]
 
     def on_load_checkpoint(self, trainer, pl_module, checkpoint: dict) -> None:
         """Raise a ConfigError if a checkpoint was written without this callback."""

@@ -19,10 +19,10 @@ PRUNE = {
     "criterion": "magnitude",
     "pressure": 0.5,
     "start": 2,
-    "end": 6,  # two steps an epoch: settled in the third
+    "end": 6,  # two steps an epoch: settled from the fourth on
     "interval": 1,
 }
-SETTLED = 3
+SETTLED = 4
 WORST = {"best_model_criterion": [["train", "loss", "max"]]}  # the earlier the better
 
 
@@ -222,3 +222,8 @@ def test_what_a_kill_kept_from_following_the_checkpoint_is_made_up_for(
         path = pruned / name
         if path.is_symlink():
             assert (folder / name).readlink() == path.readlink()
+
+
+def test_what_settles_in_the_last_epoch_is_chosen_there(corpus, tmp_path):
+    late = train(corpus, tmp_path / "exp", callbacks=[PRUNE | {"end": 12}], **WORST)
+    assert (late / "train.loss.best.pth").readlink().name == "6epoch.pth"
