@@ -17,8 +17,9 @@ def check(
 ) -> str:
     """Look at student, teachers, objectives and callbacks; describe them in a line.
 
-    What needs no ESPnet, whose import takes 8 seconds, is looked at first. Whatever is
-    wrong, the rest is looked at, too, but for what needs it.
+    With `tts: vocoder` look at what trains a vocoder. What needs no ESPnet, whose import
+    takes 8 seconds, is looked at first. Whatever is wrong, the rest is looked at, too,
+    but for what needs it.
 
     Args:
         train_config: The training configuration of the student.
@@ -35,6 +36,10 @@ def check(
 
     faults = Faults()
     conf = read_config(train_config)
+    if conf.get("tts") == "vocoder":
+        from espnet_distill.tasks.check_vocoder import check_vocoder_training
+
+        return check_vocoder_training(train_config, conf, espnet_options, planned)
     said = _said(conf, espnet_options)
     wanted = DistillOptions.read(said, faults)
     objectives = wanted.objectives_found(faults)
@@ -43,7 +48,11 @@ def check(
 
     from espnet_distill.pruning.base import Training
     from espnet_distill.tasks import check_stock, check_taught
-    from espnet_distill.tasks.text2mel import require_own_trainer, require_read
+    from espnet_distill.tasks.text2mel import (
+        DistillTTSTask,
+        require_own_trainer,
+        require_read,
+    )
     from espnet_distill.teachers.front_end import require_bpemodel
     from espnet_distill.vocoders import check_vocoder
 
@@ -52,7 +61,7 @@ def check(
             f"{train_config}: no key `teacher` or `callbacks`, so the plugin has "
             "nothing to do"
         )
-    args = check_stock.parse(train_config, conf, espnet_options, faults)
+    args = check_stock.parse(DistillTTSTask, train_config, conf, espnet_options, faults)
     faults.of(require_own_trainer, args, wanted)
     faults.of(check_stock.require_data, args)
     faults.of(require_bpemodel, vars(args), "student")

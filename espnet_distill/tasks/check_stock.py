@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import torch
 from espnet2.tasks.abs_task import AbsTask, optim_classes, scheduler_classes
 from espnet2.torch_utils.load_pretrained_model import load_pretrained_model
 from espnet2.tts.espnet_model import ESPnetTTSModel
@@ -20,16 +21,20 @@ DATA = "data_path_and_name_and_type"
 
 
 def parse(
-    train_config: Path, conf: Mapping, options: Sequence[str], faults: Faults
+    task: type[AbsTask],
+    train_config: Path,
+    conf: Mapping,
+    options: Sequence[str],
+    faults: Faults,
 ) -> argparse.Namespace:
-    """Read a configuration as ESPnet's parser does, which checks neither key nor type.
+    """Read a configuration as a task's parser does, which checks neither key nor type.
 
     A default stands for a value that cannot be.
 
     Raises:
         ConfigError: Options that are not ESPnet's, after all that was found before.
     """
-    parser = DistillTTSTask.get_parser()
+    parser = task.get_parser()
     actions = {action.dest: action for action in parser._actions}
     good = {}
     for key, value in conf.items():
@@ -132,7 +137,7 @@ def steps(args: argparse.Namespace) -> int | None:
 
 
 def require_schedule(
-    args: argparse.Namespace, model: ESPnetTTSModel, steps: int | None
+    args: argparse.Namespace, model: torch.nn.Module, steps: int | None
 ) -> None:
     """Raise a ConfigError if optimizer or scheduler are none, or end too early."""
     with Faults() as faults:

@@ -21,7 +21,7 @@ from espnet_distill.tasks.vocoder_model import DistillVocoderModel
 from espnet_distill.teachers.checkpoint import config_of
 from espnet_distill.vocoders.gan import SEGMENT, VocoderGAN
 from espnet_distill.vocoders.generators import build_generator
-from espnet_distill.vocoders.waves import require_dump
+from espnet_distill.vocoders.waves import is_finished, require_dump
 
 VOCODER = "vocoder"
 DEFAULT_OBJECTIVES = [{"type": "stft", "weight": 1.0}]
@@ -62,19 +62,7 @@ class DistillGANTTSTask(GANTTSTask):
         args.token_list = args.token_list or []  # a vocoder reads no text
         super().check_required_command_args(args)
         with Faults() as faults:
-            faults.of(DistillOptions.of, args)
-            if args.batch_type != "unsorted":
-                faults.lines.append(
-                    f"batch_type: {args.batch_type}: segments are of one length; say "
-                    "unsorted"
-                )
-            if args.generator_first:
-                faults.lines.append(
-                    "generator_first: the discriminator hears a batch first; leave it out"
-                )
-            mels = faults.of(_take_mels, args)
-            for name in ("train", "valid"):
-                faults.of(_add_dump, args, name, mels)
+            look_at_vocoder(args, faults)
 
     @classmethod
     def required_data_names(
@@ -113,9 +101,7 @@ class DistillGANTTSTask(GANTTSTask):
             _take(args)
             cls.trainer = GANTrainer
             return super().build_model(args)
-        wanted = DistillOptions.of(args)
-        if "objectives" not in (args.distill_conf or {}):
-            wanted.objectives = DEFAULT_OBJECTIVES
+        wanted = vocoder_options(args)
         cls.record = {
             "text2mel": args.text2mel,
             "teacher_dump": wanted.dump,
@@ -130,6 +116,48 @@ class DistillGANTTSTask(GANTTSTask):
         if cls.trains_vocoder:
             write_record(args.output_dir, cls.record)
         return super().build_optimizers(args, model)
+
+
+def look_at_vocoder(
+    args: argparse.Namespace, faults: Faults, planned: bool = False
+):
+    """See to what a vocoder learns from, and let the arguments name it.
+
+    Returns its mels, or BROKEN.
+
+    Args:
+        args: The training's; mel settings, statistics and data are set.
+        faults: Gets what is wrong.
+        planned: Whether the dump may be made later.
+    """
+    faults.of(DistillOptions.of, args)
+    if args.batch_type != "unsorted":
+        faults.lines.append(
+            f"batch_type: {args.batch_type}: segments are of one length; say unsorted"
+        )
+    if args.generator_first:
+        faults.lines.append(
+            "generator_first: the discriminator hears a batch first; leave it out"
+        )
+    mels = faults.of(_take_mels, args)
+    if not args.teacher_dump:
+        faults.lines.append(
+            f"teacher_dump: names no folder; tts: {VOCODER} learns from waves that "
+            "espnet_distill.tasks.dump_waves has written"
+        )
+        return mels
+    for name in ("train", "valid"):
+        if not planned or is_finished(Path(args.teacher_dump) / name):
+            faults.of(_add_dump, args, name, mels)
+    return mels
+
+
+def vocoder_options(args: argparse.Namespace) -> DistillOptions:
+    """Read the options of a vocoder, which is told `stft` where it is told nothing."""
+    wanted = DistillOptions.of(args)
+    if "objectives" not in (args.distill_conf or {}):
+        wanted.objectives = DEFAULT_OBJECTIVES
+    return wanted
 
 
 def build_vocoder_model(
@@ -199,11 +227,6 @@ def _require_stock(args: argparse.Namespace) -> None:
 
 
 def _add_dump(args: argparse.Namespace, name: str, mels: MelSpec) -> None:
-    if not args.teacher_dump:
-        raise ConfigError(
-            f"teacher_dump: names no folder; tts: {VOCODER} learns from waves that "
-            "espnet_distill.tasks.dump_waves has written"
-        )
     folder = Path(args.teacher_dump) / name
     require_dump(folder, mels)
     key = f"{name}_data_path_and_name_and_type"

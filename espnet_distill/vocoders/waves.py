@@ -91,10 +91,15 @@ def record(vocoder_file: Path, mels: MelSpec, recordings: Path, read: Path | Non
     }
 
 
+def is_finished(folder: Path) -> bool:
+    """Tell whether a set's dump is whole."""
+    return (folder / MANIFEST).is_file()
+
+
 def require_dump(folder: Path, mels: MelSpec) -> None:
     """Raise a ConfigError unless a set's dump is finished and of these mels."""
     path = folder / MANIFEST
-    if not path.is_file():
+    if not is_finished(folder):
         raise ConfigError(f"{folder}: no finished dump of a vocoder's waves; dump them")
     told = read_yaml(path)
     if not isinstance(told, dict) or "mels" not in told:

@@ -13,6 +13,7 @@ from espnet_distill import register
 from espnet_distill.errors import ConfigError
 from espnet_distill.files import read_table
 from espnet_distill.tasks import dump_waves
+from espnet_distill.tasks.check import check
 from espnet_distill.tasks.mel2wav import DistillGANTTSTask
 from espnet_distill.tasks.segment import Segment
 from espnet_distill.vocoders import build_vocoder
@@ -207,6 +208,28 @@ def test_what_cannot_train_is_refused(corpus, teacher, dumped, tmp_path, changes
         train(corpus, config, tmp_path / "exp", "--token_list", corpus.token_list)
     assert len(caught.value.faults) == (2 if "/nowhere/train" in told else 1)
     assert not list(tmp_path.glob("exp/*.pth"))
+    if "vits" not in told:
+        with pytest.raises(ConfigError, match=told):
+            check(config, [])
+
+
+def test_a_check_before_the_dump(teacher, dumped, tmp_path):
+    path = tmp_path / "train.yaml"
+    told = f"{dumped} -> istft_generator by stft"
+    assert check(write_config(teacher, path, dumped), []) == told
+    later = tmp_path / "later"
+    told = f"{later} -> istft_generator by stft"
+    assert check(write_config(teacher, path, later), [], planned=True) == told
+    write_config(
+        teacher, path, later, max_epochs=3, optim2_conf={"rate": 1},
+        scheduler="onecyclelr", scheduler_conf={"max_lr": 0.1, "total_steps": 7},
+    )
+    with pytest.raises(ConfigError) as caught:
+        check(path, [], planned=True)
+    key, ends, rate = caught.value.faults
+    assert "no key 'max_epochs'; near: max_epoch" in key
+    assert "generator: scheduler_conf.total_steps: onecyclelr ends at step 7" in ends
+    assert "discriminator: optim_conf: " in rate and "'rate'" in rate
 
 
 def test_mels_of_another_kind_are_refused_with_both_values(

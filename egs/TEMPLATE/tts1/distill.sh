@@ -306,7 +306,7 @@ dump_waves() {  # dump_waves SET SPLIT: what the big vocoder says of each record
         || fail "dump of waves failed: $(reason "${logdir}/finish.log")"
 }
 
-train_vocoder() {
+prepare_vocoder() {  # write the training configuration, refuse what cannot work
     mkdir -p "${vocoder_exp}"
     {
         cat "${vocoder_config}"
@@ -314,7 +314,13 @@ train_vocoder() {
         cat "${vocoder_preset}"
         echo "text2mel: $(dirname "${student_model}")"
         echo "teacher_dump: ${waves_dir}"
-    } > "${vocoder_exp}/train.yaml"
+    } > "${vocoder_exp}/train.yaml.part"
+    mv "${vocoder_exp}/train.yaml.part" "${vocoder_exp}/train.yaml"
+    # shellcheck disable=SC2086
+    espnet-distill check --planned "${vocoder_exp}/train.yaml" ${vocoder_args}
+}
+
+train_vocoder() {
     # shellcheck disable=SC2086
     OMP_NUM_THREADS=${num_threads} ${cuda_cmd} --gpu "${ngpu}" "${vocoder_exp}/train.log" \
         ${python} -m espnet2.bin.gan_tts_train --config "${vocoder_exp}/train.yaml" \
@@ -633,7 +639,9 @@ if begin 9 "Packing of ${student_model}"; then
         --inference_model "$(basename "${student_model}")"
 fi
 
-if [ -n "${vocoder}" ]; then
+if [ -n "${vocoder}" ] && [ "${stop_stage}" -ge 10 ]; then
+    [ "${stage}" -gt 11 ] || prepare_vocoder
+
     if begin 10 "Waves of ${vocoder_file} -> ${waves_dir}"; then
         dump_waves "${train_set}" train
         dump_waves "${valid_set}" valid
