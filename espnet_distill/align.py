@@ -23,10 +23,10 @@ from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 from espnet2.utils.types import int_or_none, str_or_none
 from torch.nn.functional import pad, relu
 from torch.utils.data import BatchSampler, DataLoader, SubsetRandomSampler
-from tqdm import tqdm
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.files import written_whole
+from espnet_distill.progress import watched
 
 
 class MatrixAlignment(AlignmentModule):
@@ -123,7 +123,7 @@ def train(aligner: Aligner, dataset: ESPnetDataset, steps: int, device: str) -> 
     criterion = ForwardSumLoss()
     optimizer = torch.optim.Adam(aligner.parameters(), lr=2e-3)
     loader = batches(dataset, shuffle=True)
-    progress = tqdm(total=steps, desc="align: training", mininterval=10)
+    progress = watched(total=steps, desc="align: training", mininterval=10)
     while progress.n < steps:
         for _, batch in loader:
             batch = {name: value.to(device) for name, value in batch.items()}
@@ -145,7 +145,7 @@ def write_durations(
 ) -> None:
     """Write `<utterance> <frames of each token>` lines that sum to the frame count."""
     with written_whole(path) as beside, open(beside, "w", encoding="utf-8") as out:
-        for names, batch in tqdm(
+        for names, batch in watched(
             batches(dataset, shuffle=False), desc=f"align: {path.parent.name}"
         ):
             batch = {name: value.to(device) for name, value in batch.items()}

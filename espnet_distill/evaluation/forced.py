@@ -4,10 +4,10 @@ from pathlib import Path
 
 import torch
 from espnet2.bin.tts_inference import Text2Speech
-from tqdm import tqdm
 
 from espnet_distill.evaluation.batches import batches_of_one
 from espnet_distill.evaluation.quality import ForcedErrors
+from espnet_distill.progress import watched
 from espnet_distill.taps import OUTPUTS, TapRecorder
 
 
@@ -32,7 +32,7 @@ def forced_errors(
     batches = batches_of_one(
         system.tts, system.preprocess_fn, utterances, durations, data
     )
-    progress = tqdm(batches, f"mel error of {name}", total=len(utterances))
+    progress = watched(batches, f"mel error of {name}", total=len(utterances))
     for utt, batch in progress:
         with torch.no_grad():
             system.model(**batch)

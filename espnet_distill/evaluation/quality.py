@@ -8,7 +8,6 @@ from pathlib import Path
 import librosa
 import numpy as np
 from joblib import Parallel, cpu_count, delayed
-from tqdm import tqdm
 
 from espnet_distill.evaluation.asr import Whisper
 from espnet_distill.evaluation.asr_espnet import EspnetRecognizer
@@ -30,6 +29,7 @@ from espnet_distill.evaluation.transcripts import (
     word_errors,
 )
 from espnet_distill.evaluation.utmos import utmos
+from espnet_distill.progress import watched
 
 REFERENCE = "reference"
 
@@ -214,7 +214,7 @@ def judge(
     )
     results = Parallel(n_jobs=cpu_count(), return_as="generator")(jobs)
     named = ", ".join(asked.measures)
-    progress = tqdm(results, total=len(texts), desc=named, unit="utt")
+    progress = watched(results, total=len(texts), desc=named, unit="utt")
     return [
         replace(score, forced=forced.get(score.row, {}).get(score.utt))
         for scores in progress

@@ -2,7 +2,7 @@
 
 import argparse
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError
@@ -17,6 +17,12 @@ MEASURES = {
     "logf0_rmse": ("log-F0 RMSE", ".3f", "log_f0_rmse"),
     "duration_error": ("Duration (ms)", ".1f", "duration_error"),
     "val_mel": ("Mel L1", ".3f", "mel_error"),
+}
+OPTIONAL = {  # shown where an evaluation has them
+    "cer": ("CER (%)", ".1f", "cer"),
+    "utmos": ("UTMOS", ".2f", "utmos"),
+    "nisqa": ("NISQA", ".2f", "nisqa"),
+    "similarity": ("Speaker", ".3f", "similarity"),
 }
 CSV_COLUMNS = (
     "setting",
@@ -70,7 +76,8 @@ def main(args: argparse.Namespace) -> None:
                 f"--against {setting}: {args.evaluation} has {', '.join(runs)}"
             )
     if args.csv:
-        write_csv(args.csv, CSV_COLUMNS, _csv_lines(runs))
+        columns = (*CSV_COLUMNS, *_optional(runs))
+        write_csv(args.csv, columns, _csv_lines(runs, columns))
     print(to_markdown(runs, scores, args.against))
 
 
@@ -93,15 +100,27 @@ def _is_row(row) -> bool:
     return isinstance(row, dict) and keys <= row.keys() and bool(row["name"])
 
 
-def _csv_lines(runs: Runs) -> Iterator[list[str | None]]:
-    """A line a run, the columns CSV_COLUMNS."""
+def _optional(runs: Runs) -> dict[str, tuple[str, str, str]]:
+    """Return those of the optional measures that any run has."""
+    rows = [row for seeds in runs.values() for row in seeds.values()]
+    return {
+        name: measure
+        for name, measure in OPTIONAL.items()
+        if any(row.get(measure[-1]) is not None for row in rows)
+    }
+
+
+def _csv_lines(runs: Runs, columns: Iterable[str]) -> Iterator[list[str | None]]:
+    """A line a run."""
+    measures = MEASURES | OPTIONAL
     for setting, seeds in runs.items():
         for seed, row in seeds.items():
             values = {
-                name: _cell([row[key]], ".4f") for name, (_, _, key) in MEASURES.items()
+                name: _cell([row.get(key)], ".4f")
+                for name, (_, _, key) in measures.items()
             }
             values |= {"setting": setting, "seed": seed}
-            yield [values[column] for column in CSV_COLUMNS]
+            yield [values[column] for column in columns]
 
 
 def to_markdown(runs: Runs, scores: dict[str, list[dict]], against: list[str]) -> str:
@@ -110,9 +129,10 @@ def to_markdown(runs: Runs, scores: dict[str, list[dict]], against: list[str]) -
         "": list(runs),
         "Seeds": [str(len(seeds)) for seeds in runs.values()],
     }
-    for title, form, key in MEASURES.values():
+    for title, form, key in (MEASURES | _optional(runs)).values():
         columns[title] = [
-            _cell([row[key] for row in seeds.values()], form) for seeds in runs.values()
+            _cell([row.get(key) for row in seeds.values()], form)
+            for seeds in runs.values()
         ]
     for other in against:
         for measure, difference in (

@@ -8,9 +8,9 @@ from statistics import median
 
 import torch
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 from espnet_distill.evaluation.stages import Spoken, Stages, median_of, speak
+from espnet_distill.progress import watched
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def measure(
     warm_up = len(systems) * len(sentences)
     found: dict[str, list[Spoken]] = {name: [] for name in systems}
     with on_threads(threads):
-        for place, (sentence, name) in enumerate(tqdm(schedule, desc="speed")):
+        for place, (sentence, name) in enumerate(watched(schedule, desc="speed")):
             asked = inputs[name][sentence]
             spoken = speak(systems[name], asked, time.perf_counter, chunk)
             if place >= warm_up:

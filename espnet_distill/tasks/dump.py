@@ -13,10 +13,10 @@ from espnet2.tasks.tts import TTSTask
 from espnet2.train.dataset import ESPnetDataset
 from espnet2.utils.types import str2triple_str
 from torch.utils.data import BatchSampler, DataLoader
-from tqdm import tqdm
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.files import read_table
+from espnet_distill.progress import watched
 from espnet_distill.tasks.compatibility import require_conditions, require_same_tokens
 from espnet_distill.tasks.options import DistillOptions
 from espnet_distill.teachers.checkpoint import config_of, read_config
@@ -43,7 +43,7 @@ def dump(teacher: OnlineTeacher, files: TapFiles, args, keys: list[str]) -> None
         collate_fn=TTSTask.build_collate_fn(teacher.args, False),
         num_workers=1,
     )
-    with tqdm(total=len(keys), desc=files.folder.name, mininterval=10) as progress:
+    with watched(total=len(keys), desc=files.folder.name, mininterval=10) as progress:
         for utterances, batch in batches:
             order = batch["text_lengths"].argsort(descending=True)  # as Tacotron2 packs
             batch = {name: value[order].to(device) for name, value in batch.items()}

@@ -18,11 +18,11 @@ from espnet2.fileio.npy_scp import NpyScpReader
 from espnet2.fileio.sound_scp import SoundScpReader
 from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 from torch.nn import functional
-from tqdm import tqdm
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.files import read_rows, read_table
 from espnet_distill.mel_spec import MelSpec
+from espnet_distill.progress import watched
 from espnet_distill.teachers.checkpoint import read_config
 from espnet_distill.vocoders import is_none, load_vocoder
 from espnet_distill.vocoders.waves import WaveFiles, record
@@ -34,7 +34,7 @@ def dump(files: WaveFiles, keys: list[str], vocoder, args, conf: dict) -> None:
     rate, hop_length = extractor.fs, extractor.hop_length
     sounds = SoundScpReader(str(args.wav_scp), dtype="float32")
     read = NpyScpReader(str(args.mel_scp)) if args.mel_scp else None
-    for key in tqdm(keys, desc=str(files.folder), mininterval=10):
+    for key in watched(keys, desc=str(files.folder), mininterval=10):
         found, sound = sounds[key]
         if found != rate:
             raise ConfigError(

@@ -63,6 +63,22 @@ def test_mean_range_and_difference(evaluation, capsys):
     ]
 
 
+def test_a_measure_that_only_some_evaluations_have(evaluation, capsys):
+    path = evaluation / "table.json"
+    table = json.loads(path.read_text())
+    for place, row in enumerate(table["rows"]):
+        row["utmos"] = 3.0 + place / 4
+    path.write_text(json.dumps(table))
+    assert main(["seeds", str(evaluation), "--csv", str(evaluation / "seeds.csv")]) == 0
+    title, _, _, alone, _ = capsys.readouterr().out.strip().splitlines()
+    assert "UTMOS" in title and "NISQA" not in title
+    assert "3.62 (3.50–3.75)" in alone
+    with (evaluation / "seeds.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    assert tuple(lines[0]) == (*CSV_COLUMNS, "utmos")
+    assert [line["utmos"] for line in lines][:2] == ["3.2500", "3.5000"]
+
+
 def test_a_setting_that_is_not_there(evaluation, capsys):
     assert main(["seeds", str(evaluation), "--against", "nobody"]) == 2
     assert "nobody" in capsys.readouterr().err
