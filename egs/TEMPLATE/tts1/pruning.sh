@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What pruning costs: a student distilled from its teacher's weights, and the same student
-# trained on while it is pruned, for as many steps again, from several seeds; in one table.
+# trained on while it is pruned, from several seeds; in one table.
 
 set -euo pipefail
 
@@ -10,6 +10,8 @@ student=             # Preset of conf/students (empty: the recipe's student).
 prune_start=50       # Updates begin after this step.
 prune_end=500        # The last update, and that of one-shot.
 interval=10          # Steps between updates.
+epochs=4             # How long a student is trained on while it is pruned and recovers,
+steps=250            # in epochs of so many steps.
 lr=1.0e-3            # The learning rate of the student that is pruned.
 parallel=2           # Trainings at a time, of one thread each.
 student_config=conf/train_student.yaml
@@ -70,6 +72,8 @@ factorise() {  # factorise PRESSURE MODEL OUT: layers of low rank
 
 prune() {  # prune SETTING SEED
     local args="--seed $2 --optim_conf lr=${lr} --scheduler_conf max_lr=${lr}"
+    args+=" --max_epoch ${epochs} --num_iters_per_epoch ${steps}"
+    args+=" --scheduler_conf total_steps=$((epochs * steps))"
     local unpruned=${root}/unpruned_seed$2/${inference_model} distill=true
     [[ $1 != alone_* ]] || distill=false
     if [[ $1 = low-rank_* ]]; then
