@@ -71,6 +71,8 @@ dump_batch_size=8    # Utterances that the teacher takes at a time.
 # A small vocoder: stages 10 to 12, which run if it is named
 vocoder=             # Preset of conf/vocoders that is distilled from vocoder_file, or
                      # learns from the recordings themselves if that is none.
+vocoder_speech=      # Then also: speech in place of the recordings, e.g. that of a VITS from
+                     # tts.sh 8 (<vocoder_speech>/<set>/wav/wav.scp).
 vocoder_config=${shared}/training/vocoder.yaml  # How it is trained.
 vocoder_tag=vocoder  # It goes to ${expdir}/${vocoder_tag}.
 vocoder_args=        # More options for its training, e.g. "--max_epoch 2".
@@ -127,6 +129,8 @@ if [ -n "${vocoder}" ]; then
     [ -f "${vocoder_config}" ] || fail "--vocoder_config ${vocoder_config}: no such file"
     [ "${vocoder_file}" = none ] || [ -f "${vocoder_file}" ] \
         || fail "--vocoder ${vocoder}: --vocoder_file ${vocoder_file}: no such file"
+    [ -z "${vocoder_speech}" ] || [ -f "${vocoder_speech}/${train_set}/wav/wav.scp" ] \
+        || fail "--vocoder_speech ${vocoder_speech}: no ${train_set}/wav/wav.scp in it; tts.sh 8 makes it"
 fi
 
 if [ -n "${more_text}" ]; then
@@ -291,7 +295,9 @@ split_keys() {  # split_keys SET LOGDIR: sets jobs, the number of LOGDIR/keys.JO
 dump_waves() {  # dump_waves SET SPLIT: what the big vocoder says of each recording's mel
     local logdir=${waves_dir}/$2/log command="${train_cmd}" jobs
     local options="--config $(dirname "${student_model}")/config.yaml --output_dir ${waves_dir}/$2"
-    options+=" --vocoder_file ${vocoder_file} --wav_scp ${dumpdir}/raw/$1/wav.scp"
+    local speech=${dumpdir}/raw/$1
+    [ -z "${vocoder_speech}" ] || speech=${vocoder_speech}/$1/wav
+    options+=" --vocoder_file ${vocoder_file} --wav_scp ${speech}/wav.scp"
     if [ "${ngpu}" -gt 0 ]; then
         command="${cuda_cmd} --gpu 1" options+=" --device cuda"
     fi
