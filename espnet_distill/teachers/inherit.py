@@ -7,7 +7,7 @@ from pathlib import Path
 from espnet_distill.errors import ConfigError
 from espnet_distill.files import write_text, written_whole
 from espnet_distill.teachers.checkpoint import find_experiment, read_config
-from espnet_distill.teachers.speakers import inherit_speakers, speakers_of
+from espnet_distill.teachers.ids import LANGUAGES, SPEAKERS, ids_of, inherit_ids
 
 STATISTICS = {
     "normalize_conf": "feats",
@@ -74,6 +74,13 @@ def add_arguments(parser) -> None:
         nargs="+",
         help="data folders with utt2spk and utt2sid",
     )
+    what.add_argument(
+        "--languages",
+        metavar="DIR",
+        type=Path,
+        nargs="+",
+        help="data folders with utt2lang and utt2lid",
+    )
 
 
 def main(args) -> None:
@@ -84,14 +91,16 @@ def main(args) -> None:
         unknown = inherit_tokens(conf, args.token_list)
         print(f"{args.token_list}: the {len(conf['token_list'])} tokens of {config}")
         _say_unknown(unknown)
-    elif args.speakers:
-        ids = speakers_of(conf, config, checkpoint)
-        unknown = inherit_speakers(ids, args.speakers)
-        print(f"{' '.join(map(str, args.speakers))}: the speaker ids of {config}")
-        _say_unknown(unknown)
-    else:
+    elif args.statistics:
         copied = inherit_statistics(conf, args.statistics)
         print(f"{args.statistics}: {', '.join(copied) or 'nothing'} of {config}")
+    else:
+        kind = SPEAKERS if args.speakers else LANGUAGES
+        folders = args.speakers or args.languages
+        ids = ids_of(kind, conf, config, checkpoint)
+        unknown = inherit_ids(kind, ids, folders)
+        print(f"{' '.join(map(str, folders))}: the {kind.data} of {config}")
+        _say_unknown(unknown)
 
 
 def _say_unknown(unknown: list[str]) -> None:

@@ -6,6 +6,7 @@ import yaml
 
 from espnet_distill import cli
 from espnet_distill.errors import ConfigError
+from espnet_distill.teachers.ids import LANGUAGES, SPEAKERS
 from espnet_distill.teachers.settings import require_settings
 
 FEATURES = {"fs": 22050, "n_fft": 1024, "hop_length": 256, "win_length": None}
@@ -75,23 +76,26 @@ def test_pieces_are_the_teachers_wherever_they_lie(experiment, tmp_path, capsys)
             require_settings({"bpemodel": str(tmp_path / other)}, teacher)
 
 
-def test_speakers_are_numbered_as_the_teacher_knows_them(experiment, tmp_path, capsys):
+@pytest.mark.parametrize(
+    "option, kind", [("--speakers", SPEAKERS), ("--languages", LANGUAGES)]
+)
+def test_ids_are_those_that_the_teacher_knows(experiment, tmp_path, capsys, option, kind):
     """By the table that tts.sh makes, or in what pack has put it into."""
-    data = [["dump/raw/tr/utt2sid", "sids", "text_int"]]
+    data = [[f"dump/raw/tr/{kind.numbers}", kind.data, "text_int"]]
     teacher = experiment(train_data_path_and_name_and_type=data)
     (tmp_path / "exp/meta.yaml").touch()
     org = tmp_path / "exp/dump/raw/org/tr"
     org.mkdir(parents=True)
-    (org / "spk2sid").write_text("<unk> 0\nann 1\nbob 2\ncid 3\n")
+    (org / kind.table).write_text("<unk> 0\nann 1\nbob 2\ncid 3\n")
     ours = tmp_path / "ours"
     ours.mkdir()
-    (ours / "utt2spk").write_text("u1 cid\nu2 dan\n")
-    for name in ("utt2sid", "spk2sid"):
+    (ours / kind.names).write_text("u1 cid\nu2 dan\n")
+    for name in (kind.numbers, kind.table):
         (ours / name).write_text("u1 1\n")
-    assert cli.main(["inherit", teacher, "--speakers", str(ours)]) == 0
+    assert cli.main(["inherit", teacher, option, str(ours)]) == 0
     assert capsys.readouterr().out.endswith("so <unk>: dan\n")
-    assert (ours / "utt2sid").read_text() == "u1 3\nu2 0\n"
-    assert (ours / "spk2sid").read_bytes() == (org / "spk2sid").read_bytes()
+    assert (ours / kind.numbers).read_text() == "u1 3\nu2 0\n"
+    assert (ours / kind.table).read_bytes() == (org / kind.table).read_bytes()
 
 
 def test_what_is_the_same_in_other_words_passes(experiment):

@@ -507,24 +507,27 @@ if [ "${token_type}" = bpe ] && [ "${stage}" -gt 1 ] && [ ! -e "${bpemodel}" ]; 
     take_bpemodel
 fi
 
-take_speaker_ids() {  # of the teacher, who may know other speakers
+take_ids() {  # take_ids speakers|languages FILE: of the teacher, who may know others
     local folder folders="" set
     for set in ${train_set} ${valid_set} ${test_sets}; do
         for folder in "${dumpdir}/raw/org/${set}" "${dumpdir}/raw/${set}"; do
-            [ ! -e "${folder}/utt2sid" ] || folders+=" ${folder}"
+            [ ! -e "${folder}/$2" ] || folders+=" ${folder}"
         done
     done
     # shellcheck disable=SC2086
-    espnet-distill inherit "${teacher_model}" --speakers ${folders}
+    espnet-distill inherit "${teacher_model}" "--$1" ${folders}
 }
 
-require_ids() {  # require_ids CONFIG: its model has room for the speakers of the data
-    local ids=${dumpdir}/raw/${train_set}/utt2sid most room
-    [ -e "${ids}" ] || return 0
-    most=$(sort -nk 2 "${ids}" | tail -n 1 | cut -d " " -f 2)
-    room=$(sed -nE "s/^[^#]*\bspks: *([0-9]+).*/\1/p" "$1")
-    [ -z "${room}" ] || [ "${room}" -gt "${most}" ] \
-        || fail "$1: tts_conf.spks: ${room} has no room for id ${most} of ${ids}"
+require_ids() {  # require_ids CONFIG: its model has room for the data's speakers and languages
+    local ids key most room
+    for key in spks:utt2sid langs:utt2lid; do
+        ids=${dumpdir}/raw/${train_set}/${key#*:} key=${key%:*}
+        [ -e "${ids}" ] || continue
+        most=$(sort -nk 2 "${ids}" | tail -n 1 | cut -d " " -f 2)
+        room=$(sed -nE "s/^[^#]*\b${key}: *([0-9]+).*/\1/p" "$1")
+        [ -z "${room}" ] || [ "${room}" -gt "${most}" ] \
+            || fail "$1: tts_conf.${key}: ${room} has no room for id ${most} of ${ids}"
+    done
 }
 
 with_bpemodel() {  # tts.sh's python in stage 10, which leaves a sentencepiece model out
@@ -551,7 +554,8 @@ if begin 1 "Data preparation and token list"; then
         run_tts 1 5
     fi
     ${train_teacher} || espnet-distill inherit "${teacher_model}" --token_list "${token_list}"
-    ${train_teacher} || [[ ${tts_opts} != *"--use_sid true"* ]] || take_speaker_ids
+    ${train_teacher} || [[ ${tts_opts} != *"--use_sid true"* ]] || take_ids speakers utt2sid
+    ${train_teacher} || [[ ${tts_opts} != *"--use_lid true"* ]] || take_ids languages utt2lid
 fi
 require_ids "${student_config}"
 require_ids "${teacher_yaml}"

@@ -1,0 +1,93 @@
+"""Ids of the speakers or languages of data that a teacher speaks: its own."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.files import read_table, write_text
+
+UNKNOWN = "0"  # as tts.sh numbers those that its training set lacks
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What tts.sh calls the ids of speakers, or those of languages.
+
+    Attributes:
+        data: Their name among the data of a training.
+        names: The file of a data folder that names an utterance's.
+        numbers: That which numbers it.
+        table: That which tells the numbers.
+        option: Of tts.sh, that makes them.
+    """
+
+    data: str
+    names: str
+    numbers: str
+    table: str
+    option: str
+
+
+SPEAKERS = Kind("sids", "utt2spk", "utt2sid", "spk2sid", "use_sid")
+LANGUAGES = Kind("lids", "utt2lang", "utt2lid", "lang2lid", "use_lid")
+
+
+def ids_of(kind: Kind, conf: Mapping, config: Path, checkpoint: Path) -> dict[str, str]:
+    """Return the ids of the speakers or languages that a teacher was trained on.
+
+    Args:
+        kind: Which of them.
+        conf: The configuration of a trained experiment.
+        config: Its file. A packed model has the table that tts.sh put into it.
+        checkpoint: Its weights, which may be linked from where they were unpacked.
+
+    Raises:
+        ConfigError: It was trained without such ids, or their table is not there.
+    """
+    data = conf.get("train_data_path_and_name_and_type") or []
+    paths = [Path(path) for path, name, _ in data if name == kind.data]
+    if not paths:
+        raise ConfigError(
+            f"{config}: was trained without {kind.data}; leave out --{kind.option} true"
+        )
+    folder = paths[0].parent
+    org = _root(config, checkpoint) / folder.parent / "org"
+    table = org / folder.name / kind.table
+    if not table.is_file():
+        raise ConfigError(f"{table}: no such file; it tells the {kind.data} of {config}")
+    return read_table(table)
+
+
+def _root(config: Path, checkpoint: Path) -> Path:
+    """Where the paths of an experiment begin: where it was unpacked, or here."""
+    above = (*config.resolve().parents, *checkpoint.resolve().parents)
+    packed = (folder for folder in above if (folder / "meta.yaml").is_file())
+    return next(packed, Path())
+
+
+def inherit_ids(
+    kind: Kind, ids: Mapping[str, str], folders: Iterable[Path]
+) -> list[str]:
+    """Number the speakers or languages of data folders as a teacher does.
+
+    Args:
+        kind: Which of them.
+        ids: Of the teacher.
+        folders: Those that have a table get the teacher's.
+
+    Returns:
+        The names that the teacher does not know; they are its ``<unk>``.
+    """
+    unknown = {}
+    for folder in folders:
+        names = read_table(folder / kind.names)
+        unknown |= {one: None for one in names.values() if one not in ids}
+        numbers = {utt: ids.get(one, UNKNOWN) for utt, one in names.items()}
+        tables = {kind.numbers: numbers, kind.table: ids}
+        if not (folder / kind.table).exists():
+            del tables[kind.table]
+        for name, table in tables.items():
+            lines = (f"{key} {value}\n" for key, value in table.items())
+            write_text(folder / name, "".join(lines))
+    return list(unknown)
