@@ -17,6 +17,7 @@ from espnet_distill.mel_spec import MelSpec
 from espnet_distill.objectives.base import Objective, Taps
 
 SEGMENT = 64  # frames
+QUIETEST = 1e-3  # a root mean square that is amplified to 1
 
 
 class VocoderGAN(torch.nn.Module):
@@ -144,13 +145,18 @@ class VocoderGAN(torch.nn.Module):
         return loss, {"discriminator_loss": loss, **parts}
 
     def _judged(self, spoken, recording, real_is_target: bool = False):
-        """What the discriminator makes of the same piece of both."""
+        """What the discriminator makes of the same piece of both.
+
+        It hears the batch at unit loudness: at that of speech (0.05) a narrow one tells
+        nothing apart for a thousand updates, because its layers only pass it on.
+        """
         spare = spoken.size(1) // self.hop_length - self.discriminator_size
         first = int(torch.randint(spare + 1, ())) * self.hop_length
         piece = slice(first, first + self.discriminator_size * self.hop_length)
-        fake = self.discriminator(spoken[:, piece].unsqueeze(1))
+        loudness = recording.square().mean().sqrt().clamp(min=QUIETEST)
+        fake = self.discriminator((spoken[:, piece] / loudness).unsqueeze(1))
         with torch.set_grad_enabled(torch.is_grad_enabled() and not real_is_target):
-            real = self.discriminator(recording[:, piece].unsqueeze(1))
+            real = self.discriminator((recording[:, piece] / loudness).unsqueeze(1))
         return fake, real
 
     @property
