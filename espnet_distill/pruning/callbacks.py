@@ -52,8 +52,9 @@ class Callbacks(Callback):
     def on_train_start(self, training: Training) -> None:
         for callback in self.callbacks:
             callback.on_train_start(training)
-        self._began_settled = self.settled
         self._epochs = training.epochs
+        if not self.step:
+            self._began_settled = self.settled
 
     def on_step_end(self, step: int) -> None:
         self.step = step
@@ -98,6 +99,7 @@ class Callbacks(Callback):
             "confs": self.confs,
             "step": self.step,
             "unsettled_until": self.unsettled_until,
+            "began_settled": self._began_settled,
             "history": self.history.state_dict(),
             "states": [callback.state_dict() for callback in self.callbacks],
         }
@@ -112,6 +114,7 @@ class Callbacks(Callback):
             raise ConfigError(f"callbacks: the run began with {state['confs']}")
         self.step = state["step"]
         self.unsettled_until = state["unsettled_until"]
+        self._began_settled = state["began_settled"]
         self.history.load_state_dict(state["history"])
         for callback, own in zip(self.callbacks, state["states"]):
             callback.load_state_dict(own)

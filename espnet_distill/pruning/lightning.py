@@ -55,6 +55,7 @@ class LightningCallback(lightning.pytorch.callbacks.Callback):
         self.conf = dict(conf)
         self.callbacks = Callbacks([callback], [self.conf])
         self._hook = None
+        self._validated = 0  # the epoch that was last, counted from 1
 
     @property
     def state_key(self) -> str:
@@ -100,8 +101,11 @@ class LightningCallback(lightning.pytorch.callbacks.Callback):
         pl_module.log_dict({f"train/{name}": value for name, value in found.items()})
 
     def on_validation_start(self, trainer, pl_module) -> None:
-        if trainer.sanity_checking or self.callbacks.may_choose(trainer.current_epoch):
-            return  # the epoch before, by the callbacks' count
+        if trainer.sanity_checking:
+            return
+        last, self._validated = self._validated, trainer.current_epoch + 1
+        if self.callbacks.may_choose(last):
+            return
         for other in trainer.callbacks:
             if isinstance(other, ModelCheckpoint) and other.monitor:
                 _forget_best(other, trainer.strategy)
@@ -125,10 +129,11 @@ class LightningCallback(lightning.pytorch.callbacks.Callback):
             plot(history, Path(checkpoints.dirpath) / "images" / "pruning.png")
 
     def state_dict(self) -> dict:
-        return self.callbacks.state_dict()
+        return self.callbacks.state_dict() | {"validated": self._validated}
 
     def load_state_dict(self, state: dict) -> None:
         self.callbacks.load_state_dict(state)
+        self._validated = state["validated"]
 
     def on_load_checkpoint(self, trainer, pl_module, checkpoint: dict) -> None:
         """Raise a ConfigError if a checkpoint was written without this callback."""

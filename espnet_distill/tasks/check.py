@@ -6,7 +6,7 @@ import io
 import warnings
 from pathlib import Path
 
-from espnet_distill.errors import Faults
+from espnet_distill.errors import ConfigError, Faults
 
 
 def check(
@@ -33,12 +33,15 @@ def check(
     """
     from espnet_distill.tasks.options import DistillOptions
     from espnet_distill.teachers.checkpoint import config_of, read_config
+    from espnet_distill.vocoders import check_vocoder, is_none
 
     faults = Faults()
     conf = read_config(train_config)
     if conf.get("tts") == "vocoder":
         from espnet_distill.tasks.check_vocoder import check_vocoder_training
 
+        if not is_none(vocoder_file):
+            raise ConfigError("--vocoder_file: a vocoder is heard through no other")
         return check_vocoder_training(train_config, conf, espnet_options, planned)
     said = _said(conf, espnet_options)
     wanted = DistillOptions.read(said, faults)
@@ -54,7 +57,6 @@ def check(
         require_read,
     )
     from espnet_distill.teachers.front_end import require_bpemodel
-    from espnet_distill.vocoders import check_vocoder
 
     if not (said.teacher or said.callbacks):
         faults.lines.append(

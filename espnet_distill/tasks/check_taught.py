@@ -37,8 +37,7 @@ def look_at_teachers(
     for experiment, conf in zip(experiments, configs):
         whose = f"teacher {experiment}"
         faults.of(require_compatible, ours, conf, whose)
-        if names:
-            faults.of(require_conditions, names, conf, whose)
+        faults.of(require_conditions, names, conf, whose)
         loaded = BROKEN if conf is BROKEN else faults.of(OnlineTeacher, experiment)
         teachers.append(loaded)
     return teachers

@@ -1,10 +1,11 @@
 """What would stop the training of a vocoder before it starts."""
 
 import argparse
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from espnet_distill.errors import BROKEN, Faults
+from espnet_distill.errors import BROKEN, ConfigError, Faults
 from espnet_distill.mel_spec import MelSpec
 from espnet_distill.tasks import check_stock
 from espnet_distill.tasks.mel2wav import (
@@ -14,6 +15,7 @@ from espnet_distill.tasks.mel2wav import (
     vocoder_options,
 )
 from espnet_distill.tasks.options import DistillOptions
+from espnet_distill.vocoders.gan import VocoderGAN
 
 
 def check_vocoder_training(
@@ -33,15 +35,14 @@ def check_vocoder_training(
     faults = Faults()
     task = DistillGANTTSTask
     args = check_stock.parse(task, train_config, conf, espnet_options, faults)
+    faults.of(check_stock.require_data, args)
     mels = look_at_vocoder(args, faults, planned)
     wanted = faults.of(vocoder_options, args)
     model = faults.of(_build, args, wanted, mels)
     if model is not BROKEN:
         steps = check_stock.steps(args)
         for side in ("generator", "discriminator"):
-            own, module = _optimizer_of(args, side), getattr(model.tts, side)
-            check = check_stock.require_schedule
-            faults.of(check, own, module, steps, where=f"{side}: ")
+            faults.of(_require_schedule, args, model.tts, side, steps)
     faults.require_none()
     labels = ", ".join(item.label for item in model.tts.objectives)
     return f"{args.teacher_dump} -> {args.tts_conf['vocoder_type']} by {labels}"
@@ -51,14 +52,22 @@ def _build(args: argparse.Namespace, wanted: DistillOptions, mels: MelSpec):
     return build_vocoder_model(args, wanted.build_objectives())
 
 
-def _optimizer_of(args: argparse.Namespace, side: str) -> argparse.Namespace:
-    """Return the arguments with the optimizer of one side as the only one."""
+def _require_schedule(
+    args: argparse.Namespace, tts: VocoderGAN, side: str, steps: int | None
+) -> None:
+    """Raise a ConfigError if the optimizer of one side cannot be; name its own keys."""
     if side == "generator":
-        return args
+        check_stock.require_schedule(args, tts.generator, steps)
+        return
     second = {
         "optim": args.optim2,
         "optim_conf": args.optim2_conf,
         "scheduler": args.scheduler2,
         "scheduler_conf": args.scheduler2_conf,
     }
-    return argparse.Namespace(**vars(args) | second)
+    own = argparse.Namespace(**vars(args) | second)
+    try:
+        check_stock.require_schedule(own, tts.discriminator, steps)
+    except ConfigError as error:
+        keys = re.compile(r"^(optim|scheduler)")
+        raise ConfigError(*(keys.sub(r"\g<1>2", line) for line in error.faults)) from None

@@ -9,7 +9,7 @@ from espnet2.tasks.gan_tts import GANTTSTask, tts_choices
 from espnet2.train.collate_fn import CommonCollateFn
 from espnet2.train.gan_trainer import GANTrainer
 
-from espnet_distill.errors import ConfigError, Faults, in_one_line
+from espnet_distill.errors import BROKEN, ConfigError, Faults, in_one_line
 from espnet_distill.mel_spec import MelSpec
 from espnet_distill.objectives.base import Objective
 from espnet_distill.pruning.espnet_trainer import CallbackTrainer
@@ -130,7 +130,26 @@ def look_at_vocoder(
         faults: Gets what is wrong.
         planned: Whether the dump may be made later.
     """
-    faults.of(DistillOptions.of, args)
+    wanted = faults.of(DistillOptions.of, args)
+    if wanted is not BROKEN:
+        given = {"teacher": wanted.teachers, "callbacks": wanted.callbacks}
+        faults.lines += [
+            f"{key}: a vocoder is trained without; leave it out"
+            for key, value in given.items()
+            if value
+        ]
+    faults.lines += [
+        f"distill_conf.{key}: a vocoder has objectives only; leave it out"
+        for key in args.distill_conf or {}
+        if key != "objectives"
+    ]
+    faults.lines += [
+        f"{key}: ESPnet's GAN trainer has no such thing; leave it out"
+        for key in ("grad_noise", "skip_discriminator_prob")
+        if getattr(args, key)
+    ]
+    if args.accum_grad > 1:
+        faults.lines.append("accum_grad: ESPnet's GAN trainer takes 1 only")
     if args.batch_type != "unsorted":
         faults.lines.append(
             f"batch_type: {args.batch_type}: segments are of one length; say unsorted"
@@ -221,8 +240,8 @@ def _require_stock(args: argparse.Namespace) -> None:
     ]
     if given:
         raise ConfigError(
-            f"{', '.join(given)}: {args.tts} is trained as ESPnet does, with neither "
-            f"teachers nor callbacks; leave it out, or say tts: {VOCODER}"
+            f"{', '.join(given)}: {args.tts} is trained as ESPnet does, without; leave "
+            "it out"
         )
 
 

@@ -129,6 +129,14 @@ def state_of(checkpoint):
     return state
 
 
+def test_an_epoch_that_was_validated_before_the_end_is_forgotten(config, tmp_path):
+    """Of epochs 3 and 6 the first has the higher loss, and no final structure."""
+    rare = train(config, tmp_path / "rare", check_val_every_n_epoch=3)
+    (callbacks,) = state_of(load(rare / "last.ckpt"))["states"]
+    assert callbacks["masks"]
+    assert {path.name.partition("_")[0] for path in rare.glob("epoch*.ckpt")} == {"epoch5"}
+
+
 def test_a_training_by_espnet3(config, tmp_path):
     whole = train(config, tmp_path / "whole")
     checkpoint = load(whole / "last.ckpt")

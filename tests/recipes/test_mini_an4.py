@@ -108,7 +108,9 @@ def test_a_vocoder_is_distilled_and_the_student_speaks_through_it(recipe, tmp_pa
     heard, paired = (
         recipe / "exp" / name / "student_decode/test/wav" for name in ("student", "student_pair")
     )
-    for wav in paired.glob("*.wav"):
+    wavs = list(paired.glob("*.wav"))
+    assert len(wavs) == TEST_CLIPS
+    for wav in wavs:
         ours, theirs = (soundfile.read(place / wav.name)[0] for place in (paired, heard))
         assert len(ours) == len(theirs) and abs(ours - theirs).max() > 0
 

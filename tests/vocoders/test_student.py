@@ -173,3 +173,31 @@ def test_a_text_to_mel_model_is_no_vocoder(teacher, tmp_path, capsys):
     assert main(["vocoder", str(teacher), str(tmp_path / "out")]) == 2
     assert "is no vocoder's (tts: fastspeech2)" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+class Spoken(torch.nn.Module):
+    """A generator that says a given waveform (B, T)."""
+
+    def __init__(self, wave):
+        super().__init__()
+        self.wave = torch.nn.Parameter(wave)
+
+    def forward(self, c):
+        return self.wave.unsqueeze(1)
+
+
+def test_the_discriminator_hears_all_speech_equally_loud():
+    torch.manual_seed(0)
+    mels = MelSpec.of_conf(FEATURES)
+    wave, real = torch.randn(2, 2, 16 * 256)
+    losses = []
+    for loudness in (1.0, 0.05):
+        torch.manual_seed(1)
+        tts = VocoderGAN(
+            Spoken(loudness * wave), mels, [], discriminator_params=NARROW,
+            segment_size=16, discriminator_size=8, adversarial_start=0,
+        )
+        heard = loudness * real
+        loss, _ = tts(torch.zeros(2, 16, 20), heard, heard, forward_generator=False)
+        losses.append(loss.item())
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)

@@ -69,10 +69,9 @@ dump_dir=            # Where they go (default: ${expdir}/teacher_dump).
 dump_batch_size=8    # Utterances that the teacher takes at a time.
 
 # A small vocoder: stages 10 to 12, which run if it is named
-vocoder=             # Preset of conf/vocoders that is distilled from vocoder_file, or
-                     # learns from the recordings themselves if that is none.
-vocoder_speech=      # Then also: speech in place of the recordings, e.g. that of a VITS from
-                     # tts.sh 8 (<vocoder_speech>/<set>/wav/wav.scp).
+vocoder=             # Preset of conf/vocoders that is distilled from vocoder_file.
+vocoder_speech=      # Or from speech: "recordings", or what tts.sh 8 let e.g. a VITS say of the
+                     # same sets (<vocoder_speech>/<set>/wav/wav.scp).
 vocoder_config=${shared}/training/vocoder.yaml  # How it is trained.
 vocoder_tag=vocoder  # It goes to ${expdir}/${vocoder_tag}.
 vocoder_args=        # More options for its training, e.g. "--max_epoch 2".
@@ -89,10 +88,10 @@ help_message="Usage: $0 [--stage 1] [--stop_stage 12] [--<variable> <value>] ...
 Stages: 1 data (tts.sh 1-5), 2 alignment, 3 reading of more_text and statistics
 (tts.sh 6), 4 teacher, 5 teacher dump, 6 student (tts.sh 7), 7 synthesis (tts.sh 8),
 8 evaluation, 9 packing of the student (tts.sh 10), with --vocoder also 10 what
---vocoder_file says of the recordings' mels (if it is none, the recordings), 11 the
-small vocoder, 12 synthesis and evaluation of the student that speaks through it. A
-student that is pruned is compacted after stage 6 into <student_tag>_compact, which the
-stages after it take.
+--vocoder_file says of the recordings' mels (or --vocoder_speech), 11 the small vocoder,
+12 synthesis and evaluation of the student that speaks through it. A student that is
+pruned is compacted after stage 6 into <student_tag>_compact, which the stages after it
+take.
 Every variable at the head of this script is an option of the same name."
 
 log "$0 $*"
@@ -127,10 +126,15 @@ vocoder_preset=${shared}/vocoders/${vocoder}.yaml
 if [ -n "${vocoder}" ]; then
     [ -f "${vocoder_preset}" ] || fail "--vocoder: $(dirname "${vocoder_preset}"): no such preset: ${vocoder}"
     [ -f "${vocoder_config}" ] || fail "--vocoder_config ${vocoder_config}: no such file"
-    [ "${vocoder_file}" = none ] || [ -f "${vocoder_file}" ] \
-        || fail "--vocoder ${vocoder}: --vocoder_file ${vocoder_file}: no such file"
-    [ -z "${vocoder_speech}" ] || [ -f "${vocoder_speech}/${train_set}/wav/wav.scp" ] \
-        || fail "--vocoder_speech ${vocoder_speech}: no ${train_set}/wav/wav.scp in it; tts.sh 8 makes it"
+    case ${vocoder_speech} in
+        "") [ -f "${vocoder_file}" ] || fail "--vocoder ${vocoder}: --vocoder_file ${vocoder_file} is no generator to learn from; or say --vocoder_speech" ;;
+        recordings) ;;
+        *)
+            for set in ${train_set} ${valid_set}; do
+                [ -f "${vocoder_speech}/${set}/wav/wav.scp" ] \
+                    || fail "--vocoder_speech ${vocoder_speech}: no ${set}/wav/wav.scp in it; tts.sh 8 makes it"
+            done ;;
+    esac
 fi
 
 if [ -n "${more_text}" ]; then
@@ -280,28 +284,32 @@ data_of() {  # data_of SET SPLIT: what tts.sh gives a training of this set
     done
 }
 
-split_keys() {  # split_keys SET LOGDIR: sets jobs, the number of LOGDIR/keys.JOB.scp
+split_keys() {  # split_keys TABLE LOGDIR: sets jobs, the number of LOGDIR/keys.JOB.scp
     local keys="" job
-    jobs=$(wc -l < "${dumpdir}/raw/$1/text")
+    jobs=$(wc -l < "$1")
     [ "${jobs}" -lt "${nj}" ] || jobs=${nj}
     mkdir -p "$2"
     for job in $(seq "${jobs}"); do
         keys+=" $2/keys.${job}.scp"
     done
     # shellcheck disable=SC2086
-    utils/split_scp.pl "${dumpdir}/raw/$1/text" ${keys}
+    utils/split_scp.pl "$1" ${keys}
 }
 
-dump_waves() {  # dump_waves SET SPLIT: what the big vocoder says of each recording's mel
+dump_waves() {  # dump_waves SET SPLIT: what a small vocoder is to say of each mel
     local logdir=${waves_dir}/$2/log command="${train_cmd}" jobs
     local options="--config $(dirname "${student_model}")/config.yaml --output_dir ${waves_dir}/$2"
-    local speech=${dumpdir}/raw/$1
-    [ -z "${vocoder_speech}" ] || speech=${vocoder_speech}/$1/wav
-    options+=" --vocoder_file ${vocoder_file} --wav_scp ${speech}/wav.scp"
+    local speech=${dumpdir}/raw/$1/wav.scp
+    case ${vocoder_speech} in
+        "") options+=" --vocoder_file ${vocoder_file}" ;;
+        recordings) ;;
+        *) speech=${vocoder_speech}/$1/wav/wav.scp ;;
+    esac
+    options+=" --wav_scp ${speech}"
     if [ "${ngpu}" -gt 0 ]; then
         command="${cuda_cmd} --gpu 1" options+=" --device cuda"
     fi
-    split_keys "$1" "${logdir}"
+    split_keys "${speech}" "${logdir}"
     # shellcheck disable=SC2086
     ${command} JOB=1:"${jobs}" "${logdir}/dump.JOB.log" \
         ${python} -m espnet_distill.tasks.dump_waves ${options} --key_file "${logdir}/keys.JOB.scp" \
@@ -320,6 +328,8 @@ prepare_vocoder() {  # write the training configuration, refuse what cannot work
         cat "${vocoder_preset}"
         echo "text2mel: $(dirname "${student_model}")"
         echo "teacher_dump: ${waves_dir}"
+        [ -z "${vocoder_speech}" ] || grep -q "^distill_conf:" "${vocoder_config}" \
+            || echo "distill_conf: {objectives: [{type: stft, complex: 0.0}]}"
     } > "${vocoder_exp}/train.yaml.part"
     mv "${vocoder_exp}/train.yaml.part" "${vocoder_exp}/train.yaml"
     # shellcheck disable=SC2086
@@ -345,7 +355,7 @@ dump_teacher() {  # dump_teacher SET SPLIT: a job array, then a look at what it 
     local logdir=${dump_dir}/$2/log command="${train_cmd}" jobs
     local options="--config ${distill_config} --output_dir ${dump_dir}/$2"
     [ "${ngpu}" -eq 0 ] || command="${cuda_cmd} --gpu 1"
-    split_keys "$1" "${logdir}"
+    split_keys "${dumpdir}/raw/$1/text" "${logdir}"
     # shellcheck disable=SC2086
     ${command} JOB=1:"${jobs}" "${logdir}/dump.JOB.log" \
         ${python} -m espnet_distill.tasks.dump ${options} $(data_of "$1" "$2") \
@@ -471,7 +481,8 @@ prepare_distillation() {  # write the training configuration, refuse what cannot
         --feats_extract_conf hop_length="${n_shift}" --feats_extract_conf win_length="${win_length}" \
         --feats_extract_conf n_mels="${n_mels}" \
         --feats_extract_conf fmin="${fmin}" --feats_extract_conf fmax="${fmax}" \
-        --pitch_extract_conf f0min="${f0min}" --pitch_extract_conf f0max="${f0max}"
+        --pitch_extract_conf f0min="${f0min}" --pitch_extract_conf f0max="${f0max}" \
+        ${student_args}
 }
 
 cut_out_of_teacher() {  # initial weights, unless the training has begun
@@ -534,7 +545,7 @@ with_bpemodel() {  # tts.sh's python in stage 10, which leaves a sentencepiece m
     ${packer} "$@" --option "${bpemodel}"
 }
 
-recorded_set=${train_set}
+recorded_set=${train_set} recorded_valid=${valid_set}
 mkdir -p "${expdir}"
 echo "${teacher_model}" > "${expdir}/teacher_model"  # for scripts that compare
 SECONDS=0
@@ -647,14 +658,15 @@ if begin 9 "Packing of ${student_model}"; then
     run_tts 10 10 --skip_packing false --train_set "${recorded_set}" \
         --tts_exp "$(dirname "${student_model}")" \
         --inference_model "$(basename "${student_model}")"
+    [ -z "${front_end}" ] || python=${packer}
 fi
 
 if [ -n "${vocoder}" ] && [ "${stop_stage}" -ge 10 ]; then
     [ "${stage}" -gt 11 ] || prepare_vocoder
 
-    if begin 10 "Waves of ${vocoder_file} -> ${waves_dir}"; then
-        dump_waves "${train_set}" train
-        dump_waves "${valid_set}" valid
+    if begin 10 "Waves of ${vocoder_speech:-${vocoder_file}} -> ${waves_dir}"; then
+        dump_waves "${recorded_set}" train
+        dump_waves "${recorded_valid}" valid
     fi
 
     if begin 11 "Vocoder: ${vocoder_exp}"; then
