@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The demo: hibari-tts speaks a corpus, a trained ESPnet teacher is distilled on it.
+# The demo: hibari-tts speaks a corpus, a trained ESPnet teacher is distilled on it, and both
+# are heard through the vocoder that was distilled from hibari's speech.
 set -euo pipefail
 
 ./distill.sh \
@@ -12,5 +13,6 @@ set -euo pipefail
     --test_sets eval \
     --align_steps 350 \
     --teacher pretrained/teacher.zip \
+    --vocoder_file pretrained/vocoder/model.pth \
     --evaldir exp/demo \
     "$@"

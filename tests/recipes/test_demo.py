@@ -1,0 +1,25 @@
+"""What is shipped with the demo fits together."""
+
+import torch
+from espnet2.tasks.tts import TTSTask
+
+from espnet_distill.teachers.checkpoint import find_experiment
+from espnet_distill.teachers.unpack import unpack
+from espnet_distill.vocoders import build_vocoder
+
+from .mini_an4 import ROOT
+
+PRETRAINED = ROOT / "egs/hibari/tts1/pretrained"
+
+
+def test_the_vocoder_speaks_the_teachers_mels(tmp_path, caplog):
+    config, checkpoint = find_experiment(unpack(PRETRAINED / "teacher.zip", tmp_path / "t"))
+    model, _ = TTSTask.build_model_from_file(config, checkpoint)
+    vocoder = build_vocoder(PRETRAINED / "vocoder/model.pth", model=model.eval())
+    assert not caplog.records, "mels of other statistics"
+    text = torch.randint(5, 30, (12,))
+    spoken = model.inference(text, use_teacher_forcing=False)["feat_gen_denorm"]
+    wave = vocoder(spoken)
+    assert wave.shape == (len(spoken) * vocoder.mels.hop_length,)
+    assert 0.01 < wave.std() < 0.5
+    assert sum(path.stat().st_size for path in (PRETRAINED / "vocoder").iterdir()) < 5e6
