@@ -172,6 +172,7 @@ def test_bad_input_is_one_line_before_anything_is_done(tmp_path, options, line):
     assert time.monotonic() - start < 60
 
 
+@pytest.mark.slow
 def test_what_distilling_is_worth(recipe):
     options = "--seeds 1 --eval_set test --csv results/ablation.csv --settings"
     done = run(recipe, *options.split(), "alone distilled_warm", script="./ablation.sh")
