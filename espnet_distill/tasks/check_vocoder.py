@@ -12,7 +12,6 @@ from espnet_distill.tasks.mel2wav import (
     DistillGANTTSTask,
     build_vocoder_model,
     look_at_vocoder,
-    vocoder_options,
 )
 from espnet_distill.tasks.options import DistillOptions
 from espnet_distill.vocoders.gan import VocoderGAN
@@ -36,8 +35,7 @@ def check_vocoder_training(
     task = DistillGANTTSTask
     args = check_stock.parse(task, train_config, conf, espnet_options, faults)
     faults.of(check_stock.require_data, args)
-    mels = look_at_vocoder(args, faults, planned)
-    wanted = faults.of(vocoder_options, args)
+    wanted, mels = look_at_vocoder(args, faults, planned)
     model = faults.of(_build, args, wanted, mels)
     if model is not BROKEN:
         steps = check_stock.steps(args)

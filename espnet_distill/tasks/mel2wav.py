@@ -9,7 +9,7 @@ from espnet2.tasks.gan_tts import GANTTSTask, tts_choices
 from espnet2.train.collate_fn import CommonCollateFn
 from espnet2.train.gan_trainer import GANTrainer
 
-from espnet_distill.errors import BROKEN, ConfigError, Faults, in_one_line
+from espnet_distill.errors import ConfigError, Faults, in_one_line
 from espnet_distill.mel_spec import MelSpec
 from espnet_distill.objectives.base import Objective
 from espnet_distill.pruning.espnet_trainer import CallbackTrainer
@@ -118,65 +118,77 @@ class DistillGANTTSTask(GANTTSTask):
         return super().build_optimizers(args, model)
 
 
-def look_at_vocoder(
-    args: argparse.Namespace, faults: Faults, planned: bool = False
-):
+def look_at_vocoder(args: argparse.Namespace, faults: Faults, planned: bool = False):
     """See to what a vocoder learns from, and let the arguments name it.
-
-    Returns its mels, or BROKEN.
 
     Args:
         args: The training's; mel settings, statistics and data are set.
         faults: Gets what is wrong.
         planned: Whether the dump may be made later.
+
+    Returns:
+        Its options and its mels, each BROKEN if something is wrong with it.
     """
-    wanted = faults.of(DistillOptions.of, args)
-    if wanted is not BROKEN:
-        given = {"teacher": wanted.teachers, "callbacks": wanted.callbacks}
-        faults.lines += [
-            f"{key}: a vocoder is trained without; leave it out"
-            for key, value in given.items()
-            if value
-        ]
-    faults.lines += [
-        f"distill_conf.{key}: a vocoder has objectives only; leave it out"
-        for key in args.distill_conf or {}
-        if key != "objectives"
-    ]
-    faults.lines += [
-        f"{key}: ESPnet's GAN trainer has no such thing; leave it out"
-        for key in ("grad_noise", "skip_discriminator_prob")
-        if getattr(args, key)
-    ]
-    if args.accum_grad > 1:
-        faults.lines.append("accum_grad: ESPnet's GAN trainer takes 1 only")
-    if args.batch_type != "unsorted":
-        faults.lines.append(
-            f"batch_type: {args.batch_type}: segments are of one length; say unsorted"
-        )
-    if args.generator_first:
-        faults.lines.append(
-            "generator_first: the discriminator hears a batch first; leave it out"
-        )
+    wanted = faults.of(vocoder_options, args)
+    faults.of(_require_gan_trainer, args)
     mels = faults.of(_take_mels, args)
     if not args.teacher_dump:
         faults.lines.append(
             f"teacher_dump: names no folder; tts: {VOCODER} learns from waves that "
             "espnet_distill.tasks.dump_waves has written"
         )
-        return mels
+        return wanted, mels
     for name in ("train", "valid"):
         if not planned or is_finished(Path(args.teacher_dump) / name):
             faults.of(_add_dump, args, name, mels)
-    return mels
+    return wanted, mels
 
 
 def vocoder_options(args: argparse.Namespace) -> DistillOptions:
-    """Read the options of a vocoder, which is told `stft` where it is told nothing."""
-    wanted = DistillOptions.of(args)
-    if "objectives" not in (args.distill_conf or {}):
+    """Read the options of a vocoder, which is told `stft` where it is told nothing.
+
+    Raises:
+        ConfigError: What is wrong with them, or more than objectives.
+    """
+    conf = args.distill_conf or {}
+    with Faults() as faults:
+        wanted = faults.of(DistillOptions.of, args)
+        faults.lines += [
+            f"{key}: a vocoder is trained without; leave it out"
+            for key in _given(args, "teacher", "callbacks")
+        ]
+        faults.lines += [
+            f"distill_conf.{key}: a vocoder has objectives only; leave it out"
+            for key in (conf if isinstance(conf, dict) else ())
+            if key != "objectives"
+        ]
+    if "objectives" not in conf:
         wanted.objectives = DEFAULT_OBJECTIVES
     return wanted
+
+
+def _given(args: argparse.Namespace, *keys: str) -> list[str]:
+    return [key for key in keys if getattr(args, key)]
+
+
+def _require_gan_trainer(args: argparse.Namespace) -> None:
+    """Raise a ConfigError for what ESPnet's GANTrainer or a vocoder cannot do."""
+    with Faults() as faults:
+        faults.lines += [
+            f"{key}: ESPnet's GAN trainer has no such thing; leave it out"
+            for key in _given(args, "grad_noise", "skip_discriminator_prob")
+        ]
+        if args.accum_grad > 1:
+            faults.lines.append("accum_grad: ESPnet's GAN trainer takes 1 only")
+        if args.batch_type != "unsorted":
+            faults.lines.append(
+                f"batch_type: {args.batch_type}: segments are of one length; say "
+                "unsorted"
+            )
+        if args.generator_first:
+            faults.lines.append(
+                "generator_first: the discriminator hears a batch first; leave it out"
+            )
 
 
 def build_vocoder_model(
@@ -233,11 +245,7 @@ def _take_mels(args: argparse.Namespace) -> MelSpec:
 
 
 def _require_stock(args: argparse.Namespace) -> None:
-    given = [
-        key
-        for key in ("teacher", "teacher_dump", "text2mel", "callbacks")
-        if getattr(args, key)
-    ]
+    given = _given(args, "teacher", "teacher_dump", "text2mel", "callbacks")
     if given:
         raise ConfigError(
             f"{', '.join(given)}: {args.tts} is trained as ESPnet does, without; leave "
