@@ -93,6 +93,8 @@ class MelSpec:
         from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 
         conf = asdict(self) | {"fmin": int(self.fmin), "fmax": int(self.fmax)}
+        if self.log_base == math.e:
+            conf["log_base"] = None  # its name for it
         return LogMelFbank(**(conf | others))
 
     def differences(self, other):

@@ -4,6 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 import torch
+from espnet2.gan_codec.shared.discriminator.msstft_discriminator import (
+    MultiScaleSTFTDiscriminator,
+)
 from espnet2.gan_tts.hifigan.loss import (
     DiscriminatorAdversarialLoss,
     FeatureMatchLoss,
@@ -16,6 +19,9 @@ from espnet_distill.errors import ConfigError, in_one_line, near
 from espnet_distill.mel_spec import MelSpec
 from espnet_distill.objectives.base import Objective, Taps
 
+DISCRIMINATORS = AVAILABLE_DISCRIMINATORS | {
+    "msstft_discriminator": MultiScaleSTFTDiscriminator
+}
 SEGMENT = 64  # frames
 QUIETEST = 1e-3  # a root mean square that is amplified to 1
 
@@ -32,7 +38,9 @@ class VocoderGAN(torch.nn.Module):
         generator: (B, n_mels, T) to (B, 1, T * hop length).
         mels: What it reads.
         objectives: What compares its waveform with the teacher's.
-        discriminator_type: One of those of ESPnet's joint_text2wav.
+        discriminator_type: One of those of ESPnet's joint_text2wav, or
+            `msstft_discriminator`, which looks at complex spectra of several sizes
+            (EnCodec, https://arxiv.org/abs/2210.13438).
         discriminator_params: Its arguments.
         segment_size: Frames of each utterance in a batch.
         discriminator_size: Frames of them that the discriminator hears.
@@ -173,13 +181,13 @@ class VocoderGAN(torch.nn.Module):
 
 
 def _build_discriminator(kind: str, params: Mapping) -> torch.nn.Module:
-    if kind not in AVAILABLE_DISCRIMINATORS:
+    if kind not in DISCRIMINATORS:
         raise ConfigError(
             f"model_conf.discriminator_type: {kind!r}; "
-            f"{near(kind, AVAILABLE_DISCRIMINATORS)}"
+            f"{near(kind, DISCRIMINATORS)}"
         )
     try:
-        return AVAILABLE_DISCRIMINATORS[kind](**params)
+        return DISCRIMINATORS[kind](**params)
     except Exception as error:  # typeguard and torch each raise their own
         raise ConfigError(
             f"model_conf.discriminator_params: not a {kind} that can be built: "

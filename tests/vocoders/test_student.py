@@ -201,3 +201,34 @@ def test_the_discriminator_hears_all_speech_equally_loud():
         loss, _ = tts(torch.zeros(2, 16, 20), heard, heard, forward_generator=False)
         losses.append(loss.item())
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+STFTS = {"filters": 4, "n_ffts": [256], "hop_lengths": [64], "win_lengths": [256]}
+
+
+@pytest.mark.parametrize(
+    "kind, params",
+    [("hifigan_multi_period_discriminator", NARROW), ("msstft_discriminator", STFTS)],
+)
+def test_a_discriminator_learns_to_tell_apart_and_teaches(kind, params):
+    """Two noises: the other's neighbouring samples are alike."""
+    torch.manual_seed(0)
+    noise, other = torch.randn(2, 4, 16 * 256 + 1)
+    tts = VocoderGAN(
+        Spoken(noise[:, 1:]), MelSpec.of_conf(FEATURES), [], segment_size=16,
+        discriminator_type=kind, discriminator_params=params, discriminator_size=8,
+        adversarial_start=0, lambda_mel=0.0, lambda_feat_match=0.0,
+    )  # fmt: skip
+    batch = torch.zeros(4, 16, 20), noise[:, 1:], other[:, 1:] + other[:, :-1]
+    optimizer = torch.optim.Adam(tts.discriminator.parameters(), 0.01)
+    losses = []
+    for _ in range(40):
+        loss, _ = tts(*batch, forward_generator=False)
+        losses.append(loss.item())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert losses[-1] < 0.5 * losses[0]
+    loss, _ = tts(*batch, forward_generator=True)
+    loss.backward()
+    assert tts.generator.wave.grad.abs().sum() > 0
