@@ -134,6 +134,8 @@ class PruningCallback(Callback):
         if self._schedule.unit == "epoch" and self._schedule.is_update(epoch):
             self._update(epoch)
             self._apply()
+        if self._merger:
+            self._merger.forget()
         self._look_or_not()
 
     def on_train_end(self) -> None:
@@ -152,6 +154,7 @@ class PruningCallback(Callback):
         return {
             "masks": {name: mask.clone() for name, mask in self._target.kept.items()},
             "criterion": self._criterion.state_dict(),
+            "merger": self._merger.state_dict() if self._merger else {},
             "learnt": dict(self._learnt),
             "levels": [list(level) for level in self.levels],
             "now": dict(self._now),
@@ -164,6 +167,8 @@ class PruningCallback(Callback):
         except ConfigError as error:
             raise ConfigError(f"{self._where}: {error}") from None
         self._criterion.load_state_dict(state["criterion"])
+        if self._merger:
+            self._merger.load_state_dict(state["merger"])
         self.levels = [(now, share) for now, share in state["levels"]]
         self._now = dict(state["now"])
         self._steps_in_epoch = state["steps_in_epoch"]
@@ -184,6 +189,7 @@ class PruningCallback(Callback):
         if self._merger:
             kept = self._target.kept
             self._merger.merge(kept, [n for n in kept if not kept[n].equal(before[n])])
+            self._merger.forget()
         self._criterion.fold()
         self._measure()
         self._criterion.begin_anew()

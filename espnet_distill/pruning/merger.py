@@ -3,13 +3,13 @@
 import contextlib
 import logging
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from statistics import fmean
 
 import torch
 from torch import nn
 
-from espnet_distill.pruning.criteria import Parameters
+from espnet_distill.pruning.criteria import BATCHES, Parameters
 from espnet_distill.structure.coupling import Group
 from espnet_distill.structure.listening import listening
 from espnet_distill.structure.merging import merge
@@ -20,12 +20,14 @@ from espnet_distill.structure.renormalising import layer_norms
 class Merger:
     """Least squares of the units that go on those that stay, at what reads them.
 
-    It hears the batches of the one step whose update it follows, so that it has no
-    state between steps. Units behind a layer normalisation are left alone: as long as
-    they are masked, it is over all of them. See ``structure.merging``.
+    It hears the last few batches before an update that are of the same epoch, since what
+    it knows is too much for a checkpoint; of a layer that reads many positions, the first
+    of them only. Units behind a layer normalisation are left alone: as long as they are
+    masked, it is over all of them. See ``structure.merging``.
     """
 
-    looks = 1
+    looks = BATCHES
+    enough = 8  # positions for each unit that a layer reads
 
     def __init__(
         self, model: nn.Module, parameters: Parameters, groups: Mapping[str, Group]
@@ -47,13 +49,24 @@ class Merger:
 
     def start(self) -> None:
         """Begin to listen, before a step."""
-        self._moments = SecondMoments()
         ears = listening(self._model, self._hear, only=self._readers)
         self._ears.enter_context(ears)
 
     def _hear(self, name: str, x: torch.Tensor) -> None:
-        if self._model.training:
+        if self._model.training and not self._moments.knows(name, self.enough * len(x)):
             self._moments.hear(name, x)
+
+    def forget(self) -> None:
+        """Begin anew with what was heard."""
+        self._moments = SecondMoments()
+
+    def state_dict(self) -> dict:
+        """Return what was heard of this epoch: tensors and plain types."""
+        return self._moments.state_dict()
+
+    def load_state_dict(self, state: dict) -> None:
+        """Go on from what was heard."""
+        self._moments.load_state_dict(state)
 
     def look(self) -> None:
         """Listen only."""
@@ -69,14 +82,18 @@ class Merger:
             kept: Of each group, which units stay, as booleans.
             names: The groups of which some have just gone.
         """
-        heard, errors = self._moments.mean(), []
+        heard, positions = self._moments.mean(), self._moments.positions()
+        state = {name: p.detach() for name, p in self._parameters.items()}
+        errors = []
         for name in names:
             if name not in self._groups:
                 continue
-            group = self._groups[name]
-            state = {n: p.detach() for n, p in self._parameters.items()}
-            units = kept[name].nonzero().flatten()
-            changed, saved = merge(state, group, units, _of_units(group, units, heard))
+            group, units = self._groups[name], kept[name].nonzero().flatten()
+            moments = {
+                reader: Moments.of(heard[reader][own][:, own], units, positions[reader])
+                for reader, own in _places(group, heard)
+            }
+            changed, saved = merge(state, group, units, moments)
             for parameter, tensor in changed.items():
                 self._parameters[parameter].copy_(tensor)
             if changed and math.isfinite(saved.removed):
@@ -89,15 +106,10 @@ class Merger:
             )
 
 
-def _of_units(
-    group: Group, kept: torch.Tensor, heard: Mapping[str, torch.Tensor]
-) -> dict[str, Moments]:
-    """Moments of a group's units by the weight that reads them."""
-    places = {
-        axis.parameter: axis.places[0].to(heard[axis.parameter].device)
-        for axis in group.axes
-        if axis.dim == 1 and len(axis.places) == 1 and axis.parameter in heard
-    }
-    return {
-        name: Moments.of(heard[name][own][:, own], kept) for name, own in places.items()
-    }
+def _places(
+    group: Group, heard: Mapping[str, torch.Tensor]
+) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield each weight that was heard reading a group, and where it has the units."""
+    for axis in group.axes:
+        if axis.dim == 1 and len(axis.places) == 1 and axis.parameter in heard:
+            yield axis.parameter, axis.places[0].to(heard[axis.parameter].device)

@@ -17,7 +17,7 @@ from espnet_distill.structure.moments import Moments
 from espnet_distill.structure.producers import producers
 from espnet_distill.structure.slicing import State
 
-RIDGE = 1e-6  # of the mean power of the units that stay
+RIDGES = torch.logspace(-6, 1, 29)  # of the mean power of the units that stay
 LEAST_SQUARES = "least squares"
 NEURON_MERGING = "neuron merging"
 
@@ -147,15 +147,37 @@ def _columns(state: Mapping, axis: Axis) -> torch.Tensor:
 def _least_squares(moments: Moments, kept: torch.Tensor) -> torch.Tensor:
     """Mixing of the least squares, with a ridge towards removal.
 
-    Whatever reads the units, that is no worse than removal.
+    Whatever reads the units, that is no worse than removal where it was heard. The ridge
+    is that of the least generalised cross-validation (Golub, Heath and Wahba,
+    Technometrics 1979): few positions for many units tell little of other speech.
     """
-    before, after = moments.before, moments.after
+    before, cross, after = moments.before, moments.cross, moments.after
     plain = torch.eye(len(before)).to(before)[:, kept]
-    ridge = RIDGE * after.diagonal().sum() / max(len(kept), 1)
-    ridge = ridge.clamp(min=torch.finfo(after.dtype).tiny)
-    held = after + ridge * torch.eye(len(kept)).to(after)
-    rest = moments.cross - after @ plain.T
-    return plain + torch.linalg.solve(held, rest).T
+    rest = cross - after @ plain.T
+    power = before.trace() - (cross[:, kept] + rest[:, kept]).trace()
+    values, vectors = torch.linalg.eigh(after)
+    told = vectors.T @ rest
+    ridge = _ridge(values.clamp(min=0), told.square().sum(1), power, moments.positions)
+    return plain + (vectors @ (told / (values.clamp(min=0) + ridge)[:, None])).T
+
+
+def _ridge(values, told, power, positions: float) -> torch.Tensor:
+    """The ridge by generalised cross-validation.
+
+    Args:
+        values: Eigenvalues of what stays, (kept,).
+        told: Squares of what each eigenvector tells of the rest, (kept,).
+        power: Of the rest.
+        positions: How many were heard.
+    """
+    smallest = torch.finfo(values.dtype).tiny
+    mean = (values.sum() / max(len(values), 1)).clamp(min=smallest)
+    ridges = RIDGES.to(values)[:, None] * mean
+    held = values + ridges
+    left = power - (told * (held + ridges) / held.square()).sum(1)
+    freedom = 1 - (values / held).sum(1) / positions
+    scores = torch.where(freedom > 0, left.clamp(min=0) / freedom.square(), torch.inf)
+    return ridges[scores.argmin(), 0]
 
 
 def _nearest(rows: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:

@@ -1,6 +1,7 @@
 """Second moments of what a model's layers read."""
 
-from collections.abc import Container, Iterable, Sequence
+import math
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -26,35 +27,44 @@ class Moments:
         before: E[x xᵀ], (size, size).
         cross: E[y xᵀ], (kept, size).
         after: E[y yᵀ], (kept, kept).
+        positions: How many they are means over.
     """
 
     before: torch.Tensor
     cross: torch.Tensor
     after: torch.Tensor
+    positions: float = math.inf
 
     @classmethod
-    def of(cls, second: torch.Tensor, kept: torch.Tensor) -> "Moments":
+    def of(
+        cls, second: torch.Tensor, kept: torch.Tensor, positions: float
+    ) -> "Moments":
         """Make those of units, (size, size), that are read as they are."""
         cross = second[kept]
-        return cls(second, cross, cross[:, kept])
+        return cls(second, cross, cross[:, kept], positions)
 
 
 class Mean:
     """A mean of products over positions, of what all processes heard."""
 
-    def __init__(self):
-        """Begin with nothing heard."""
-        self._sum, self._count = 0, 0
+    def __init__(self, total: torch.Tensor | int = 0, count: int = 0):
+        """Begin with nothing heard, or with a sum of so many positions."""
+        self.sum, self.count = total, count
 
     def add(self, x: torch.Tensor, y: torch.Tensor) -> None:
         """Add x yᵀ, summed over positions: (inputs, positions) each."""
-        self._sum = self._sum + x.double() @ y.double().T
-        self._count += x.size(1)
+        self.sum = self.sum + x.double() @ y.double().T
+        self.count += x.size(1)
 
     @property
     def value(self) -> torch.Tensor:
         """Return E[x yᵀ]."""
-        return summed(self._sum) / summed(self._sum.new_tensor(self._count))
+        return summed(self.sum) / self.positions
+
+    @property
+    def positions(self) -> float:
+        """Return how many were heard."""
+        return summed(self.sum.new_tensor(self.count)).item()
 
 
 class SecondMoments:
@@ -72,6 +82,22 @@ class SecondMoments:
     def mean(self) -> dict[str, torch.Tensor]:
         """Return weight → (inputs, inputs)."""
         return {name: mean.value for name, mean in self._means.items()}
+
+    def positions(self) -> dict[str, float]:
+        """Return weight → how many positions were heard."""
+        return {name: mean.positions for name, mean in self._means.items()}
+
+    def state_dict(self) -> dict[str, tuple[torch.Tensor, int]]:
+        """Return weight → sum and number of positions of this process."""
+        return {name: (mean.sum, mean.count) for name, mean in self._means.items()}
+
+    def load_state_dict(self, state: Mapping[str, tuple[torch.Tensor, int]]) -> None:
+        """Go on from a state."""
+        self._means = {name: Mean(*told) for name, told in state.items()}
+
+    def knows(self, name: str, positions: int) -> bool:
+        """Tell whether this process has heard so many positions of a weight's input."""
+        return name in self._means and self._means[name].count >= positions
 
 
 def second_moments(
@@ -150,7 +176,7 @@ class _Ear:
             self._after.add(y, y)
 
     def moments(self) -> Moments:
-        before = self._before.value
+        before, positions = self._before.value, self._before.positions
         if self._norm is None:
-            return Moments.of(before, self._kept)
-        return Moments(before, self._cross.value, self._after.value)
+            return Moments.of(before, self._kept, positions)
+        return Moments(before, self._cross.value, self._after.value, positions)

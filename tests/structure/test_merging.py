@@ -126,6 +126,23 @@ def test_with_data_no_reader_does_worse_than_by_removal(activation, count):
     assert saved.merged / saved.removed == pytest.approx(ratio, rel=1e-3)
 
 
+def test_few_positions_make_it_better_on_what_was_not_heard():
+    """Eight units are fitted on a dozen positions; without a ridge it gets worse."""
+    model = Layer(nn.ReLU)
+    group, *_ = [g for g in find_groups(model, run) if g.size == UNITS]
+    whole = outputs(model, model.state_dict(), seed=2)
+    plain = (outputs(model, masked(model, group, {}), seed=2) - whole).norm()
+    errors = []
+    for seed in range(20):
+        few = data(seed + 10, batches=1)[0][:1, :, :12]
+        (moments,) = moments_of(model, (model(x) for x in [few]), [(group, KEPT)])
+        assert all(heard.positions == 12 for heard in moments.values())
+        changed, _ = merge(model.state_dict(), group, KEPT, moments)
+        found = outputs(model, masked(model, group, changed), seed=2)
+        errors.append(((found - whole).norm() / plain).item())
+    assert sum(errors) / len(errors) < 1
+
+
 def test_errors_are_those_of_the_outputs():
     """Biases apart, which are no part of what is made of the units."""
     model = Layer(nn.Tanh)
