@@ -227,3 +227,41 @@ def test_presets_are_compared(recipe):
     for student in students.split():
         assert rows[f"{student}_seed1"]["dnsmos"] >= 1
         assert rows[f"{student}_seed1"]["wer"] is None
+
+
+PRUNING = "--eval_set test --epochs 2 --steps 3 --prune_start 1 --prune_end 2 --interval 1"
+
+
+def pruned(recipe, name, options, settings):
+    """Each setting's row of the table that pruning.sh makes."""
+    options = f"{PRUNING} --seeds 1 --tag {name} --csv results/{name}.csv {options}"
+    done = run(recipe, *options.split(), "--settings", settings, script="./pruning.sh")
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    lines = (recipe / f"results/{name}.csv").read_text().splitlines()[1:]
+    assert [line.split(",")[0] for line in lines][-2:] == settings.split()
+    table = json.loads((recipe / f"exp/{name}/evaluation/table.json").read_text())
+    return {row["name"].partition("_seed1")[0]: row for row in table["rows"]}
+
+
+@pytest.mark.slow
+def test_a_student_is_pruned_in_several_ways(recipe):
+    rows = pruned(recipe, "pruned_student", "", "weights_0.5 low-rank_0.3")
+    whole = rows["unpruned"]["params"]
+    assert rows["weights_0.5"]["params"] == whole
+    assert rows["low-rank_0.3"]["params"] == pytest.approx(0.7 * whole, rel=0.03)
+
+
+@pytest.mark.slow
+def test_a_teacher_is_pruned(recipe):
+    options = "--begin_as teacher --exclude tts.*_predictor.*"
+    rows = pruned(recipe, "pruned_teacher", options, "neurons_0.3 alone_0.3")
+    assert "unpruned" not in rows
+    for setting in ("neurons_0.3", "alone_0.3"):
+        assert rows[setting]["params"] == pytest.approx(
+            0.7 * rows["teacher"]["params"], rel=0.03
+        )
+    taught = [
+        (recipe / f"exp/pruned_teacher/{setting}_seed1/distill.yaml").exists()
+        for setting in ("neurons_0.3", "alone_0.3")
+    ]
+    assert taught == [True, False]

@@ -10,6 +10,7 @@ settings="alone warm distilled distilled_warm"
 students=            # Presets of conf/students (empty: the recipe's student).
 parallel=2           # Trainings at a time, of one thread each.
 student_config=conf/train_student.yaml
+options=             # More options of run.sh for all, e.g. "--dump_dir DIR".
 eval_set=eval
 expdir=exp           # Where run.sh's stages 1 to 5 have put teacher, statistics and dump.
 tag=ablation         # The students go to ${expdir}/${tag}.
@@ -35,10 +36,11 @@ run() {  # run STUDENT SETTING SEED STAGE
     name=$(name_of "$1" "$2" "$3")
     [[ $2 != distilled* ]] || distill=true
     [[ $2 != *warm ]] || warm_start=true
+    # shellcheck disable=SC2086
     run_stage "$4" "${name}" --student_config "${student_config}" \
         --student_args "--seed $3" --distill "${distill}" --warm_start "${warm_start}" \
         --inference_model "${inference_model}" --inference_tag "${tag}" \
-        --vocoder_file "${vocoder_file}" ${1:+--student $1}
+        --vocoder_file "${vocoder_file}" ${1:+--student $1} ${options}
 }
 
 name_of() {  # name_of STUDENT SETTING SEED: a folder; the setting goes without saying if there is one

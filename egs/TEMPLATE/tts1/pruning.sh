@@ -1,20 +1,24 @@
 #!/usr/bin/env bash
 # What pruning costs: a student distilled from its teacher's weights, and the same student
-# trained on while it is pruned, from several seeds; in one table.
+# trained on while it is pruned, from several seeds; in one table. Or the teacher itself.
 
 set -euo pipefail
 
 seeds="1 2 3"
 settings="neurons_0.5 one-shot_0.5 alone_0.5 low-rank_0.5"  # See below.
+begin_as=unpruned    # What is pruned: unpruned, a student trained here first; or teacher.
 student=             # Preset of conf/students (empty: the recipe's student).
 prune_start=50       # Updates begin after this step.
 prune_end=500        # The last update, and that of one-shot.
 interval=10          # Steps between updates.
+merge=false          # Fold the neurons that go into those that stay.
+exclude=             # Parameters to leave alone, e.g. "tts.*_predictor.*".
 epochs=4             # How long a student is trained on while it is pruned and recovers,
 steps=250            # in epochs of so many steps.
 lr=1.0e-3            # The learning rate of the student that is pruned.
 parallel=2           # Trainings at a time, of one thread each.
 student_config=conf/train_student.yaml
+options=             # More options of run.sh for all, e.g. "--more_text FILE".
 train_set=train      # What low-rank hears its layers read.
 eval_set=eval
 expdir=exp           # Where run.sh's stages 1 to 5 have put teacher, statistics and dump.
@@ -29,7 +33,7 @@ help_message="Usage: $0 [--seeds \"1 2 3\"] [--settings \"neurons_0.5 weights_0.
 A setting is WAY_PRESSURE. Ways: neurons and weights go gradually, from prune_start to
 prune_end; one-shot takes the neurons at prune_end, in one go; alone is neurons without a
 teacher; low-rank makes layers two of low rank before the first step. Each is compared with
-the student that it began as, unpruned.
+what it began as: the student unpruned, or the teacher.
 Wants run.sh's stages 1 to 5 done. What is finished is not done again.
 Every variable at the head of this script is an option of the same name."
 
@@ -39,6 +43,12 @@ Every variable at the head of this script is an option of the same name."
 . ./jobs.sh
 
 root=${expdir}/${tag}
+teacher=$(cat "${expdir}/teacher_model")
+case ${begin_as} in
+    unpruned) unpruned=unpruned ;;  # the name of a setting
+    teacher) unpruned="" ;;
+    *) fail "--begin_as ${begin_as}: is neither unpruned nor teacher" ;;
+esac
 
 callback_of() {  # callback_of SETTING: its entry of callbacks:, as YAML
     local way=${1%_*} what=neurons
@@ -49,18 +59,28 @@ callback_of() {  # callback_of SETTING: its entry of callbacks:, as YAML
         one-shot) when="schedule: one_shot, start: ${prune_end}" ;;
         *) fail "--settings: $1 is not neurons_P, weights_P, one-shot_P, alone_P or low-rank_P" ;;
     esac
-    echo "{type: prune, what: ${what}, pressure: ${1##*_}, ${when}}"
+    local how="pressure: ${1##*_}, merge: ${merge}${exclude:+, exclude: [${exclude// /, }]}"
+    echo "{type: prune, what: ${what}, ${how}, ${when}}"
+}
+
+training_of() {  # training_of CONFIG: student_config with that one's model, as YAML
+    python3 -c '
+import sys, yaml
+training, other = (yaml.safe_load(open(path)) for path in sys.argv[1:])
+told = {key: other[key] for key in ("tts", "tts_conf", "init_param") if other.get(key)}
+print(yaml.safe_dump(training | told))
+' "${student_config}" "$1"
 }
 
 run() {  # run SETTING SEED STAGE [OPTIONS]
     local name=$1_seed$2 config=${root}/$1.yaml model=()
     [ -z "${student}" ] || model=(--student "${student}")
-    if [[ $1 = low-rank_* ]]; then  # whose configuration names its model
-        config=${root}/cut_${name}/train.yaml model=(--student "")
-    fi
+    [[ $1 != low-rank_* ]] || config=${root}/${name}.yaml
+    [[ $1 != low-rank_* && ${begin_as} = unpruned ]] || model=(--student "")  # config has it
+    # shellcheck disable=SC2086
     run_stage "$3" "${name}" --student_config "${config}" \
         --inference_model "${inference_model}" --inference_tag "${tag}" \
-        --vocoder_file "${vocoder_file}" "${model[@]}" "${@:4}"
+        --vocoder_file "${vocoder_file}" "${model[@]}" ${options} "${@:4}"
 }
 
 factorise() {  # factorise PRESSURE MODEL OUT: layers of low rank
@@ -74,14 +94,18 @@ prune() {  # prune SETTING SEED
     local args="--seed $2 --optim_conf lr=${lr} --scheduler_conf max_lr=${lr}"
     args+=" --max_epoch ${epochs} --num_iters_per_epoch ${steps}"
     args+=" --scheduler_conf total_steps=$((epochs * steps))"
-    local unpruned=${root}/unpruned_seed$2/${inference_model} distill=true
+    local begun=${root}/unpruned_seed$2/${inference_model} distill=true warm_start=false
+    [ ${begin_as} = unpruned ] || begun=${teacher}
     [[ $1 != alone_* ]] || distill=false
     if [[ $1 = low-rank_* ]]; then
-        factorise "${1##*_}" "${unpruned}" "${root}/cut_$1_seed$2"
+        factorise "${1##*_}" "${begun}" "${root}/cut_$1_seed$2"
+        training_of "${root}/cut_$1_seed$2/train.yaml" > "${root}/$1_seed$2.yaml"
+    elif [ ${begin_as} = teacher ]; then
+        warm_start=true
     else
-        args+=" --init_param ${unpruned}"
+        args+=" --init_param ${begun}"
     fi
-    run "$1" "$2" 6 --warm_start false --distill "${distill}" --student_args "${args}"
+    run "$1" "$2" 6 --warm_start "${warm_start}" --distill "${distill}" --student_args "${args}"
 }
 
 mkdir -p "${root}"
@@ -89,11 +113,17 @@ cp "${student_config}" "${root}/unpruned.yaml"
 for setting in ${settings}; do
     [[ ${setting} != low-rank_* ]] || continue
     callback=$(callback_of "${setting}")
-    { cat "${student_config}"; printf 'callbacks:\n- %s\n' "${callback}"; } \
-        > "${root}/${setting}.yaml"
+    {
+        if [ ${begin_as} = teacher ]; then
+            training_of "$(dirname "${teacher}")/config.yaml"
+        else
+            cat "${student_config}"
+        fi
+        printf '\ncallbacks:\n- %s\n' "${callback}"
+    } > "${root}/${setting}.yaml"
 done
 
-for seed in ${seeds}; do
+for seed in ${unpruned:+${seeds}}; do
     start run unpruned "${seed}" 6 --warm_start true --student_args "--seed ${seed}"
 done
 finish
@@ -103,9 +133,9 @@ for seed in ${seeds}; do
     done
 done
 finish
-experiments=$(cat "${expdir}/teacher_model")
+experiments=${teacher}
 for seed in ${seeds}; do
-    for setting in unpruned ${settings}; do
+    for setting in ${unpruned} ${settings}; do
         run "${setting}" "${seed}" 7
         experiments+=" $(cat "${root}/${setting}_seed${seed}/student_model")"
     done
@@ -115,4 +145,4 @@ done
 espnet-distill evaluate ${experiments} --data "dump/raw/${eval_set}" \
     --out "${root}/evaluation" --inference_tag "${tag}" \
     --vocoder_file "${vocoder_file}" ${measures:+--measures ${measures}}
-espnet-distill seeds "${root}/evaluation" --against unpruned ${csv:+--csv "${csv}"}
+espnet-distill seeds "${root}/evaluation" --against ${begin_as} ${csv:+--csv "${csv}"}
