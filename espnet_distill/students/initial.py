@@ -15,6 +15,7 @@ from espnet_distill.structure.importance import Activation, Random, Taylor, magn
 from espnet_distill.students.groups import groups_of
 from espnet_distill.students.narrow import Narrowed, drop_layers, narrow
 from espnet_distill.students.shape import Sizes
+from espnet_distill.teachers.front_end import front_end_of
 
 LISTENED = 32  # utterances that activations and gradients are taken from
 HEARING = {"activation": Activation, "taylor": Taylor}
@@ -32,7 +33,7 @@ def losses_on(
         names: Its configuration as a namespace.
 
     Raises:
-        ConfigError: Durations that are missing.
+        ConfigError: Durations that are missing, a text front end that cannot be built.
     """
     if getattr(model.tts, "spk_embed_dim", None):
         raise ConfigError(
@@ -44,7 +45,8 @@ def losses_on(
         if not durations:
             raise ConfigError(f"--durations: {names.tts} wants those of {data}")
         known = read_durations(durations, utterances)
-    preprocess = TTSTask.build_preprocess_fn(names, train=False)
+    with front_end_of(names.tts):
+        preprocess = TTSTask.build_preprocess_fn(names, train=False)
     batches = batches_of_one(model.tts, preprocess, utterances, known, data)
     return (model(**batch)[0] for _, batch in batches)
 

@@ -1,10 +1,11 @@
 """What a model reads text with, besides its list of tokens."""
 
 import filecmp
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
-from espnet_distill.errors import ConfigError
+from espnet_distill.errors import ConfigError, in_one_line
 
 
 def require_bpemodel(conf: Mapping, whose: str) -> None:
@@ -27,6 +28,22 @@ def require_bpemodel(conf: Mapping, whose: str) -> None:
             f"{whose}: bpemodel: {path}: no such file; put the sentencepiece model "
             "there, or name its place"
         )
+
+
+@contextmanager
+def front_end_of(whose) -> Iterator[None]:
+    """Build a model's text front end in here.
+
+    Raises:
+        ConfigError: Something that it needs is not installed.
+    """
+    try:
+        yield
+    except (ImportError, RuntimeError) as error:
+        raise ConfigError(
+            f"{whose}: g2p: {in_one_line(error)}; install what it needs "
+            "(an espeak-ng: pip install espeakng-loader)"
+        ) from error
 
 
 def is_same_file(ours: str, theirs: str) -> bool:

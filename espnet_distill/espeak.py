@@ -1,0 +1,19 @@
+"""An espeak-ng for phonemizer, where the system has none."""
+
+import importlib.util
+import os
+import shutil
+
+LIBRARY, DATA = "PHONEMIZER_ESPEAK_LIBRARY", "ESPEAK_DATA_PATH"
+
+
+def provide_espeak() -> None:
+    """Let phonemizer find that of the package espeakng-loader, if there is no other."""
+    if LIBRARY in os.environ or shutil.which("espeak-ng"):
+        return
+    if importlib.util.find_spec("espeakng_loader") is None:
+        return
+    import espeakng_loader
+
+    os.environ[LIBRARY] = espeakng_loader.get_library_path()
+    os.environ[DATA] = espeakng_loader.get_data_path()
