@@ -10,7 +10,6 @@ import runpy
 import sys
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.espeak import provide_espeak
 from espnet_distill.plugin import register_when_imported
 
 USAGE = "usage: python3 -m espnet_distill (-m MODULE | SCRIPT) [ARGS...]"
@@ -25,7 +24,6 @@ def run(arguments: list[str]) -> None:
         kind = "module" if as_module else "script"
         raise ConfigError(f"{program}: no such {kind}; {USAGE}")
     register_when_imported()
-    provide_espeak()
     if as_module:
         runpy.run_module(program, run_name="__main__", alter_sys=True)
     else:

@@ -9,7 +9,6 @@ import sys
 from importlib import import_module, metadata
 
 from espnet_distill.errors import ConfigError, faults_of
-from espnet_distill.espeak import provide_espeak
 
 COMMANDS = {
     "init": (
@@ -90,7 +89,6 @@ def main(argv: list[str] | None = None) -> int:
         prog=f"espnet-distill {chosen.command}", description=help_line
     )
     command.add_arguments(parser)
-    provide_espeak()
     try:
         return command.main(parser.parse_args(chosen.arguments)) or 0
     except (ConfigError, OSError) as error:

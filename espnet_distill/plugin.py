@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 
 from espnet_distill.errors import ConfigError
+from espnet_distill.espeak import provide_espeak
 from espnet_distill.extensions import entries, load, taken
 from espnet_distill.students import VARIANTS
 
@@ -47,6 +48,7 @@ def register() -> None:
     """
     for module in SEATS:
         _take_seat(module)
+    provide_espeak()
 
 
 def _take_seat(module: str) -> None:
@@ -88,6 +90,7 @@ def register_when_imported() -> None:
             _take_seat(module)
         else:
             sys.meta_path.insert(0, _SeatTaker(module))
+    provide_espeak()
 
 
 class _SeatTaker(importlib.abc.MetaPathFinder, importlib.abc.Loader):
