@@ -9,7 +9,7 @@ LIBRARY, DATA = "PHONEMIZER_ESPEAK_LIBRARY", "ESPEAK_DATA_PATH"
 
 def provide_espeak() -> None:
     """Let phonemizer find that of the package espeakng-loader, if there is no other."""
-    if LIBRARY in os.environ or shutil.which("espeak-ng"):
+    if os.environ.get(LIBRARY) or shutil.which("espeak-ng"):
         return
     if importlib.util.find_spec("espeakng_loader") is None:
         return

@@ -30,10 +30,6 @@ def text2speech(config: Path, model: Path, vocoder_file: str | None = None):
     from espnet2.bin.tts_inference import Text2Speech
 
     import espnet_distill
-    from espnet_distill.teachers.front_end import front_end_of
 
     espnet_distill.register()
-    with front_end_of(config):
-        return Text2Speech(
-            train_config=config, model_file=model, vocoder_file=vocoder_file
-        )
+    return Text2Speech(train_config=config, model_file=model, vocoder_file=vocoder_file)

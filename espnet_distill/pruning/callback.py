@@ -168,7 +168,7 @@ class PruningCallback(Callback):
             raise ConfigError(f"{self._where}: {error}") from None
         self._criterion.load_state_dict(state["criterion"])
         if self._merger:
-            self._merger.load_state_dict(state["merger"])
+            self._merger.load_state_dict(state.get("merger", {}))
         self.levels = [(now, share) for now, share in state["levels"]]
         self._now = dict(state["now"])
         self._steps_in_epoch = state["steps_in_epoch"]

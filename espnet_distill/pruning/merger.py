@@ -21,7 +21,7 @@ class Merger:
     """Least squares of the units that go on those that stay, at what reads them.
 
     It hears the last few batches before an update that are of the same epoch, since what
-    it knows is too much for a checkpoint; of a layer that reads many positions, the first
+    it knows is too much for the checkpoint of each; of a layer that reads many positions, the first
     of them only. Units behind a layer normalisation are left alone: as long as they are
     masked, it is over all of them. See ``structure.merging``.
     """

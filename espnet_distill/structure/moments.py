@@ -53,7 +53,8 @@ class Mean:
 
     def add(self, x: torch.Tensor, y: torch.Tensor) -> None:
         """Add x yᵀ, summed over positions: (inputs, positions) each."""
-        self.sum = self.sum + x.double() @ y.double().T
+        products = x.double() @ y.double().T
+        self.sum = products + torch.as_tensor(self.sum).to(products)
         self.count += x.size(1)
 
     @property

@@ -11,8 +11,8 @@ student=             # Preset of conf/students (empty: the recipe's student).
 prune_start=50       # Updates begin after this step.
 prune_end=500        # The last update, and that of one-shot.
 interval=10          # Steps between updates.
-merge=false          # Fold the neurons that go into those that stay.
-exclude=             # Parameters to leave alone, e.g. "tts.*_predictor.*".
+merge=false          # Fold the neurons that go into those that stay (not of low-rank).
+exclude=             # Parameters to leave alone, e.g. "tts.*_predictor.*" (not by low-rank).
 epochs=4             # How long a student is trained on while it is pruned and recovers,
 steps=250            # in epochs of so many steps.
 lr=1.0e-3            # The learning rate of the student that is pruned.
@@ -59,7 +59,7 @@ callback_of() {  # callback_of SETTING: its entry of callbacks:, as YAML
         one-shot) when="schedule: one_shot, start: ${prune_end}" ;;
         *) fail "--settings: $1 is not neurons_P, weights_P, one-shot_P, alone_P or low-rank_P" ;;
     esac
-    local how="pressure: ${1##*_}, merge: ${merge}${exclude:+, exclude: [${exclude// /, }]}"
+    local how="pressure: ${1##*_}, merge: ${merge}${exclude:+, exclude: ['${exclude// /"', '"}']}"
     echo "{type: prune, what: ${what}, ${how}, ${when}}"
 }
 
@@ -103,7 +103,7 @@ prune() {  # prune SETTING SEED
     elif [ ${begin_as} = teacher ]; then
         warm_start=true
     else
-        args+=" --init_param ${begun}"
+        args+=" --init_param ${begun}:tts:tts"
     fi
     run "$1" "$2" 6 --warm_start "${warm_start}" --distill "${distill}" --student_args "${args}"
 }
