@@ -1,7 +1,11 @@
-"""An espeak-ng for phonemizer, where the system has none."""
+"""An espeak-ng for phonemizer, where the system has none.
+
+`python3 -m espnet_distill.espeak` prints how a shell tells programs without the plugin.
+"""
 
 import importlib.util
 import os
+import shlex
 import shutil
 
 LIBRARY, DATA = "PHONEMIZER_ESPEAK_LIBRARY", "ESPEAK_DATA_PATH"
@@ -17,3 +21,9 @@ def provide_espeak() -> None:
 
     os.environ[LIBRARY] = espeakng_loader.get_library_path()
     os.environ[DATA] = espeakng_loader.get_data_path()
+
+
+if __name__ == "__main__":
+    provide_espeak()
+    for name in filter(os.environ.get, (LIBRARY, DATA)):
+        print(f"export {name}={shlex.quote(os.environ[name])}")

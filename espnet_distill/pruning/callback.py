@@ -135,7 +135,7 @@ class PruningCallback(Callback):
             self._update(epoch)
             self._apply()
         if self._merger:
-            self._merger.forget()
+            self._merger.begin_anew()
         self._look_or_not()
 
     def on_train_end(self) -> None:
@@ -189,10 +189,10 @@ class PruningCallback(Callback):
         if self._merger:
             kept = self._target.kept
             self._merger.merge(kept, [n for n in kept if not kept[n].equal(before[n])])
-            self._merger.forget()
         self._criterion.fold()
         self._measure()
-        self._criterion.begin_anew()
+        for looker in self._lookers:
+            looker.begin_anew()
         self._hold()
         self.levels.append((now, self._sparsity))
         logging.info(

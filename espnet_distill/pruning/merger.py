@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from statistics import fmean
 
 import torch
@@ -13,7 +13,7 @@ from espnet_distill.pruning.criteria import BATCHES, Parameters
 from espnet_distill.structure.coupling import Group
 from espnet_distill.structure.listening import listening
 from espnet_distill.structure.merging import merge
-from espnet_distill.structure.moments import Moments, SecondMoments
+from espnet_distill.structure.moments import Moments, SecondMoments, readers_of
 from espnet_distill.structure.renormalising import layer_norms
 
 
@@ -21,9 +21,9 @@ class Merger:
     """Least squares of the units that go on those that stay, at what reads them.
 
     It hears the last few batches before an update that are of the same epoch, since what
-    it knows is too much for the checkpoint of each; of a layer that reads many positions, the first
-    of them only. Units behind a layer normalisation are left alone: as long as they are
-    masked, it is over all of them. See ``structure.merging``.
+    it knows is too much for the checkpoint of each; of a layer that reads many
+    positions, the first of them only. Units behind a layer normalisation are left alone:
+    as long as they are masked, it is over all of them. See ``structure.merging``.
     """
 
     looks = BATCHES
@@ -41,8 +41,7 @@ class Merger:
         self._readers = {
             axis.parameter
             for group in self._groups.values()
-            for axis in group.axes
-            if axis.dim == 1 and len(axis.places) == 1
+            for axis in readers_of(group)
         }
         self._moments = SecondMoments()
         self._ears = contextlib.ExitStack()
@@ -56,8 +55,8 @@ class Merger:
         if self._model.training and not self._moments.knows(name, self.enough * len(x)):
             self._moments.hear(name, x)
 
-    def forget(self) -> None:
-        """Begin anew with what was heard."""
+    def begin_anew(self) -> None:
+        """Forget what was heard before an update."""
         self._moments = SecondMoments()
 
     def state_dict(self) -> dict:
@@ -89,10 +88,12 @@ class Merger:
             if name not in self._groups:
                 continue
             group, units = self._groups[name], kept[name].nonzero().flatten()
-            moments = {
-                reader: Moments.of(heard[reader][own][:, own], units, positions[reader])
-                for reader, own in _places(group, heard)
-            }
+            moments = {}
+            for axis in readers_of(group):
+                if (reader := axis.parameter) in heard:
+                    own = axis.places[0].to(heard[reader].device)
+                    second = heard[reader][own][:, own]
+                    moments[reader] = Moments.of(second, units, positions[reader])
             changed, saved = merge(state, group, units, moments)
             for parameter, tensor in changed.items():
                 self._parameters[parameter].copy_(tensor)
@@ -104,12 +105,3 @@ class Merger:
                 f"Merging: the error of what reads the units is {merged:.3f}, not "
                 f"{removed:.3f}"
             )
-
-
-def _places(
-    group: Group, heard: Mapping[str, torch.Tensor]
-) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yield each weight that was heard reading a group, and where it has the units."""
-    for axis in group.axes:
-        if axis.dim == 1 and len(axis.places) == 1 and axis.parameter in heard:
-            yield axis.parameter, axis.places[0].to(heard[axis.parameter].device)

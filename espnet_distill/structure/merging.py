@@ -156,9 +156,9 @@ def _least_squares(moments: Moments, kept: torch.Tensor) -> torch.Tensor:
     rest = cross - after @ plain.T
     power = before.trace() - (cross[:, kept] + rest[:, kept]).trace()
     values, vectors = torch.linalg.eigh(after)
-    told = vectors.T @ rest
-    ridge = _ridge(values.clamp(min=0), told.square().sum(1), power, moments.positions)
-    return plain + (vectors @ (told / (values.clamp(min=0) + ridge)[:, None])).T
+    values, told = values.clamp(min=0), vectors.T @ rest
+    ridge = _ridge(values, told.square().sum(1), power, moments.positions)
+    return plain + (vectors @ (told / (values + ridge)[:, None])).T
 
 
 def _ridge(values, told, power, positions: float) -> torch.Tensor:

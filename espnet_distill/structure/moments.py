@@ -101,6 +101,11 @@ class SecondMoments:
         return name in self._means and self._means[name].count >= positions
 
 
+def readers_of(group: Group) -> list[Axis]:
+    """Return where a group's units are read, each in one place."""
+    return [axis for axis in group.axes if axis.dim == 1 and len(axis.places) == 1]
+
+
 def second_moments(
     model: nn.Module, losses: Iterable, only: Container[str] | None = None
 ) -> dict[str, torch.Tensor]:
@@ -139,8 +144,7 @@ def moments_of(
     own: list[dict[str, _Ear]] = []
     for group, units in kept:
         norms = layer_norms(model, group)
-        axes = [axis for axis in group.axes if axis.dim == 1 and len(axis.places) == 1]
-        axes = axes if len(norms) < 2 else []
+        axes = readers_of(group) if len(norms) < 2 else []
         own.append({axis.parameter: _Ear(axis, units, norms) for axis in axes})
         for name, ear in own[-1].items():
             ears.setdefault(name, []).append(ear)

@@ -183,8 +183,7 @@ class VocoderGAN(torch.nn.Module):
 def _build_discriminator(kind: str, params: Mapping) -> torch.nn.Module:
     if kind not in DISCRIMINATORS:
         raise ConfigError(
-            f"model_conf.discriminator_type: {kind!r}; "
-            f"{near(kind, DISCRIMINATORS)}"
+            f"model_conf.discriminator_type: {kind!r}; {near(kind, DISCRIMINATORS)}"
         )
     try:
         return DISCRIMINATORS[kind](**params)

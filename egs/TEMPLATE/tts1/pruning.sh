@@ -109,18 +109,16 @@ prune() {  # prune SETTING SEED
 }
 
 mkdir -p "${root}"
-cp "${student_config}" "${root}/unpruned.yaml"
+if [ ${begin_as} = teacher ]; then
+    training_of "$(dirname "${teacher}")/config.yaml" > "${root}/teacher.yaml"
+else
+    cp "${student_config}" "${root}/unpruned.yaml"
+fi
 for setting in ${settings}; do
     [[ ${setting} != low-rank_* ]] || continue
     callback=$(callback_of "${setting}")
-    {
-        if [ ${begin_as} = teacher ]; then
-            training_of "$(dirname "${teacher}")/config.yaml"
-        else
-            cat "${student_config}"
-        fi
-        printf '\ncallbacks:\n- %s\n' "${callback}"
-    } > "${root}/${setting}.yaml"
+    { cat "${root}/${begin_as}.yaml"; printf '\ncallbacks:\n- %s\n' "${callback}"; } \
+        > "${root}/${setting}.yaml"
 done
 
 for seed in ${unpruned:+${seeds}}; do
