@@ -1,8 +1,10 @@
 """What the pruning callback costs: a training step with it against one without.
 
-Two FastSpeech2 train on 4 s utterances: a student of 2 M parameters, and the 37 M model
-of ESPnet's LJSpeech recipe. Of each there are twins, one pruned at p = 0.5, which take
-their steps in turn, on all cores; a step is forward, backward, AdamW and the callback.
+Two FastSpeech2 train on 4 s utterances: a student of 2 M parameters, and the 37 M
+model of ESPnet's LJSpeech recipe. Of each there are pairs of twins, one pruned at
+p = 0.5, which take their steps in turn, on all cores; a step is forward, backward,
+AdamW and the callback. Each twin is as often the first as the second, to be built and
+to take a step: the second of two twins alike was seen to take a hundredth longer.
 ``between_updates`` is the median of the pruned twin's steps, each over the other's step
 beside it; an update takes some steps beyond that, and ``average`` has one in a hundred.
 Figures are those of the worse of the two sizes; 1.0 is free.
@@ -13,12 +15,13 @@ import json
 import sys
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import median
 
 from ljspeech import MELS, TOKENS, training_config
 from step_cost import BATCH, HOP, RATE, SECONDS, STUDENT, TOKENS_EACH
 
-PRESSURE, APART = 0.5, 100
+PRESSURE, APART, UPDATES = 0.5, 100, 4
 
 
 @dataclass
@@ -108,42 +111,53 @@ def pruning(conf: dict, told: dict, updates: int, apart: int):
     return callback
 
 
-def measure(conf: dict, told: dict, steps: int, updates: int) -> dict[str, float]:
-    """Return the ratios of one size, over so many steps, some of them updates."""
+def measure(conf: dict, told: dict, steps: int, pairs: int) -> dict[str, float]:
+    """Return the ratios of one size, over so many steps of each of several pairs."""
     batch = sentences(BATCH)
-    apart = steps // updates
-    plain = twin(conf, batch, None)
-    pruned = twin(conf, batch, pruning(conf, told, updates, apart))
-    for number in range(1, steps + 1):
-        plain.seconds.append(plain.take(number))
-        pruned.seconds.append(pruned.take(number))
-    ratios = [ours / alone for ours, alone in zip(pruned.seconds, plain.seconds)]
-    # from the first update on, when there are masks and all is warm
-    between = median(r for n, r in enumerate(ratios, 1) if n > apart and n % apart)
-    update = median(ratios[apart - 1 :: apart]) - between
+    apart = steps // UPDATES
+    seconds, between, updates = [], [], []
+    for pair in range(pairs):
+        ratios = {}
+        build_plain = partial(twin, conf, batch, None)
+        build_pruned = partial(twin, conf, batch, pruning(conf, told, UPDATES, apart))
+        if pair % 2:
+            pruned, plain = build_pruned(), build_plain()
+        else:
+            plain, pruned = build_plain(), build_pruned()
+        for number in range(1, steps + 1):
+            for one in (plain, pruned) if number % 4 < 2 else (pruned, plain):
+                one.seconds.append(one.take(number))
+            ratios[number] = pruned.seconds[-1] / plain.seconds[-1]
+        # from the first update on, when there are masks and all is warm
+        between += [r for n, r in ratios.items() if n > apart and n % apart]
+        updates += [r for n, r in ratios.items() if not n % apart]
+        seconds += plain.seconds
+    update = median(updates) - median(between)
     return {
-        "seconds": median(plain.seconds),
-        "between_updates": between,
+        "seconds": median(seconds),
+        "between_updates": median(between),
         "update": update,
-        "average": between + update / APART,
+        "average": median(between) + update / APART,
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="fewer steps")
+    parser.add_argument("--quick", action="store_true", help="fewer steps and pairs")
     parser.add_argument("--json", action="store_true", help="the worse ratios alone")
     parser.add_argument("--size", choices=("2M", "37M"), nargs="+", help="or both")
     parser.add_argument("--what", default="neurons", help="default: %(default)s")
     parser.add_argument("--criterion", default="magnitude", help="default: %(default)s")
     parser.add_argument("--steps", type=int, help="of each twin")
+    parser.add_argument("--pairs", type=int, help="of twins")
     args = parser.parse_args()
     told = {"what": args.what, "criterion": args.criterion}
-    steps, updates = (args.steps or 20, 2) if args.quick else (args.steps or 120, 4)
+    steps = args.steps or (12 if args.quick else 28)
+    pairs = args.pairs or (2 if args.quick else 4)
     found = {}
     for name, conf in sizes().items():
         if name in (args.size or sizes()):
-            found[name] = measure(conf, told, steps, updates)
+            found[name] = measure(conf, told, steps, pairs)
             print(f"{name} measured", file=sys.stderr)
     worse = {
         key: round(max(own[key] for own in found.values()), 4)
