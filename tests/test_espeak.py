@@ -8,9 +8,10 @@ from espnet2.tasks.tts import TTSTask
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.espeak import DATA, LIBRARY
+from espnet_distill.evaluation.load import load
 from espnet_distill.teachers.front_end import front_end_of
 
-from .conftest import run_python
+from .conftest import make_experiment, run_python
 
 pytest.importorskip("phonemizer")
 PHONEMES = """
@@ -41,3 +42,14 @@ def test_a_front_end_that_cannot_be_built_is_one_line(monkeypatch, tmp_path):
     told = str(caught.value)
     assert told.startswith("exp/teacher/config.yaml: g2p: ") and "\n" not in told
     assert told.endswith("(an espeak-ng: pip install espeakng-loader)")
+
+
+def test_a_model_whose_text_cannot_be_read_is_one_line(monkeypatch, tmp_path):
+    reads = {"token_type": "phn", "g2p": "espeak_ng_english_us_vits"}
+    folder = make_experiment(tmp_path / "exp", **reads)
+    (checkpoint,) = folder.glob("*.pth")
+    load(folder / "config.yaml", checkpoint)
+    monkeypatch.setenv(LIBRARY, str(tmp_path / "none.so"))
+    with pytest.raises(ConfigError) as caught:
+        load(folder / "config.yaml", checkpoint)
+    assert str(caught.value).startswith(f"{folder / 'config.yaml'}: g2p: ")

@@ -9,13 +9,19 @@ def load(config: Path, model: Path, vocoder_file: str | None = None):
     """ESPnet's ``Text2Speech`` of an experiment, the plugin registered.
 
     Raises ConfigError for a checkpoint that does not fit the configuration key by key,
-    which ESPnet's loader passes over, and for a model without a vocoder.
+    which ESPnet's loader passes over, for text that cannot be read because something is
+    not installed, and for a model without a vocoder.
     """
+    from espnet2.tasks.tts import TTSTask
+
     import espnet_distill
     from espnet_distill.teachers.checkpoint import load_experiment
+    from espnet_distill.teachers.front_end import front_end_of
 
     espnet_distill.register()
-    load_experiment(config, model)
+    _, args = load_experiment(config, model)
+    with front_end_of(config):
+        TTSTask.build_preprocess_fn(args, False)
     system = text2speech(config, model, vocoder_file)
     if system.tts.require_vocoder and system.vocoder is None:
         raise ConfigError(
