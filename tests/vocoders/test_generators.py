@@ -6,11 +6,15 @@ import pytest
 import torch
 import yaml
 from vocos.heads import ISTFTHead
+from vocos.models import VocosBackbone
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.mel_spec import MelSpec
 from espnet_distill.vocoders.generators import build_generator
-from espnet_distill.vocoders.generators.istft import FrameMajorISTFTHead
+from espnet_distill.vocoders.generators.istft import (
+    FrameMajorBackbone,
+    FrameMajorISTFTHead,
+)
 
 PRESETS = sorted((Path(__file__).parents[2] / "conf/vocoders").glob("*.yaml"))
 MELS = MelSpec(22050, 1024, None, 256, "hann", 80, 0, 8000, None)
@@ -78,3 +82,15 @@ def test_the_head_is_that_of_vocos(n_fft):
     theirs.load_state_dict(ours.state_dict())
     x = 3 * torch.randn(2, 7, 8)
     torch.testing.assert_close(ours(x), theirs(x), atol=1e-5, rtol=1e-4)
+
+
+def test_the_backbone_is_that_of_vocos_and_so_are_its_gradients():
+    torch.manual_seed(0)
+    ours, theirs = FrameMajorBackbone(80, 8, 24, 3), VocosBackbone(80, 8, 24, 3)
+    theirs.load_state_dict(ours.state_dict())
+    x = torch.randn(2, 80, 11)
+    for backbone in (ours, theirs):
+        backbone(x).square().sum().backward()
+    torch.testing.assert_close(ours(x), theirs(x))
+    for own, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(own.grad, other.grad)

@@ -6,6 +6,7 @@ import torch
 from torch.nn import functional
 from vocos.heads import ISTFTHead
 from vocos.models import VocosBackbone
+from vocos.modules import ConvNeXtBlock
 
 MAX_MAGNITUDE = 100.0  # as Vocos bounds it
 
@@ -41,12 +42,44 @@ class ISTFTGenerator(torch.nn.Module):
                 "it by an even number of samples"
             )
         self.upsample_factor = hop_length
-        self.backbone = VocosBackbone(in_channels, channels, hidden_channels, layers)
+        self.backbone = FrameMajorBackbone(
+            in_channels, channels, hidden_channels, layers
+        )
         self.head = FrameMajorISTFTHead(channels, n_fft, hop_length)
 
     def forward(self, c: torch.Tensor) -> torch.Tensor:
         """Turn mels (B, in_channels, T) into waveforms (B, 1, T * hop_length)."""
         return self.head(self.backbone(c)).unsqueeze(1)
+
+
+class FrameMajorBackbone(VocosBackbone):
+    """Vocos's backbone, computed frame by frame in memory.
+
+    It gives what Vocos's gives. Nothing is transposed between its blocks.
+    """
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Turn mels (B, in_channels, T) into representations (B, T, dim)."""
+        x = self.norm(self.embed(x).transpose(1, 2))
+        for block in self.convnext:
+            x = _through(block, x)
+        return self.final_layer_norm(x)
+
+
+def _through(block: ConvNeXtBlock, x: torch.Tensor) -> torch.Tensor:
+    """Pass (B, T, dim) through a block; its convolution is fastest as one of images."""
+    conv = block.dwconv
+    image = x.transpose(1, 2).unsqueeze(2)  # (B, dim, 1, T), channels last
+    y = functional.conv2d(
+        image,
+        conv.weight.unsqueeze(2),
+        conv.bias,
+        padding=(0, *conv.padding),
+        groups=conv.groups,
+    )
+    y = block.norm(y.squeeze(2).transpose(1, 2))
+    y = block.pwconv2(block.act(block.pwconv1(y)))
+    return torch.addcmul(x, y, block.gamma)
 
 
 class FrameMajorISTFTHead(ISTFTHead):
@@ -64,19 +97,19 @@ class FrameMajorISTFTHead(ISTFTHead):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Turn representations (B, T, dim) into waveforms (B, T * hop_length)."""
         magnitudes, phases = self.out(x).chunk(2, dim=-1)
-        magnitudes = magnitudes.clamp(max=math.log(MAX_MAGNITUDE)).exp()
+        magnitudes = magnitudes.clamp(max=math.log(MAX_MAGNITUDE)).exp_()
+        spectra = torch.complex(magnitudes * phases.cos(), magnitudes * phases.sin())
         window = self.istft.window
-        frames = torch.fft.irfft(torch.polar(magnitudes, phases)) * window
-        added = self._overlap_add(frames)
+        added = self._overlap_add(torch.fft.irfft(spectra).mul_(window))
         envelope = self._overlap_add(window.square().expand(1, x.size(1), -1))
         edge = (len(window) - self.hop_length) // 2
         return added[:, edge:-edge] / envelope[:, edge:-edge]
 
     def _overlap_add(self, frames: torch.Tensor) -> torch.Tensor:
         """Add frames (B, T, n_fft), a hop apart, to (B, (T + overlap - 1) * hop)."""
+        batch, steps, _ = frames.shape
         hops = frames.unflatten(-1, (self.overlap, self.hop_length))
-        last = self.overlap - 1
-        added = sum(
-            functional.pad(hops[:, :, k], (0, 0, k, last - k)) for k in range(last + 1)
-        )
+        added = frames.new_zeros(batch, steps + self.overlap - 1, self.hop_length)
+        for k in range(self.overlap):
+            added[:, k : k + steps] += hops[:, :, k]
         return added.flatten(1)
