@@ -17,7 +17,7 @@ test: $(READY)  ## run the tests that take less than 15 minutes
 	@source .venv/bin/activate; OMP_NUM_THREADS=1 python -m pytest -q -n 2 --dist loadfile -m "not slow" tests
 
 test-all: $(READY)  ## run every test
-	@source .venv/bin/activate; python -m pytest -q tests
+	@source .venv/bin/activate; OMP_NUM_THREADS=1 python -m pytest -q -n 2 --dist loadfile tests
 
 clean:  ## remove .venv and build products (what recipes made stays)
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache

@@ -66,3 +66,12 @@ def copy_recipe(root):
         )
     shutil.copytree(ROOT / "conf", root / "conf")
     return root / "egs" / "mini_an4" / "tts1"
+
+
+def two_updates(recipe):
+    """Write how a vocoder is trained for two updates; return the options that say so."""
+    config = yaml.safe_load((ROOT / "conf/training/vocoder.yaml").read_text())
+    config |= {"num_iters_per_epoch": 2, "max_epoch": 1, "batch_size": 2}
+    config["model_conf"] |= {"adversarial_start": 1}
+    (recipe / "conf/vocoder.yaml").write_text(yaml.safe_dump(config))
+    return ["--vocoder", "istft_nano", "--vocoder_config", "conf/vocoder.yaml"]

@@ -9,12 +9,13 @@ import soundfile
 import torch
 import yaml
 
+from espnet_distill.files import read_table
 from espnet_distill.teachers.checkpoint import find_experiment, load_experiment
 from espnet_distill.teachers.unpack import unpack
 
 from ..conftest import load_stock
 from ..vocoders.big import save_hifigan
-from .mini_an4 import ROOT, copy_recipe, run, tacotron2
+from .mini_an4 import ROOT, copy_recipe, run, tacotron2, two_updates
 
 TEST_CLIPS = 2
 
@@ -96,12 +97,7 @@ def test_a_finished_stage_is_not_done_again(recipe):
 def test_a_vocoder_is_distilled_and_the_student_speaks_through_it(recipe, tmp_path):
     student = yaml.safe_load((recipe / "exp/student/config.yaml").read_text())
     big = save_hifigan(tmp_path, student["feats_extract_conf"], [16, 16])
-    config = yaml.safe_load((ROOT / "conf/training/vocoder.yaml").read_text())
-    config |= {"num_iters_per_epoch": 2, "max_epoch": 1, "batch_size": 2}
-    config["model_conf"] |= {"adversarial_start": 1}
-    (recipe / "conf/vocoder.yaml").write_text(yaml.safe_dump(config))
-    options = "--stage 10 --vocoder istft_nano --vocoder_config conf/vocoder.yaml"
-    done = run(recipe, *options.split(), "--vocoder_file", big)
+    done = run(recipe, "--stage", 10, *two_updates(recipe), "--vocoder_file", big)
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
     rows = json.loads((recipe / "exp/evaluation_pair/table.json").read_text())["rows"]
     assert [row["name"] for row in rows][1:] == ["teacher", "student", "student_pair"]
@@ -113,6 +109,30 @@ def test_a_vocoder_is_distilled_and_the_student_speaks_through_it(recipe, tmp_pa
     for wav in wavs:
         ours, theirs = (soundfile.read(place / wav.name)[0] for place in (paired, heard))
         assert len(ours) == len(theirs) and abs(ours - theirs).max() > 0
+
+
+@pytest.mark.slow
+def test_a_vocoder_learns_from_what_a_voice_has_said(recipe):
+    """As of a VITS, whose own vocoder is inside it: its speech, not its mels."""
+    names = "--train_set train --valid_set dev --srctexts data/train/text --fs 16000"
+    names += " --ngpu 0 --token_type char --cleaner none --g2p none --feats_type raw"
+    said = "--stage 8 --stop_stage 8 --inference_tag said --inference_nj 2"
+    said += " --inference_model train.loss.ave.pth --tts_exp exp/teacher"
+    options = [*names.split(), *said.split(), "--test_sets", "train dev"]
+    done = run(recipe, *options, script="./tts.sh")
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    options = ["--vocoder_speech", "exp/teacher/said", "--vocoder_tag", "heard"]
+    done = run(recipe, "--stage", 10, *two_updates(recipe), *options)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    told = yaml.safe_load((recipe / "exp/heard/train.yaml").read_text())
+    assert told["distill_conf"]["objectives"] == [{"type": "stft", "complex": 0.0}]
+    for name in ("train", "dev"):
+        spoken = read_table(recipe / "exp/teacher/said" / name / "wav/wav.scp")
+        part = {"train": "train", "dev": "valid"}[name]
+        learnt = read_table(recipe / told["teacher_dump"] / part / "wave.scp")
+        assert learnt.keys() == spoken.keys()
+    wavs = (recipe / "exp/student_pair").glob("*/test/wav/*.wav")
+    assert len(list(wavs)) == TEST_CLIPS
 
 
 FUSED = "distill_conf: {fusion: confidence, objectives: [{type: mel}]}"

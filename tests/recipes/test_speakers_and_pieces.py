@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 import yaml
 from espnet2.tasks.tts import TTSTask
@@ -15,8 +16,9 @@ from espnet_distill.evaluation.inputs import read_data
 from espnet_distill.files import read_durations, read_table
 from espnet_distill.teachers.online import OnlineTeacher
 
-from ..conftest import run_python
-from .mini_an4 import copy_recipe, run, tacotron2
+from ..conftest import load_stock, run_python
+from ..vocoders.big import save_hifigan
+from .mini_an4 import copy_recipe, run, tacotron2, two_updates
 
 EXP = "exp/speakers"
 TOKENS = "dump/speakers/token_list/bpe/tokens.txt"
@@ -224,7 +226,7 @@ def test_each_speaker_is_evaluated(tmp_path):
     for place, text in {"evaluation": "YES", "evaluation_mwhw": "START"}.items():
         table = json.loads((recipe / EXP / place / "table.json").read_text())
         rows = {row["name"]: row for row in table["rows"]}
-        assert rows["teacher"]["mel_l1"] > 0 and rows["student"]["mel_l1"] > 0
+        assert rows["teacher"]["mel_error"] > 0 and rows["student"]["mel_error"] > 0
         assert text in (recipe / EXP / place / "text").read_text()
 
 
@@ -301,3 +303,54 @@ def test_a_pruned_student_of_pieces_is_packed_with_them(tmp_path):
     bpemodel = yaml.safe_load(config.read_text())["bpemodel"]
     assert bpemodel == str(tmp_path / "out/dump/token_list/bpe/bpe.model")
     assert SentencePieceProcessor(model_file=bpemodel).encode("YES")
+
+
+@pytest.mark.slow
+def test_a_student_of_speakers_and_pieces_speaks_through_its_vocoder(made, tmp_path):
+    student = yaml.safe_load((made / EXP / "student/config.yaml").read_text())
+    big = save_hifigan(tmp_path, student["feats_extract_conf"], [16, 16])
+    options = [*two_updates(made), "--vocoder_file", big, "--stage", 10]
+    succeed(made, *BOTH, *options, script="./run_multispeaker.sh")
+    table = json.loads((made / EXP / "evaluation_pair/table.json").read_text())
+    assert [row["name"] for row in table["rows"]][2:] == ["student", "student_pair"]
+    ours, theirs = (
+        soundfile.read(wav)[0]
+        for name in ("student_pair", "student")
+        for wav in made.glob(f"{EXP}/{name}/student_decode/test_mwhw/wav/*.wav")
+    )
+    assert len(ours) == len(theirs) > 0 and abs(ours - theirs).max() > 0
+
+
+@pytest.mark.slow
+def test_languages_are_told_apart_by_ids(tmp_path, monkeypatch):
+    """Every other clip of the corpus is called one of another language."""
+    recipe = copy_recipe(tmp_path)
+    with open(recipe / "local/data.sh", "a", encoding="utf-8") as script:
+        script.write(
+            "for set in train dev test; do\n"
+            "    awk '{print $1, NR % 2 ? \"eng\" : \"deu\"}' data/${set}/utt2spk"
+            " > data/${set}/utt2lang\n"
+            "done\n"
+        )
+    for name in ("teacher", "student"):
+        path = recipe / f"conf/train_{name}.yaml"
+        conf = yaml.safe_load(path.read_text())
+        conf["tts_conf"]["langs"] = 3
+        path.write_text(yaml.safe_dump(conf))
+    options = ["--tts_opts", "--use_lid true", "--nj", 1, "--inference_nj", 1]
+    succeed(recipe, *options, "--stop_stage", 7)
+    succeed(recipe, *options, "--stage", 9)
+    ids = read_table(recipe / "dump/raw/train/utt2lid")
+    assert set(ids.values()) == {"1", "2"}
+    monkeypatch.chdir(recipe)  # statistics are named by relative paths
+    for name in ("teacher", "student"):
+        folder = recipe / "exp" / name
+        weights = [key for key, _ in load_stock(folder).named_parameters()]
+        checkpoint = torch.load(folder / "checkpoint.pth", weights_only=True)
+        adam = checkpoint["optimizers"][0]["state"]
+        squares = adam[weights.index("tts.lid_emb.weight")]["exp_avg_sq"]
+        assert squares.amax(1).gt(0).tolist() == [False, True, True]
+    table = "dump/raw/org/train/lang2lid"
+    (packed,) = recipe.glob("exp/student/*.zip")
+    assert cli.main(["unpack", str(packed), str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out" / table).read_bytes() == (recipe / table).read_bytes()

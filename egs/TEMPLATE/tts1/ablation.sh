@@ -40,7 +40,7 @@ run() {  # run STUDENT SETTING SEED STAGE
     run_stage "$4" "${name}" --student_config "${student_config}" \
         --student_args "--seed $3" --distill "${distill}" --warm_start "${warm_start}" \
         --inference_model "${inference_model}" --inference_tag "${tag}" \
-        --vocoder_file "${vocoder_file}" ${1:+--student $1} ${options}
+        --vocoder_file "${vocoder_file}" ${1:+--student $1}
 }
 
 name_of() {  # name_of STUDENT SETTING SEED: a folder; the setting goes without saying if there is one

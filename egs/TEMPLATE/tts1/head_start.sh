@@ -9,6 +9,7 @@ student_config=      # A training configuration with the student's tts and tts_c
 epochs=4             # Of the training from random weights, an even number.
 steps=1000           # Its steps, which the learning rate is scheduled over.
 parallel=2           # Trainings at a time, of one thread each.
+options=             # More options of run.sh for all.
 expdir=exp           # Where run.sh's stages 1 to 4 have put teacher and statistics.
 tag=head_start       # The students go to ${expdir}/${tag}.
 csv=                 # Also write each validation here.

@@ -1,5 +1,5 @@
-# Students of one comparison: a few jobs at a time; after one has failed no other is
-# started. ${root}, that is ${expdir}/${tag}, has a log of each.
+# Students of one comparison, a few jobs at a time; after one has failed no other is
+# started. ${root}, that is ${expdir}/${tag}, has a log of each. All take ${options}.
 
 failed=false
 
@@ -9,8 +9,9 @@ fail() {
 }
 
 run_stage() {  # run_stage NUMBER NAME [OPTIONS]: of run.sh, for the student ${tag}/NAME
+    # shellcheck disable=SC2086
     ./run.sh --stage "$1" --stop_stage "$1" --num_threads 1 --expdir "${expdir}" \
-        --student_tag "${tag}/$2" "${@:3}" >> "${root}/$2.log" 2>&1 \
+        --student_tag "${tag}/$2" "${@:3}" ${options} >> "${root}/$2.log" 2>&1 \
         || fail "see ${root}/$2.log"
     echo "$(date '+%H:%M:%S') stage $1 of $2"
 }

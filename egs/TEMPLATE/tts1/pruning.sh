@@ -77,10 +77,9 @@ run() {  # run SETTING SEED STAGE [OPTIONS]
     [ -z "${student}" ] || model=(--student "${student}")
     [[ $1 != low-rank_* ]] || config=${root}/${name}.yaml
     [[ $1 != low-rank_* && ${begin_as} = unpruned ]] || model=(--student "")  # config has it
-    # shellcheck disable=SC2086
     run_stage "$3" "${name}" --student_config "${config}" \
         --inference_model "${inference_model}" --inference_tag "${tag}" \
-        --vocoder_file "${vocoder_file}" "${model[@]}" ${options} "${@:4}"
+        --vocoder_file "${vocoder_file}" "${model[@]}" "${@:4}"
 }
 
 factorise() {  # factorise PRESSURE MODEL OUT: layers of low rank
