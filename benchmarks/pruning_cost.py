@@ -132,12 +132,13 @@ def measure(conf: dict, told: dict, steps: int, pairs: int) -> dict[str, float]:
         between += [r for n, r in ratios.items() if n > apart and n % apart]
         updates += [r for n, r in ratios.items() if not n % apart]
         seconds += plain.seconds
-    update = median(updates) - median(between)
+    ratio = median(between)
+    update = median(updates) - ratio
     return {
         "seconds": median(seconds),
-        "between_updates": median(between),
+        "between_updates": ratio,
         "update": update,
-        "average": median(between) + update / APART,
+        "average": ratio + update / APART,
     }
 
 

@@ -126,9 +126,8 @@ def test_a_vocoder_learns_from_what_a_voice_has_said(recipe):
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
     told = yaml.safe_load((recipe / "exp/heard/train.yaml").read_text())
     assert told["distill_conf"]["objectives"] == [{"type": "stft", "complex": 0.0}]
-    for name in ("train", "dev"):
+    for name, part in (("train", "train"), ("dev", "valid")):
         spoken = read_table(recipe / "exp/teacher/said" / name / "wav/wav.scp")
-        part = {"train": "train", "dev": "valid"}[name]
         learnt = read_table(recipe / told["teacher_dump"] / part / "wave.scp")
         assert learnt.keys() == spoken.keys()
     wavs = (recipe / "exp/student_pair").glob("*/test/wav/*.wav")
