@@ -9,6 +9,7 @@ from espnet_distill.objectives.attention import Attention
 from espnet_distill.objectives.base import Objective
 from espnet_distill.objectives.duration import Duration
 from espnet_distill.objectives.energy import Energy
+from espnet_distill.objectives.f0 import F0
 from espnet_distill.objectives.hidden import Hidden
 from espnet_distill.objectives.mel import Mel
 from espnet_distill.objectives.pitch import Pitch
@@ -26,6 +27,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "attention": Attention,
     "relation": Relation,
     "stft": STFT,
+    "f0": F0,
 }
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from espnet2.fileio.npy_scp import NpyScpReader
 from espnet2.fileio.sound_scp import SoundScpReader
+from espnet2.tts.feats_extract.dio import Dio
 from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 from torch.nn import functional
 
@@ -30,7 +31,8 @@ from espnet_distill.vocoders.waves import WaveFiles, record
 
 def dump(files: WaveFiles, keys: list[str], vocoder, args, conf: dict) -> None:
     """Write what the vocoder says of these recordings' mels, or else the recordings."""
-    extractor = LogMelFbank(**conf)
+    extractor = LogMelFbank(**conf["feats_extract_conf"])
+    pitch = f0_extractor(conf)
     rate, hop_length = extractor.fs, extractor.hop_length
     sounds = SoundScpReader(str(args.wav_scp), dtype="float32")
     read = NpyScpReader(str(args.mel_scp)) if args.mel_scp else None
@@ -44,11 +46,22 @@ def dump(files: WaveFiles, keys: list[str], vocoder, args, conf: dict) -> None:
         mel = extractor(sound, torch.tensor([sound.size(1)]))[0][0]
         if vocoder is None:
             length = len(mel) * hop_length
-            wave = functional.pad(sound[0], (0, length - sound.size(1))).numpy()
+            wave = functional.pad(sound[0], (0, length - sound.size(1)))
         else:
-            wave = vocoder(mel.to(args.device)).cpu().numpy()
+            wave = vocoder(mel.to(args.device)).cpu()
+        f0 = pitch(wave[None], feats_lengths=torch.tensor([len(mel)]))[0][0, :, 0]
         mel = mel.numpy() if read is None else np.asarray(read[key])
-        files.write(key, mel, wave, rate)
+        files.write(key, mel, f0.numpy(), wave.numpy(), rate)
+
+
+def f0_extractor(conf: dict) -> Dio:
+    """F0 in Hz a frame, within the range of the text-to-mel model's pitch if it has one."""
+    mels, pitch = conf["feats_extract_conf"], conf.get("pitch_extract_conf") or {}
+    told = {key: pitch[key] for key in ("f0min", "f0max") if key in pitch}
+    told |= {key: mels[key] for key in ("fs", "n_fft", "hop_length") if key in mels}
+    return Dio(
+        **told, use_token_averaged_f0=False, use_continuous_f0=False, use_log_f0=False
+    )
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -81,15 +94,18 @@ def main(cmd=None) -> None:
     if args.finish:
         files.finish(read_table(args.wav_scp))
         return
-    conf = read_config(args.config).get("feats_extract_conf") or {}
-    mels = MelSpec.of_conf(conf)
+    conf = read_config(args.config)
+    conf["feats_extract_conf"] = conf.get("feats_extract_conf") or {}
+    mels = MelSpec.of_conf(conf["feats_extract_conf"])
     vocoder = None
     if not is_none(args.vocoder_file):
         vocoder = load_vocoder(args.vocoder_file, mels).to(args.device)
     keys = list(read_table(args.key_file or args.wav_scp))
     for path in filter(None, (args.wav_scp, args.mel_scp)):
         read_rows(path, keys)
-    files.begin(record(args.vocoder_file, mels, args.wav_scp, args.mel_scp))
+    pitch = f0_extractor(conf)
+    f0_range = (pitch.f0min, pitch.f0max)
+    files.begin(record(args.vocoder_file, mels, f0_range, args.wav_scp, args.mel_scp))
     dump(files, [key for key in keys if not files.has(key)], vocoder, args, conf)
 
 

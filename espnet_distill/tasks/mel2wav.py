@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from espnet2.layers.global_mvn import GlobalMVN
 from espnet2.tasks.gan_tts import GANTTSTask, tts_choices
 from espnet2.train.collate_fn import CommonCollateFn
@@ -21,11 +22,20 @@ from espnet_distill.tasks.vocoder_model import DistillVocoderModel
 from espnet_distill.teachers.checkpoint import config_of
 from espnet_distill.vocoders.gan import SEGMENT, VocoderGAN
 from espnet_distill.vocoders.generators import build_generator
+from espnet_distill.vocoders.generators.harmonic_istft import HarmonicISTFTGenerator
 from espnet_distill.vocoders.waves import is_finished, require_dump
 
 VOCODER = "vocoder"
-DEFAULT_OBJECTIVES = [{"type": "stft", "weight": 1.0}]
-READ = {"mel": ("mel.scp", "npy"), "teacher_wave": ("wave.scp", "sound")}
+SPECTRA = [{"type": "stft", "weight": 1.0}]
+OWN_PHASES = [
+    {"type": "stft", "weight": 1.0, "complex": 0.0},
+    {"type": "f0", "weight": 3.0},
+]
+READ = {
+    "mel": ("mel.scp", "npy"),
+    "f0": ("f0.scp", "npy"),
+    "teacher_wave": ("wave.scp", "sound"),
+}
 
 tts_choices.classes[VOCODER] = VocoderGAN  # here, so that spawned processes know it
 
@@ -145,7 +155,7 @@ def look_at_vocoder(args: argparse.Namespace, faults: Faults, planned: bool = Fa
 
 
 def vocoder_options(args: argparse.Namespace) -> DistillOptions:
-    """Read the options of a vocoder, which is told `stft` where it is told nothing.
+    """Read the options of a vocoder; what it is told by default is as its phases are.
 
     Raises:
         ConfigError: What is wrong with them, or more than objectives.
@@ -163,7 +173,8 @@ def vocoder_options(args: argparse.Namespace) -> DistillOptions:
             if key != "objectives"
         ]
     if "objectives" not in conf:
-        wanted.objectives = DEFAULT_OBJECTIVES
+        own = (args.tts_conf or {}).get("vocoder_type") == "harmonic_istft_generator"
+        wanted.objectives = OWN_PHASES if own else SPECTRA
     return wanted
 
 
@@ -205,17 +216,41 @@ def build_vocoder_model(
     except Exception as error:  # NumPy, typeguard and the file system
         raise ConfigError(f"normalize_conf: {in_one_line(error)}") from error
     generator = build_generator(args.tts_conf, mels)
-    for item in objectives:
-        if item.taps != ("waveform",):
-            raise ConfigError(
-                f"distill_conf.objectives: {item.label} reads {', '.join(item.taps)}; "
-                "a vocoder has a waveform only: stft"
-            )
+    _require_taps(generator, objectives)
     try:
         tts = VocoderGAN(generator, mels, objectives, **args.model_conf)
     except TypeError as error:
         raise ConfigError(f"model_conf: {in_one_line(error)}") from error
     return DistillVocoderModel(normalize, tts)
+
+
+def _require_taps(
+    generator: torch.nn.Module, objectives: Sequence[Objective]
+) -> None:
+    """Raise a ConfigError for what this generator has not, or cannot be told."""
+    makes_pulses = isinstance(generator, HarmonicISTFTGenerator)
+    with Faults() as faults:
+        for item in objectives:
+            where = f"distill_conf.objectives: {item.label}"
+            if item.taps not in (("waveform",), ("log_f0",)):
+                faults.lines.append(
+                    f"{where} reads {', '.join(item.taps)}; a vocoder has a waveform "
+                    "only: stft"
+                )
+            elif item.taps == ("log_f0",) and not makes_pulses:
+                faults.lines.append(
+                    f"{where}: only a harmonic_istft_generator says its F0; leave it out"
+                )
+            if makes_pulses and getattr(item, "shares", {}).get("complex"):
+                faults.lines.append(
+                    f"{where}.complex: a harmonic_istft_generator has phases of its own; "
+                    "say 0"
+                )
+        if makes_pulses and ("log_f0",) not in [item.taps for item in objectives]:
+            faults.lines.append(
+                "distill_conf.objectives: a harmonic_istft_generator has to learn its F0; "
+                "add {type: f0, weight: 3.0}"
+            )
 
 
 def _take(args: argparse.Namespace) -> None:

@@ -23,9 +23,10 @@ class Segment:
         self.frames, self.hop_length, self.train = frames, hop_length, train
 
     def __call__(self, utterance: str, data: dict) -> dict:
-        """Cut `mel` (T, n_mels), `teacher_wave` and `speech` (samples,)."""
+        """Cut `mel` (T, n_mels), `f0` (T,), `teacher_wave` and `speech` (samples,)."""
         first = self._first(utterance, len(data["mel"]) - self.frames)
         cut = {"mel": _fit(data["mel"][first:], self.frames, mode="edge")}
+        cut["f0"] = _fit(data["f0"][first:], self.frames, mode="constant")
         for name in WAVES:
             if name in data:
                 wave = data[name][first * self.hop_length :]

@@ -25,6 +25,7 @@ class DistillVocoderModel(AbsGANESPnetModel):
         self,
         mel: torch.Tensor,
         teacher_wave: torch.Tensor,
+        f0: torch.Tensor,
         speech: torch.Tensor | None = None,
         forward_generator: bool = True,
         **others,
@@ -34,6 +35,7 @@ class DistillVocoderModel(AbsGANESPnetModel):
         Args:
             mel: Log-mels (B, T, n_mels).
             teacher_wave: What the teacher said of them (B, T * hop length).
+            f0: Of that waveform, in Hz (B, T), 0 where it has none.
             speech: The recordings, of the same shape; without them, the teacher's
                 waveform is what passes for real.
             forward_generator: Whose turn it is.
@@ -41,7 +43,7 @@ class DistillVocoderModel(AbsGANESPnetModel):
         """
         feats, _ = self.normalize(mel.clone())  # which works in place
         real = teacher_wave if speech is None else speech
-        loss, stats = self.tts(feats, teacher_wave, real, forward_generator)
+        loss, stats = self.tts(feats, teacher_wave, real, forward_generator, f0)
         stats = {name: _value(part) for name, part in stats.items()}
         loss, stats, weight = force_gatherable((loss, stats, len(mel)), loss.device)
         return {

@@ -18,6 +18,7 @@ from torch.nn import functional
 from espnet_distill.errors import ConfigError, in_one_line, near
 from espnet_distill.mel_spec import MelSpec
 from espnet_distill.objectives.base import Objective, Taps
+from espnet_distill.vocoders.generators.harmonic_istft import HarmonicISTFTGenerator
 
 DISCRIMINATORS = AVAILABLE_DISCRIMINATORS | {
     "msstft_discriminator": MultiScaleSTFTDiscriminator
@@ -99,7 +100,7 @@ class VocoderGAN(torch.nn.Module):
         self.feature_loss = FeatureMatchLoss()
         self.discriminator_loss = DiscriminatorAdversarialLoss()
         self.register_buffer("updates", torch.tensor(0))
-        self._spoken = None
+        self._student = None
 
     def forward(
         self,
@@ -107,6 +108,7 @@ class VocoderGAN(torch.nn.Module):
         teacher: torch.Tensor,
         recording: torch.Tensor,
         forward_generator: bool,
+        f0: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, dict]:
         """Return the loss of one side and its parts.
 
@@ -115,16 +117,23 @@ class VocoderGAN(torch.nn.Module):
             teacher: What the teacher said of them (B, T * hop length).
             recording: What passes for real, of the same shape.
             forward_generator: Whose turn it is.
+            f0: That of the teacher's waveform in Hz (B, T), 0 where it has none; for a
+                generator that makes pulses.
         """
-        if self._spoken is None:  # the discriminator comes first, on the same batch
-            self._spoken = self.generator(feats.transpose(1, 2)).squeeze(1)
+        if self._student is None:  # the discriminator comes first, on the same batch
+            self._student = self._speak(feats.transpose(1, 2), f0)
         if not forward_generator:
-            return self._discriminate(self._spoken.detach(), recording)
-        spoken, self._spoken = self._spoken, None
-        return self._generate(spoken, teacher, recording)
+            return self._discriminate(self._student["waveform"].detach(), recording)
+        student, self._student = self._student, None
+        return self._generate(student, Taps({"waveform": teacher, "f0": f0}), recording)
 
-    def _generate(self, spoken, teacher, recording) -> tuple[torch.Tensor, dict]:
-        student, target = (Taps({"waveform": wave}) for wave in (spoken, teacher))
+    def _speak(self, c: torch.Tensor, f0: torch.Tensor | None) -> Taps:
+        if isinstance(self.generator, HarmonicISTFTGenerator):
+            return Taps(self.generator.guided(c, f0))
+        return Taps({"waveform": self.generator(c).squeeze(1)})
+
+    def _generate(self, student, target, recording) -> tuple[torch.Tensor, dict]:
+        spoken, teacher = student["waveform"], target["waveform"]
         parts = {item.label: item(student, target) for item in self.objectives}
         told = sum(item.weight * parts[item.label] for item in self.objectives)
         (ours, _), (theirs, _) = self.log_mels(spoken), self.log_mels(teacher)

@@ -11,6 +11,7 @@ from espnet_distill.errors import ConfigError, in_one_line
 from espnet_distill.mel_spec import MelSpec
 from espnet_distill.teachers.checkpoint import load_weights, read_config
 from espnet_distill.vocoders.generators import build_generator, ready_to_speak
+from espnet_distill.vocoders.generators.harmonic_istft import HarmonicISTFTGenerator
 from espnet_distill.vocoders.streaming import context_of, pieces
 
 GENERATOR, STATISTICS = "tts.generator.", "normalize."
@@ -38,8 +39,10 @@ class DistilledVocoder(torch.nn.Module):
     @torch.no_grad()
     def forward(self, feats: torch.Tensor) -> torch.Tensor:
         """Turn log-mels (T, n_mels) into a waveform (T * hop length,)."""
-        feats = (feats - self.mean) / self.std
-        return self.generator(feats.t()[None]).view(-1).clamp(-1, 1)
+        return self.generator(self._normalised(feats)).view(-1).clamp(-1, 1)
+
+    def _normalised(self, feats: torch.Tensor) -> torch.Tensor:
+        return ((feats - self.mean) / self.std).t()[None]
 
     def require_statistics(self, mean: torch.Tensor, vocoder_file) -> None:
         """Refuse mels that are far from those of the training; warn of some distance.
@@ -72,14 +75,23 @@ class DistilledVocoder(torch.nn.Module):
         Raises:
             ConfigError: A chunk shorter than the look-ahead.
         """
-        hop = self.mels.hop_length
+        c, begun = self._normalised(feats), None
         for around, inside in pieces(len(feats), chunk, self.look_ahead):
-            wave = self(feats[around])
-            yield wave[inside.start * hop : inside.stop * hop]
+            wave, begun = self._piece(c[..., around], inside, begun)
+            yield wave.view(-1).clamp(-1, 1)
+
+    def _piece(self, c: torch.Tensor, inside: slice, begun):
+        """Speak the frames inside, and say what the next piece begins with."""
+        if isinstance(self.generator, HarmonicISTFTGenerator):
+            return self.generator.piece(c, inside, begun)
+        hop = self.mels.hop_length
+        return self.generator(c)[..., inside.start * hop : inside.stop * hop], None
 
     @cached_property
     def look_ahead(self) -> int:
         """Frames after a frame that its samples depend on, and as many before."""
+        if isinstance(self.generator, HarmonicISTFTGenerator):
+            return self.generator.look_ahead
         return context_of(self.generator, self.mels.n_mels)
 
 

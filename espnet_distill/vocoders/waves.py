@@ -4,6 +4,7 @@ A dump is a folder with one for each set, `train` and `valid`, and in each
 
     manifest.yaml   the vocoder, the mel settings, the recordings; written last
     mel.scp         utterance and path of an array (T, n_mels): what a student reads
+    f0.scp          utterance and path of an array (T,): Hz of the waveform, 0 where none
     wave.scp        utterance and path of a WAV file, of T * hop length samples
 
 Where no vocoder is named, the waves are the recordings.
@@ -35,16 +36,27 @@ class WaveFiles:
     def mel(self, utterance: str) -> Path:
         return self.folder / "mel" / f"{utterance}.npy"
 
+    def f0(self, utterance: str) -> Path:
+        return self.folder / "f0" / f"{utterance}.npy"
+
     def wave(self, utterance: str) -> Path:
         return self.folder / "wave" / f"{utterance}.wav"
 
     def has(self, utterance: str) -> bool:
-        return self.mel(utterance).is_file() and self.wave(utterance).is_file()
+        return all(place(utterance).is_file() for place in (self.mel, self.f0, self.wave))
 
-    def write(self, utterance: str, mel: np.ndarray, wave: np.ndarray, rate: int) -> None:
-        """Write a mel (T, n_mels) and a waveform of `rate` Hz, each whole."""
-        with written_whole(self.mel(utterance)) as beside:
-            np.save(beside, mel)
+    def write(
+        self,
+        utterance: str,
+        mel: np.ndarray,
+        f0: np.ndarray,
+        wave: np.ndarray,
+        rate: int,
+    ) -> None:
+        """Write a mel (T, n_mels), F0 (T,) and a waveform of `rate` Hz, each whole."""
+        for path, array in ((self.mel(utterance), mel), (self.f0(utterance), f0)):
+            with written_whole(path) as beside:
+                np.save(beside, array)
         with written_whole(self.wave(utterance)) as beside:
             write_wav(beside, wave, rate)
 
@@ -70,14 +82,20 @@ class WaveFiles:
                 f"{self.folder}: {len(missing)} of {len(utterances)} utterances are not "
                 f"dumped: {', '.join(missing[:10])}; run the dump again"
             )
-        for name in ("mel", "wave"):
+        for name in ("mel", "f0", "wave"):
             place = getattr(self, name)
             lines = (f"{utterance} {place(utterance)}\n" for utterance in utterances)
             write_text(self.folder / f"{name}.scp", "".join(lines))
         write_text(self.folder / MANIFEST, (self.folder / BEGUN).read_text("utf-8"))
 
 
-def record(vocoder_file: Path, mels: MelSpec, recordings: Path, read: Path | None) -> dict:
+def record(
+    vocoder_file: Path,
+    mels: MelSpec,
+    f0_range: tuple[int, int],
+    recordings: Path,
+    read: Path | None,
+) -> dict:
     """Say what a dump was made from; `read` lists mels in place of the recordings'."""
     sources = {"wav.scp": recordings, "mel.scp": read}
     teacher = {"vocoder_file": str(vocoder_file)}
@@ -87,6 +105,7 @@ def record(vocoder_file: Path, mels: MelSpec, recordings: Path, read: Path | Non
     return {
         "teacher": teacher,
         "mels": asdict(mels),
+        "f0": list(f0_range),
         "data": {name: checksum(path) for name, path in sources.items() if path},
     }
 
@@ -104,6 +123,8 @@ def require_dump(folder: Path, mels: MelSpec) -> None:
     told = read_yaml(path)
     if not isinstance(told, dict) or "mels" not in told:
         raise ConfigError(f"{path}: is no dump of a vocoder's waves; {REMEDY}")
+    if "f0" not in told:
+        raise ConfigError(f"{path}: is of a time before F0 was dumped, too; {REMEDY}")
     different = [
         f"{LABELS[name]} {theirs}, but feats_extract_conf.{name} says {ours}"
         for name, ours, theirs in mels.differences(MelSpec(**told["mels"]))

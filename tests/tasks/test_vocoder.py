@@ -121,6 +121,7 @@ def test_the_dump_is_what_the_vocoder_says_of_the_recordings_mels(
         wave, rate = soundfile.read(waves[utterance])
         expected = build_vocoder(big_vocoder)(mel).numpy()
         assert rate == RATE and len(wave) == len(mel) * HOP
+        assert np.load(dumped / "train" / "f0" / f"{utterance}.npy").shape == (len(mel),)
         assert expected.std() > 1e-3
         np.testing.assert_allclose(wave, expected, atol=1 / 2**15)
 
@@ -134,6 +135,72 @@ def test_without_a_vocoder_the_recordings_are_dumped(corpus, teacher, tmp_path):
         assert rate == RATE and len(wave) == (len(sound) // HOP + 1) * HOP
         np.testing.assert_array_equal(wave[: len(sound)], sound)
         assert not wave[len(sound) :].any()
+
+
+def test_the_dump_has_f0_in_hz_where_there_is_one(teacher, tmp_path):
+    (tmp_path / "wavs").mkdir()
+    time = np.arange(2 * RATE) / RATE
+    tone = sum(np.cos(2 * np.pi * 150 * k * time) / k for k in range(1, 20)) / 10
+    soundfile.write(tmp_path / "wavs/a.wav", np.where(time < 1, tone, 0), RATE)
+    (tmp_path / "wav.scp").write_text(f"a {tmp_path}/wavs/a.wav\n")
+    command = ["--config", teacher / "config.yaml", "--wav_scp", tmp_path / "wav.scp"]
+    for more in ([], ["--finish"]):
+        words = [*command, "--output_dir", tmp_path / "dump", *more]
+        dump_waves.main([str(word) for word in words])
+    f0 = np.load(read_table(tmp_path / "dump/f0.scp")["a"])
+    middle = RATE // HOP
+    assert len(f0) == 2 * RATE // HOP + 1
+    np.testing.assert_allclose(f0[10 : middle - 10], 150, rtol=0.01)
+    assert not f0[middle + 10 :].any()
+
+
+def test_a_dump_without_f0_is_refused(corpus, teacher, dumped, tmp_path):
+    former = tmp_path / "former"
+    shutil.copytree(dumped, former)
+    for manifest in former.glob("*/manifest.yaml"):
+        told = yaml.safe_load(manifest.read_text())
+        del told["f0"]
+        manifest.write_text(yaml.safe_dump(told))
+    config = write_config(teacher, tmp_path / "train.yaml", former)
+    with pytest.raises(ConfigError, match="before F0 was dumped, too; remove the folder"):
+        train(corpus, config, tmp_path / "exp")
+
+
+HARMONIC = {
+    "tts_conf": {
+        "vocoder_type": "harmonic_istft_generator",
+        "vocoder_params": {"channels": 8, "hidden_channels": 16, "layers": 1},
+    },
+    "distill_conf": {
+        "objectives": [
+            {"type": "stft", "complex": 0.0, "sizes": [64, 256]},
+            {"type": "f0", "weight": 3.0},
+        ]
+    },
+}
+
+
+def test_one_with_pulses_learns_f0_and_resumes_bit_for_bit(
+    corpus, teacher, dumped, tmp_path
+):
+    config = write_config(teacher, tmp_path / "train.yaml", dumped, **HARMONIC)
+    told = f"{dumped} -> harmonic_istft_generator by stft, f0"
+    assert check(config, []) == told
+    default = write_config(
+        teacher, tmp_path / "default.yaml", dumped, **HARMONIC | {"distill_conf": {}}
+    )
+    assert check(default, []) == told
+    whole = train(corpus, config, tmp_path / "whole")
+    train(corpus, config, tmp_path / "exp", "--max_epoch", "1")
+    train(corpus, config, tmp_path / "exp", "--resume", "true")
+    state = load(whole / "2epoch.pth")
+    assert_equal(load(tmp_path / "exp" / "2epoch.pth"), state)
+    before = load(whole / "1epoch.pth")["tts.generator.log_f0.weight"]
+    assert not torch.equal(before, state["tts.generator.log_f0.weight"])
+    vocoder = build_vocoder(whole / "valid.mel.ave.pth")
+    mel = np.load(next(iter(read_table(dumped / "valid" / "mel.scp").values())))
+    wave = vocoder(torch.from_numpy(mel))
+    assert wave.shape == (len(mel) * HOP,) and wave.isfinite().all() and wave.std() > 0
 
 
 def test_the_discriminator_joins_when_it_is_told_to(trained):
@@ -204,6 +271,9 @@ def test_recordings_that_are_given_pass_for_real(corpus, teacher, dumped, traine
         ({"model_conf": MODEL | {"reconstruction_end": 0}}, "reconstruction_end"),
         ({"model_conf": MODEL | {"discriminator_type": "hifigan"}}, "discriminator_type: 'hifigan'; there are hifigan_period"),
         ({"distill_conf": {"objectives": [{"type": "mel"}]}}, "a waveform only: stft"),
+        ({"distill_conf": {"objectives": [{"type": "f0"}]}}, "f0: only a harmonic_istft"),
+        (HARMONIC | {"distill_conf": {"objectives": [{"type": "stft", "complex": 0}]}}, "has to learn its F0; add {type: f0"),
+        (HARMONIC | {"distill_conf": {"objectives": [{"type": "f0"}, {"type": "stft"}]}}, "stft.complex: a harmonic_istft_generator has phases of its own; say 0"),
         ({"tts": "vits", "tts_conf": {}}, "teacher_dump, text2mel: vits is trained as ESPnet"),
     ],
 )
@@ -281,13 +351,15 @@ def test_an_unfinished_dump_names_what_is_missing(
 def test_a_segment_is_of_one_place():
     frames = np.arange(50, dtype=np.float32)
     data = {"mel": np.stack([frames] * 3, 1), "teacher_wave": np.repeat(frames, HOP)}
+    data["f0"] = frames
     for train in (True, False):
         cut = Segment(8, HOP, train)("utterance", dict(data))
         assert cut["mel"].shape == (8, 3) and cut["teacher_wave"].shape == (8 * HOP,)
         np.testing.assert_array_equal(cut["teacher_wave"][::HOP], cut["mel"][:, 0])
+        np.testing.assert_array_equal(cut["f0"], cut["mel"][:, 0])
     short = Segment(60, HOP, True)("utterance", dict(data))
     assert short["mel"].shape == (60, 3) and (short["mel"][50:] == 49).all()
-    assert (short["teacher_wave"][50 * HOP :] == 0).all()
+    assert (short["teacher_wave"][50 * HOP :] == 0).all() and (short["f0"][50:] == 0).all()
 
 
 def test_other_models_are_stock(monkeypatch):

@@ -38,6 +38,8 @@ def save(folder, kind, features=FEATURES):
     generator = build_generator(conf(kind), mels)
     for value in generator.parameters():  # as made, HiFi-GAN's is next to silent
         torch.nn.init.normal_(value, std=0.2)
+    if kind == "harmonic_istft_generator":
+        torch.nn.init.constant_(generator.log_f0.bias, 5.0)
     tts = VocoderGAN(generator, mels, [], discriminator_params=NARROW)
     model = DistillVocoderModel(GlobalMVN(stats), tts)
     config = {
@@ -82,8 +84,9 @@ def test_pieces_are_what_they_are_in_the_whole(saved, feats):
         assert (torch.cat(pieces) - whole).abs().max() < 1e-5
 
 
-def test_a_frame_reaches_no_further_than_the_look_ahead_says(saved, feats):
-    vocoder = build_vocoder(saved[0])
+@pytest.mark.parametrize("kind", sorted(SMALL.keys() - {"harmonic_istft_generator"}))
+def test_a_frame_reaches_no_further_than_the_look_ahead_says(kind, feats, tmp_path):
+    vocoder = build_vocoder(save(tmp_path, kind)[0])
     other = feats.clone()
     other[75] += 1
     moved = (vocoder(other) - vocoder(feats)).view(150, 256).abs().amax(1) > 0
@@ -163,10 +166,10 @@ def test_it_is_taken_out_of_its_training(saved, feats, half, tmp_path):
     assert main(["vocoder", str(path.parent), str(out), *["--half"] * half]) == 0
     state = torch.load(out / "model.pth", weights_only=True)
     assert all(key.startswith(("tts.generator.", "normalize.")) for key in state)
-    least = 1e-2 if half else 0
-    moved = (build_vocoder(out / "model.pth")(feats) - build_vocoder(path)(feats)).abs()
-    assert moved.max() <= least
-    assert half == (moved.max() > 0)
+    ours, theirs = build_vocoder(out / "model.pth"), build_vocoder(path)
+    assert half == ((ours(feats) - theirs(feats)).abs().max() > 0)
+    for value, whole in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert (value - whole).abs().max() <= (5e-3 if half else 0)
 
 
 def test_a_text_to_mel_model_is_no_vocoder(teacher, tmp_path, capsys):

@@ -328,7 +328,8 @@ prepare_vocoder() {  # write the training configuration, refuse what cannot work
         cat "${vocoder_preset}"
         echo "text2mel: $(dirname "${student_model}")"
         echo "teacher_dump: ${waves_dir}"
-        [ -z "${vocoder_speech}" ] || grep -q "^distill_conf:" "${vocoder_config}" \
+        [[ -z ${vocoder_speech} || ${vocoder} = harmonic_* ]] \
+            || grep -q "^distill_conf:" "${vocoder_config}" \
             || echo "distill_conf: {objectives: [{type: stft, complex: 0.0}]}"
     } > "${vocoder_exp}/train.yaml.part"
     mv "${vocoder_exp}/train.yaml.part" "${vocoder_exp}/train.yaml"

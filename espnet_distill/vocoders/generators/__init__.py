@@ -8,16 +8,18 @@ from espnet2.gan_tts.hifigan import HiFiGANGenerator
 
 from espnet_distill.errors import ConfigError, Faults, in_one_line, near
 from espnet_distill.mel_spec import MelSpec
+from espnet_distill.vocoders.generators.harmonic_istft import HarmonicISTFTGenerator
 from espnet_distill.vocoders.generators.istft import ISTFTGenerator
 from espnet_distill.vocoders.generators.multiband_istft import MultibandISTFTGenerator
 
 GENERATORS: dict[str, type[torch.nn.Module]] = {
     "istft_generator": ISTFTGenerator,
+    "harmonic_istft_generator": HarmonicISTFTGenerator,
     "multiband_istft_generator": MultibandISTFTGenerator,
     "hifigan_generator": HiFiGANGenerator,
 }
 KEYS = ("vocoder_type", "vocoder_params")
-FROM_MELS = {"in_channels", "hop_length"}
+FROM_MELS = {"in_channels": "n_mels", "hop_length": "hop_length", "fs": "fs"}
 
 
 def build_generator(
@@ -36,9 +38,8 @@ def build_generator(
             of samples a frame than the mels have.
     """
     kind, params = _read(conf, where)
-    given = dict(params, in_channels=mels.n_mels)
-    if kind == "istft_generator":
-        given["hop_length"] = mels.hop_length
+    asked = inspect.signature(GENERATORS[kind]).parameters.keys() & FROM_MELS.keys()
+    given = dict(params) | {key: getattr(mels, FROM_MELS[key]) for key in asked}
     try:
         generator = GENERATORS[kind](**given)
     except (ArithmeticError, AssertionError, RuntimeError, TypeError, ValueError) as error:
@@ -64,7 +65,7 @@ def _read(conf: Mapping, where: str) -> tuple[str, Mapping]:
     kind, params = conf.get("vocoder_type"), conf.get("vocoder_params") or {}
     if kind not in GENERATORS:
         raise ConfigError(f"{where}.vocoder_type: {kind!r}; {near(kind, GENERATORS)}")
-    known = inspect.signature(GENERATORS[kind]).parameters.keys() - FROM_MELS
+    known = inspect.signature(GENERATORS[kind]).parameters.keys() - FROM_MELS.keys()
     with Faults() as faults:
         faults.lines += [
             f"{where}: no key {key!r}; {near(key, KEYS)}"

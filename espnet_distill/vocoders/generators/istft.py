@@ -8,6 +8,8 @@ from vocos.heads import ISTFTHead
 from vocos.models import VocosBackbone
 from vocos.modules import ConvNeXtBlock
 
+from espnet_distill.vocoders.generators.spectra import FrameMajorISTFT
+
 MAX_MAGNITUDE = 100.0  # as Vocos bounds it
 
 
@@ -36,11 +38,6 @@ class ISTFTGenerator(torch.nn.Module):
     ):
         super().__init__()
         n_fft = n_fft or 4 * hop_length
-        if n_fft % hop_length or n_fft == hop_length or (n_fft - hop_length) % 2:
-            raise ValueError(
-                f"n_fft {n_fft} has to be a multiple of hop_length {hop_length}, above "
-                "it by an even number of samples"
-            )
         self.upsample_factor = hop_length
         self.backbone = FrameMajorBackbone(
             in_channels, channels, hidden_channels, layers
@@ -85,31 +82,16 @@ def _through(block: ConvNeXtBlock, x: torch.Tensor) -> torch.Tensor:
 class FrameMajorISTFTHead(ISTFTHead):
     """Vocos's head with "same" padding, computed frame by frame in memory.
 
-    It gives what Vocos's gives. Spectra are never transposed, and frames that overlap
-    by whole hops are added as slices.
+    It gives what Vocos's gives. Spectra are never transposed.
     """
 
     def __init__(self, dim: int, n_fft: int, hop_length: int):
         super().__init__(dim, n_fft, hop_length, padding="same")
-        self.hop_length = hop_length
-        self.overlap = n_fft // hop_length
+        self.istft = FrameMajorISTFT(n_fft, hop_length)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Turn representations (B, T, dim) into waveforms (B, T * hop_length)."""
         magnitudes, phases = self.out(x).chunk(2, dim=-1)
         magnitudes = magnitudes.clamp(max=math.log(MAX_MAGNITUDE)).exp_()
         spectra = torch.complex(magnitudes * phases.cos(), magnitudes * phases.sin())
-        window = self.istft.window
-        added = self._overlap_add(torch.fft.irfft(spectra).mul_(window))
-        envelope = self._overlap_add(window.square().expand(1, x.size(1), -1))
-        edge = (len(window) - self.hop_length) // 2
-        return added[:, edge:-edge] / envelope[:, edge:-edge]
-
-    def _overlap_add(self, frames: torch.Tensor) -> torch.Tensor:
-        """Add frames (B, T, n_fft), a hop apart, to (B, (T + overlap - 1) * hop)."""
-        batch, steps, _ = frames.shape
-        hops = frames.unflatten(-1, (self.overlap, self.hop_length))
-        added = frames.new_zeros(batch, steps + self.overlap - 1, self.hop_length)
-        for k in range(self.overlap):
-            added[:, k : k + steps] += hops[:, :, k]
-        return added.flatten(1)
+        return self.istft(spectra)

@@ -1,0 +1,102 @@
+"""Pulses at F0, noise, and what tells their filters."""
+
+import math
+
+import pytest
+import torch
+
+from espnet_distill.objectives import build_objective
+from espnet_distill.objectives.base import Taps
+from espnet_distill.vocoders.generators.harmonic_istft import HarmonicISTFTGenerator
+from espnet_distill.vocoders.generators.pulses import PulseTrain
+from espnet_distill.vocoders.generators.spectra import FrameMajorISTFT
+
+RATE, HOP = 16000, 64
+
+
+@pytest.fixture
+def generator():
+    torch.manual_seed(0)
+    return HarmonicISTFTGenerator(20, HOP, RATE, channels=8, hidden_channels=16, layers=1)
+
+
+@pytest.mark.parametrize(
+    "f0", [torch.full((60,), 95.0), torch.full((60,), 410.0), torch.linspace(120, 240, 60)]
+)
+def test_pulses_are_all_harmonics_below_half_the_rate(f0):
+    train = PulseTrain(RATE, HOP)
+    cycles = train.cycles(f0[None])
+    pulses = train(f0[None], cycles[:, :-1])[0]
+    later = torch.cat((f0[1:], f0[-1:])).double().unsqueeze(1)
+    way = (torch.arange(HOP) + 0.5) / HOP  # F0 halfway to each next sample
+    between = (f0.double().unsqueeze(1) * (1 - way) + later * way).flatten()
+    passed = torch.nn.functional.pad(between.cumsum(0) / RATE, (1, 0))
+    assert float(cycles[0, -1]) == pytest.approx(float(passed[-1]), rel=1e-6)
+    count = (RATE / 2 / torch.maximum(f0, later.flatten())).floor().repeat_interleave(HOP)
+    harmonics = torch.arange(1, int(count.max()) + 1).unsqueeze(1)
+    cosines = torch.cos(2 * math.pi * harmonics * passed[:-1])
+    summed = torch.where(harmonics <= count, cosines, 0).sum(0)
+    expected = summed * (2 / count) ** 0.5
+    torch.testing.assert_close(pulses, expected.float(), atol=5e-3, rtol=0)
+    assert pulses.square().mean() == pytest.approx(1, abs=0.1)
+
+
+def test_spectra_are_of_the_waveform_that_is_made_of_them():
+    istft = FrameMajorISTFT(4 * HOP, HOP)
+    wave = torch.randn(2, 9 * HOP)
+    torch.testing.assert_close(istft(istft.frames(wave)), wave, atol=1e-5, rtol=1e-4)
+
+
+def test_it_speaks_at_the_pitch_it_is_told(generator):
+    with torch.no_grad():
+        generator.filters.bias[generator.istft.n_fft // 2 + 1 :] = -20  # no noise
+        said = generator.guided(torch.zeros(1, 20, 80), torch.full((1, 80), 250.0))
+    spectrum = torch.fft.rfft(said["waveform"][0, 20 * HOP : 60 * HOP]).abs()
+    peaks = spectrum.topk(20).indices * RATE / (40 * HOP)
+    assert ((peaks / 250 - (peaks / 250).round()).abs() < 0.05).all()
+
+
+def test_noise_is_another_each_time_in_training_and_the_same_when_it_speaks(generator):
+    c, f0 = torch.zeros(1, 20, 30), torch.full((1, 30), 200.0)
+    torch.manual_seed(0)
+    one, other = (generator.guided(c, f0)["waveform"] for _ in range(2))
+    assert (one - other).abs().max() > 0.01
+    torch.testing.assert_close(generator(c), generator(c), rtol=0, atol=0)
+
+
+def test_a_waveform_teaches_the_filters_and_f0_the_pitch(generator):
+    c, f0 = torch.randn(2, 20, 16), torch.full((2, 16), 180.0)
+    f0[:, 8:] = 0
+    said = Taps(generator.guided(c, f0))
+    said["waveform"].square().sum().backward(retain_graph=True)
+    assert generator.log_f0.weight.grad is None
+    assert generator.filters.weight.grad.abs().sum() > 0
+    generator.zero_grad()
+    build_objective({"type": "f0"})(said, Taps({"f0": f0})).backward()
+    assert generator.filters.weight.grad is None
+    assert generator.log_f0.weight.grad.abs().sum() > 0
+    assert generator.backbone.embed.weight.grad.abs().sum() > 0
+
+
+def test_f0_counts_only_where_there_is_one():
+    objective = build_objective({"type": "f0", "weight": 2.0})
+    said = Taps({"log_f0": torch.tensor([[math.log(200.0), 0.0, math.log(100.0)]])})
+    told = Taps({"f0": torch.tensor([[100.0, 0.0, 100.0]])})
+    assert objective(said, told).item() == pytest.approx(math.log(2) / 2)
+    assert objective(said, Taps({"f0": torch.zeros(1, 3)})).item() == 0
+
+
+def test_frames_hear_no_further_than_the_look_ahead_but_by_the_phase(generator):
+    for value in generator.parameters():
+        torch.nn.init.normal_(value, std=0.2)
+    torch.nn.init.zeros_(generator.log_f0.weight)  # so that the phase goes on as it was
+    torch.nn.init.constant_(generator.log_f0.bias, 5.0)
+    c = torch.randn(1, 20, 60)
+    other = c.clone()
+    other[..., 30] += 1
+    with torch.no_grad():
+        moved = (generator(other) - generator(c)).view(60, HOP).abs().amax(1) > 0
+    reached = moved.nonzero().view(-1)
+    ahead = generator.look_ahead
+    assert ahead - 1 <= 30 - int(reached[0]) <= ahead
+    assert ahead - 1 <= int(reached[-1]) - 30 <= ahead
