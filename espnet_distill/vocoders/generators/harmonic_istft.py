@@ -56,7 +56,7 @@ class HarmonicISTFTGenerator(torch.nn.Module):
         noise = torch.randn(
             1, NOISE_FRAMES * hop_length, generator=torch.Generator().manual_seed(0)
         )
-        noise = torch.view_as_real(self.istft.frames(noise)[0])
+        noise = torch.view_as_real(self.istft.spectra(self.istft.framed(noise))[0])
         self.register_buffer("noise", noise, persistent=False)
 
     def forward(self, c: torch.Tensor) -> torch.Tensor:
@@ -123,14 +123,22 @@ class HarmonicISTFTGenerator(torch.nn.Module):
             begun: Cycles that have passed before each frame (B, T).
             frame: Which of the noise is the first one's (B, 1).
         """
-        pulses = self.istft.frames(self.pulses(f0, begun))
+        pulses = self.istft.framed(self.pulses(f0, begun))
         frames = (frame.to(x.device) + torch.arange(x.size(1), device=x.device)).long()
-        noise = self.noise[frames % NOISE_FRAMES]
-        filters = self.filters(x).clamp(max=math.log(MAX_MAGNITUDE)).exp_()
+        noise = torch.view_as_complex(self.noise)
+
+        def spectra(at: slice) -> torch.Tensor:
+            noises = noise[frames[:, at] % NOISE_FRAMES]
+            return self._filtered(x[:, at], pulses[:, at], noises)
+
+        return self.istft(spectra, *x.shape[:2])
+
+    def _filtered(self, x, pulses, noise) -> torch.Tensor:
+        """Spectra of pulses (B, T, n_fft) and of noise (B, T, bins), filtered."""
+        filters = self.filters(x).clamp_(max=math.log(MAX_MAGNITUDE)).exp_()
         voiced, unvoiced = filters.chunk(2, dim=-1)
-        spectra = torch.view_as_real(torch.polar(voiced, self.phases(x)) * pulses)
-        spectra = torch.addcmul(spectra, noise, unvoiced.unsqueeze(-1))
-        return self.istft(torch.view_as_complex(spectra))
+        pulses = self.istft.spectra(pulses) * torch.polar(voiced, self.phases(x))
+        return pulses + noise * unvoiced
 
 
 def _linear(inputs: int, outputs: int, bias: float) -> torch.nn.Linear:

@@ -91,7 +91,9 @@ class FrameMajorISTFTHead(ISTFTHead):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Turn representations (B, T, dim) into waveforms (B, T * hop_length)."""
+        return self.istft(lambda at: self._spectra(x[:, at]), *x.shape[:2])
+
+    def _spectra(self, x: torch.Tensor) -> torch.Tensor:
         magnitudes, phases = self.out(x).chunk(2, dim=-1)
         magnitudes = magnitudes.clamp(max=math.log(MAX_MAGNITUDE)).exp_()
-        spectra = torch.complex(magnitudes * phases.cos(), magnitudes * phases.sin())
-        return self.istft(spectra)
+        return torch.complex(magnitudes * phases.cos(), magnitudes * phases.sin())

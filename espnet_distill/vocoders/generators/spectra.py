@@ -1,7 +1,11 @@
 """Spectra frame by frame in memory, and waveforms of them."""
 
+from collections.abc import Callable
+
 import torch
 from torch.nn import functional
+
+BLOCK = 64  # frames, whose spectra stay in a processor's cache
 
 
 class FrameMajorISTFT(torch.nn.Module):
@@ -30,24 +34,39 @@ class FrameMajorISTFT(torch.nn.Module):
         self.edge = (n_fft - hop_length) // 2
         self.register_buffer("window", torch.hann_window(n_fft))
 
-    def forward(self, spectra: torch.Tensor) -> torch.Tensor:
-        """Turn spectra (B, T, n_fft / 2 + 1) into waveforms (B, T * hop_length)."""
-        added = self._overlap_add(torch.fft.irfft(spectra).mul_(self.window))
-        envelope = self._overlap_add(self.window.square().expand(1, spectra.size(1), -1))
-        inside = slice(self.edge, -self.edge)
-        return added[:, inside] / envelope[:, inside]
+    def forward(
+        self, spectra: Callable[[slice], torch.Tensor], batch: int, frames: int
+    ) -> torch.Tensor:
+        """Turn spectra, which are asked for block by block, into waveforms.
 
-    def frames(self, wave: torch.Tensor) -> torch.Tensor:
-        """Turn waveforms (B, T * hop_length) into spectra (B, T, n_fft / 2 + 1)."""
-        around = functional.pad(wave, (self.edge, self.edge))
-        pieces = around.unfold(-1, self.n_fft, self.hop_length)
-        return torch.fft.rfft(pieces * self.window)
+        Args:
+            spectra: Gives those of some frames (B, that many, n_fft / 2 + 1).
+            batch: B.
+            frames: How many there are, T.
 
-    def _overlap_add(self, frames: torch.Tensor) -> torch.Tensor:
-        """Add frames (B, T, n_fft), a hop apart, to (B, (T + overlap - 1) * hop)."""
-        batch, steps, _ = frames.shape
-        hops = frames.unflatten(-1, (self.overlap, self.hop_length))
-        added = frames.new_zeros(batch, steps + self.overlap - 1, self.hop_length)
+        Returns:
+            Waveforms (B, T * hop_length).
+        """
+        hops = frames + self.overlap - 1
+        added = self.window.new_zeros(batch, hops, self.hop_length)
+        envelope = self.window.new_zeros(hops, self.hop_length)
+        power = self.window.square().view(self.overlap, self.hop_length)
         for k in range(self.overlap):
-            added[:, k : k + steps] += hops[:, :, k]
-        return added.flatten(1)
+            envelope[k : k + frames] += power[k]
+        for start in range(0, frames, BLOCK):
+            at = slice(start, min(start + BLOCK, frames))
+            pieces = torch.fft.irfft(spectra(at)).mul_(self.window)
+            pieces = pieces.unflatten(-1, (self.overlap, self.hop_length))
+            for k in range(self.overlap):
+                added[:, at.start + k : at.stop + k] += pieces[:, :, k]
+        inside = slice(self.edge, -self.edge)
+        return added.flatten(1)[:, inside] / envelope.flatten()[inside]
+
+    def framed(self, wave: torch.Tensor) -> torch.Tensor:
+        """Cut waveforms (B, T * hop_length) into frames (B, T, n_fft), a view."""
+        around = functional.pad(wave, (self.edge, self.edge))
+        return around.unfold(-1, self.n_fft, self.hop_length)
+
+    def spectra(self, frames: torch.Tensor) -> torch.Tensor:
+        """Turn frames (B, T, n_fft) into spectra (B, T, n_fft / 2 + 1)."""
+        return torch.fft.rfft(frames * self.window)
