@@ -29,10 +29,11 @@ from espnet_distill.vocoders import is_none, load_vocoder
 from espnet_distill.vocoders.waves import WaveFiles, record
 
 
-def dump(files: WaveFiles, keys: list[str], vocoder, args, conf: dict) -> None:
+def dump(
+    files: WaveFiles, keys: list[str], vocoder, pitch: Dio, args, conf: dict
+) -> None:
     """Write what the vocoder says of these recordings' mels, or else the recordings."""
-    extractor = LogMelFbank(**conf["feats_extract_conf"])
-    pitch = f0_extractor(conf)
+    extractor = LogMelFbank(**conf)
     rate, hop_length = extractor.fs, extractor.hop_length
     sounds = SoundScpReader(str(args.wav_scp), dtype="float32")
     read = NpyScpReader(str(args.mel_scp)) if args.mel_scp else None
@@ -54,9 +55,8 @@ def dump(files: WaveFiles, keys: list[str], vocoder, args, conf: dict) -> None:
         files.write(key, mel, f0.numpy(), wave.numpy(), rate)
 
 
-def f0_extractor(conf: dict) -> Dio:
+def f0_extractor(mels: dict, pitch: dict) -> Dio:
     """F0 in Hz a frame, within the range of the text-to-mel model's pitch if it has one."""
-    mels, pitch = conf["feats_extract_conf"], conf.get("pitch_extract_conf") or {}
     told = {key: pitch[key] for key in ("f0min", "f0max") if key in pitch}
     told |= {key: mels[key] for key in ("fs", "n_fft", "hop_length") if key in mels}
     return Dio(
@@ -95,18 +95,19 @@ def main(cmd=None) -> None:
         files.finish(read_table(args.wav_scp))
         return
     conf = read_config(args.config)
-    conf["feats_extract_conf"] = conf.get("feats_extract_conf") or {}
-    mels = MelSpec.of_conf(conf["feats_extract_conf"])
+    features = conf.get("feats_extract_conf") or {}
+    mels = MelSpec.of_conf(features)
     vocoder = None
     if not is_none(args.vocoder_file):
         vocoder = load_vocoder(args.vocoder_file, mels).to(args.device)
     keys = list(read_table(args.key_file or args.wav_scp))
     for path in filter(None, (args.wav_scp, args.mel_scp)):
         read_rows(path, keys)
-    pitch = f0_extractor(conf)
+    pitch = f0_extractor(features, conf.get("pitch_extract_conf") or {})
     f0_range = (pitch.f0min, pitch.f0max)
     files.begin(record(args.vocoder_file, mels, f0_range, args.wav_scp, args.mel_scp))
-    dump(files, [key for key in keys if not files.has(key)], vocoder, args, conf)
+    keys = [key for key in keys if not files.has(key)]
+    dump(files, keys, vocoder, pitch, args, features)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from espnet2.train.gan_trainer import GANTrainer
 from espnet_distill.errors import ConfigError, Faults, in_one_line
 from espnet_distill.mel_spec import MelSpec
 from espnet_distill.objectives.base import Objective
+from espnet_distill.objectives.stft import STFT
 from espnet_distill.pruning.espnet_trainer import CallbackTrainer
 from espnet_distill.tasks import options
 from espnet_distill.tasks.options import DistillOptions
@@ -241,7 +242,7 @@ def _require_taps(
                 faults.lines.append(
                     f"{where}: only a harmonic_istft_generator says its F0; leave it out"
                 )
-            if makes_pulses and getattr(item, "shares", {}).get("complex"):
+            if makes_pulses and isinstance(item, STFT) and item.shares["complex"]:
                 faults.lines.append(
                     f"{where}.complex: a harmonic_istft_generator has phases of its own; "
                     "say 0"

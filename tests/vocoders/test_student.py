@@ -15,6 +15,7 @@ from espnet_distill.tasks.vocoder_model import DistillVocoderModel
 from espnet_distill.vocoders import build_vocoder, check_vocoder
 from espnet_distill.vocoders.gan import VocoderGAN
 from espnet_distill.vocoders.generators import build_generator
+from espnet_distill.vocoders.generators.harmonic_istft import HarmonicISTFTGenerator
 
 from ..conftest import write_stats
 from .test_generators import SMALL, conf
@@ -167,7 +168,10 @@ def test_it_is_taken_out_of_its_training(saved, feats, half, tmp_path):
     state = torch.load(out / "model.pth", weights_only=True)
     assert all(key.startswith(("tts.generator.", "normalize.")) for key in state)
     ours, theirs = build_vocoder(out / "model.pth"), build_vocoder(path)
-    assert half == ((ours(feats) - theirs(feats)).abs().max() > 0)
+    moved = (ours(feats) - theirs(feats)).abs().max()
+    assert half == (moved > 0)
+    if not isinstance(ours.generator, HarmonicISTFTGenerator):  # phases part with time
+        assert moved <= (1e-2 if half else 0)
     for value, whole in zip(ours.parameters(), theirs.parameters(), strict=True):
         assert (value - whole).abs().max() <= (5e-3 if half else 0)
 

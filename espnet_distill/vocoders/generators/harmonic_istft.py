@@ -61,8 +61,8 @@ class HarmonicISTFTGenerator(torch.nn.Module):
 
     def forward(self, c: torch.Tensor) -> torch.Tensor:
         """Turn mels (B, in_channels, T) into waveforms (B, 1, T * hop_length)."""
-        x = self.backbone(c)
-        f0 = self.log_f0(x).detach().squeeze(-1).exp()
+        x, log_f0 = self._told(c)
+        f0 = log_f0.detach().exp()
         begun = self.pulses.cycles(f0)[:, :-1]
         return self._speak(x, f0, begun, torch.zeros(len(c), 1)).unsqueeze(1)
 
@@ -77,8 +77,7 @@ class HarmonicISTFTGenerator(torch.nn.Module):
             `waveform` (B, T * hop_length), and `log_f0` (B, T), which the waveform does
             not depend on.
         """
-        x = self.backbone(c)
-        log_f0 = self.log_f0(x).squeeze(-1)
+        x, log_f0 = self._told(c)
         f0 = torch.where(f0 > 0, f0, log_f0.detach().exp())
         somewhere = torch.rand(2, len(c), 1, device=c.device)
         begun = self.pulses.cycles(f0)[:, :-1] + somewhere[0]
@@ -98,8 +97,8 @@ class HarmonicISTFTGenerator(torch.nn.Module):
             The waveform (1, 1, frames * hop_length), and what the next piece begins with.
         """
         first, passed = begun or (0, 0.0)
-        x = self.backbone(c)
-        f0 = self.log_f0(x).squeeze(-1).exp()
+        x, log_f0 = self._told(c)
+        f0 = log_f0.exp()
         cycles = self.pulses.cycles(f0)
         cycles = cycles - cycles[:, inside.start] + passed
         frame = torch.tensor([[first - inside.start]])
@@ -113,6 +112,11 @@ class HarmonicISTFTGenerator(torch.nn.Module):
     def look_ahead(self) -> int:
         """Frames to either side on which a frame's samples depend, but for the phase."""
         return context_of(self.backbone, self.in_channels) + self.istft.overlap // 2 + 1
+
+    def _told(self, c: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What filters are told from (B, T, dim), and log F0 (B, T)."""
+        x = self.backbone(c)
+        return x, self.log_f0(x).squeeze(-1)
 
     def _speak(self, x, f0, begun, frame) -> torch.Tensor:
         """Waveforms (B, T * hop_length) of representations (B, T, dim).
