@@ -106,7 +106,7 @@ def measure(contestants: dict[str, Contestant], repeats: int) -> dict[str, float
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add("--vocoder", default="istft_small", help="the preset that stands in the ratios")
+    add("--vocoder", default="harmonic_istft_small", help="whose ratios are taken")
     add("--student", default="fastspeech2_small", help="the other half of the pair")
     add("--quick", action="store_true", help="that preset only, few repeats")
     add("--json", action="store_true", help="print the ratios as JSON")

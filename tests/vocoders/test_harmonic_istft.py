@@ -41,9 +41,10 @@ def test_pulses_are_all_harmonics_below_half_the_rate(f0):
     assert pulses.square().mean() == pytest.approx(1, abs=0.1)
 
 
-def test_spectra_are_of_the_waveform_that_is_made_of_them():
-    istft = FrameMajorISTFT(4 * HOP, HOP)
-    wave = torch.randn(2, 150 * HOP)  # more than two blocks
+@pytest.mark.parametrize("hop", [HOP, 75])
+def test_spectra_are_of_the_waveform_that_is_made_of_them(hop):
+    istft = FrameMajorISTFT(4 * hop, hop)
+    wave = torch.randn(2, 150 * hop)  # more than two blocks
     spectra = istft.spectra(istft.framed(wave))
     again = istft(lambda at: spectra[:, at], *spectra.shape[:2])
     torch.testing.assert_close(again, wave, atol=1e-5, rtol=1e-4)
@@ -51,11 +52,45 @@ def test_spectra_are_of_the_waveform_that_is_made_of_them():
 
 def test_it_speaks_at_the_pitch_it_is_told(generator):
     with torch.no_grad():
-        generator.filters.bias[generator.istft.n_fft // 2 + 1 :] = -20  # no noise
+        generator.filters.bias[generator.bins :] = -20  # no noise
         said = generator.guided(torch.zeros(1, 20, 80), torch.full((1, 80), 250.0))
     spectrum = torch.fft.rfft(said["waveform"][0, 20 * HOP : 60 * HOP]).abs()
-    peaks = spectrum.topk(20).indices * RATE / (40 * HOP)
+    peaks = spectrum.topk(8).indices * RATE / (40 * HOP)
     assert ((peaks / 250 - (peaks / 250).round()).abs() < 0.05).all()
+    above = spectrum[int(2100 / RATE * 40 * HOP) :]
+    assert above.max() < 1e-3 * spectrum.max()  # pulses are made at a quarter of the rate
+
+
+@pytest.mark.parametrize("f0", [95.0, 210.0])
+def test_pulses_are_below_half_their_rate_what_they_are_at_the_full_one(generator, f0):
+    def spectra(train, stft):
+        told = torch.full((1, 40), f0)
+        pulses = train(told, train.cycles(told)[:, :-1])
+        return stft.spectra(stft.framed(pulses))[0, 8:32] * (train.fs // 2 // f0) ** 0.5
+
+    full = PulseTrain(RATE, HOP)
+    told = spectra(full, generator.istft)
+    ours = spectra(generator.pulses, generator.pulse_stft) * full.fs / generator.pulses.fs
+    below = generator.bins - 6
+    torch.testing.assert_close(ours[:, :below], told[:, :below], atol=0.2, rtol=1e-3)
+    assert told[:, :below].abs().max() > 30
+
+
+@pytest.mark.parametrize(
+    "fs, n_fft, hop_length, highest",
+    [(22050, 1024, 256, 2756.25), (24000, 1200, 300, 2000), (44100, 1764, 441, 2450)],
+)
+def test_pulses_reach_two_kilohertz_at_least(fs, n_fft, hop_length, highest):
+    made = HarmonicISTFTGenerator(8, hop_length, fs, 8, 8, 1, n_fft)
+    assert made.pulses.fs / 2 == highest
+    assert made(torch.zeros(1, 8, 5)).shape == (1, 1, 5 * hop_length)
+    whole = HarmonicISTFTGenerator(8, hop_length, fs, 8, 8, 1, n_fft, 1)
+    assert whole.bins == n_fft // 2 + 1
+
+
+def test_a_rate_of_pulses_that_the_hop_does_not_have_is_refused():
+    with pytest.raises(ValueError, match="pulse_downsampling 5 does not divide"):
+        HarmonicISTFTGenerator(8, HOP, RATE, pulse_downsampling=5)
 
 
 def test_noise_is_another_each_time_in_training_and_the_same_when_it_speaks(generator):

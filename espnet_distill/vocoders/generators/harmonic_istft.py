@@ -12,6 +12,7 @@ from espnet_distill.vocoders.streaming import context_of
 
 F0, QUIET = 150.0, 0.05  # what is said before anything is learnt: Hz, magnitude
 NOISE_FRAMES = 512  # after which the noise begins anew
+VOICED = 2000.0  # Hz, up to which there are pulses at least
 
 
 class HarmonicISTFTGenerator(torch.nn.Module):
@@ -19,9 +20,11 @@ class HarmonicISTFTGenerator(torch.nn.Module):
 
     The phases of speech, which a small network does not learn, are those of a train of
     pulses at F0 and of noise (as in the neural homomorphic vocoder, Liu et al.,
-    Interspeech 2020, and in DDSP, arXiv:2001.04643). What is learnt is a filter for
-    either in each frame, by magnitude and for the pulses by phase, and F0. Blocks and inverse STFT are those of Vocos
-    (arXiv:2306.00814).
+    Interspeech 2020, and in DDSP, arXiv:2001.04643). Pulses end at a maximum voiced
+    frequency, as in Stylianou's harmonics plus noise: they are made at a lower rate, and
+    above half of it is noise alone. What is learnt is a filter for either in each frame,
+    by magnitude and for the pulses by phase, and F0. Blocks and inverse STFT are those
+    of Vocos (arXiv:2306.00814).
 
     Args:
         in_channels: Number of mels.
@@ -31,6 +34,11 @@ class HarmonicISTFTGenerator(torch.nn.Module):
         hidden_channels: Width inside each block.
         layers: Number of blocks.
         n_fft: Size of the inverse STFT, a multiple of the hop (None: four hops).
+        pulse_downsampling: Pulses are made at `fs` divided by this, a divisor of the hop
+            (None: by the greatest that leaves 2 kHz of harmonics).
+
+    Raises:
+        ValueError: A hop that it does not divide.
     """
 
     def __init__(
@@ -42,16 +50,25 @@ class HarmonicISTFTGenerator(torch.nn.Module):
         hidden_channels: int = 480,
         layers: int = 6,
         n_fft: int | None = None,
+        pulse_downsampling: int | None = None,
     ):
         super().__init__()
         self.in_channels, self.upsample_factor = in_channels, hop_length
         self.backbone = FrameMajorBackbone(
             in_channels, channels, hidden_channels, layers
         )
-        self.istft = FrameMajorISTFT(n_fft or 4 * hop_length, hop_length)
-        self.pulses = PulseTrain(fs, hop_length)
-        self.filters = _linear(channels, self.istft.n_fft + 2, math.log(QUIET))
-        self.phases = _linear(channels, self.istft.n_fft // 2 + 1, 0.0)
+        n_fft = n_fft or 4 * hop_length
+        by = pulse_downsampling or _downsampling(fs, hop_length)
+        if hop_length % by:
+            raise ValueError(
+                f"pulse_downsampling {by} does not divide hop_length {hop_length}"
+            )
+        self.istft = FrameMajorISTFT(n_fft, hop_length)
+        self.pulses = PulseTrain(fs / by, hop_length // by)
+        self.pulse_stft = FrameMajorISTFT(n_fft // by, hop_length // by)
+        self.bins = n_fft // by // 2 + 1  # that have pulses
+        self.filters = _linear(channels, self.bins + n_fft // 2 + 1, math.log(QUIET))
+        self.phases = _linear(channels, self.bins, 0.0)
         self.log_f0 = _linear(channels, 1, math.log(F0))
         noise = torch.randn(
             1, NOISE_FRAMES * hop_length, generator=torch.Generator().manual_seed(0)
@@ -127,7 +144,7 @@ class HarmonicISTFTGenerator(torch.nn.Module):
             begun: Cycles that have passed before each frame (B, T).
             frame: Which of the noise is the first one's (B, 1).
         """
-        pulses = self.istft.framed(self.pulses(f0, begun))
+        pulses = self.pulse_stft.framed(self.pulses(f0, begun))
         frames = (frame.to(x.device) + torch.arange(x.size(1), device=x.device)).long()
         noise = torch.view_as_complex(self.noise)
 
@@ -138,11 +155,18 @@ class HarmonicISTFTGenerator(torch.nn.Module):
         return self.istft(spectra, *x.shape[:2])
 
     def _filtered(self, x, pulses, noise) -> torch.Tensor:
-        """Spectra of pulses (B, T, n_fft) and of noise (B, T, bins), filtered."""
+        """Spectra of framed pulses and of spectra of noise (B, T, bins), filtered."""
         filters = self.filters(x).clamp_(max=math.log(MAX_MAGNITUDE)).exp_()
-        voiced, unvoiced = filters.chunk(2, dim=-1)
-        pulses = self.istft.spectra(pulses) * torch.polar(voiced, self.phases(x))
-        return pulses + noise * unvoiced
+        voiced, unvoiced = filters.tensor_split((self.bins,), dim=-1)
+        pulses = self.pulse_stft.spectra(pulses) * torch.polar(voiced, self.phases(x))
+        spectra = noise * unvoiced
+        spectra[..., : self.bins] += pulses
+        return spectra
+
+
+def _downsampling(fs: int, hop_length: int) -> int:
+    most = max(int(fs / 2 / VOICED), 1)
+    return max(by for by in range(1, most + 1) if hop_length % by == 0)
 
 
 def _linear(inputs: int, outputs: int, bias: float) -> torch.nn.Linear:

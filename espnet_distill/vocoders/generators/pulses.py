@@ -20,7 +20,7 @@ class PulseTrain(torch.nn.Module):
         hop_length: Samples a frame.
     """
 
-    def __init__(self, fs: int, hop_length: int):
+    def __init__(self, fs: float, hop_length: int):
         super().__init__()
         self.fs, self.hop_length = fs, hop_length
         self.register_buffer("samples", torch.arange(hop_length).float(), persistent=False)
@@ -49,7 +49,7 @@ class PulseTrain(torch.nn.Module):
         return summed.div_((2 * harmonics).sqrt()).flatten(1)
 
 
-def _bounded(f0: torch.Tensor, fs: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _bounded(f0: torch.Tensor, fs: float) -> tuple[torch.Tensor, torch.Tensor]:
     """F0 within what can be spoken, and that of the frame after each."""
     f0 = f0.clamp(LOWEST, fs / 4)
     return f0, torch.cat((f0[:, 1:], f0[:, -1:]), 1)

@@ -19,19 +19,19 @@ class FrameMajorISTFT(torch.nn.Module):
         hop_length: Samples a frame.
 
     Raises:
-        ValueError: Frames that do not overlap by whole hops, or not evenly.
+        ValueError: Frames that do not overlap by whole hops.
     """
 
     def __init__(self, n_fft: int, hop_length: int):
         super().__init__()
-        if n_fft % hop_length or n_fft == hop_length or (n_fft - hop_length) % 2:
+        if n_fft % hop_length or n_fft == hop_length:
             raise ValueError(
-                f"n_fft {n_fft} has to be a multiple of hop_length {hop_length}, above "
-                "it by an even number of samples"
+                f"n_fft {n_fft} has to be a multiple of hop_length {hop_length}, above it"
             )
         self.n_fft, self.hop_length = n_fft, hop_length
         self.overlap = n_fft // hop_length
-        self.edge = (n_fft - hop_length) // 2
+        around = n_fft - hop_length
+        self.edges = around // 2, around - around // 2
         self.register_buffer("window", torch.hann_window(n_fft))
 
     def forward(
@@ -59,12 +59,12 @@ class FrameMajorISTFT(torch.nn.Module):
             pieces = pieces.unflatten(-1, (self.overlap, self.hop_length))
             for k in range(self.overlap):
                 added[:, at.start + k : at.stop + k] += pieces[:, :, k]
-        inside = slice(self.edge, -self.edge)
+        inside = slice(self.edges[0], -self.edges[1])
         return added.flatten(1)[:, inside] / envelope.flatten()[inside]
 
     def framed(self, wave: torch.Tensor) -> torch.Tensor:
         """Cut waveforms (B, T * hop_length) into frames (B, T, n_fft), a view."""
-        around = functional.pad(wave, (self.edge, self.edge))
+        around = functional.pad(wave, self.edges)
         return around.unfold(-1, self.n_fft, self.hop_length)
 
     def spectra(self, frames: torch.Tensor) -> torch.Tensor:
