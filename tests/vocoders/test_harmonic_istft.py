@@ -88,9 +88,10 @@ def test_pulses_reach_two_kilohertz_at_least(fs, n_fft, hop_length, highest):
     assert whole.bins == n_fft // 2 + 1
 
 
-def test_a_rate_of_pulses_that_the_hop_does_not_have_is_refused():
-    with pytest.raises(ValueError, match="pulse_downsampling 5 does not divide"):
-        HarmonicISTFTGenerator(8, HOP, RATE, pulse_downsampling=5)
+@pytest.mark.parametrize("by", [5, 0, -4])
+def test_a_rate_of_pulses_that_the_hop_does_not_have_is_refused(by):
+    with pytest.raises(ValueError, match=f"pulse_downsampling {by} does not divide"):
+        HarmonicISTFTGenerator(8, HOP, RATE, pulse_downsampling=by)
 
 
 def test_noise_is_another_each_time_in_training_and_the_same_when_it_speaks(generator):

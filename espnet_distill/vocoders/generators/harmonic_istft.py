@@ -58,8 +58,9 @@ class HarmonicISTFTGenerator(torch.nn.Module):
             in_channels, channels, hidden_channels, layers
         )
         n_fft = n_fft or 4 * hop_length
-        by = pulse_downsampling or _downsampling(fs, hop_length)
-        if hop_length % by:
+        by = pulse_downsampling
+        by = _downsampling(fs, hop_length) if by is None else by
+        if by < 1 or hop_length % by:
             raise ValueError(
                 f"pulse_downsampling {by} does not divide hop_length {hop_length}"
             )
@@ -155,7 +156,7 @@ class HarmonicISTFTGenerator(torch.nn.Module):
         return self.istft(spectra, *x.shape[:2])
 
     def _filtered(self, x, pulses, noise) -> torch.Tensor:
-        """Spectra of framed pulses and of spectra of noise (B, T, bins), filtered."""
+        """Filter frames of pulses and spectra of noise (B, T, bins); return their sum."""
         filters = self.filters(x).clamp_(max=math.log(MAX_MAGNITUDE)).exp_()
         voiced, unvoiced = filters.tensor_split((self.bins,), dim=-1)
         pulses = self.pulse_stft.spectra(pulses) * torch.polar(voiced, self.phases(x))
