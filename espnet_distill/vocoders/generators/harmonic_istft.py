@@ -59,7 +59,8 @@ class HarmonicISTFTGenerator(torch.nn.Module):
         )
         n_fft = n_fft or 4 * hop_length
         by = pulse_downsampling
-        by = _downsampling(fs, hop_length) if by is None else by
+        if by is None:
+            by = _downsampling(fs, hop_length)
         if by < 1 or hop_length % by:
             raise ValueError(
                 f"pulse_downsampling {by} does not divide hop_length {hop_length}"
