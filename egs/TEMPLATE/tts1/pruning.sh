@@ -11,6 +11,7 @@ student=             # Preset of conf/students (empty: the recipe's student).
 prune_start=50       # Updates begin after this step.
 prune_end=500        # The last update, and that of one-shot.
 interval=10          # Steps between updates.
+criterion=magnitude  # Which neurons or weights go first.
 merge=false          # Fold the neurons that go into those that stay (not of low-rank).
 exclude=             # Parameters to leave alone, e.g. "tts.*_predictor.*" (not by low-rank).
 epochs=4             # How long a student is trained on while it is pruned and recovers,
@@ -59,7 +60,8 @@ callback_of() {  # callback_of SETTING: its entry of callbacks:, as YAML
         one-shot) when="schedule: one_shot, start: ${prune_end}" ;;
         *) fail "--settings: $1 is not neurons_P, weights_P, one-shot_P, alone_P or low-rank_P" ;;
     esac
-    local how="pressure: ${1##*_}, merge: ${merge}${exclude:+, exclude: ['${exclude// /"', '"}']}"
+    local how="pressure: ${1##*_}, criterion: ${criterion}, merge: ${merge}"
+    how+="${exclude:+, exclude: ['${exclude// /"', '"}']}"
     echo "{type: prune, what: ${what}, ${how}, ${when}}"
 }
 
