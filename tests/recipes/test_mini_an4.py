@@ -257,16 +257,23 @@ def pruned(recipe, name, options, settings):
     done = run(recipe, *options.split(), "--settings", settings, script="./pruning.sh")
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
     lines = (recipe / f"results/{name}.csv").read_text().splitlines()[1:]
-    assert [line.split(",")[0] for line in lines][-2:] == settings.split()
+    names = settings.split()
+    assert [line.split(",")[0] for line in lines][-len(names) :] == names
     table = json.loads((recipe / f"exp/{name}/evaluation/table.json").read_text())
     return {row["name"].partition("_seed1")[0]: row for row in table["rows"]}
 
 
 @pytest.mark.slow
 def test_a_student_is_pruned_in_several_ways(recipe):
-    rows = pruned(recipe, "pruned_student", "", "weights_0.5 low-rank_0.3")
+    settings = "weights_0.5 neurons_0.3 low-rank_0.3"
+    rows = pruned(recipe, "pruned_student", "--include residual", settings)
     whole = rows["unpruned"]["params"]
     assert rows["weights_0.5"]["params"] == whole
+    unpruned, narrower = (
+        yaml.safe_load((recipe / f"exp/pruned_student/{name}/config.yaml").read_text())
+        for name in ("unpruned_seed1", "neurons_0.3_seed1_compact")
+    )
+    assert narrower["tts_conf"]["adim"] < unpruned["tts_conf"]["adim"]
     assert rows["low-rank_0.3"]["params"] == pytest.approx(0.7 * whole, rel=0.03)
 
 

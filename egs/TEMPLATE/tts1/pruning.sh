@@ -13,6 +13,7 @@ prune_end=500        # The last update, and that of one-shot.
 interval=10          # Steps between updates.
 criterion=magnitude  # Which neurons or weights go first.
 merge=false          # Fold the neurons that go into those that stay (not of low-rank).
+include=             # Neurons that stay otherwise: "residual", "heads" or both.
 exclude=             # Parameters to leave alone, e.g. "tts.*_predictor.*" (not by low-rank).
 epochs=4             # How long a student is trained on while it is pruned and recovers,
 steps=250            # in epochs of so many steps.
@@ -54,14 +55,15 @@ esac
 callback_of() {  # callback_of SETTING: its entry of callbacks:, as YAML
     local way=${1%_*} what=neurons
     local when="start: ${prune_start}, end: ${prune_end}, interval: ${interval}"
+    local how="pressure: ${1##*_}, criterion: ${criterion}, merge: ${merge}"
+    how+="${exclude:+, exclude: ['${exclude// /"', '"}']}"
+    [[ $1 = weights_* ]] || how+="${include:+, include: [${include// /, }]}"
     case ${way} in
         neurons | alone) ;;
         weights) what=weights ;;
         one-shot) when="schedule: one_shot, start: ${prune_end}" ;;
         *) fail "--settings: $1 is not neurons_P, weights_P, one-shot_P, alone_P or low-rank_P" ;;
     esac
-    local how="pressure: ${1##*_}, criterion: ${criterion}, merge: ${merge}"
-    how+="${exclude:+, exclude: ['${exclude// /"', '"}']}"
     echo "{type: prune, what: ${what}, ${how}, ${when}}"
 }
 
