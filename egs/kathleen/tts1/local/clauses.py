@@ -24,25 +24,14 @@ def main() -> None:
     parser.add_argument("corpus", type=Path)
     parser.add_argument("text", type=Path)
     parser.add_argument("--count", type=int, default=3000)
-    parser.add_argument("--unheard", type=Path, help="file of others, to test with")
-    parser.add_argument("--unheard_count", type=int, default=200)
     args = parser.parse_args()
     lines = args.corpus.read_text(encoding="utf-8").splitlines()
     found = sorted({clause for line in lines for clause in clauses(line)})
-    chosen = draw(found, args.count, seed=0)
-    write(args.text, "more", chosen)
-    if args.unheard:
-        others = sorted(set(found) - set(chosen))
-        write(args.unheard, "unheard", draw(others, args.unheard_count, seed=1))
-
-
-def draw(found: list[str], count: int, seed: int) -> list[str]:
-    return random.Random(seed).sample(found, min(count, len(found)))
-
-
-def write(path: Path, name: str, chosen: list[str]) -> None:
-    lines = [f"{name}_{i:05} {clause}.\n" for i, clause in enumerate(chosen)]
-    path.write_text("".join(lines), encoding="utf-8")
+    chosen = random.Random(0).sample(found, min(args.count, len(found)))
+    args.text.write_text(
+        "".join(f"more_{i:05} {clause}.\n" for i, clause in enumerate(chosen)),
+        encoding="utf-8",
+    )
 
 
 if __name__ == "__main__":
