@@ -53,11 +53,10 @@ case ${begin_as} in
 esac
 
 callback_of() {  # callback_of SETTING: its entry of callbacks:, as YAML
-    local way=${1%_*} what=neurons
+    local way=${1%_*} what="neurons${include:+, include: [${include// /, }]}"
     local when="start: ${prune_start}, end: ${prune_end}, interval: ${interval}"
     local how="pressure: ${1##*_}, criterion: ${criterion}, merge: ${merge}"
     how+="${exclude:+, exclude: ['${exclude// /"', '"}']}"
-    [[ $1 = weights_* ]] || how+="${include:+, include: [${include// /, }]}"
     case ${way} in
         neurons | alone) ;;
         weights) what=weights ;;
