@@ -15,6 +15,7 @@ from espnet_distill.structure.listening import listening
 from espnet_distill.structure.merging import merge
 from espnet_distill.structure.moments import Moments, SecondMoments, readers_of
 from espnet_distill.structure.renormalising import layer_norms
+from espnet_distill.structure.streams import is_attention
 
 
 class Merger:
@@ -22,8 +23,9 @@ class Merger:
 
     It hears the last few batches before an update that are of the same epoch, since what
     it knows is too much for the checkpoint of each; of a layer that reads many
-    positions, the first of them only. Units behind a layer normalisation are left alone:
-    as long as they are masked, it is over all of them. See ``structure.merging``.
+    positions, the first of them only. Attention is left alone, and so are units behind a
+    layer normalisation: as long as they are masked, it is over all of them. See
+    ``structure.merging``.
     """
 
     looks = BATCHES
@@ -36,7 +38,9 @@ class Merger:
         self._model = model
         self._parameters = parameters
         self._groups = {
-            name: group for name, group in groups.items() if not layer_norms(model, group)
+            name: group
+            for name, group in groups.items()
+            if not (is_attention(group) or layer_norms(model, group))
         }
         self._readers = {
             axis.parameter

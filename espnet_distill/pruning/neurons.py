@@ -1,6 +1,7 @@
 """Units of groups: feed-forward units, channels of convolutions, heads."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from itertools import chain
 
 import torch
 from torch import nn
@@ -15,13 +16,14 @@ from espnet_distill.pruning.selection import least
 from espnet_distill.pruning.targets import Target, shares_by
 from espnet_distill.structure.counting import count_only
 from espnet_distill.structure.coupling import Group
-from espnet_distill.structure.heads import find_head_groups
+from espnet_distill.structure.heads import find_channel_groups, find_head_groups
 from espnet_distill.structure.knobs import shapes_of
 from espnet_distill.structure.positions import nearest_frequencies
 from espnet_distill.structure.renormalising import layer_norms
 from espnet_distill.structure.streams import (
     has_positions,
     is_attention,
+    is_inside,
     is_stream,
     with_unseen_readers,
 )
@@ -31,7 +33,8 @@ class Neurons(Target):
     """The units of a model's groups.
 
     Residual streams and attention are left alone unless they are included; attention
-    then loses whole heads.
+    then loses whole heads. With stock sizes it loses none, and what is inside the layers
+    goes as the residual stream does: channels of every head, and of convolutions.
 
     Attributes:
         groups: By the axis, ``parameter:dim``, that a group's units lie in first.
@@ -54,9 +57,9 @@ class Neurons(Target):
         """
         shapes = {name: tuple(p.shape) for name, p in parameters.items()}
         left_out = matching(options.exclude, parameters, "exclude")
-        found = _included(model, find_groups(model), options.include)
+        found = _included(model, find_groups(model), options)
         self.groups = {
-            f"{group.axes[0].parameter}:{group.axes[0].dim}": group
+            _name(group): group
             for group in found
             if not left_out.intersection(axis.parameter for axis in group.axes)
         }
@@ -78,12 +81,17 @@ class Neurons(Target):
     def _set_counts(self, options: Options) -> None:
         """How many units each group keeps at the end, or at least."""
         groups = list(self.groups.values())
+        streams = [group for group in groups if is_stream(group)]
         if not self._is_global:
-            counts = plan(groups, self._shapes, options.pressure, options.floor)
+            tied = [
+                is_stream(g) or options.stock and is_inside(g, streams) for g in groups
+            ]
+            how = options.pressure, options.floor
+            counts = plan(groups, self._shapes, *how, tied=tied)
         else:
-            if any(map(is_stream, groups)):
+            if streams:
                 raise ConfigError("scope: the residual width is one; say layer")
-            counts = least_counts(groups, options.floor)
+            counts = least_counts([group.size for group in groups], options.floor)
             require_reach(self._remaining, counts, options.pressure, options.floor)
         self._last = dict(zip(self.groups, map(int, counts)))
 
@@ -181,20 +189,30 @@ class Neurons(Target):
         return shares_by({name: _part(name) for name in self.kept}, self.kept)
 
 
-def _included(
-    model: nn.Module, groups: list[Group], include: Sequence[str]
-) -> list[Group]:
+def _name(group: Group) -> str:
+    """Where a group's units lie first: of all heads but the first, the place, too."""
+    first = group.axes[0]
+    place = int(first.places[0, 0])
+    return f"{first.parameter}:{first.dim}" + (f":{place}" if place else "")
+
+
+def _included(model: nn.Module, groups: list[Group], options: Options) -> list[Group]:
     """The groups of more than one unit that may lose some."""
-    if "residual" in include:
+    goes_residual = "residual" in options.include
+    if goes_residual:
         groups = with_unseen_readers(groups, shapes_of(model))
-    found = [
-        group
-        for group in groups
-        if group.size > 1
-        and not is_attention(group)
-        and ("residual" in include or not is_stream(group))
-    ]
-    return found + (find_head_groups(model) if "heads" in include else [])
+    streams = [group for group in groups if is_stream(group)]
+    found = [group for group in groups if group.size > 1 and not is_attention(group)]
+    if not goes_residual:
+        found = [group for group in found if not is_stream(group)]
+    if "heads" in options.include:
+        found += find_head_groups(model)
+    if options.stock and goes_residual:
+        channels = chain.from_iterable(find_channel_groups(model))
+        found += [group for group in channels if is_inside(group, streams)]
+    elif options.stock:
+        found = [group for group in found if not is_inside(group, streams)]
+    return found
 
 
 def _factor(axis, gone: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:

@@ -31,6 +31,7 @@ class Options:
         floor: Share that each layer keeps at least.
         exclude: Patterns of names of parameters to leave alone.
         include: What neurons leave alone unless named here: ``heads``, ``residual``.
+        stock: Whether a stock configuration is to say what is left of the neurons.
         merge: Whether neurons that go are folded into those that stay.
     """
 
@@ -47,6 +48,7 @@ class Options:
     floor: float = 0.0
     exclude: Sequence[str] = ()
     include: Sequence[str] = ()
+    stock: bool = False
     merge: bool = False
 
     @classmethod
@@ -74,6 +76,7 @@ class Options:
                 faults.of(_require_one_of, key, getattr(self, key), known)
             faults.of(_require_list, "exclude", self.exclude)
             faults.of(_require_includes, self.include)
+            faults.of(_require_bool, "stock", self.stock)
             faults.of(_require_bool, "merge", self.merge)
             faults.of(require_pressure, self.floor, "floor")
             faults.of(self._require_share)
@@ -90,9 +93,11 @@ class Options:
     def _require_sense(self) -> None:
         """Refuse keys that say nothing beside others."""
         if self.what != "neurons":
-            for key in ("include", "merge"):
+            for key in ("include", "stock", "merge"):
                 if getattr(self, key):
                     raise ConfigError(f"{key}: is for what: neurons; leave it out")
+        if self.stock:
+            self._require_equal_sizes()
         if self.criterion == GATES:
             self._require_a_way()
         if self.merge and self.unit != "step":
@@ -113,6 +118,15 @@ class Options:
         for key, plain in (("floor", 0), ("scope", "layer")):
             if getattr(self, key) != plain:
                 raise ConfigError(f"{key}: a pattern says what stays where; leave out")
+
+    def _require_equal_sizes(self) -> None:
+        """Refuse what no stock configuration says."""
+        if self.scope == "global":
+            raise ConfigError("scope: stock layers have equal sizes; say layer")
+        if "heads" in self.include:
+            raise ConfigError(
+                "include: stock heads are as wide as the residual width; leave heads out"
+            )
 
     def _require_a_way(self) -> None:
         """Refuse what gates cannot do."""

@@ -15,6 +15,7 @@ TOLERANCE = 0.01  # of the model's parameters
 RELATIVE = 0.02  # of those that are to stay
 MULTIPLE = 8  # widths are multiples of it, as kernels like them
 BISECTIONS = 40
+TIED = "tied"
 
 
 def require_pressure(value, where: str = "pressure") -> float:
@@ -82,6 +83,7 @@ def plan(
     floor: float = 0.0,
     multiple: int = MULTIPLE,
     scales: Sequence[float] | None = None,
+    tied: Sequence[bool] | None = None,
 ) -> list[int]:
     """Return how many units each group keeps.
 
@@ -95,6 +97,8 @@ def plan(
         floor: Share of its units that each group keeps at least.
         multiple: Of what a group of more than four times as many units keeps.
         scales: For each group, an exponent of the share that it keeps; 1 unless said.
+        tied: For each group, whether it is of those that keep one share, and the
+            largest of them an even number; none unless said.
 
     Returns:
         Counts that leave (1 - pressure) of the parameters, within 1 % of them all and
@@ -107,7 +111,7 @@ def plan(
     if target == count(shapes):
         return [group.size for group in groups]
     remaining = Remaining(groups, shapes)
-    classes = _Classes(groups, floor, multiple, scales)
+    classes = _Classes(groups, floor, multiple, scales, tied)
     tolerance = min(TOLERANCE * remaining.total, RELATIVE * target)
     require_reach(remaining, classes.counts(classes.least), pressure, floor)
 
@@ -115,7 +119,7 @@ def plan(
         return remaining(classes.counts(kept)) - target
 
     kept = _bisect(lambda share: classes.at(share), error)
-    for steps in (classes.multiples, np.ones_like(kept)):
+    for steps in (classes.multiples, classes.steps):
         kept = _nudge(kept, steps, classes, error, tolerance)
     return classes.counts(kept).tolist()
 
@@ -133,9 +137,9 @@ def require_reach(
         )
 
 
-def least_counts(groups: Sequence[Group], floor: float) -> list[int]:
-    """Return how many units each group keeps at least: its floor, and one."""
-    return [max(math.ceil(floor * group.size - 1e-9), 1) for group in groups]
+def least_counts(sizes: Sequence[int], floor: float) -> list[int]:
+    """Return how many of so many units each stay at least: the floor's, and one."""
+    return [max(math.ceil(floor * size - 1e-9), 1) for size in sizes]
 
 
 class _Classes:
@@ -147,17 +151,25 @@ class _Classes:
         floor: float,
         multiple: int,
         scales: Sequence[float] | None,
+        tied: Sequence[bool] | None,
     ):
         scales = [1.0] * len(groups) if scales is None else list(scales)
-        keys = [(g.size, s, kind_of(g)) for g, s in zip(groups, scales, strict=True)]
+        tied = [False] * len(groups) if tied is None else list(tied)
+        widest = max((g.size for g, joint in zip(groups, tied) if joint), default=0)
+        keys = [
+            (widest, scale, TIED) if joint else (group.size, scale, kind_of(group))
+            for group, scale, joint in zip(groups, scales, tied, strict=True)
+        ]
         known = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-        firsts = [groups[keys.index(key)] for key in known]
         self._of = np.array([known[key] for key in keys], int)
         self.sizes = np.array([size for size, _, _ in known], int)
         self._scales = np.array([scale for _, scale, _ in known])
+        self._parts = self.sizes[self._of] // [group.size for group in groups]
+        is_tied = np.array([kind == TIED for _, _, kind in known])
+        self.steps = np.where(is_tied, math.lcm(2, *self._parts), 1)
         large = self.sizes > 4 * multiple
-        self.multiples = np.where(large, multiple, 1)
-        least = np.array([least_counts([group], floor)[0] for group in firsts], int)
+        self.multiples = np.where(large, np.lcm(multiple, self.steps), self.steps)
+        least = np.array(least_counts(self.sizes, floor))
         self.least = np.minimum(self._rounded(least, np.ceil), self.sizes)
 
     def _rounded(self, sizes: np.ndarray, how: Callable) -> np.ndarray:
@@ -170,7 +182,7 @@ class _Classes:
 
     def counts(self, kept: np.ndarray) -> np.ndarray:
         """What each group keeps."""
-        return kept[self._of]
+        return kept[self._of] // self._parts
 
 
 def kind_of(group: Group) -> frozenset:

@@ -1,7 +1,7 @@
 """Take what is silent out of a model, and say what is left in a configuration."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from espnet2.tts.abs_tts import AbsTTS
@@ -9,7 +9,12 @@ from espnet2.tts.abs_tts import AbsTTS
 from espnet_distill.structure.counting import count_only
 from espnet_distill.structure.coupling import Group
 from espnet_distill.structure.depth import keep_layers
-from espnet_distill.structure.heads import find_head_groups
+from espnet_distill.structure.heads import (
+    BY_HEAD,
+    find_channel_groups,
+    find_head_groups,
+    scale_queries,
+)
 from espnet_distill.structure.knobs import shapes_of
 from espnet_distill.structure.renormalising import layer_norms
 from espnet_distill.structure.silent import silent_layers, silent_units
@@ -23,6 +28,7 @@ from espnet_distill.students.groups import groups_of
 from espnet_distill.students.reshaped import Described
 from espnet_distill.students.sized import attentions
 
+Kept = Sequence[tuple[Group, torch.Tensor]]
 LITTLE = 0.02  # of the parameters, for which no class of its own is worth while
 QUERIES = ".linear_q.weight"
 
@@ -89,11 +95,7 @@ def remove_silent(tts: AbsTTS, name: str, conf: dict, stock: bool) -> Remainder:
     if found[0] != described.name and (stock or _saves_little(tts, found[2])):
         kept = counted.equal()
         found = _described(tts, described, kept)
-    for group, units in kept:
-        if len(units) < group.size:
-            place = group.axes[0].parameter.removesuffix(".weight")
-            removed.append(f"{group.size - len(units)} of {group.size} {place}")
-    return Remainder(*found, removed)
+    return Remainder(*found, [*removed, *_said(kept)])
 
 
 def _layers(tts: AbsTTS) -> dict[str, list[int]]:
@@ -114,17 +116,47 @@ def _saves_little(tts: AbsTTS, state: State) -> bool:
     return left > (1 - LITTLE) * before
 
 
-def _described(tts, described: Described, kept) -> tuple[str, dict, State]:
-    shapes = shapes_of(tts)
+def _described(tts, described: Described, kept: Kept) -> tuple[str, dict, State]:
     state = slice_groups(tts.state_dict(), kept)
-    shapes = {name: tuple(state[name].shape) for name in shapes}
-    heads = {path: module.h for path, module in attentions(tts).items()}
-    for group, units in kept:
-        path = group.axes[0].parameter.removesuffix(QUERIES)
-        if path in heads and group.size == heads[path]:
-            heads[path] = len(units)
+    left = _by_heads(kept)
+    heads = {}
+    for path, attention in attentions(tts).items():
+        channels = [number for number in left[path] if number]
+        heads[path] = len(channels)
+        scale_queries(state, path, attention.d_k, channels[0])
+        for name in BY_HEAD:
+            if (bias := f"{path}.{name}") in state:
+                state[bias] = state[bias].view(len(channels), -1)
+    shapes = {name: tuple(state[name].shape) for name in shapes_of(tts)}
     name, conf = described.of_shapes(shapes, heads)
     return name, conf, state
+
+
+def _by_heads(kept: Kept) -> dict[str, list[int]]:
+    """How many channels each head of an attention keeps, by the attention's name."""
+    left: dict[str, list[int]] = {}
+    for group, units in kept:
+        name = group.axes[0].parameter
+        if name.endswith(QUERIES):
+            left.setdefault(name.removesuffix(QUERIES), []).append(len(units))
+    return left
+
+
+def _said(kept: Kept) -> Iterator[str]:
+    """What went, a line each."""
+    widths = {}
+    for group, units in kept:
+        name = group.axes[0].parameter
+        if name.endswith(QUERIES):
+            widths[name.removesuffix(QUERIES)] = group.size
+        elif len(units) < group.size:
+            place = name.removesuffix(".weight")
+            yield f"{group.size - len(units)} of {group.size} {place}"
+    for path, left in _by_heads(kept).items():
+        if gone := left.count(0):
+            yield f"{gone} of {len(left)} heads of {path}"
+        if gone := widths[path] - max(left):
+            yield f"{gone} of {widths[path]} channels of each head of {path}"
 
 
 class _Counted:
@@ -135,28 +167,43 @@ class _Counted:
         self._axes = [knob.own_axes(described.shapes) for knob in knobs]
         groups = [g for g in groups_of(tts, lambda: described.knobs) if g.size > 1]
         groups = with_unseen_readers(groups, shapes_of(tts))
-        groups = [group for group in groups if not is_attention(group)]
-        self._groups = groups + find_head_groups(tts)
+        self._groups = [group for group in groups if not is_attention(group)]
         self._silent = [silent_units(group, tts) for group in self._groups]
+        self._attentions: list[range] = []
+        for heads, channels in zip(find_head_groups(tts), find_channel_groups(tts)):
+            first = len(self._groups)
+            self._attentions.append(range(first, first + heads.size))
+            self._groups += channels
+            self._silent += [
+                _unwritten(group, tts) | head
+                for group, head in zip(channels, silent_units(heads, tts))
+            ]
 
     @property
     def groups(self) -> Iterator[tuple[Group, torch.Tensor]]:
         """Groups, and which of their units are silent."""
         return zip(self._groups, self._silent)
 
-    def kept(self) -> list[tuple[Group, torch.Tensor]]:
-        """Groups and units that speak; residual streams of one, even, width."""
+    def kept(self) -> Kept:
+        """Groups and units that speak; residual streams of one, even, width.
+
+        So are the heads of one attention, but those of which none speaks.
+        """
         speaking = [int((~silent).sum()) for silent in self._silent]
         streams = [n for n, g in zip(speaking, self._groups) if is_stream(g)]
         width = max(streams, default=0)
-        return self._filled(
-            [
-                width + width % 2 if is_stream(group) else max(number, 1)
-                for number, group in zip(speaking, self._groups)
-            ]
-        )
+        counts = [
+            width + width % 2 if is_stream(group) else max(number, 1)
+            for number, group in zip(speaking, self._groups)
+        ]
+        for own in self._attentions:
+            most = max(speaking[n] for n in own)
+            for n in own:
+                counts[n] = most if speaking[n] else 0
+            counts[own[0]] = counts[own[0]] or int(not most)
+        return self._filled(counts)
 
-    def equal(self) -> list[tuple[Group, torch.Tensor]]:
+    def equal(self) -> Kept:
         """Groups and units, as many in all groups of a knob."""
         counts = [len(units) for _, units in self.kept()]
         for axes in self._axes:
@@ -167,12 +214,21 @@ class _Counted:
                 counts[n] = self._groups[n].size if whole else most
         return self._filled(counts)
 
-    def _filled(self, counts: Sequence[int]) -> list[tuple[Group, torch.Tensor]]:
+    def _filled(self, counts: Sequence[int]) -> Kept:
         """So many units of each group, those that speak among them."""
         return [
             (group, (~silent).float().topk(count).indices.sort().values)
             for group, silent, count in zip(self._groups, self._silent, counts)
         ]
+
+
+def _unwritten(channels: Group, tts: AbsTTS) -> torch.Tensor:
+    """Tell which channels of a head nothing makes.
+
+    One that nothing reads may still be of a query.
+    """
+    written = tuple(axis for axis in channels.axes if axis.dim != 1)
+    return silent_units(replace(channels, axes=written), tts)
 
 
 def _lies_on(axes: Collection[tuple[str, int]], group: Group) -> bool:

@@ -1,4 +1,4 @@
-"""Attention heads as groups: a unit is a whole head."""
+"""Attention heads: groups whose units are whole heads, or the channels of one."""
 
 import torch
 from espnet2.legacy.nets.pytorch_backend.transformer.attention import (
@@ -18,7 +18,7 @@ BY_CHANNEL = (
     ("linear_pos.weight", 0),
     ("linear_out.weight", 1),
 )
-BY_HEAD = (("pos_bias_u", 0), ("pos_bias_v", 0))
+BY_HEAD = ("pos_bias_u", "pos_bias_v")
 
 
 def find_head_groups(model: nn.Module) -> list[Group]:
@@ -28,20 +28,61 @@ def find_head_groups(model: nn.Module) -> list[Group]:
     (``d_k``), which no stock configuration says: its ``h`` must be set.
     """
     return [
-        _group(name, module)
+        _heads(name, module)
         for name, module in model.named_modules()
         if isinstance(module, MultiHeadedAttention)
     ]
 
 
-def _group(name: str, attention: MultiHeadedAttention) -> Group:
-    heads, channels = attention.h, attention.d_k
-    rows = torch.arange(heads * channels).view(heads, channels).T
-    known = dict(attention.named_parameters())
-    axes = [
-        Axis(f"{name}.{parameter}".lstrip("."), dim, places)
-        for kind, places in ((BY_CHANNEL, rows), (BY_HEAD, torch.arange(heads)[None]))
-        for parameter, dim in kind
-        if parameter in known
+def find_channel_groups(model: nn.Module) -> list[list[Group]]:
+    """Return one group for each head of each attention layer: its channels.
+
+    A layer whose heads have all lost as many is narrower in ``d_k`` alone.
+    """
+    return [
+        [_channels(name, module, head) for head in range(module.h)]
+        for name, module in model.named_modules()
+        if isinstance(module, MultiHeadedAttention)
     ]
-    return Group(heads, tuple(axes))
+
+
+def scale_queries(
+    state: dict[str, torch.Tensor], attention: str, channels: int, left: int
+) -> None:
+    """Let heads with fewer channels score as before, in place.
+
+    A score is divided by the root of a head's width (Vaswani et al., NeurIPS 2017).
+
+    Args:
+        state: A state dictionary with the narrower attention's weights.
+        attention: Its name.
+        channels: Of a head, before.
+        left: Of a head, now.
+    """
+    for suffix in ("linear_q.weight", "linear_q.bias", "pos_bias_u", "pos_bias_v"):
+        if (name := f"{attention}.{suffix}".lstrip(".")) in state:
+            state[name] = state[name] * (left / channels) ** 0.5
+
+
+def _heads(name: str, attention: MultiHeadedAttention) -> Group:
+    rows = torch.arange(attention.h * attention.d_k).view(attention.h, -1).T
+    heads = torch.arange(attention.h)[None]
+    places = [(kind, dim, rows) for kind, dim in BY_CHANNEL]
+    places += [(kind, 0, heads) for kind in BY_HEAD]
+    return Group(attention.h, _axes(name, attention, places))
+
+
+def _channels(name: str, attention: MultiHeadedAttention, head: int) -> Group:
+    own = head * attention.d_k + torch.arange(attention.d_k)[None]
+    places = [(kind, dim, own) for kind, dim in BY_CHANNEL]
+    places += [(kind, None, own) for kind in BY_HEAD]
+    return Group(attention.d_k, _axes(name, attention, places))
+
+
+def _axes(name: str, attention: MultiHeadedAttention, places) -> tuple[Axis, ...]:
+    known = dict(attention.named_parameters())
+    return tuple(
+        Axis(f"{name}.{kind}".lstrip("."), dim, own)
+        for kind, dim, own in places
+        if kind in known
+    )

@@ -1,11 +1,13 @@
 """Residual streams: what every layer reads and adds to."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
 
 from espnet_distill.structure.coupling import Axis, Group
+
+INSIDE = ("linear_q.weight", "pointwise_conv1.weight")
 
 
 def is_stream(group: Group) -> bool:
@@ -20,6 +22,20 @@ def is_stream(group: Group) -> bool:
 def has_positions(group: Group) -> bool:
     """Tell whether a group is a stream that a table of positions is added to."""
     return _reads(group, "linear_q.weight")
+
+
+def is_inside(group: Group, streams: Sequence[Group]) -> bool:
+    """Tell whether stock ESPnet has as many of a group's units as its stream has.
+
+    Those are the channels of attention that reads a stream, and of a conformer's
+    convolutions.
+    """
+    return any(
+        axis.parameter.endswith(INSIDE) and (axis.parameter, 1) in stream
+        for axis in group.axes
+        if axis.dim == 0
+        for stream in streams
+    )
 
 
 def _reads(group: Group, name: str) -> bool:

@@ -11,6 +11,7 @@ from torch import nn
 from espnet_distill.errors import ConfigError
 from espnet_distill.structure.coupling import Axis, Group
 from espnet_distill.structure.depth import depths, keep_layers, spread_evenly
+from espnet_distill.structure.heads import scale_queries
 from espnet_distill.structure.importance import Importance, magnitude
 from espnet_distill.structure.positions import nearest_frequencies
 from espnet_distill.structure.slicing import State, slice_groups
@@ -108,7 +109,7 @@ def cut_out(
     """Take a student's weights out of a teacher's state; see :func:`narrow`."""
     sliced = slice_groups(state, kept)
     for name, (wide, slim) in _attentions(teacher, student).items():
-        _scale_queries(sliced, name, (slim.d_k / wide.d_k) ** 0.5)
+        scale_queries(sliced, name, wide.d_k, slim.d_k)
     return _fitted(sliced, student)
 
 
@@ -175,12 +176,6 @@ def _by_heads(scores: torch.Tensor, wide, slim) -> torch.Tensor:
     heads = scores.sum(1).topk(slim.h).indices.sort().values
     channels = scores[heads].topk(slim.d_k, dim=1).indices.sort(dim=1).values
     return (heads[:, None] * wide.d_k + channels).flatten()
-
-
-def _scale_queries(state: State, name: str, factor: float) -> None:
-    for suffix in ("linear_q.weight", "linear_q.bias", "pos_bias_u", "pos_bias_v"):
-        if f"{name}.{suffix}" in state:
-            state[f"{name}.{suffix}"] = state[f"{name}.{suffix}"] * factor
 
 
 def _fitted(sliced: State, student: nn.Module) -> Narrowed:

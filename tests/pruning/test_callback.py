@@ -259,6 +259,18 @@ def test_an_included_residual_stream_ends_like_a_narrower_one():
     assert ((reader != 0).any(2).any(0).nonzero().flatten() == kept).all()
 
 
+def test_stock_sizes_leave_convolutions_as_wide_as_the_residual_stream():
+    model = TTS("conformer")
+    train(model, build(model, pressure=0.3, stock=True), 13)
+    convolutions = [
+        module.depthwise_conv.weight
+        for name, module in model.named_modules()
+        if name.endswith("conv_module")
+    ]
+    assert convolutions and all((w != 0).any(2).all() for w in convolutions)
+    assert zeros(model) == pytest.approx(0.3, abs=0.03)
+
+
 def test_floors():
     model = Plain()
     conf = {"what": "weights", "scope": "global", "floor": 0.4, "pressure": 0.5}

@@ -331,6 +331,53 @@ def test_what_the_callback_masks(told, is_stock, tmp_path):
     assert (difference(zeroed, made_up(zeroed)).most > 1e-3) == is_counted
 
 
+def prune_residual(folder, **told):
+    """Prune a model in one step, its residual width included; return it as masked."""
+    model, twin = load_stock(folder).tts, load_stock(folder).tts
+    when = {"schedule": "one_shot", "start": 1}
+    told = {"pressure": 0.4, "include": ["residual"]} | told
+    callback = build_callback({"type": "prune", **when, **told})
+    callback.find_groups = lambda tts: find_groups(twin, outputs_of(twin))
+    callback.on_train_start(Training(model, steps=1, epochs=1))
+    callback.on_step_end(1)
+    state = load_stock(folder).state_dict()
+    state |= {f"tts.{name}": tensor for name, tensor in model.state_dict().items()}
+    torch.save(state, folder / "train.loss.ave.pth")
+    return model.eval()
+
+
+@pytest.mark.parametrize("stock", [True, False])
+@pytest.mark.parametrize("name", ["fastspeech2", "conformer", "transformer"])
+def test_what_is_inside_goes_with_the_residual_width(name, stock, tmp_path):
+    tts, conf = MODELS[name]
+    folder = experiment(tmp_path / "exp", tts, conf | {"eunits": 64, "dunits": 64})
+    masked = prune_residual(folder, stock=stock)
+    config = compact(folder, tmp_path / "out")
+    assert config["tts"] == (tts if stock else f"{tts}_sized")
+    assert config["tts_conf"]["adim"] < whole_configuration(folder)["adim"]
+    files = tmp_path / "out/config.yaml", tmp_path / "out/model.pth"
+    left = load_experiment(*files)[0].tts
+    share = count(shapes_of(left)) / count(shapes_of(masked))
+    assert share == pytest.approx(0.6, abs=0.011)
+
+
+def test_fewer_channels_a_head_say_the_same(tmp_path):
+    """Where no table of positions differs between the widths."""
+    folder = experiment(tmp_path / "exp", conf=CONF | {"eunits": 64, "dunits": 64})
+    path = folder / "train.loss.ave.pth"
+    state = torch.load(path, weights_only=True)
+    for name in ("tts.encoder.embed.1.alpha", "tts.decoder.embed.0.alpha"):
+        state[name].zero_()
+    torch.save(state, path)
+    masked = prune_residual(folder, stock=True)
+    compact(folder, tmp_path / "out")
+    files = tmp_path / "out/config.yaml", tmp_path / "out/model.pth"
+    both = masked, load_experiment(*files)[0].tts.eval()
+    widths = [model.decoder.encoders[0].self_attn.d_k for model in both]
+    assert widths[1] < widths[0]
+    assert difference(both, made_up(both)).most < 1e-5
+
+
 def test_half_precision_stays_half(tmp_path):
     folder = experiment(tmp_path / "exp")
     mask(folder, ("w_1",), 6)

@@ -10,7 +10,11 @@ from espnet2.legacy.nets.pytorch_backend.transformer.attention import (
 )
 from torch import nn
 
-from espnet_distill.structure.heads import find_head_groups
+from espnet_distill.structure.heads import (
+    find_channel_groups,
+    find_head_groups,
+    scale_queries,
+)
 from espnet_distill.structure.slicing import mask_groups, slice_groups
 
 HEADS, WIDTH, FRAMES = 4, 12, 5
@@ -55,6 +59,22 @@ def test_sliced_and_masked_say_the_same(attention, kept):
     torch.testing.assert_close(output(sliced), output(masked))
     changed = not torch.allclose(output(sliced), output(attention), atol=1e-5)
     assert changed == (len(kept) < HEADS)
+
+
+@pytest.mark.parametrize("kept", [[[2, 0], [0, 1], [1, 2], [0, 2]], [[1]] * HEADS])
+def test_heads_with_as_few_channels_say_the_same(attention, kept):
+    (groups,) = find_channel_groups(attention)
+    assert [group.size for group in groups] == [WIDTH // HEADS] * HEADS
+    units = [(group, torch.tensor(own)) for group, own in zip(groups, kept)]
+    masked = with_state(attention, mask_groups(attention.state_dict(), units))
+    state, channels = slice_groups(attention.state_dict(), units), len(kept[0])
+    scale_queries(state, "", attention.d_k, channels)
+    for name in {"pos_bias_u", "pos_bias_v"} & set(state):
+        state[name] = state[name].view(HEADS, channels)
+    sliced = with_state(attention, state)
+    sliced.h, sliced.d_k = HEADS, channels
+    torch.testing.assert_close(output(sliced), output(masked))
+    assert not torch.allclose(output(sliced), output(attention), atol=1e-5)
 
 
 def test_every_attention_layer_has_a_group():

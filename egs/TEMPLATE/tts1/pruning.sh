@@ -14,6 +14,7 @@ interval=10          # Steps between updates.
 criterion=magnitude  # Which neurons or weights go first.
 merge=false          # Fold the neurons that go into those that stay (not of low-rank).
 include=             # Neurons that stay otherwise: "residual", "heads" or both.
+stock=false          # Whether stock ESPnet is to load what is left of the neurons.
 exclude=             # Parameters to leave alone, e.g. "tts.*_predictor.*" (not by low-rank).
 epochs=4             # How long a student is trained on while it is pruned and recovers,
 steps=250            # in epochs of so many steps.
@@ -53,7 +54,8 @@ case ${begin_as} in
 esac
 
 callback_of() {  # callback_of SETTING: its entry of callbacks:, as YAML
-    local way=${1%_*} what="neurons${include:+, include: [${include// /, }]}"
+    local way=${1%_*}
+    local what="neurons, stock: ${stock}${include:+, include: [${include// /, }]}"
     local when="start: ${prune_start}, end: ${prune_end}, interval: ${interval}"
     local how="pressure: ${1##*_}, criterion: ${criterion}, merge: ${merge}"
     how+="${exclude:+, exclude: ['${exclude// /"', '"}']}"
