@@ -7,6 +7,8 @@ AdamW and the callback. Each twin is as often the first as the second, to be bui
 to take a step: the second of two twins alike was seen to take a hundredth longer.
 ``between_updates`` is the median of the pruned twin's steps, each over the other's step
 beside it; an update takes some steps beyond that, and ``average`` has one in a hundred.
+A criterion that looks at the last few steps before an update has two such medians, of
+which that of the steps it looks at counts for as many in a hundred.
 Figures are those of the worse of the two sizes; 1.0 is free.
 """
 
@@ -111,11 +113,22 @@ def pruning(conf: dict, told: dict, updates: int, apart: int):
     return callback
 
 
-def measure(conf: dict, told: dict, steps: int, pairs: int) -> dict[str, float]:
-    """Return the ratios of one size, over so many steps of each of several pairs."""
+def looks_of(criterion: str) -> int:
+    """How many steps a criterion looks at, of those from one update to the next."""
+    from espnet_distill.pruning.criteria import CRITERIA
+    from espnet_distill.pruning.gates import Gates
+
+    looks = CRITERIA.get(criterion, Gates).looks
+    return APART if looks is None else looks
+
+
+def measure(conf: dict, told: dict, apart: int, pairs: int) -> dict[str, float]:
+    """Return the ratios of one size, from several pairs with updates so far apart."""
     batch = sentences(BATCH)
-    apart = steps // UPDATES
-    seconds, between, updates = [], [], []
+    looks = looks_of(told["criterion"])
+    apart += looks % APART
+    seconds, updates = [], []
+    between = {False: [], True: []}
     for pair in range(pairs):
         ratios = {}
         build_plain = partial(twin, conf, batch, None)
@@ -124,15 +137,18 @@ def measure(conf: dict, told: dict, steps: int, pairs: int) -> dict[str, float]:
             pruned, plain = build_pruned(), build_plain()
         else:
             plain, pruned = build_plain(), build_pruned()
-        for number in range(1, steps + 1):
+        for number in range(1, UPDATES * apart + 1):
             for one in (plain, pruned) if number % 4 < 2 else (pruned, plain):
                 one.seconds.append(one.take(number))
             ratios[number] = pruned.seconds[-1] / plain.seconds[-1]
         # from the first update on, when there are masks and all is warm
-        between += [r for n, r in ratios.items() if n > apart and n % apart]
+        for number, own in ratios.items():
+            if number > apart and number % apart:
+                between[number % apart > apart - looks].append(own)
         updates += [r for n, r in ratios.items() if not n % apart]
         seconds += plain.seconds
-    ratio = median(between)
+    parts = {True: looks / APART, False: 1 - looks / APART}
+    ratio = sum(part * median(between[kind]) for kind, part in parts.items() if part)
     update = median(updates) - ratio
     return {
         "seconds": median(seconds),
@@ -149,11 +165,11 @@ def main() -> None:
     parser.add_argument("--size", choices=("2M", "37M"), nargs="+", help="or both")
     parser.add_argument("--what", default="neurons", help="default: %(default)s")
     parser.add_argument("--criterion", default="magnitude", help="default: %(default)s")
-    parser.add_argument("--steps", type=int, help="of each twin")
+    parser.add_argument("--steps", type=int, help="between updates, looked at or not")
     parser.add_argument("--pairs", type=int, help="of twins")
     args = parser.parse_args()
     told = {"what": args.what, "criterion": args.criterion}
-    steps = args.steps or (12 if args.quick else 28)
+    steps = args.steps or (3 if args.quick else 7)
     pairs = args.pairs or (2 if args.quick else 4)
     found = {}
     for name, conf in sizes().items():
