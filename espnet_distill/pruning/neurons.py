@@ -113,9 +113,8 @@ class Neurons(Target):
 
     def _keep_for_good(self, name: str, scores: torch.Tensor) -> None:
         """Let a residual stream end with channels whose positions are encoded alike."""
-        last = self._last[name]
-        if has_positions(self.groups[name]) and last % 2 == 0:
-            scores[nearest_frequencies(len(scores), last)] = torch.inf
+        if has_positions(self.groups[name]):
+            scores[nearest_frequencies(len(scores), self._last[name])] = torch.inf
 
     def _choose_in_all(self, values: dict[str, torch.Tensor], pressure: float) -> None:
         """Mark the least of all units, until so much of the model is gone."""

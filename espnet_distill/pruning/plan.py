@@ -97,8 +97,8 @@ def plan(
         floor: Share of its units that each group keeps at least.
         multiple: Of what a group of more than four times as many units keeps.
         scales: For each group, an exponent of the share that it keeps; 1 unless said.
-        tied: For each group, whether it is of those that keep one share, and the
-            largest of them an even number; none unless said.
+        tied: For each group, whether it keeps exactly the share that the others do of
+            which that is said, the widest of them an even number; none unless said.
 
     Returns:
         Counts that leave (1 - pressure) of the parameters, within 1 % of them all and

@@ -1,34 +1,21 @@
 """Take what is silent out of a model, and say what is left in a configuration."""
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-import torch
 from espnet2.tts.abs_tts import AbsTTS
 
+from espnet_distill.pruning.speaking import Kept, Speaking
 from espnet_distill.structure.counting import count_only
-from espnet_distill.structure.coupling import Group
 from espnet_distill.structure.depth import keep_layers
-from espnet_distill.structure.heads import (
-    BY_HEAD,
-    find_channel_groups,
-    find_head_groups,
-    scale_queries,
-)
+from espnet_distill.structure.heads import BY_HEAD, scale_queries
 from espnet_distill.structure.knobs import shapes_of
 from espnet_distill.structure.renormalising import layer_norms
-from espnet_distill.structure.silent import silent_layers, silent_units
+from espnet_distill.structure.silent import silent_layers
 from espnet_distill.structure.slicing import State, slice_groups
-from espnet_distill.structure.streams import (
-    is_attention,
-    is_stream,
-    with_unseen_readers,
-)
-from espnet_distill.students.groups import groups_of
 from espnet_distill.students.reshaped import Described
 from espnet_distill.students.sized import attentions
 
-Kept = Sequence[tuple[Group, torch.Tensor]]
 LITTLE = 0.02  # of the parameters, for which no class of its own is worth while
 QUERIES = ".linear_q.weight"
 
@@ -56,10 +43,10 @@ def count_speaking(tts: AbsTTS, name: str, conf: dict) -> int:
     Returns:
         How many normalisations have silent units.
     """
-    counted = _Counted(tts, Described(name, conf, tts.idim, tts.odim))
+    speaking = Speaking(tts, Described(name, conf, tts.idim, tts.odim))
     handles = [
         count_only(norm, ~silent)
-        for group, silent in counted.groups
+        for group, silent in speaking.groups
         if silent.any()
         for norm in layer_norms(tts, group)
     ]
@@ -89,11 +76,11 @@ def remove_silent(tts: AbsTTS, name: str, conf: dict, stock: bool) -> Remainder:
         kept = [n for n in range(depth) if n not in gone]
         keep_layers(tts, {stack: kept})
     described = Described(before.name, conf, tts.idim, tts.odim)
-    counted = _Counted(tts, described)
-    kept = counted.kept()
+    speaking = Speaking(tts, described)
+    kept = speaking.kept()
     found = _described(tts, described, kept)
     if found[0] != described.name and (stock or _saves_little(tts, found[2])):
-        kept = counted.equal()
+        kept = speaking.equal()
         found = _described(tts, described, kept)
     return Remainder(*found, [*removed, *_said(kept)])
 
@@ -157,79 +144,3 @@ def _said(kept: Kept) -> Iterator[str]:
             yield f"{gone} of {len(left)} heads of {path}"
         if gone := widths[path] - max(left):
             yield f"{gone} of {widths[path]} channels of each head of {path}"
-
-
-class _Counted:
-    """Groups of a model, and which of their units are silent."""
-
-    def __init__(self, tts: AbsTTS, described: Described):
-        knobs = [knob for knob in described.knobs if not knob.is_depth]
-        self._axes = [knob.own_axes(described.shapes) for knob in knobs]
-        groups = [g for g in groups_of(tts, lambda: described.knobs) if g.size > 1]
-        groups = with_unseen_readers(groups, shapes_of(tts))
-        self._groups = [group for group in groups if not is_attention(group)]
-        self._silent = [silent_units(group, tts) for group in self._groups]
-        self._attentions: list[range] = []
-        for heads, channels in zip(find_head_groups(tts), find_channel_groups(tts)):
-            first = len(self._groups)
-            self._attentions.append(range(first, first + heads.size))
-            self._groups += channels
-            self._silent += [
-                _unwritten(group, tts) | head
-                for group, head in zip(channels, silent_units(heads, tts))
-            ]
-
-    @property
-    def groups(self) -> Iterator[tuple[Group, torch.Tensor]]:
-        """Groups, and which of their units are silent."""
-        return zip(self._groups, self._silent)
-
-    def kept(self) -> Kept:
-        """Groups and units that speak; residual streams of one, even, width.
-
-        So are the heads of one attention, but those of which none speaks.
-        """
-        speaking = [int((~silent).sum()) for silent in self._silent]
-        streams = [n for n, g in zip(speaking, self._groups) if is_stream(g)]
-        width = max(streams, default=0)
-        counts = [
-            width + width % 2 if is_stream(group) else max(number, 1)
-            for number, group in zip(speaking, self._groups)
-        ]
-        for own in self._attentions:
-            most = max(speaking[n] for n in own)
-            for n in own:
-                counts[n] = most if speaking[n] else 0
-            counts[own[0]] = counts[own[0]] or int(not most)
-        return self._filled(counts)
-
-    def equal(self) -> Kept:
-        """Groups and units, as many in all groups of a knob."""
-        counts = [len(units) for _, units in self.kept()]
-        for axes in self._axes:
-            governed = [n for n, g in enumerate(self._groups) if _lies_on(axes, g)]
-            whole = any(is_stream(self._groups[n]) for n in governed)
-            most = max((counts[n] for n in governed), default=0)
-            for n in governed:
-                counts[n] = self._groups[n].size if whole else most
-        return self._filled(counts)
-
-    def _filled(self, counts: Sequence[int]) -> Kept:
-        """So many units of each group, those that speak among them."""
-        return [
-            (group, (~silent).float().topk(count).indices.sort().values)
-            for group, silent, count in zip(self._groups, self._silent, counts)
-        ]
-
-
-def _unwritten(channels: Group, tts: AbsTTS) -> torch.Tensor:
-    """Tell which channels of a head nothing makes.
-
-    One that nothing reads may still be of a query.
-    """
-    written = tuple(axis for axis in channels.axes if axis.dim != 1)
-    return silent_units(replace(channels, axes=written), tts)
-
-
-def _lies_on(axes: Collection[tuple[str, int]], group: Group) -> bool:
-    return any(axis in group for axis in axes)

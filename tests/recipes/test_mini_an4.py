@@ -266,7 +266,8 @@ def pruned(recipe, name, options, settings):
 @pytest.mark.slow
 def test_a_student_is_pruned_in_several_ways(recipe):
     settings = "weights_0.5 neurons_0.3 low-rank_0.3"
-    rows = pruned(recipe, "pruned_student", "--include residual", settings)
+    options = "--include residual --stock true"
+    rows = pruned(recipe, "pruned_student", options, settings)
     whole = rows["unpruned"]["params"]
     assert rows["weights_0.5"]["params"] == whole
     unpruned, narrower = (
@@ -274,6 +275,7 @@ def test_a_student_is_pruned_in_several_ways(recipe):
         for name in ("unpruned_seed1", "neurons_0.3_seed1_compact")
     )
     assert narrower["tts_conf"]["adim"] < unpruned["tts_conf"]["adim"]
+    assert narrower["tts"] == "fastspeech2"
     assert rows["low-rank_0.3"]["params"] == pytest.approx(0.7 * whole, rel=0.03)
 
 
