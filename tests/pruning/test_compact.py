@@ -295,6 +295,20 @@ def test_real_sentences(corpus, tmp_path, capsys):
     assert torch.equal(state["normalize.mean"], whole["normalize.mean"])
 
 
+def prune(folder, **told):
+    """Prune a model in one step; return it as masked."""
+    model, twin = load_stock(folder).tts, load_stock(folder).tts
+    when = {"schedule": "one_shot", "start": 1}
+    callback = build_callback({"type": "prune", **when, **told})
+    callback.find_groups = lambda tts: find_groups(twin, outputs_of(twin))
+    callback.on_train_start(Training(model, steps=1, epochs=1))
+    callback.on_step_end(1)
+    state = load_stock(folder).state_dict()
+    state |= {f"tts.{name}": tensor for name, tensor in model.state_dict().items()}
+    torch.save(state, folder / "train.loss.ave.pth")
+    return model.eval()
+
+
 @pytest.mark.parametrize(
     "told, is_stock",
     [
@@ -308,21 +322,12 @@ def test_real_sentences(corpus, tmp_path, capsys):
 def test_what_the_callback_masks(told, is_stock, tmp_path):
     wide = CONF | {"eunits": 64, "dunits": 64, "elayers": 2}
     folder = experiment(tmp_path / "exp", conf=wide)
-    model = load_stock(folder).tts
     pressure = told.get("pressure", 0.3)
-    when = {"pressure": pressure, "schedule": "one_shot", "start": 1}
-    callback = build_callback({"type": "prune", **told, **when})
-    twin = load_stock(folder).tts
-    callback.find_groups = lambda tts: find_groups(twin, outputs_of(twin))
-    callback.on_train_start(Training(model, steps=1, epochs=1))
-    callback.on_step_end(1)
-    state = load_stock(folder).state_dict()
-    state |= {f"tts.{name}": tensor for name, tensor in model.state_dict().items()}
-    torch.save(state, folder / "train.loss.ave.pth")
+    masked = prune(folder, **told | {"pressure": pressure})
     config = compact(folder, tmp_path / "out")
     assert (config["tts"] == "fastspeech2") == is_stock
     files = tmp_path / "out/config.yaml", tmp_path / "out/model.pth"
-    both = model.eval(), load_experiment(*files)[0].tts.eval()
+    both = masked, load_experiment(*files)[0].tts.eval()
     whole, left = (count(shapes_of(tts)) for tts in both)
     assert left / whole == pytest.approx(1 - pressure, abs=0.011)
     assert difference(both, made_up(both)).most < 1e-5
@@ -331,27 +336,12 @@ def test_what_the_callback_masks(told, is_stock, tmp_path):
     assert (difference(zeroed, made_up(zeroed)).most > 1e-3) == is_counted
 
 
-def prune_residual(folder, **told):
-    """Prune a model in one step, its residual width included; return it as masked."""
-    model, twin = load_stock(folder).tts, load_stock(folder).tts
-    when = {"schedule": "one_shot", "start": 1}
-    told = {"pressure": 0.4, "include": ["residual"]} | told
-    callback = build_callback({"type": "prune", **when, **told})
-    callback.find_groups = lambda tts: find_groups(twin, outputs_of(twin))
-    callback.on_train_start(Training(model, steps=1, epochs=1))
-    callback.on_step_end(1)
-    state = load_stock(folder).state_dict()
-    state |= {f"tts.{name}": tensor for name, tensor in model.state_dict().items()}
-    torch.save(state, folder / "train.loss.ave.pth")
-    return model.eval()
-
-
 @pytest.mark.parametrize("stock", [True, False])
 @pytest.mark.parametrize("name", ["fastspeech2", "conformer", "transformer"])
 def test_what_is_inside_goes_with_the_residual_width(name, stock, tmp_path):
     tts, conf = MODELS[name]
     folder = experiment(tmp_path / "exp", tts, conf | {"eunits": 64, "dunits": 64})
-    masked = prune_residual(folder, stock=stock)
+    masked = prune(folder, include=["residual"], pressure=0.4, stock=stock)
     config = compact(folder, tmp_path / "out")
     assert config["tts"] == (tts if stock else f"{tts}_sized")
     assert config["tts_conf"]["adim"] < whole_configuration(folder)["adim"]
@@ -369,7 +359,7 @@ def test_fewer_channels_a_head_say_the_same(tmp_path):
     for name in ("tts.encoder.embed.1.alpha", "tts.decoder.embed.0.alpha"):
         state[name].zero_()
     torch.save(state, path)
-    masked = prune_residual(folder, stock=True)
+    masked = prune(folder, include=["residual"], pressure=0.4, stock=True)
     compact(folder, tmp_path / "out")
     files = tmp_path / "out/config.yaml", tmp_path / "out/model.pth"
     both = masked, load_experiment(*files)[0].tts.eval()
