@@ -159,6 +159,8 @@ def test_momentum_and_decay_revive_nothing():
 def test_a_resume_is_equal_bit_for_bit(criterion, what, stop, tmp_path):
     conf = {"what": what, "pressure": 0.3, "criterion": criterion, "start": 3}
     conf |= {"merge": what == "neurons" and criterion == "magnitude"}
+    if what == "neurons" and criterion == "taylor":
+        conf |= {"include": ["residual"], "stock": True}
     make = Plain if what == "weights" else TTS
     whole = make()
     uninterrupted = build(whole, **conf)
@@ -256,6 +258,24 @@ def test_an_included_residual_stream_ends_like_a_narrower_one():
     assert torch.equal(kept, nearest_frequencies(16, len(kept)))
     reader = model.tts.pitch_predictor.conv[0][0].weight
     assert ((reader != 0).any(2).any(0).nonzero().flatten() == kept).all()
+
+
+@pytest.mark.parametrize("kind", ["transformer", "conformer"])
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_every_head_goes_with_the_residual_stream(kind, criterion):
+    model = TTS(kind)
+    conf = {"include": ["residual"], "stock": True, "merge": criterion == "magnitude"}
+    train(model, build(model, pressure=0.5, criterion=criterion, **conf), 13)
+    width = int((model.tts.encoder.after_norm.weight != 0).sum())
+    assert width < 16
+    for name, module in model.named_modules():
+        if name.endswith("self_attn"):
+            rows = (module.linear_q.weight != 0).any(1).view(module.h, -1)
+            assert (rows.sum(1) == width // module.h).all()
+            columns = (module.linear_out.weight != 0).any(0).view(module.h, -1)
+            assert torch.equal(rows, columns)
+        if name.endswith("conv_module"):
+            assert (module.depthwise_conv.weight != 0).any(2).sum() == width
 
 
 def test_stock_sizes_leave_convolutions_as_wide_as_the_residual_stream():
