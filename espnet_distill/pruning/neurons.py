@@ -37,7 +37,8 @@ class Neurons(Target):
     goes as the residual stream does: channels of every head, and of convolutions.
 
     Attributes:
-        groups: By the axis, ``parameter:dim``, that a group's units lie in first.
+        groups: By the axis, ``parameter:dim``, that a group's units lie in first, and
+            by the place in it where that is not the axis' first.
     """
 
     groups: dict[str, Group]
@@ -189,7 +190,7 @@ class Neurons(Target):
 
 
 def _name(group: Group) -> str:
-    """Where a group's units lie first: of all heads but the first, the place, too."""
+    """Where a group's units lie first; the place tells the heads of a layer apart."""
     first = group.axes[0]
     place = int(first.places[0, 0])
     return f"{first.parameter}:{first.dim}" + (f":{place}" if place else "")

@@ -62,7 +62,8 @@ class Speaking:
             most = max(speaking[n] for n in own)
             for n in own:
                 counts[n] = most if speaking[n] else 0
-            counts[own[0]] = counts[own[0]] or int(not most)
+            if not most:
+                counts[own[0]] = 1
         return self._filled(counts)
 
     def equal(self) -> Kept:
