@@ -140,9 +140,11 @@ def read_yaml(path: Path):
     """Return what a YAML file says, or raise a ConfigError that names the line."""
     import yaml
 
+    from espnet_distill.utils.limited_yaml import load_limited
+
     text = read_text(path)
     try:
-        return yaml.safe_load(text)
+        return load_limited(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise ConfigError(
@@ -161,6 +163,27 @@ def read_json(path: Path):
         raise ConfigError(
             f"{path}: cannot be read: line {error.lineno}: {error.msg}"
         ) from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: cannot be read: nested too deep") from error
+
+
+def utterance_file(folder: Path, utterance: str, suffix: str) -> Path:
+    """Return where an utterance's file lies in a folder.
+
+    Raises:
+        ConfigError: The id is no file name, so that the file could lie elsewhere.
+    """
+    require_file_name(utterance, f"{folder}: utterance")
+    return Path(folder) / f"{utterance}{suffix}"
+
+
+def require_file_name(name: str, where: str) -> None:
+    """Raise a ConfigError unless a name can be a file's in any folder."""
+    if "/" in name or name in ("", ".", "..") or not name.isprintable():
+        raise ConfigError(
+            f"{where} {name!r}: is no file name; take ids without / and unprintable "
+            "characters"
+        )
 
 
 def read_table(path: Path) -> dict[str, str]:

@@ -20,6 +20,9 @@ from espnet_distill.evaluation.seeds import MEASURES
 from .conftest import RATE, TOKENS, make_experiment, model_config
 
 CHECKPOINT = "train.loss.ave.pth"
+LAUGHS = "a0: &a0 [x]\n" + "".join(
+    f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 10)
+)
 LATIN = "Stra\xdfe: \xfc\n".encode("latin-1")
 PRUNE = {"type": "prune", "what": "weights", "pressure": 0.5, "end": 3}
 SCORES = "row,errors,words,dnsmos\nteacher,,,\n"
@@ -178,7 +181,7 @@ class Place:
     def archive(self, *members: tuple[str, str], meta=True, link=None) -> Path:
         """A packed model whose members have these names and contents."""
         path = self.root / "packed.zip"
-        with zipfile.ZipFile(path, "w") as archive:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             if meta:
                 said = {"yaml_files": {"train_config": "exp/config.yaml"}}
                 said["files"] = {"model_file": f"exp/{CHECKPOINT}"}
@@ -253,6 +256,24 @@ TRIES = [
         "t.yaml: cannot be read: line 3: ",
     ),
     Try("check", "a list", lambda p: [p.file("t.yaml", "- a\n")], "no `tts` key"),
+    Try(
+        "check",
+        "aliases that stand for a billion values",
+        lambda p: [p.file("t.yaml", LAUGHS)],
+        "t.yaml: cannot be read: line 8: more than 2000000 values, aliases written out",
+    ),
+    Try(
+        "check",
+        "an alias inside of what it stands for",
+        lambda p: [p.file("t.yaml", "tts: &a [*a]\n")],
+        "line 1: alias 'a' inside of what it stands for",
+    ),
+    Try(
+        "check",
+        "lists nested ten thousand levels deep",
+        lambda p: [p.file("t.yaml", f"tts: {'[' * 10_000}{']' * 10_000}\n")],
+        "line 1: nested more than 100 levels deep",
+    ),
     Try("check", "an option that is none", lambda p: [p.train(), "--lr", 1], "--lr"),
     # check: ESPnet's keys
     Try(
@@ -594,6 +615,14 @@ TRIES = [
         "b1.wav is missing: decode with stage 8",
     ),
     evaluating(
+        "an utterance id that leads out of the folder",
+        lambda p: [
+            *(p.teacher(), "--data", _data_outside(p)),
+            *("--out", OUT, "--measures", "dnsmos"),
+        ],
+        "utterance '../../evil': is no file name",
+    ),
+    evaluating(
         "durations that are no numbers",
         lambda p: [
             *(*p.heard(), "--out", OUT),
@@ -795,6 +824,24 @@ TRIES = [
     ),
     Try(
         "unpack",
+        "a member of zeros, whose size explodes",
+        lambda p: [p.archive(("zeros", "0" * 30_000_000)), OUT],
+        "more than 200 times as many",
+    ),
+    Try(
+        "unpack",
+        "more members than a model has",
+        lambda p: [p.archive(*((f"{i}", "") for i in range(10_000))), OUT],
+        "10003 members, more than 10000",
+    ),
+    Try(
+        "unpack",
+        "a `meta.yaml` that names no model",
+        lambda p: [p.archive(("a/meta.yaml", "files: {}"), meta=False), OUT],
+        "meta.yaml names no member as yaml_files.train_config",
+    ),
+    Try(
+        "unpack",
         "a folder that holds something else",
         lambda p: [p.archive(), p.file("mine/thesis.tex").parent],
         "mine: is no unpacked model",
@@ -905,6 +952,12 @@ TRIES = [
     ),
     Try(
         "reading",
+        "an utterance id that leads out of the folder",
+        lambda p: [*_decoded_outside(p), OUT, "--n_shift", 128],
+        "utterance '../../evil': is no file name",
+    ),
+    Try(
+        "reading",
         "0 samples a frame",
         lambda p: [p.spoken(), p.data(), OUT, "--n_shift", 0],
         "--n_shift: 0 is not above 0",
@@ -943,6 +996,19 @@ def _numbered(place: Place) -> Path:
     conf = yaml.safe_load(path.read_text())
     path.write_text(yaml.safe_dump(conf | {"teacher": [7]}))
     return path
+
+
+def _decoded_outside(place: Place) -> list[Path]:
+    """Speech of an utterance whose id leads out of the folder, and its text."""
+    decoded = place.spoken(durations="../../evil 3 4\n")
+    place.file("decoded/valid/wav/wav.scp", f"../../evil {decoded}/wav/b1.wav\n")
+    text = {name: "../../evil two\n" for name in ("text", "utt2spk")}
+    return [decoded, place.data(**text)]
+
+
+def _data_outside(place: Place) -> Path:
+    wav = place.file("b1.wav")
+    return place.data(text="../../evil two\n", wav_scp=f"../../evil {wav}\n")
 
 
 def _resumable(place: Place) -> Path:

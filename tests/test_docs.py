@@ -352,8 +352,7 @@ def project(installed, corpus, tmp_path, monkeypatch):
         if "feed_forward.w_1" in name:
             tensor[:64] = 0
     torch.save(state, pruned / "train.loss.ave.pth")
-    (tmp_path / "exp/pretrained/exp").mkdir(parents=True)
-    (tmp_path / "exp/pretrained/exp/teacher").symlink_to(teacher)
+    (tmp_path / "exp/pretrained").symlink_to(teacher)
     for folder in ("dump/raw", "exp/alignment"):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "dev").symlink_to(corpus.root / "valid")

@@ -7,7 +7,12 @@ from pathlib import Path
 
 from espnet_distill.errors import ConfigError, Faults
 from espnet_distill.evaluation import versa
-from espnet_distill.files import read_table, read_text, require_folder
+from espnet_distill.files import (
+    read_table,
+    read_text,
+    require_folder,
+    utterance_file,
+)
 
 
 @dataclass(frozen=True)
@@ -172,7 +177,7 @@ def _decoded(folder: Path, utterances: dict[str, Utterance]) -> tuple[dict, dict
     """The files of the utterances, and what VERSA has found in them."""
     import soundfile
 
-    wavs = {utt: folder / f"{utt}.wav" for utt in utterances}
+    wavs = {utt: utterance_file(folder, utt, ".wav") for utt in utterances}
     for wav in wavs.values():
         if not wav.is_file():
             raise ConfigError(f"{wav} is missing: decode with stage 8 of tts.sh")

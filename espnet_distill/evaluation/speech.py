@@ -4,7 +4,7 @@ from pathlib import Path
 
 import soundfile
 
-from espnet_distill.files import write_wav, written_whole
+from espnet_distill.files import utterance_file, write_wav, written_whole
 
 
 def copy_speech(
@@ -15,7 +15,10 @@ def copy_speech(
     Returns the copies, by row and utterance.
     """
     return {
-        row: {utt: _copy(wav, folder / row / f"{utt}.wav") for utt, wav in wavs.items()}
+        row: {
+            utt: _copy(wav, utterance_file(folder / row, utt, ".wav"))
+            for utt, wav in wavs.items()
+        }
         for row, wavs in sources.items()
     }
 

@@ -51,6 +51,8 @@ def ids_of(kind: Kind, conf: Mapping, config: Path, checkpoint: Path) -> dict[st
         raise ConfigError(
             f"{config}: was trained without {kind.data}; leave out --{kind.option} true"
         )
+    if (config.parent / kind.table).is_file():  # as `unpack` writes it
+        return read_table(config.parent / kind.table)
     folder = paths[0].parent
     org = _root(config, checkpoint) / folder.parent / "org"
     table = org / folder.name / kind.table

@@ -14,6 +14,7 @@ from espnet_distill.files import (
     read_durations,
     read_rows,
     read_table,
+    utterance_file,
     write_text,
     write_wav,
 )
@@ -48,11 +49,11 @@ def gather(decoded: Path, source: Path, out: Path, n_shift: int) -> str:
     if not kept:
         raise ConfigError(f"{decoded}: no speech with durations was written there")
     tables = dict(_tables_of(source, kept)) | {
-        "wav.scp": {key: str(out / "wav" / f"{key}.wav") for key in kept},
+        "wav.scp": {key: str(utterance_file(out / "wav", key, ".wav")) for key in kept},
         "durations": durations,
     }
     with folder_written_whole(out, instead=True) as beside:
-        spoken = {key: beside / "wav" / f"{key}.wav" for key in kept}
+        spoken = {key: utterance_file(beside / "wav", key, ".wav") for key in kept}
         seconds = sum(
             _trim(Path(waves[key]), wav, frames[key] * n_shift)
             for key, wav in spoken.items()

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.files import write_text, written_whole
+from espnet_distill.files import utterance_file, write_text, written_whole
 from espnet_distill.objectives.base import Taps
 
 # One value a token: little to store, and its error would show.
@@ -21,7 +21,7 @@ class TapFiles:
         self.taps = taps
 
     def path(self, tap: str, utterance: str) -> Path:
-        return self.folder / "data" / tap / f"{utterance}.npy"
+        return utterance_file(self.folder / "data" / tap, utterance, ".npy")
 
     def has(self, utterance: str) -> bool:
         return all(self.path(tap, utterance).is_file() for tap in self.taps)

@@ -1,17 +1,20 @@
 """`espnet-distill unpack`: a packed model or a tag becomes an experiment folder."""
 
 import hashlib
-import stat
-import zipfile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+
+import yaml
 
 from espnet_distill.errors import ConfigError, in_one_line
-from espnet_distill.files import cache_folder, folder_written_whole
-from espnet_distill.portable import write_moved
+from espnet_distill.experiments.archive import CONFIG, MODEL, PackedModel
+from espnet_distill.files import cache_folder, folder_written_whole, write_text
 
 
 def unpack(archive: Path, out: Path) -> Path:
-    """Unpack what `espnet2.bin.pack` made and return the experiment's folder.
+    """Unpack what `espnet2.bin.pack` made into a folder, and return the folder.
+
+    Its files have names of our own, whatever the archive calls them: `config.yaml`,
+    `model.pth`, `feats_stats.npz` and the like.
 
     Nothing is done if `out` was unpacked from the same archive before. A process that
     is killed leaves what was there, or nothing.
@@ -28,20 +31,12 @@ def unpack(archive: Path, out: Path) -> Path:
         raise ConfigError(
             f"{out}: is no unpacked model; name another folder or remove it"
         )
-    if not (stamp.is_file() and stamp.read_text("utf-8") == size_and_time):
+    is_whole = all((out / name).is_file() for name in (CONFIG, MODEL))
+    if not (is_whole and stamp.read_text("utf-8") == size_and_time):
         with folder_written_whole(out, instead=True) as beside:
-            _unpack(archive, beside)
-            config = _config_in(beside, archive)
-            write_moved(config, beside, out)
+            _unpack(archive, beside, out)
             (beside / stamp.name).write_text(size_and_time, encoding="utf-8")
-    return _config_in(out, archive).parent
-
-
-def _config_in(folder: Path, archive: Path) -> Path:
-    configs = sorted(folder.rglob("config.yaml"))
-    if len(configs) != 1:
-        raise ConfigError(f"{archive}: expected one config.yaml, found {len(configs)}")
-    return configs[0]
+    return out
 
 
 def unpack_into_cache(archive: Path) -> Path:
@@ -50,28 +45,16 @@ def unpack_into_cache(archive: Path) -> Path:
     return unpack(archive, cache_folder() / "unpacked" / place)
 
 
-def _unpack(archive: Path, out: Path) -> None:
-    from espnet2.main_funcs.pack_funcs import unpack
-
+def _unpack(archive: Path, beside: Path, out: Path) -> None:
     try:
-        _require_no_escape(archive)
-        unpack(archive, out)
-    except Exception as error:  # zipfile, yaml and ESPnet's own checks
+        with PackedModel(archive) as packed:
+            conf = packed.write(beside, out)
+    except Exception as error:  # zipfile, zlib, yaml and the limits raise their own
         reason = error.strerror if isinstance(error, OSError) else None
         raise ConfigError(
             f"{archive}: cannot be unpacked: {reason or in_one_line(error)}"
         ) from error
-
-
-def _require_no_escape(archive: Path) -> None:
-    """Raise an error if a member would lie outside the folder, or leads there."""
-    with zipfile.ZipFile(archive) as file:
-        for member in file.infolist():
-            path = PurePosixPath(member.filename)
-            if path.is_absolute() or ".." in path.parts:
-                raise ValueError(f"{member.filename} lies outside the folder")
-            if stat.S_ISLNK(member.external_attr >> 16):
-                raise ValueError(f"{member.filename} is a link")
+    write_text(beside / CONFIG, yaml.safe_dump(conf, sort_keys=False))
 
 
 def add_arguments(parser) -> None:

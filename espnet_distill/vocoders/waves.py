@@ -17,7 +17,13 @@ from pathlib import Path
 import numpy as np
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.files import read_yaml, write_text, write_wav, written_whole
+from espnet_distill.files import (
+    read_yaml,
+    utterance_file,
+    write_text,
+    write_wav,
+    written_whole,
+)
 from espnet_distill.mel_spec import LABELS, MelSpec
 from espnet_distill.teachers.dumped import MANIFEST, begin, checksum
 from espnet_distill.teachers.tap_files import BEGUN
@@ -34,13 +40,13 @@ class WaveFiles:
         self.folder = folder
 
     def mel(self, utterance: str) -> Path:
-        return self.folder / "mel" / f"{utterance}.npy"
+        return utterance_file(self.folder / "mel", utterance, ".npy")
 
     def f0(self, utterance: str) -> Path:
-        return self.folder / "f0" / f"{utterance}.npy"
+        return utterance_file(self.folder / "f0", utterance, ".npy")
 
     def wave(self, utterance: str) -> Path:
-        return self.folder / "wave" / f"{utterance}.wav"
+        return utterance_file(self.folder / "wave", utterance, ".wav")
 
     def has(self, utterance: str) -> bool:
         return all(place(utterance).is_file() for place in (self.mel, self.f0, self.wave))

@@ -273,7 +273,7 @@ def test_a_pruned_student_speaks_without_what_is_gone(recipe, monkeypatch, tmp_p
     model, _ = load_experiment(*find_experiment(unpack(archive, tmp_path / "out")))
     for name, value in torch.load(compact / "model.pth", weights_only=True).items():
         assert torch.equal(model.state_dict()[name], value)
-    config = (tmp_path / "out/exp/pruned_compact/config.yaml").read_text()
+    config = (tmp_path / "out/config.yaml").read_text()
     assert str(compact.absolute()) not in config
     made = (compact / "model.pth").stat().st_mtime_ns
     recipe("--stage", 7, "--stop_stage", 7, *options)

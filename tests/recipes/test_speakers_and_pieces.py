@@ -273,7 +273,7 @@ def test_a_tacotron2_of_several_speakers_gives_durations(made):
     (packed,) = made.glob("exp/focused/student/*.zip")
     assert cli.main(["unpack", str(packed), str(made / "unpacked")]) == 0
     table = "dump/speakers/raw/org/train_speakers/spk2sid"
-    assert (made / "unpacked" / table).read_bytes() == (made / table).read_bytes()
+    assert (made / "unpacked/spk2sid").read_bytes() == (made / table).read_bytes()
 
 
 @pytest.mark.slow
@@ -299,9 +299,9 @@ def test_a_pruned_student_of_pieces_is_packed_with_them(tmp_path):
     succeed(recipe, *options, "--stage", 9, script="./run_bpe.sh")
     (archive,) = recipe.glob("exp/bpe/pruned_compact/*.zip")
     assert cli.main(["unpack", str(archive), str(tmp_path / "out")]) == 0
-    (config,) = (tmp_path / "out").rglob("config.yaml")
+    config = tmp_path / "out/config.yaml"
     bpemodel = yaml.safe_load(config.read_text())["bpemodel"]
-    assert bpemodel == str(tmp_path / "out/dump/token_list/bpe/bpe.model")
+    assert bpemodel == str(tmp_path / "out/bpe.model")
     assert SentencePieceProcessor(model_file=bpemodel).encode("YES")
 
 
@@ -353,4 +353,4 @@ def test_languages_are_told_apart_by_ids(tmp_path, monkeypatch):
     table = "dump/raw/org/train/lang2lid"
     (packed,) = recipe.glob("exp/student/*.zip")
     assert cli.main(["unpack", str(packed), str(tmp_path / "out")]) == 0
-    assert (tmp_path / "out" / table).read_bytes() == (recipe / table).read_bytes()
+    assert (tmp_path / "out/lang2lid").read_bytes() == (recipe / table).read_bytes()

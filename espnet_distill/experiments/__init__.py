@@ -1,0 +1,1 @@
+"""Trained ESPnet models on disk: archives, model zoo, configurations."""

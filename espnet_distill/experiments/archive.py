@@ -1,0 +1,160 @@
+"""Packed models: what ``espnet2.bin.pack`` wrote, read under names of our own.
+
+Names inside an archive are a stranger's, and a recipe makes them options of shell
+scripts. So none of them becomes a path: a member is found by what the configuration has
+it for, and written under a name that says so.
+"""
+
+import shutil
+import stat
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePosixPath
+
+from espnet_distill.utils.limited_yaml import MAX_BYTES, load_limited
+
+CONFIG, MODEL = "config.yaml", "model.pth"
+META = "meta.yaml"
+MAX_MEMBERS = 10_000
+MAX_UNPACKED = 16 * 2**30  # bytes
+MAX_RATIO = 200  # of unpacked to packed bytes; a model's weights hardly shrink
+SMALL = 2**20  # bytes, of which no ratio is too much
+STATISTICS = {  # what they are called here, by the key whose stats_file they are
+    "normalize_conf": "feats_stats.npz",
+    "pitch_normalize_conf": "pitch_stats.npz",
+    "energy_normalize_conf": "energy_stats.npz",
+}
+FILES = {"bpemodel": "bpe.model", "non_linguistic_symbols": "nlsyms.txt"}  # by key
+TABLES = ("spk2sid", "lang2lid")
+
+
+class PackedModel:
+    """A packed TTS model, open for reading.
+
+    Raises:
+        ValueError: It lacks what a packed model has, or is larger or odder than one.
+        zipfile.BadZipFile: It is no zip, or damaged.
+    """
+
+    def __init__(self, path: Path):
+        """Open an archive; see that unpacking it is safe."""
+        self._zip = zipfile.ZipFile(path)
+        try:
+            self._members = {one.filename: one for one in self._zip.infolist()}
+            require_limits(self._zip.infolist())
+            self._require_plain_members()
+            meta = self._read_yaml(self._meta())
+            self._config = self._named(meta, "yaml_files", "train_config")
+            self._model = self._named(meta, "files", "model_file")
+            self.conf = self._read_yaml(self._config)
+            if not isinstance(self.conf, dict) or "tts" not in self.conf:
+                raise ValueError(f"{self._config.filename}: no `tts` key")
+        except BaseException:
+            self._zip.close()
+            raise
+
+    def __enter__(self) -> "PackedModel":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._zip.close()
+
+    def write(self, folder: Path, seen_as: Path) -> dict:
+        """Write its files into a folder; return the configuration that names them there.
+
+        Args:
+            folder: Where the files go.
+            seen_as: The name that the folder will have.
+        """
+        self._extract(self._model, folder / MODEL)
+        conf = with_own_names(self.conf, self._copy_to(folder), seen_as)
+        for member in self._members.values():  # of tts.sh's speakers and languages
+            name = PurePosixPath(member.filename).name
+            if name in TABLES and not (folder / name).exists():
+                self._extract(member, folder / name)
+        return conf
+
+    def _copy_to(self, folder: Path) -> Callable[[str, str], bool]:
+        def copy(source: str, name: str) -> bool:
+            member = self._member(source)
+            if member is not None:
+                self._extract(member, folder / name)
+            return member is not None
+
+        return copy
+
+    def _member(self, name: str) -> zipfile.ZipInfo | None:
+        """Find a member by the name that it was packed under; zip drops a root's /."""
+        return self._members.get(name) or self._members.get(name.lstrip("/"))
+
+    def _named(self, meta, kind: str, key: str) -> zipfile.ZipInfo:
+        names = meta.get(kind) if isinstance(meta, dict) else None
+        name = names.get(key) if isinstance(names, dict) else None
+        member = self._member(name) if isinstance(name, str) else None
+        if member is None:
+            raise ValueError(f"{META} names no member as {kind}.{key}")
+        return member
+
+    def _meta(self) -> zipfile.ZipInfo:
+        for name, member in self._members.items():
+            if PurePosixPath(name).name == META:
+                return member
+        raise ValueError(f"Format error: not found {META}")
+
+    def _read_yaml(self, member: zipfile.ZipInfo):
+        if member.file_size > MAX_BYTES:
+            raise ValueError(f"{member.filename}: {member.file_size} bytes of YAML")
+        return load_limited(self._zip.read(member).decode("utf-8"))
+
+    def _extract(self, member: zipfile.ZipInfo, target: Path) -> None:
+        with self._zip.open(member) as source, open(target, "wb") as out:
+            shutil.copyfileobj(source, out, 2**20)
+
+    def _require_plain_members(self) -> None:
+        """Raise a ValueError if a member would lie outside a folder, or leads there."""
+        for name, member in self._members.items():
+            path = PurePosixPath(name)
+            if path.is_absolute() or ".." in path.parts:
+                raise ValueError(f"{name!r} lies outside the folder")
+            if stat.S_ISLNK(member.external_attr >> 16):
+                raise ValueError(f"{name} is a link")
+
+
+def require_limits(members: list[zipfile.ZipInfo]) -> None:
+    """Raise a ValueError if an archive would unpack to more than a model can be."""
+    if len(members) > MAX_MEMBERS:
+        raise ValueError(f"{len(members)} members, more than {MAX_MEMBERS}")
+    size = sum(member.file_size for member in members)
+    if size > MAX_UNPACKED:
+        raise ValueError(
+            f"{size / 2**30:.1f} GiB unpacked, more than {MAX_UNPACKED / 2**30:.0f}"
+        )
+    packed = sum(member.compress_size for member in members)
+    if size > SMALL and size > MAX_RATIO * packed:
+        raise ValueError(
+            f"{packed} bytes unpack to {size}, more than {MAX_RATIO} times as many"
+        )
+
+
+def with_own_names(
+    conf: Mapping, copy: Callable[[str, str], bool], folder: Path
+) -> dict:
+    """Return a configuration whose files have our names in a folder.
+
+    Args:
+        conf: The configuration of a trained experiment.
+        copy: Puts a file that the configuration names into the folder under one of our
+            names; tells whether there is such a file. What there is not keeps its name.
+        folder: As the configuration is to name it.
+    """
+    changed = dict(conf)
+    for key, name in STATISTICS.items():
+        inner = conf.get(key)
+        source = inner.get("stats_file") if isinstance(inner, dict) else None
+        if isinstance(source, str) and copy(source, name):
+            changed[key] = inner | {"stats_file": str(folder / name)}
+    for key, name in FILES.items():
+        source = conf.get(key)
+        if isinstance(source, str) and copy(source, name):
+            changed[key] = str(folder / name)
+    return changed

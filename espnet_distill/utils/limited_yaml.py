@@ -1,0 +1,62 @@
+"""YAML that cannot exhaust memory or the stack, whoever wrote it."""
+
+import yaml
+
+MAX_BYTES = 64 * 2**20
+MAX_DEPTH = 100
+MAX_NODES = 2_000_000  # aliases counted as what they stand for
+
+
+class LimitedLoader(yaml.SafeLoader):
+    """Load plain data, as ``yaml.safe_load`` does, of limited depth and size.
+
+    An alias is a reference in memory, but what walks through a configuration takes as
+    long as if it were written out, so that it counts as that.
+
+    Raises:
+        yaml.composer.ComposerError: A document beyond the limits, or an alias inside
+            of what it stands for.
+    """
+
+    def __init__(self, stream):
+        super().__init__(stream)
+        self._depth = 0
+        self._nodes = 0
+        self._sizes: dict[str, int] = {}
+
+    def compose_node(self, parent, index):
+        """Compose a node, and count what is in it."""
+        event = self.peek_event()
+        before = self._nodes
+        self._nodes += self._size_of(event)
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            self._refuse(event, f"nested more than {MAX_DEPTH} levels deep")
+        if self._nodes > MAX_NODES:
+            self._refuse(event, f"more than {MAX_NODES} values, aliases written out")
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        if not isinstance(event, yaml.AliasEvent) and event.anchor is not None:
+            self._sizes[event.anchor] = self._nodes - before
+        return node
+
+    def _size_of(self, event) -> int:
+        if not isinstance(event, yaml.AliasEvent) or event.anchor not in self.anchors:
+            return 1
+        if event.anchor not in self._sizes:
+            self._refuse(event, f"alias {event.anchor!r} inside of what it stands for")
+        return self._sizes[event.anchor]
+
+    def _refuse(self, event, problem: str):
+        raise yaml.composer.ComposerError(None, None, problem, event.start_mark)
+
+
+def load_limited(text: str):
+    """Return what YAML text says.
+
+    Raises:
+        yaml.YAMLError: It does not parse, or lies beyond the limits.
+    """
+    if len(text) > MAX_BYTES:
+        raise yaml.YAMLError(f"{len(text)} characters, more than {MAX_BYTES}")
+    return yaml.load(text, Loader=LimitedLoader)

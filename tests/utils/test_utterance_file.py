@@ -1,0 +1,36 @@
+"""An utterance's id that becomes a file name stays in its folder."""
+
+import pytest
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.evaluation.speech import copy_speech
+from espnet_distill.files import utterance_file
+from espnet_distill.teachers.tap_files import TapFiles
+from espnet_distill.vocoders.waves import WaveFiles
+
+OUTSIDE = "../../evil"
+
+
+@pytest.mark.parametrize("utterance", ["a1", "LJ001-0001", "a.b", "\u97f3 1", "-", "..a"])
+def test_a_file_name(utterance, tmp_path):
+    assert utterance_file(tmp_path, utterance, ".npy").name == f"{utterance}.npy"
+
+
+@pytest.mark.parametrize("utterance", ["", ".", "..", "/a", "a/b", OUTSIDE, "a\0", "a\n"])
+def test_no_file_name(utterance, tmp_path):
+    with pytest.raises(ConfigError, match="is no file name; take ids without /"):
+        utterance_file(tmp_path, utterance, ".npy")
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        lambda folder: TapFiles(folder, ("mel",)).has(OUTSIDE),
+        lambda folder: WaveFiles(folder).has(OUTSIDE),
+        lambda folder: copy_speech(folder, {"teacher": {OUTSIDE: folder / "a.wav"}}),
+    ],
+    ids=["teacher dump", "dump of waves", "evaluation"],
+)
+def test_every_writer_refuses_it(place, tmp_path):
+    with pytest.raises(ConfigError, match=f"'{OUTSIDE}': is no file name"):
+        place(tmp_path)
