@@ -1,5 +1,6 @@
 """Where ESPnet's recipe tree is: the user's own, or ESPnet's sdist in a cache."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -12,6 +13,9 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.files import cache_folder
 
 TTS_SH = "egs2/TEMPLATE/tts1/tts.sh"
+SDIST_SHA256 = {  # of ESPnet's releases on PyPI, by version
+    "202611": "eb5816c4d2e4a18eaa2afacc2f8cf74f93e5534dec0fdcee0b2c89b6f7ddd1fd"
+}
 
 
 def espnet_root() -> Path:
@@ -22,7 +26,8 @@ def espnet_root() -> Path:
     ``${XDG_CACHE_HOME:-~/.cache}/espnet_distill``.
 
     Raises:
-        ConfigError: ``$ESPNET_ROOT`` holds no recipes, or the sdist cannot be had.
+        ConfigError: ``$ESPNET_ROOT`` holds no recipes, or the sdist cannot be had or is
+            another than ESPnet's release.
     """
     if chosen := os.environ.get("ESPNET_ROOT"):
         return _checked(Path(chosen).resolve())
@@ -80,6 +85,7 @@ def _fetch(version: str, root: Path) -> None:
         ) as scratch:
             _say(f"[1/3] downloading the recipes of ESPnet {version} (36 MB, once)")
             sdist = _download(version, Path(scratch))
+            _require_release(sdist, version)
             _say("[2/3] unpacking them")
             tree = _unpack(sdist, Path(scratch))
             _say(f"[3/3] linking their folders, in {root}")
@@ -103,6 +109,23 @@ def _download(version: str, folder: Path) -> Path:
             "check the network, or set ESPNET_ROOT to ESPnet's sources"
         )
     return sdists[0]
+
+
+def _require_release(sdist: Path, version: str) -> None:
+    """Raise a ConfigError unless an sdist is ESPnet's release, by its SHA-256.
+
+    Of a version whose checksum is not known here, that is said.
+    """
+    with sdist.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    known = SDIST_SHA256.get(version)
+    if known is None:
+        _say(f"no checksum of ESPnet {version} is known here; pip's sdist has {found}")
+    elif found != known:
+        raise ConfigError(
+            f"espnet=={version}: pip's sdist has SHA-256 {found}, ESPnet's release "
+            f"{known}; check pip's index, or set ESPNET_ROOT to ESPnet's sources"
+        )
 
 
 def _reason(done: subprocess.CompletedProcess) -> str:

@@ -642,7 +642,7 @@ TRIES = [
         "evaluate",
         "an ASR model that is none",
         lambda p: [*p.heard(), "--out", OUT, "--measures", "wer", "--asr_model", "t"],
-        "--asr_model: t is neither an ESPnet experiment, nor a folder with ",
+        "--asr_model: t is neither an ESPnet experiment or tag (hub:owner/name), nor ",
         needs=("faster_whisper", "jiwer", "whisper_normalizer"),
     ),
     evaluating(

@@ -1,3 +1,4 @@
+import hashlib
 import io
 import os
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.espnet_root import TTS_SH, espnet_root, link_folders
+from espnet_distill.espnet_root import SDIST_SHA256, TTS_SH, espnet_root, link_folders
 
 NAME = f"espnet-{metadata.version('espnet')}"
 
@@ -71,8 +72,21 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache" / "espnet_distill"
 
 
+# The checksum that is expected is that of the small sdist below.
+PROGRAM = """
+import sys
+from espnet_distill import cli, espnet_root
+espnet_root.SDIST_SHA256[sys.argv[1]] = sys.argv[2]
+sys.exit(cli.main(["espnet-root"]))
+"""
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 @pytest.fixture
-def sdist(tmp_path, cache):
+def sdist(tmp_path, cache, monkeypatch):
     """A small sdist of the installed ESPnet version, where pip finds it."""
     path = tmp_path / "sdists" / f"{NAME}.tar.gz"
     with tarfile.open(path, "w:gz") as archive:
@@ -84,6 +98,7 @@ def sdist(tmp_path, cache):
             member = tarfile.TarInfo(f"{NAME}/{name}")
             member.size = len(text.encode())
             archive.addfile(member, io.BytesIO(text.encode()))
+    monkeypatch.setitem(SDIST_SHA256, NAME[7:], sha256(path))
     return path
 
 
@@ -136,12 +151,31 @@ def test_sdist_is_fetched_once(cache, sdist, capfd):
 
 
 def test_two_processes_fetch_at_once(cache, sdist):
-    command = [sys.executable, "-m", "espnet_distill.cli", "espnet-root"]
+    command = [sys.executable, "-c", PROGRAM, NAME[7:], sha256(sdist)]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
     printed = [process.communicate()[0].decode().strip() for process in both]
     assert [process.returncode for process in both] == [0, 0]
     assert printed == [str(cache / NAME)] * 2
     assert os.listdir(cache) == [NAME]
+
+
+def test_an_sdist_that_was_changed_is_refused(cache, sdist, monkeypatch):
+    monkeypatch.setitem(SDIST_SHA256, NAME[7:], "0" * 64)
+    message = f"pip's sdist has SHA-256 {sha256(sdist)}, ESPnet's release 0000"
+    with pytest.raises(ConfigError, match=message) as caught:
+        espnet_root()
+    assert "\n" not in str(caught.value)
+    assert os.listdir(cache) == []
+
+
+def test_an_sdist_of_an_unknown_version_is_said(cache, sdist, monkeypatch, capfd):
+    monkeypatch.delitem(SDIST_SHA256, NAME[7:])
+    assert espnet_root() == cache / NAME
+    assert f"is known here; pip's sdist has {sha256(sdist)}" in capfd.readouterr().err
+
+
+def test_the_installed_version_has_a_checksum():
+    assert NAME[7:] in SDIST_SHA256
 
 
 def test_failed_download_is_one_line_and_leaves_nothing(cache):

@@ -24,8 +24,9 @@ def check_model(model: str | None) -> None:
         return
     if not (Path(model) / "model.bin").is_file():
         raise ConfigError(
-            f"--asr_model: {model} is neither an ESPnet experiment, nor a folder with "
-            f"a CTranslate2 model, nor one of {', '.join(available_models())}"
+            f"--asr_model: {model} is neither an ESPnet experiment or tag "
+            f"(hub:owner/name), nor a folder with a CTranslate2 model, nor one of "
+            f"{', '.join(available_models())}"
         )
 
 

@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError, in_one_line
-from espnet_distill.teachers.model_zoo import is_tag
+from espnet_distill.teachers.model_zoo import fetch_files, is_tag
 
 
 def is_espnet(model: str) -> bool:
@@ -95,15 +95,7 @@ def load(
 
 
 def _fetch(tag: str, wanted: str) -> dict[str, str]:
-    try:
-        from espnet2.utils.pretrained import download_pretrained
-
-        files = {key: str(path) for key, path in download_pretrained(tag).items()}
-    except Exception as error:  # network, table, hub and zip each raise their own
-        raise ConfigError(
-            f"{tag}: neither an experiment folder nor a model that espnet_model_zoo "
-            f"can fetch ({in_one_line(error, 200)})"
-        ) from error
+    files = fetch_files(tag)
     if wanted not in files:
         raise ConfigError(f"{tag}: is a model of another kind: it has no {wanted}")
     return files

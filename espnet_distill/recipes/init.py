@@ -216,7 +216,7 @@ def _found(trained: list, teacher, options: dict[str, str]) -> list[str]:
     return [
         *lines,
         "# PLACEHOLDER: there is no trained teacher yet. Name an experiment such as",
-        "# exp/tts_train_fastspeech2, a packed .zip or a tag of the model zoo.",
+        "# exp/tts_train_fastspeech2, a packed .zip or hub:owner/name of the hub.",
         "teacher=",
     ]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from espnet_distill.errors import ConfigError, in_one_line
 from espnet_distill.files import read_yaml
 from espnet_distill.teachers.front_end import require_bpemodel
-from espnet_distill.teachers.model_zoo import fetch, is_tag
+from espnet_distill.teachers.model_zoo import explain_missing, fetch, is_tag
 from espnet_distill.teachers.unpack import unpack_into_cache
 
 # ESPnet's names, the one that tts.sh decodes with first.
@@ -29,7 +29,8 @@ def find_experiment(
             names, or a single `.pth` of any other name, or of a single epoch, which
             ESPnet's averages of one epoch link to and `pack` puts in their place. Or a
             `.pth` with `config.yaml` beside it; a mapping with `config` and `model`; a
-            packed `.zip`; a model-zoo or Hugging Face tag.
+            packed `.zip`; `hub:owner/name` or `hub:owner/name@revision` of the Hugging
+            Face hub, or a name in the model zoo's table.
         usual: The usual names, the one that is preferred first.
 
     Raises:
@@ -47,7 +48,7 @@ def find_experiment(
             return find_experiment(unpack_into_cache(folder), usual)
         if is_tag(str(experiment)):
             return fetch(str(experiment))
-        raise ConfigError(f"{folder}: no such experiment folder")
+        raise ConfigError(explain_missing(str(experiment)))
     config = folder / "config.yaml"
     if not config.is_file():
         raise ConfigError(

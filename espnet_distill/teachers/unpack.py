@@ -59,7 +59,7 @@ def _unpack(archive: Path, beside: Path, out: Path) -> None:
 
 def add_arguments(parser) -> None:
     parser.add_argument(
-        "model", type=Path, help="a .zip that espnet2.bin.pack made, or a tag"
+        "model", type=Path, help="a .zip that espnet2.bin.pack made, or hub:owner/name"
     )
     parser.add_argument("out", type=Path, help="the folder to make")
 

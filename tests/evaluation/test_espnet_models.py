@@ -145,7 +145,7 @@ def test_models_of_another_kind_or_none(recipe, recogniser, tmp_path):
 
 def test_names_of_whisper_are_none_of_espnet(tmp_path):
     assert not is_espnet("tiny.en") and not is_espnet(str(tmp_path))
-    assert is_espnet("espnet/some_asr_model") and is_espnet("exp/asr/1epoch.pth")
+    assert is_espnet("hub:espnet/some_asr_model") and is_espnet("exp/asr/1epoch.pth")
 
 
 def test_a_similarity_by_hand():

@@ -1,15 +1,21 @@
 """Packed models become experiment folders again."""
 
+import hashlib
 import shutil
+import socket
 
 import pytest
 import torch
+import yaml
 from espnet2.main_funcs.pack_funcs import pack
 
 from espnet_distill import cli
 from espnet_distill.errors import ConfigError
 from espnet_distill.teachers.checkpoint import find_experiment, load_experiment
+from espnet_distill.teachers.model_zoo import describe_fetched, is_tag
 from espnet_distill.teachers.unpack import unpack
+
+MODEL = "exp/tts_train/train.loss.ave.pth"
 
 
 @pytest.fixture
@@ -104,15 +110,22 @@ def test_a_packed_file_is_an_experiment_as_it_stands(archive, recipe, monkeypatc
 
 
 def test_a_tag_goes_to_the_model_zoo(archive, recipe, monkeypatch):
-    """Its table leads to a local file here, through the zoo's own code."""
+    """The hub leads to a local file here, through the zoo's own code."""
     from espnet_model_zoo.downloader import ModelDownloader
 
     path = archive()
     monkeypatch.setenv("HOME", str(recipe / "home"))
     monkeypatch.setattr(ModelDownloader, "get_url", lambda *_, **__: str(path))
     expected = weights(recipe / "exp/tts_train")
-    tag = "someone/tiny_fastspeech2"
+    tag = "hub:someone/tiny_fastspeech2@v1"
     assert cli.main(["unpack", tag, "exp/pretrained"]) == 0  # as distill.sh does
+    record = yaml.safe_load((recipe / "exp/pretrained/fetched.yaml").read_text())
+    digest = hashlib.sha256((recipe / MODEL).read_bytes()).hexdigest()
+    assert record == {
+        "name": "someone/tiny_fastspeech2",
+        "revision": "v1",
+        "sha256": digest,
+    }
     for experiment in (tag, "exp/pretrained"):
         found = weights(experiment)
         assert all(torch.equal(found[name], expected[name]) for name in expected)
@@ -121,15 +134,44 @@ def test_a_tag_goes_to_the_model_zoo(archive, recipe, monkeypatch):
 def test_a_tag_that_leads_nowhere_is_one_line(recipe, monkeypatch):
     monkeypatch.setenv("HOME", str(recipe / "home"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(ConfigError) as caught:
-        find_experiment("nobody/nothing")
-    message = str(caught.value)
-    assert message.startswith(
-        "nobody/nothing: neither an experiment folder nor a model"
-    )
-    assert "\n" not in message
+    for tag in ("hub:nobody/nothing", "hub:nobody/nothing@v2"):
+        with pytest.raises(ConfigError) as caught:
+            find_experiment(tag)
+        message = str(caught.value)
+        assert message.startswith(f"{tag}: espnet_model_zoo cannot fetch it (")
+        assert "\n" not in message
+    for tag in ("hub:", "hub:a", "hub:../a", "hub:a/b/c", "hub:a/b c", "hub:a/b@"):
+        with pytest.raises(ConfigError, match=f"{tag}: is no tag; name hub:owner/mod"):
+            find_experiment(tag)
     with pytest.raises(ConfigError, match="exp/techer: no such experiment folder"):
         find_experiment("exp/techer")
+
+
+def refuse_network(*_, **__):
+    raise AssertionError("the network was asked")
+
+
+@pytest.mark.parametrize("name", ["exp/tts_teacher", "nobody/nothing"])
+def test_the_hub_is_not_asked_for_a_path(name, recipe, monkeypatch, capsys):
+    """Not even for one that looks like a tag; it says how a tag is named."""
+    monkeypatch.setattr(socket.socket, "connect", refuse_network)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse_network)
+    assert cli.main(["find-model", name]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and f"{name}: no such experiment folder" in error
+    is_recipes = name.startswith("exp/")
+    assert ("name it hub:nobody/nothing" in error) != is_recipes
+
+
+def test_names_of_the_zoos_table_are_tags():
+    assert is_tag("kan-bayashi/ljspeech_vits") and is_tag("hub:someone/tiny")
+    assert not is_tag("espnet/kan-bayashi_ljspeech_vits") and not is_tag("exp/tts")
+
+
+def test_the_commit_of_the_hub_is_recorded(recipe):
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    model = recipe / f"hub/models--a--b/snapshots/{commit}/exp/model.pth"
+    assert describe_fetched("hub:a/b@v1", model) == {"name": "a/b", "revision": commit}
 
 
 def test_the_command(archive, recipe, capsys):

@@ -13,7 +13,7 @@ set -euo pipefail
     --test_sets eval1 \
     --tts_opts "--audio_format wav" \
     --align_steps 4000 \
-    --teacher espnet/kan-bayashi_ljspeech_conformer_fastspeech2 \
+    --teacher hub:espnet/kan-bayashi_ljspeech_conformer_fastspeech2 \
     --teacher_stats true \
     --teacher_config conf/espnet/tuning/train_conformer_fastspeech2.yaml \
     "$@"
