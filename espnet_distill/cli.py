@@ -68,6 +68,10 @@ COMMANDS = {
         "take durations from a teacher's attention",
         "espnet_distill.teachers.focused",
     ),
+    "check-text": (
+        "find what is wrong with texts before a model gets them",
+        "espnet_distill.data.check_text",
+    ),
     "reading": (
         "make data of what a teacher has read aloud",
         "espnet_distill.teachers.reading",

@@ -393,6 +393,12 @@ TRIES = [
     ),
     Try(
         "check",
+        "a teacher whose cleaner a shell would run",
+        lambda p: [p.train(teacher=p.teacher(cleaner="$(touch PWNED)"))],
+        "cleaner: '$(touch PWNED)' is none of ESPnet's; there are tacotron",
+    ),
+    Try(
+        "check",
         "a teacher of another sampling rate",
         lambda p: [p.train(teacher=p.teacher(feats_extract_conf={"fs": 22050}))],
         "feats_extract_conf.fs: the student has 16000, teacher ",
@@ -863,6 +869,24 @@ TRIES = [
     ),
     Try(
         "settings",
+        "a teacher whose cleaner a shell would run",
+        lambda p: [p.teacher(cleaner="$(touch PWNED)")],
+        "config.yaml: cleaner: '$(touch PWNED)' is none of ESPnet's; there are tacotron",
+    ),
+    Try(
+        "settings",
+        "a teacher whose sampling rate a shell would run",
+        lambda p: [p.teacher(feats_extract_conf={"fs": "1;touch PWNED"})],
+        "config.yaml: feats_extract_conf.fs: '1;touch PWNED' is no finite number",
+    ),
+    Try(
+        "settings",
+        "an option that is no number",
+        lambda p: [p.teacher(), "--fmin", "nan"],
+        "--fmin: 'nan' is no finite number",
+    ),
+    Try(
+        "settings",
         "another sampling rate than the teacher's",
         lambda p: [p.teacher(), "--fs", 22050],
         "--fs 22050: the teacher was trained with 16000",
@@ -893,6 +917,12 @@ TRIES = [
         "two checkpoints of no usual name",
         lambda p: [_two_checkpoints(p)],
         "expected one checkpoint (.pth), found a.pth, b.pth; link the one",
+    ),
+    Try(
+        "find-model",
+        "a checkpoint whose name a shell would run",
+        lambda p: [p.file("e/config.yaml").parent, p.file("e/$(touch PWNED).pth")][:1],
+        "PWNED).pth' has '$', which a shell reads; rename it",
     ),
     # focused
     Try(
@@ -972,6 +1002,62 @@ TRIES = [
         "reading",
         "a full disk",
         lambda p: [p.spoken(), p.data(), p.disk / "out", "--n_shift", 128],
+    ),
+    # check-text
+    Try("check-text", "no such file", lambda p: ["--new", "no"], "no: no such file"),
+    Try(
+        "check-text",
+        "an empty file",
+        lambda p: ["--new", p.file("new")],
+        "new: is empty; give lines of <utterance> <words>",
+    ),
+    Try(
+        "check-text",
+        "blank lines",
+        lambda p: ["--new", p.file("new", "a1 yes\n\na2 no\n  \n")],
+        "new: line 2, 4: blank; remove it",
+    ),
+    Try(
+        "check-text",
+        "an id without words",
+        lambda p: ["--new", p.file("new", "a1 yes\na2\n")],
+        "new: line 2: 'a2': an id without words",
+    ),
+    Try(
+        "check-text",
+        "two lines of one id",
+        lambda p: ["--new", p.file("new", "a1 yes\na2 no\na1 no\n")],
+        "new: line 3: 'a1': an earlier line has this id",
+    ),
+    Try(
+        "check-text",
+        "an id that a recording has",
+        lambda p: ["--new", p.file("new", "b1 yes\n"), p.data() / "text"],
+        "new: line 1: 'b1': a recording has this id",
+    ),
+    Try(
+        "check-text",
+        "an id that leads out of the folder",
+        lambda p: ["--new", p.file("new", "../../evil yes\n")],
+        "new: line 1: utterance '../../evil': is no file name",
+    ),
+    Try(
+        "check-text",
+        "a recording's id that leads out of the folder",
+        lambda p: [p.file("text", "b1 yes\n../../evil no\n")],
+        "text: line 2: utterance '../../evil': is no file name",
+    ),
+    Try(
+        "check-text",
+        "an id that ends with a no-break space",
+        lambda p: ["--new", p.file("new", "a1\xa0yes\n")],
+        "line 1: 'a1': ends with a blank that is neither space nor tab",
+    ),
+    Try(
+        "check-text",
+        "Latin-1",
+        lambda p: ["--new", p.file("new", LATIN)],
+        "new: cannot be read: line 1 is not UTF-8",
     ),
     # espnet-root
     Try(

@@ -13,6 +13,7 @@ from pathlib import Path
 from espnet_distill.errors import ConfigError
 from espnet_distill.files import written_whole
 from espnet_distill.recipes.run_sh import options_of
+from espnet_distill.recipes.shell_values import require_shell_value, require_word
 from espnet_distill.recipes.template import SCRIPTS, template_root
 
 SCRIPT = Path("run_distill.sh")
@@ -41,11 +42,15 @@ def init(recipe: Path) -> list[str]:
     from espnet_distill.recipes.trained import trained_in
 
     _require_recipe(recipe)
-    told = options_of(recipe / "run.sh")
+    told = {
+        name: value
+        for name, value in options_of(recipe / "run.sh").items()
+        if _is_let(name, value)
+    }
     expdir = told.get("expdir", "exp")
     trained = trained_in(recipe, expdir)
     teacher = next((one for one in trained if one.can_teach), None)
-    options = _options(told, teacher)
+    options = _options(told, teacher, recipe)
     wanted = {
         STUDENT: _student(teacher),
         SCRIPT: _script(recipe, trained, teacher, options),
@@ -102,11 +107,16 @@ def _require_recipe(recipe: Path) -> None:
             raise ConfigError(f"{folder}: is no folder; rename it")
 
 
-def _options(told: dict[str, str], teacher) -> dict[str, str]:
-    """Options of distill.sh: of the teacher's configuration, else of run.sh."""
+def _options(told: dict[str, str], teacher, recipe: Path) -> dict[str, str]:
+    """Options of distill.sh: of the teacher's configuration, else of run.sh.
+
+    Raises:
+        ConfigError: A value that a shell must not get.
+    """
     from espnet_distill.teachers.settings import OPTIONS, settings_of
 
-    settings = settings_of(teacher.conf) if teacher else told
+    config = recipe / teacher.folder / "config.yaml" if teacher else recipe / "run.sh"
+    settings = settings_of(teacher.conf, config) if teacher else told
     options = {name: settings[name] for name in OPTIONS if name in settings}
     sets = {name: told[name] for name in (*FOLDERS, *SETS) if name in told}
     passed = {name: told[name] for name in PASSED_ON if name in told}
@@ -121,8 +131,30 @@ def _options(told: dict[str, str], teacher) -> dict[str, str]:
         ]
         sets["test_sets"] = " ".join(held_out) or sets["test_sets"]
     passed = {name: value for name, value in passed.items() if len(value.split()) == 1}
+    for name, value in (sets | options | passed).items():
+        _require_let(name, value, f"{config}: --{name}")
     more = {"tts_opts": " ".join(f"--{name} {value}" for name, value in passed.items())}
     return sets | options | (more if passed else {})
+
+
+def _require_let(name: str, value: str, where: str) -> None:
+    """Raise a ConfigError for a value that a shell must not get."""
+    from espnet_distill.teachers.settings import OPTIONS
+
+    if name in OPTIONS:
+        require_shell_value(name, value, where)
+        return
+    for word in value.split(" ") if name == "test_sets" else [value]:
+        require_word(word, where)
+
+
+def _is_let(name: str, value: str) -> bool:
+    """Tell whether an option of run.sh can be passed on; one that cannot stays open."""
+    try:
+        _require_let(name, value, name)
+    except ConfigError:
+        return False
+    return True
 
 
 def _sets_of(teacher) -> dict[str, str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError
+from espnet_distill.recipes.shell_values import require_plain
 from espnet_distill.students import VARIANTS
 from espnet_distill.teachers.checkpoint import find_experiment, read_config
 from espnet_distill.teachers.settings import FEATURES, PITCH
@@ -50,6 +51,9 @@ def trained_in(recipe: Path, expdir: str = "exp") -> list[Trained]:
     """Return the trained models of a recipe, the latest first.
 
     Students, which have a ``distill.yaml``, are left out, and what cannot be read, too.
+
+    Raises:
+        ConfigError: A folder whose name a shell would read.
     """
     found = []
     for config in (recipe / expdir).glob("tts_*/config.yaml"):
@@ -58,11 +62,18 @@ def trained_in(recipe: Path, expdir: str = "exp") -> list[Trained]:
         try:
             _, checkpoint = find_experiment(config.parent)
             conf = read_config(config)
+            _require_class(conf, config)
         except ConfigError:  # statistics, or a training without a checkpoint yet
             continue
         folder = config.parent.relative_to(recipe)
+        require_plain(str(folder), str(recipe))
         found.append(Trained(folder, conf, checkpoint.stat().st_mtime))
     return sorted(found, key=lambda trained: (-trained.time, str(trained.folder)))
+
+
+def _require_class(conf: Mapping, config: Path) -> None:
+    if not isinstance(conf["tts"], str) or not conf["tts"].isidentifier():
+        raise ConfigError(f"{config}: tts: {conf['tts']!r} is no class of ESPnet's")
 
 
 def taught_by(kind: str) -> tuple[str, ...]:

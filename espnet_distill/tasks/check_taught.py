@@ -9,6 +9,7 @@ from espnet2.tts.espnet_model import ESPnetTTSModel
 from espnet_distill.errors import BROKEN, Faults
 from espnet_distill.objectives.base import Objective, Taps
 from espnet_distill.pruning.base import Callback, Training
+from espnet_distill.recipes.shell_values import require_text_settings
 from espnet_distill.taps import TapRecorder, probe
 from espnet_distill.tasks.check_stock import DATA
 from espnet_distill.tasks.compatibility import require_compatible, require_conditions
@@ -38,6 +39,7 @@ def look_at_teachers(
         whose = f"teacher {experiment}"
         faults.of(require_compatible, ours, conf, whose)
         faults.of(require_conditions, names, conf, whose)
+        faults.of(require_text_settings, conf, whose)
         loaded = BROKEN if conf is BROKEN else faults.of(OnlineTeacher, experiment)
         teachers.append(loaded)
     return teachers

@@ -1,5 +1,6 @@
 """`espnet-distill find-model`: which checkpoint an experiment folder stands for."""
 
+from espnet_distill.recipes.shell_values import require_plain
 from espnet_distill.teachers.checkpoint import find_experiment
 
 
@@ -10,5 +11,6 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> None:
+    """Print its path, if a shell takes it for nothing else."""
     _, checkpoint = find_experiment(args.experiment)
-    print(checkpoint)
+    print(require_plain(str(checkpoint), "checkpoint"))

@@ -6,9 +6,11 @@ what a recipe has set otherwise.
 
 import shlex
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.mel_spec import MelSpec
+from espnet_distill.recipes.shell_values import NOTHING, require_shell_value
 from espnet_distill.teachers.checkpoint import find_experiment, read_config
 from espnet_distill.teachers.front_end import is_same_file, require_bpemodel
 
@@ -26,27 +28,32 @@ PITCH = ("f0min", "f0max")
 TEXT = ("token_type", "cleaner", "g2p")
 BPEMODEL = "bpemodel"  # an option of distill.sh's, as tts.sh knows no bpe
 OPTIONS = (*FEATURES, *PITCH, *TEXT, BPEMODEL)
-NOTHING = ("none", "null", "")
 
 
-def settings_of(conf: Mapping) -> dict[str, str]:
+def settings_of(conf: Mapping, config: Path) -> dict[str, str]:
     """Return the options of distill.sh that a configuration tells.
 
     Args:
         conf: The configuration of a trained experiment.
+        config: Its file.
+
+    Raises:
+        ConfigError: A value that a shell must not get.
     """
-    features = conf.get("feats_extract_conf") or {}
-    pitch = conf.get("pitch_extract_conf") or {}
-    found = {name: features[key] for name, key in FEATURES.items() if key in features}
-    found |= {name: pitch[name] for name in PITCH if name in pitch}
-    found |= {name: conf[name] for name in TEXT if name in conf}
+    keys = {name: ("feats_extract_conf", key) for name, key in FEATURES.items()}
+    keys |= {name: ("pitch_extract_conf", name) for name in PITCH}
+    keys |= {name: (name,) for name in TEXT}
     if conf.get("token_type") == "bpe":
-        found[BPEMODEL] = conf.get(BPEMODEL)
-    nothing = dict.fromkeys(TEXT, "none")
-    return {
-        name: nothing.get(name, "null") if value is None else str(value)
-        for name, value in found.items()
-    }
+        keys[BPEMODEL] = (BPEMODEL,)
+    found = {}
+    for name, (*section, key) in keys.items():
+        values = (conf.get(section[0]) or {}) if section else conf
+        if key in values:
+            nothing = "none" if name in TEXT else "null"
+            value = nothing if values[key] is None else str(values[key])
+            where = f"{config}: {'.'.join((*section, key))}"
+            found[name] = require_shell_value(name, value, where)
+    return found
 
 
 def differences(
@@ -77,13 +84,15 @@ def require_settings(ours: Mapping[str, str], experiment: str) -> dict[str, str]
         experiment: What `find_experiment` takes.
 
     Raises:
-        ConfigError: No such experiment, one that was made otherwise, or one whose
-            sentencepiece model is missing.
+        ConfigError: No such experiment, one that was made otherwise, one whose
+            sentencepiece model is missing, or a value that a shell must not get.
     """
+    for name, value in ours.items():
+        require_shell_value(name, value, f"--{name}")
     config, _ = find_experiment(experiment)
     conf = read_config(config)
     require_bpemodel(conf, str(config))
-    theirs = settings_of(conf)
+    theirs = settings_of(conf, config)
     for name, our_value, their_value in differences(ours, theirs):
         raise ConfigError(
             f"--{name} {our_value}: the teacher was trained with {their_value} "
@@ -94,17 +103,12 @@ def require_settings(ours: Mapping[str, str], experiment: str) -> dict[str, str]
 
 def _mels(options: Mapping[str, str]) -> MelSpec:
     """Describe mels, of which no option tells the window and the logarithm."""
-    values = {key: _number(options[name], name) for name, key in FEATURES.items()}
+    values = {key: _number(options[name]) for name, key in FEATURES.items()}
     return MelSpec(window="", log_base=None, **values)
 
 
-def _number(value: str, name: str) -> float | None:
-    if value.lower() in NOTHING:
-        return None
-    try:
-        return float(value)
-    except ValueError:
-        raise ConfigError(f"--{name} {value}: is no number") from None
+def _number(value: str) -> float | None:
+    return None if value.lower() in NOTHING else float(value)
 
 
 def _same(ours: str, theirs: str) -> bool:

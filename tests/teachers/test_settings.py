@@ -53,7 +53,7 @@ def test_a_shell_reads_them(experiment, capsys):
         ({"f0max": "500"}, "--f0max 500: the teacher was trained with 400"),
         ({"g2p": "g2p_en"}, "--g2p g2p_en: the teacher was trained with g2p_en_no_sp"),
         ({"cleaner": "none"}, "--cleaner none: the teacher was trained with tacotron"),
-        ({"n_shift": "many"}, "--n_shift many: is no number"),
+        ({"n_shift": "many"}, "--n_shift: 'many' is no finite number"),
     ],
 )
 def test_what_differs_is_refused_with_both_values(ours, values, experiment):

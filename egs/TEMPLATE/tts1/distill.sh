@@ -94,6 +94,10 @@ pruned is compacted after stage 6 into <student_tag>_compact, which the stages a
 take.
 Every variable at the head of this script is an option of the same name."
 
+# shellcheck source=egs/TEMPLATE/tts1/check_options.sh
+. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/check_options.sh"
+check_options "evaldir more_teachers python teacher test_sets vocoder_file" \
+    "student_args tts_opts vocoder_args" "$@"
 log "$0 $*"
 . ./path.sh
 [ ! -e link_espnet.sh ] || . ./link_espnet.sh  # a recipe of ESPnet's has its links
@@ -167,7 +171,7 @@ if ${train_teacher}; then
     teacher_yaml=${teacher_config}
 else
     [ -n "${teacher}" ] || fail "name a --teacher, or train one: --train_teacher true"
-    [[ ${teacher} != *.zip ]] && [ -e "${teacher}" ] \
+    [[ ${teacher} != *.zip && ${teacher} != *" "* ]] && [ -e "${teacher}" ] \
         || teacher=$(espnet-distill unpack "${teacher}" "${expdir}/pretrained")
     teacher_model=$(espnet-distill find-model "${teacher}")
     teacher_exp=$(dirname "${teacher_model}")
@@ -298,25 +302,27 @@ split_keys() {  # split_keys TABLE LOGDIR: sets jobs, the number of LOGDIR/keys.
 
 dump_waves() {  # dump_waves SET SPLIT: what a small vocoder is to say of each mel
     local logdir=${waves_dir}/$2/log command="${train_cmd}" jobs
-    local options="--config $(dirname "${student_model}")/config.yaml --output_dir ${waves_dir}/$2"
+    local options=(--config "$(dirname "${student_model}")/config.yaml")
     local speech=${dumpdir}/raw/$1/wav.scp
     case ${vocoder_speech} in
-        "") options+=" --vocoder_file ${vocoder_file}" ;;
+        "") options+=(--vocoder_file "${vocoder_file}") ;;
         recordings) ;;
         *) speech=${vocoder_speech}/$1/wav/wav.scp ;;
     esac
-    options+=" --wav_scp ${speech}"
+    options+=(--output_dir "${waves_dir}/$2" --wav_scp "${speech}")
     if [ "${ngpu}" -gt 0 ]; then
-        command="${cuda_cmd} --gpu 1" options+=" --device cuda"
+        command="${cuda_cmd} --gpu 1"
+        options+=(--device cuda)
     fi
     split_keys "${speech}" "${logdir}"
     # shellcheck disable=SC2086
     ${command} JOB=1:"${jobs}" "${logdir}/dump.JOB.log" \
-        ${python} -m espnet_distill.tasks.dump_waves ${options} --key_file "${logdir}/keys.JOB.scp" \
+        ${python} -m espnet_distill.tasks.dump_waves "${options[@]}" \
+            --key_file "${logdir}/keys.JOB.scp" \
         || fail "dump of waves failed: $(reason "${logdir}"/dump.*.log)"
     # shellcheck disable=SC2086
     ${train_cmd} "${logdir}/finish.log" \
-        ${python} -m espnet_distill.tasks.dump_waves ${options} --finish \
+        ${python} -m espnet_distill.tasks.dump_waves "${options[@]}" --finish \
         || fail "dump of waves failed: $(reason "${logdir}/finish.log")"
 }
 
@@ -326,8 +332,8 @@ prepare_vocoder() {  # write the training configuration, refuse what cannot work
         cat "${vocoder_config}"
         echo
         cat "${vocoder_preset}"
-        echo "text2mel: $(dirname "${student_model}")"
-        echo "teacher_dump: ${waves_dir}"
+        echo "text2mel: '$(dirname "${student_model}")'"
+        echo "teacher_dump: '${waves_dir}'"
         [[ -z ${vocoder_speech} || ${vocoder} = harmonic_* ]] \
             || grep -q "^distill_conf:" "${vocoder_config}" \
             || echo "distill_conf: {objectives: [{type: stft, complex: 0.0}]}"
@@ -442,8 +448,13 @@ begin() {  # begin NUMBER TITLE: true if the stage is asked for
 what_to_learn() {  # the plugin's own keys
     [ -z "${objectives_config}" ] || cat "${objectives_config}"
     echo
-    echo "teacher: [${teacher_model}${more_teachers:+, ${more_teachers// /, }}]"
-    ! ${teacher_dump} || echo "teacher_dump: ${dump_dir}"
+    local model
+    echo "teacher:"
+    echo "- '${teacher_model}'"
+    for model in ${more_teachers}; do
+        echo "- '${model}'"
+    done
+    ! ${teacher_dump} || echo "teacher_dump: '${dump_dir}'"
 }
 
 named_model() {  # named_model CONFIG: its tts
@@ -469,7 +480,7 @@ prepare_distillation() {  # write the training configuration, refuse what cannot
     prepared=true
     {
         cat "${student_train}"
-        ! ${warm_start} || echo "init_param: [${student_exp}/warm_start/init.pth:tts:tts]"
+        ! ${warm_start} || echo "init_param: ['${student_exp}/warm_start/init.pth:tts:tts']"
         ! ${distill} || what_to_learn
     } > "${distill_config}.part"
     mv "${distill_config}.part" "${distill_config}"
@@ -546,11 +557,21 @@ with_bpemodel() {  # tts.sh's python in stage 10, which leaves a sentencepiece m
     ${packer} "$@" --option "${bpemodel}"
 }
 
+check_texts() {  # ids that name files; more_text, before a teacher synthesizes it
+    local set texts=()
+    for set in ${train_set} ${valid_set} ${test_sets}; do
+        [ ! -e "${dumpdir}/raw/${set}/text" ] || texts+=("${dumpdir}/raw/${set}/text")
+    done
+    [ ${#texts[@]} -eq 0 ] && [ -z "${more_text}" ] \
+        || espnet-distill check-text ${more_text:+--new "${more_text}"} "${texts[@]}"
+}
+
 recorded_set=${train_set} recorded_valid=${valid_set}
 mkdir -p "${expdir}"
 echo "${teacher_model}" > "${expdir}/teacher_model"  # for scripts that compare
 SECONDS=0
 
+check_texts
 if [ "${stage}" -le 6 ] && [ "${stop_stage}" -ge 3 ]; then
     prepare_student
 fi
@@ -568,6 +589,7 @@ if begin 1 "Data preparation and token list"; then
     ${train_teacher} || espnet-distill inherit "${teacher_model}" --token_list "${token_list}"
     ${train_teacher} || [[ ${tts_opts} != *"--use_sid true"* ]] || take_ids speakers utt2sid
     ${train_teacher} || [[ ${tts_opts} != *"--use_lid true"* ]] || take_ids languages utt2lid
+    check_texts
 fi
 require_ids "${student_config}"
 require_ids "${teacher_yaml}"
@@ -581,7 +603,8 @@ if [ "${durations_from}" = aligner ] && begin 2 "Alignment: durations -> ${align
             --cleaner "${cleaner}" --g2p "${g2p}" \
             --fs "${fs}" --n_fft "${n_fft}" --n_shift "${n_shift}" --win_length "${win_length}" \
             --data "${dumpdir}/raw/${train_set}" \
-            --also "${dumpdir}/raw/${valid_set}" $(printf "${dumpdir}/raw/%s " ${test_sets}) \
+            --also "${dumpdir}/raw/${valid_set}" \
+            $(for set in ${test_sets}; do echo "${dumpdir}/raw/${set}"; done) \
             --output_dir "${align_dir}" \
         || fail "alignment failed: $(reason "${align_dir}/align.log")"
 fi

@@ -19,6 +19,9 @@ help_message="Usage: $0 --student_config FILE [--<variable> <value>] ...
 Wants run.sh's stages 1 to 4 done. What is finished is not done again.
 Every variable at the head of this script is an option of the same name."
 
+# shellcheck source=egs/TEMPLATE/tts1/check_options.sh
+. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/check_options.sh"
+check_options "csv seeds" "options" "$@"
 . ./path.sh
 . ./link_espnet.sh
 . utils/parse_options.sh

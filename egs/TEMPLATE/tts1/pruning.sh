@@ -40,6 +40,9 @@ what it began as: the student unpruned, or the teacher.
 Wants run.sh's stages 1 to 5 done. What is finished is not done again.
 Every variable at the head of this script is an option of the same name."
 
+# shellcheck source=egs/TEMPLATE/tts1/check_options.sh
+. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/check_options.sh"
+check_options "csv include measures seeds settings vocoder_file" "exclude options" "$@"
 . ./path.sh
 . ./link_espnet.sh
 . utils/parse_options.sh

@@ -1,0 +1,1 @@
+"""Utterances, audio and text that models are trained and measured on."""

@@ -1,0 +1,100 @@
+"""`espnet-distill check-text`: find what is wrong with texts before a model gets them."""
+
+import re
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from espnet_distill.errors import ConfigError, Faults
+from espnet_distill.files import read_text, require_file_name
+
+MOST = 10  # lines that a fault names
+
+
+def require_new_text(path: Path, recorded: Collection[str]) -> None:
+    """See that text can be synthesized, and added to recordings.
+
+    Args:
+        path: A file of ``<utterance> <words>`` lines.
+        recorded: The utterances of the recordings.
+
+    Raises:
+        ConfigError: A line for each kind of fault, which names the lines of the file.
+    """
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file")
+    lines = read_text(path).split("\n")
+    if lines[-1] == "":
+        lines.pop()
+    if not lines:
+        raise ConfigError(f"{path}: is empty; give lines of <utterance> <words>")
+    found: dict[str, list[int]] = {}
+    earlier: set[str] = set()
+    for number, line in enumerate(lines, 1):
+        if fault := _fault_of(line, earlier, recorded):
+            found.setdefault(fault, []).append(number)
+        earlier.update(line.split()[:1])
+    with Faults() as faults:
+        faults.lines += [f"{path}: {_lines(at)}: {fault}" for fault, at in found.items()]
+
+
+def _fault_of(
+    line: str, earlier: Collection[str], recorded: Collection[str]
+) -> str | None:
+    key, *words = line.split(maxsplit=1) or [""]
+    if not key:
+        return "blank; remove it"
+    if line[0].isspace():
+        return "begins with a blank; remove it"
+    if not words:
+        return f"{key!r}: an id without words; add them, or remove the line"
+    if re.split(r"[ \t]", line, maxsplit=1)[0] != key:
+        return f"{key!r}: ends with a blank that is neither space nor tab"
+    if key in earlier:
+        return f"{key!r}: an earlier line has this id; make it unique"
+    if key in recorded:
+        return f"{key!r}: a recording has this id; rename it"
+    try:
+        require_file_name(key, "utterance")
+    except ConfigError as error:
+        return str(error)
+    return None
+
+
+def _lines(numbers: list[int]) -> str:
+    more = ", ..." if len(numbers) > MOST else ""
+    return f"line {', '.join(map(str, numbers[:MOST]))}{more}"
+
+
+def recorded_ids(texts: Iterable[Path]) -> set[str]:
+    """Return the utterances of data folders' texts.
+
+    Raises:
+        ConfigError: One of them is no file name, so that its speech would lie elsewhere.
+    """
+    found = set()
+    for path in texts:
+        for number, line in enumerate(read_text(path).split("\n"), 1):
+            for key in line.split(maxsplit=1)[:1]:
+                require_file_name(key, f"{path}: line {number}: utterance")
+                found.add(key)
+    return found
+
+
+def add_arguments(parser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument(
+        "--new",
+        metavar="FILE",
+        type=Path,
+        help="text that nobody has recorded: <utterance> <words> lines",
+    )
+    parser.add_argument(
+        "texts", metavar="TEXT", type=Path, nargs="*", help="of the recordings' folders"
+    )
+
+
+def main(args) -> None:
+    """Say nothing where nothing is wrong."""
+    recorded = recorded_ids(args.texts)
+    if args.new:
+        require_new_text(args.new, recorded)

@@ -1,0 +1,131 @@
+"""Values of the scripts' options: as they were typed, or refused before anything runs."""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.espnet_root import espnet_root
+from espnet_distill.recipes.shell_values import SPECIAL, require_plain
+
+from .mini_an4 import ROOT
+
+SCRIPTS = ROOT / "egs/TEMPLATE/tts1"
+PASSED = 7  # the exit status of the path.sh below
+NASTY = ["$(touch PWNED)", "`touch PWNED`", 'a"b', "a'b", "a;touch PWNED", "a\nb", "a\\b"]
+NASTY += ["a&b", "a|touch PWNED", "a>PWNED", "(a)", "a#b", "{a,b}", "a!b", "a\tb"]
+GLOBS = ["*", "a?", "[ab]"]
+PLAIN = ["a", "a/b.c", "hub:espnet/a_b@v1", "1.0e-3", "Stra\xdfe", "a,b", "x=1", "50%", "~a"]
+SPACED = {
+    "distill.sh": "evaldir more_teachers python teacher test_sets vocoder_file",
+    "ablation.sh": "csv measures seeds settings students vocoder_file",
+    "pruning.sh": "csv include measures seeds settings vocoder_file",
+    "head_start.sh": "csv seeds",
+}
+PATTERNS = {
+    "distill.sh": "student_args tts_opts vocoder_args",
+    "ablation.sh": "options",
+    "pruning.sh": "exclude options",
+    "head_start.sh": "options",
+}
+
+
+def options_of(script):
+    """Names and defaults of the variables at the head of a script."""
+    head = (SCRIPTS / script).read_text().partition("help_message=")[0]
+    found = dict(re.findall(r'^(\w+)=("[^"]*"|\S*)', head, re.MULTILINE))
+    found.pop("shared", None)
+    return found
+
+
+@pytest.fixture
+def call(tmp_path):
+    """Call a script whose path.sh prints an option as parse_options.sh has set it."""
+    parse = espnet_root() / "egs2/TEMPLATE/asr1/utils/parse_options.sh"
+    (tmp_path / "path.sh").write_text(
+        f'. {parse}\nprintf "%s" "${{!OPTION}}"\nexit {PASSED}\n'
+    )
+
+    def call(script, *arguments):
+        return subprocess.run(
+            [SCRIPTS / script, *arguments],
+            cwd=tmp_path,
+            env=os.environ | {"OPTION": arguments[0].removeprefix("--")},
+            capture_output=True,
+            text=True,
+        )
+
+    yield call
+    assert os.listdir(tmp_path) == ["path.sh"], "a value was run"
+
+
+def refused(done, option, why):
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert f": error: {option}" in done.stderr and why in done.stderr
+    return True
+
+
+def unchanged(done, value):
+    assert done.returncode == PASSED, done.stderr
+    assert done.stdout.endswith(value)
+    return True
+
+
+@pytest.mark.parametrize("script", SPACED)
+def test_no_option_of_any_script_is_run(script, call):
+    for name, default in options_of(script).items():
+        if default not in ("true", "false"):
+            done = call(script, f"--{name}", NASTY[0])
+            assert refused(done, f"--{name}", "which a shell reads; rename it")
+
+
+@pytest.mark.parametrize("script", SPACED)
+def test_spaces_are_kept_or_refused(script, call):
+    kept = f"{SPACED[script]} {PATTERNS[script]}".split()
+    assert set(kept) <= options_of(script).keys()
+    for name, default in options_of(script).items():
+        if default in ("true", "false"):
+            continue
+        done = call(script, f"--{name}", "a b")
+        if name in kept:
+            assert unchanged(done, "a b")
+        else:
+            assert refused(done, f"--{name}", "has a space, which tts.sh cannot take")
+
+
+@pytest.mark.parametrize("value", NASTY)
+def test_what_a_shell_reads_is_refused(value, call):
+    for name in ("teacher", "student_tag", "expdir", "more_text", "student_args"):
+        assert refused(call("distill.sh", f"--{name}", value), f"--{name}", "has ")
+
+
+@pytest.mark.parametrize("value", GLOBS)
+def test_patterns_are_for_those_that_take_them(value, call):
+    assert refused(call("distill.sh", "--teacher", value), "--teacher", "has ")
+    assert unchanged(call("distill.sh", "--student_args", value), value)
+    assert unchanged(call("pruning.sh", "--exclude", value), value)
+
+
+@pytest.mark.parametrize("value", PLAIN)
+def test_what_is_plain_is_kept(value, call):
+    assert unchanged(call("distill.sh", "--teacher", value), value)
+
+
+def test_names_of_options_are_not_run(call):
+    for option in ("--a;touch PWNED", "--$(touch PWNED)", "--teacher=a"):
+        assert refused(call("distill.sh", option, "b"), option, "write --name value")
+    assert refused(call("distill.sh", "--teacher"), "--teacher", "has no value")
+    done = call("distill.sh", "--teacher", "--student_tag")
+    assert refused(done, "--teacher", "--student_tag: is an option, not a value")
+
+
+def test_python_and_the_shell_refuse_the_same(call):
+    script = (SCRIPTS / "check_options.sh").read_text()
+    special = re.search(r'special="(.*)"\n', script)[1] + "*?[]"
+    assert set(re.sub(r'\\(["$`\\])', r"\1", special)) == set(SPECIAL)
+    for character in SPECIAL:
+        with pytest.raises(ConfigError, match="which a shell reads"):
+            require_plain(f"a{character}b", "here")
