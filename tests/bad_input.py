@@ -657,6 +657,11 @@ TRIES = [
         "result.1.txt: line 1: no result of VERSA",
     ),
     evaluating(
+        "a result of VERSA that is nested deep",
+        lambda p: [*p.heard(versa="-" * 50_000 + "1"), "--out", OUT],
+        "result.1.txt: line 1: no result of VERSA",
+    ),
+    evaluating(
         "a part beyond the last",
         lambda p: [*p.heard(), "--out", OUT, "--part", "5/4"],
         "--part: 5/4 is no JOB/NJ",
@@ -742,6 +747,12 @@ TRIES = [
     ),
     # seeds
     Try("seeds", "no such folder", lambda p: ["no"], "no/table.json: "),
+    Try(
+        "seeds",
+        "a table nested a hundred thousand levels deep",
+        lambda p: [p.evaluation(table="[" * 100_000 + "]" * 100_000)],
+        "table.json: cannot be read: nested too deep",
+    ),
     Try(
         "seeds",
         "a truncated table",

@@ -96,7 +96,9 @@ def test_a_finished_stage_is_not_done_again(recipe):
 
 def test_a_vocoder_is_distilled_and_the_student_speaks_through_it(recipe, tmp_path):
     student = yaml.safe_load((recipe / "exp/student/config.yaml").read_text())
-    big = save_hifigan(tmp_path, student["feats_extract_conf"], [16, 16])
+    place = tmp_path / "a vocoder"
+    place.mkdir()
+    big = save_hifigan(place, student["feats_extract_conf"], [16, 16])
     done = run(recipe, "--stage", 10, *two_updates(recipe), "--vocoder_file", big)
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
     rows = json.loads((recipe / "exp/evaluation_pair/table.json").read_text())["rows"]
@@ -178,10 +180,28 @@ def test_the_call_is_saved_in_the_experiment(recipe):
         (["--student", "big"], "/conf/students: no such preset: big"),
         (["--student", "fastspeech2_nano"], "names a model of its own (tts)"),
         (["--teacher", "x", "--more_text", "no"], "--more_text no: no such file"),
+        (
+            ["--teacher", "hub:a/../b"],
+            "hub:a/../b: is no tag; name hub:owner/model, or hub:owner/model@revision",
+        ),
+        (
+            ["--teacher", "x", "--more_text", "conf/train"],
+            "--more_text conf/train: a set has its name; rename it",
+        ),
+        (
+            ["--teacher", "x", "--more_text", "conf/blank"],
+            "conf/blank: line 2: blank; remove it",
+        ),
+        (
+            ["--teacher", "x", "--student_tag", "a b"],
+            "--student_tag a b: has a space, which tts.sh cannot take; rename it",
+        ),
     ],
 )
 def test_bad_input_is_one_line_before_anything_is_done(tmp_path, options, line):
     recipe = copy_recipe(tmp_path)
+    (recipe / "conf/train").touch()
+    (recipe / "conf/blank").write_text("a1 yes\n\n")
     start = time.monotonic()
     done = run(recipe, "--train_teacher", "false", *options)
     assert done.returncode == 2

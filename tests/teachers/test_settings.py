@@ -98,6 +98,17 @@ def test_ids_are_those_that_the_teacher_knows(experiment, tmp_path, capsys, opti
     assert (ours / kind.table).read_bytes() == (org / kind.table).read_bytes()
 
 
+def test_ids_of_an_unpacked_model_lie_beside_its_configuration(experiment, tmp_path):
+    data = [["dump/raw/tr_focused/utt2sid", "sids", "text_int"]]
+    teacher = experiment(train_data_path_and_name_and_type=data)
+    (tmp_path / "exp/spk2sid").write_text("<unk> 0\nann 1\n")
+    ours = tmp_path / "ours"
+    ours.mkdir()
+    (ours / "utt2spk").write_text("u1 ann\n")
+    assert cli.main(["inherit", teacher, "--speakers", str(ours)]) == 0
+    assert (ours / "utt2sid").read_text() == "u1 1\n"
+
+
 def test_what_is_the_same_in_other_words_passes(experiment):
     require_settings({"fmin": "80.0", "win_length": "1024"}, experiment())
     require_settings({"g2p": "none"}, experiment(token_type="char"))

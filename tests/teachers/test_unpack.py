@@ -126,6 +126,8 @@ def test_a_tag_goes_to_the_model_zoo(archive, recipe, monkeypatch):
         "revision": "v1",
         "sha256": digest,
     }
+    config = (recipe / "exp/pretrained/config.yaml").read_text()
+    assert str(recipe / "exp/pretrained/feats_stats.npz") in config
     for experiment in (tag, "exp/pretrained"):
         found = weights(experiment)
         assert all(torch.equal(found[name], expected[name]) for name in expected)

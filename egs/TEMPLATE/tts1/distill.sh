@@ -114,6 +114,15 @@ reason() {  # reason LOG...: the last error in the logs of a job
     grep -hE "[Ee]rror: " "$@" | tail -n 1
 }
 
+check_texts() {  # ids that name files; more_text, before a teacher synthesizes it
+    local set texts=()
+    for set in ${train_set} ${valid_set} ${test_sets}; do
+        [ ! -e "${dumpdir}/raw/${set}/text" ] || texts+=("${dumpdir}/raw/${set}/text")
+    done
+    [ ${#texts[@]} -eq 0 ] && [ -z "${more_text}" ] \
+        || espnet-distill check-text ${more_text:+--new "${more_text}"} "${texts[@]}"
+}
+
 [ $# -eq 0 ] || fail "no positional arguments are expected: $*"
 for config in student_config objectives_config; do
     [ -z "${!config}" ] || [ -f "${!config}" ] || fail "--${config} ${!config}: no such file"
@@ -146,7 +155,10 @@ if [ -n "${more_text}" ]; then
     ! ${train_teacher} || fail "--more_text: wants a trained --teacher"
     [[ ${tts_opts} != *"--use_"* ]] || fail "--more_text: one speaker and language only"
     reading=$(basename "${more_text}")
+    [[ " ${train_set} ${valid_set} ${test_sets} " != *" ${reading} "* ]] \
+        || fail "--more_text ${more_text}: a set has its name; rename it"
 fi
+check_texts
 stats_dir=${stats_dir:-${expdir}/tts_stats${reading:+_${reading}}}
 dump_dir=${dump_dir:-${expdir}/teacher_dump${reading:+_${reading}}}
 align_dir=${expdir}/alignment
@@ -557,21 +569,11 @@ with_bpemodel() {  # tts.sh's python in stage 10, which leaves a sentencepiece m
     ${packer} "$@" --option "${bpemodel}"
 }
 
-check_texts() {  # ids that name files; more_text, before a teacher synthesizes it
-    local set texts=()
-    for set in ${train_set} ${valid_set} ${test_sets}; do
-        [ ! -e "${dumpdir}/raw/${set}/text" ] || texts+=("${dumpdir}/raw/${set}/text")
-    done
-    [ ${#texts[@]} -eq 0 ] && [ -z "${more_text}" ] \
-        || espnet-distill check-text ${more_text:+--new "${more_text}"} "${texts[@]}"
-}
-
 recorded_set=${train_set} recorded_valid=${valid_set}
 mkdir -p "${expdir}"
 echo "${teacher_model}" > "${expdir}/teacher_model"  # for scripts that compare
 SECONDS=0
 
-check_texts
 if [ "${stage}" -le 6 ] && [ "${stop_stage}" -ge 3 ]; then
     prepare_student
 fi
