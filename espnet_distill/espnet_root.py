@@ -1,6 +1,5 @@
 """Where ESPnet's recipe tree is: the user's own, or ESPnet's sdist in a cache."""
 
-import hashlib
 import os
 import subprocess
 import sys
@@ -85,7 +84,6 @@ def _fetch(version: str, root: Path) -> None:
         ) as scratch:
             _say(f"[1/3] downloading the recipes of ESPnet {version} (36 MB, once)")
             sdist = _download(version, Path(scratch))
-            _require_release(sdist, version)
             _say("[2/3] unpacking them")
             tree = _unpack(sdist, Path(scratch))
             _say(f"[3/3] linking their folders, in {root}")
@@ -99,10 +97,19 @@ def _fetch(version: str, root: Path) -> None:
 
 
 def _download(version: str, folder: Path) -> Path:
+    """Return the sdist; pip compares its hash before anything in it is run."""
+    requirement = folder / "requirements.txt"
+    requirement.write_text(_requirement(version), encoding="utf-8")
     pip = [sys.executable, "-m", "pip", "download", "--no-input", "--no-deps"]
-    pip += ["--no-binary", "espnet", "--dest", str(folder), f"espnet=={version}"]
+    pip += ["--no-binary", "espnet", "--dest", str(folder), "-r", str(requirement)]
     done = subprocess.run(pip, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     sdists = list(folder.glob("espnet-*.tar.gz"))
+    if "DO NOT MATCH THE HASHES" in done.stderr:
+        raise ConfigError(
+            f"espnet=={version}: pip's sdist is not ESPnet's release, whose SHA-256 is "
+            f"{SDIST_SHA256[version]}; check pip's index, or set ESPNET_ROOT to "
+            "ESPnet's sources"
+        )
     if done.returncode or not sdists:
         raise ConfigError(
             f"espnet=={version}: pip cannot download its sdist ({_reason(done)}); "
@@ -111,21 +118,12 @@ def _download(version: str, folder: Path) -> Path:
     return sdists[0]
 
 
-def _require_release(sdist: Path, version: str) -> None:
-    """Raise a ConfigError unless an sdist is ESPnet's release, by its SHA-256.
-
-    Of a version whose checksum is not known here, that is said.
-    """
-    with sdist.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    known = SDIST_SHA256.get(version)
-    if known is None:
-        _say(f"no checksum of ESPnet {version} is known here; pip's sdist has {found}")
-    elif found != known:
-        raise ConfigError(
-            f"espnet=={version}: pip's sdist has SHA-256 {found}, ESPnet's release "
-            f"{known}; check pip's index, or set ESPNET_ROOT to ESPnet's sources"
-        )
+def _requirement(version: str) -> str:
+    """Return a line of pip's, with the hash of the release if it is known here."""
+    if version not in SDIST_SHA256:
+        _say(f"the SHA-256 of ESPnet {version} is not known here; its sdist is trusted")
+        return f"espnet=={version}\n"
+    return f"espnet=={version} --hash=sha256:{SDIST_SHA256[version]}\n"
 
 
 def _reason(done: subprocess.CompletedProcess) -> str:

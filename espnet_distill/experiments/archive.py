@@ -19,6 +19,7 @@ MAX_MEMBERS = 10_000
 MAX_UNPACKED = 16 * 2**30  # bytes
 MAX_RATIO = 200  # of unpacked to packed bytes; a model's weights hardly shrink
 SMALL = 2**20  # bytes, of which no ratio is too much
+TRUSTED = "if you trust it, unzip it and name the folder of its config.yaml"
 STATISTICS = {  # what they are called here, by the key whose stats_file they are
     "normalize_conf": "feats_stats.npz",
     "pitch_normalize_conf": "pitch_stats.npz",
@@ -123,16 +124,18 @@ class PackedModel:
 def require_limits(members: list[zipfile.ZipInfo]) -> None:
     """Raise a ValueError if an archive would unpack to more than a model can be."""
     if len(members) > MAX_MEMBERS:
-        raise ValueError(f"{len(members)} members, more than {MAX_MEMBERS}")
+        raise ValueError(f"{len(members)} members, more than {MAX_MEMBERS}; {TRUSTED}")
     size = sum(member.file_size for member in members)
     if size > MAX_UNPACKED:
         raise ValueError(
-            f"{size / 2**30:.1f} GiB unpacked, more than {MAX_UNPACKED / 2**30:.0f}"
+            f"{size / 2**30:.1f} GiB unpacked, more than {MAX_UNPACKED / 2**30:.0f}; "
+            f"{TRUSTED}"
         )
     packed = sum(member.compress_size for member in members)
     if size > SMALL and size > MAX_RATIO * packed:
         raise ValueError(
-            f"{packed} bytes unpack to {size}, more than {MAX_RATIO} times as many"
+            f"{packed} bytes unpack to {size}, more than {MAX_RATIO} times as many; "
+            f"{TRUSTED}"
         )
 
 

@@ -186,6 +186,8 @@ else
     [[ ${teacher} != *.zip && ${teacher} != *" "* ]] && [ -e "${teacher}" ] \
         || teacher=$(espnet-distill unpack "${teacher}" "${expdir}/pretrained")
     teacher_model=$(espnet-distill find-model "${teacher}")
+    [[ ${teacher_model} != *" "* ]] \
+        || fail "--teacher ${teacher}: ${teacher_model} has a space, which tts.sh cannot take; rename it"
     teacher_exp=$(dirname "${teacher_model}")
     teacher_yaml=${teacher_exp}/config.yaml
     settings=$(espnet-distill settings "${teacher_model}" --fs "${fs}" --n_fft "${n_fft}" \
