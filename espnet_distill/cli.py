@@ -69,7 +69,7 @@ COMMANDS = {
         "espnet_distill.teachers.focused",
     ),
     "check-text": (
-        "find what is wrong with texts before a model gets them",
+        "find what is wrong with texts before synthesis",
         "espnet_distill.data.check_text",
     ),
     "reading": (

@@ -19,7 +19,7 @@ def write_portable(conf: dict, target: Path) -> Path:
 
 
 def _with_absolute_paths(value):
-    """Return a configuration whose texts, at any depth, are absolute if they are files."""
+    """Return a configuration whose texts that name files are absolute paths."""
     if isinstance(value, dict):
         return {key: _with_absolute_paths(item) for key, item in value.items()}
     if isinstance(value, list):

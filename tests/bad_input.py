@@ -882,7 +882,7 @@ TRIES = [
         "settings",
         "a teacher whose cleaner a shell would run",
         lambda p: [p.teacher(cleaner="$(touch PWNED)")],
-        "config.yaml: cleaner: '$(touch PWNED)' is none of ESPnet's; there are tacotron",
+        "config.yaml: cleaner: '$(touch PWNED)' is none of ESPnet's; there are taco",
     ),
     Try(
         "settings",

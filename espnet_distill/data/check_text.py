@@ -1,4 +1,4 @@
-"""`espnet-distill check-text`: find what is wrong with texts before a model gets them."""
+"""`espnet-distill check-text`: find what is wrong with texts before synthesis."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -34,7 +34,9 @@ def require_new_text(path: Path, recorded: Collection[str]) -> None:
             found.setdefault(fault, []).append(number)
         earlier.update(line.split()[:1])
     with Faults() as faults:
-        faults.lines += [f"{path}: {_lines(at)}: {fault}" for fault, at in found.items()]
+        faults.lines += [
+            f"{path}: {_lines(at)}: {fault}" for fault, at in found.items()
+        ]
 
 
 def _fault_of(
@@ -69,7 +71,7 @@ def recorded_ids(texts: Iterable[Path]) -> set[str]:
     """Return the utterances of data folders' texts.
 
     Raises:
-        ConfigError: One of them is no file name, so that its speech would lie elsewhere.
+        ConfigError: One is no file name, so that its speech would lie elsewhere.
     """
     found = set()
     for path in texts:

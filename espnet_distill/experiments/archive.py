@@ -61,7 +61,7 @@ class PackedModel:
         self._zip.close()
 
     def write(self, folder: Path, seen_as: Path) -> dict:
-        """Write its files into a folder; return the configuration that names them there.
+        """Write its files into a folder; return the configuration that names them.
 
         Args:
             folder: Where the files go.

@@ -42,11 +42,8 @@ def init(recipe: Path) -> list[str]:
     from espnet_distill.recipes.trained import trained_in
 
     _require_recipe(recipe)
-    told = {
-        name: value
-        for name, value in options_of(recipe / "run.sh").items()
-        if _is_let(name, value)
-    }
+    options = options_of(recipe / "run.sh").items()
+    told = {name: value for name, value in options if _is_let(name, value)}
     expdir = told.get("expdir", "exp")
     trained = trained_in(recipe, expdir)
     teacher = next((one for one in trained if one.can_teach), None)

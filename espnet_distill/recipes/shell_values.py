@@ -1,8 +1,9 @@
 """Values that leave Python for a shell, and the one place that lets them.
 
-Kaldi's ``parse_options.sh``, which tts.sh has its options through, evaluates their values,
-and ``run.pl`` hands words on unquoted. So what comes from a model, an archive or a folder
-is one of ESPnet's own choices, a finite number, or a plain path, or it is refused.
+Kaldi's ``parse_options.sh``, which tts.sh has its options through, evaluates their
+values, and ``run.pl`` hands words on unquoted. So what comes from a model, an archive
+or a folder is one of ESPnet's own choices, a finite number or a plain path, or it is
+refused.
 ``check_options.sh`` refuses the same characters in what a person types.
 """
 
@@ -82,8 +83,8 @@ def _require_choice(option: str, value, where: str) -> None:
     known = espnet_choices()[option]
     is_nothing = isinstance(value, str) and value.lower() in NOTHING
     if value not in known and not (is_nothing and None in known):
-        names = [name for name in known if name is not None]
-        raise ConfigError(f"{where}: {value!r} is none of ESPnet's; {near(value, names)}")
+        remedy = near(value, (name for name in known if name is not None))
+        raise ConfigError(f"{where}: {value!r} is none of ESPnet's; {remedy}")
 
 
 def _require_number(value: str, where: str) -> None:
@@ -95,7 +96,7 @@ def _require_number(value: str, where: str) -> None:
 
 @functools.cache
 def espnet_choices() -> dict[str, list]:
-    """Return what ESPnet's ``tokenize_text`` takes as type of token, cleaner and g2p."""
+    """Return what ESPnet's ``tokenize_text`` takes as token type, cleaner and g2p."""
     with contextlib.redirect_stderr(io.StringIO()):  # NLTK's chatter
         from espnet2.bin.tokenize_text import get_parser
 

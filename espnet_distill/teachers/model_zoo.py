@@ -46,7 +46,8 @@ def zoo_table() -> dict[str, str]:
     table = Path(package.submodule_search_locations[0]) / "table.csv"
     if not table.is_file():
         return {}
-    return {row["name"]: row["url"] for row in csv.DictReader(read_text(table).split("\n"))}
+    rows = csv.DictReader(read_text(table).split("\n"))
+    return {row["name"]: row["url"] for row in rows}
 
 
 def fetch(tag: str) -> tuple[Path, Path]:

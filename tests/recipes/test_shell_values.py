@@ -20,6 +20,8 @@ from .mini_an4 import copy_recipe, run
 from .test_init import add_experiment
 
 RUN = "$(touch PWNED)"
+DATA = "_data_path_and_name_and_type"
+ODD_NUMBERS = ["nan", "inf", "1e999", "1_0", "0x10", "\u0661", "1\n"]
 HOSTILE = {  # of config.yaml, by what the line names
     "cleaner": {"cleaner": RUN},
     "g2p": {"g2p": f"g2p_en{RUN}"},
@@ -58,9 +60,9 @@ def test_settings_and_init_refuse_it(key, teacher, tmp_path, capsys):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"train_data_path_and_name_and_type": [[f"dump/raw/{RUN}/text", "text", "text"]]},
-        {"valid_data_path_and_name_and_type": [["raw/a b/text", "text", "text"]]},
-        {"train_data_path_and_name_and_type": [["dump/`id`.scp", "spembs", "npy"]]},
+        {f"train{DATA}": [[f"dump/raw/{RUN}/text", "text", "text"]]},
+        {f"valid{DATA}": [["raw/a b/text", "text", "text"]]},
+        {f"train{DATA}": [["dump/`id`.scp", "spembs", "npy"]]},
         {"token_type": "bpe", "bpemodel": f"data/{RUN}/bpe.model"},
     ],
     ids=["set", "set with a space", "embedding", "sentencepiece model"],
@@ -109,7 +111,7 @@ def test_every_choice_of_espnets_passes():
         require_shell_value("fmax", value, "fmax")
 
 
-@pytest.mark.parametrize("value", ["nan", "inf", "1e999", "1_0", "0x10", "\u0661", "1\n"])
+@pytest.mark.parametrize("value", ODD_NUMBERS)
 def test_numbers_are_finite_and_plain(value):
     with pytest.raises(ConfigError, match="is no finite number"):
         require_shell_value("fs", value, "fs")
@@ -128,7 +130,7 @@ def test_a_recipe_runs_nothing_of_a_hostile_teacher(teacher, tmp_path):
     done = run(recipe, "--train_teacher", "false", "--teacher", "exp/hostile")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert f"exp/hostile/config.yaml: cleaner: '{RUN}' is none of ESPnet's" in done.stderr
+    assert f"exp/hostile/config.yaml: cleaner: '{RUN}' is none of" in done.stderr
     assert not [name for name in files(tmp_path) if "PWNED" in name]
 
 

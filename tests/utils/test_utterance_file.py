@@ -9,14 +9,15 @@ from espnet_distill.teachers.tap_files import TapFiles
 from espnet_distill.vocoders.waves import WaveFiles
 
 OUTSIDE = "../../evil"
+NO_NAMES = ["", ".", "..", "/a", "a/b", OUTSIDE, "a\0", "a\n"]
 
 
-@pytest.mark.parametrize("utterance", ["a1", "LJ001-0001", "a.b", "\u97f3 1", "-", "..a"])
+@pytest.mark.parametrize("utterance", ["a1", "LJ001-0001", "a.b", "\u97f3 1", "..a"])
 def test_a_file_name(utterance, tmp_path):
     assert utterance_file(tmp_path, utterance, ".npy").name == f"{utterance}.npy"
 
 
-@pytest.mark.parametrize("utterance", ["", ".", "..", "/a", "a/b", OUTSIDE, "a\0", "a\n"])
+@pytest.mark.parametrize("utterance", NO_NAMES)
 def test_no_file_name(utterance, tmp_path):
     with pytest.raises(ConfigError, match="is no file name; take ids without /"):
         utterance_file(tmp_path, utterance, ".npy")
