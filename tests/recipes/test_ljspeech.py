@@ -4,6 +4,7 @@ The tag is the recipe's own. It leads through espnet_model_zoo to the local cach
 Hugging Face hub, in which a tiny teacher lies as one that was downloaded.
 """
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -192,6 +193,25 @@ def test_bad_input_is_one_line(teacher, tmp_path):
         assert done.stderr.count("\n") == 1 and line in done.stderr
         assert not (recipe / "data").exists()
         assert time.monotonic() - start < 60
+
+
+def test_its_tag_leads_to_a_commit_of_the_hub(tmp_path):
+    """Which is recorded with the checksum, and can be pinned."""
+    teacher = make_teacher(tmp_path / "trained")
+    publish(teacher, tmp_path / "huggingface")
+    place = {"HF_HOME": str(tmp_path / "huggingface"), "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, "-m", "espnet_distill.cli", "unpack"]
+    digest = hashlib.sha256((teacher / "train.loss.ave.pth").read_bytes()).hexdigest()
+    for tag in (f"hub:{TAG}", f"hub:{TAG}@{'0' * 40}"):
+        out = tmp_path / f"out{len(tag)}"
+        subprocess.run([*command, tag, str(out)], env=os.environ | place, check=True)
+        record = yaml.safe_load((out / "fetched.yaml").read_text())
+        assert record == {"name": TAG, "revision": "0" * 40, "sha256": digest}
+        config = yaml.safe_load((out / "config.yaml").read_text())
+        stats = config["normalize_conf"]["stats_file"]
+        assert stats == str(out / "feats_stats.npz") and Path(stats).is_file()
+        load_experiment(*find_experiment(out))
+    assert f"--teacher hub:{TAG} " in (RECIPE / "run.sh").read_text()
 
 
 SHORT = "--max_epoch 2 --num_iters_per_epoch 4 --scheduler_conf total_steps=8"
