@@ -5,10 +5,17 @@ Them All", arXiv:2108.10447) on one data folder and writes the most likely monot
 path of every utterance as `<output_dir>/<folder name>/durations`, the file that
 tts.sh reads through --teacher_dumpdir. As FastSpeech2 expects, an end-of-sentence
 token closes every utterance.
+
+`<output_dir>/<folder name>_alignment.csv` has the score of each path. Utterances that
+cannot be aligned are named and have no durations; then
+`<output_dir>/<folder name>_aligned` has the durations and the list of the others, for a
+training set without them.
 """
 
 import argparse
 import logging
+from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 import torch
@@ -24,9 +31,12 @@ from espnet2.utils.types import int_or_none, str_or_none
 from torch.nn.functional import pad, relu
 from torch.utils.data import BatchSampler, DataLoader, SubsetRandomSampler
 
+from espnet_distill.data.alignments import AlignedSet, Alignment, require_aligned
 from espnet_distill.errors import ConfigError
-from espnet_distill.files import written_whole
+from espnet_distill.files import read_table, require_makeable
 from espnet_distill.progress import watched
+
+BOUNDS = ("max_unaligned", "longest_token", "score_margin")
 
 
 class MatrixAlignment(AlignmentModule):
@@ -83,13 +93,27 @@ class Aligner(torch.nn.Module):
         return log_attention, counts, frames
 
 
-def open_data(folder: Path, args) -> ESPnetDataset:
+@dataclass(kw_only=True)
+class SetToAlign(AlignedSet):
+    """A set, and its token ids and waveforms."""
+
+    dataset: ESPnetDataset
+
+    def count_tokens(self) -> dict[str, int]:
+        """Return how many tokens the text of each utterance has."""
+        texts = read_table(self.folder / "text")
+        read = self.dataset.preprocess
+        return {utt: len(read(utt, {"text": texts[utt]})["text"]) for utt in texts}
+
+
+def open_data(folder: Path, args) -> SetToAlign:
+    """Open a data folder; raise a ConfigError if it has no text or audio."""
     for name in ("text", "wav.scp"):
         if not (folder / name).is_file():
             raise ConfigError(
                 f"{folder}/{name}: no such file; run the data stages first"
             )
-    return ESPnetDataset(
+    dataset = ESPnetDataset(
         [
             (str(folder / "text"), "text", "text"),
             (str(folder / "wav.scp"), "speech", "sound"),
@@ -103,26 +127,27 @@ def open_data(folder: Path, args) -> ESPnetDataset:
             g2p_type=args.g2p,
         ),
     )
+    return SetToAlign(folder, list(dataset.loader_dict["text"]), dataset=dataset)
 
 
-def batches(dataset: ESPnetDataset, shuffle: bool, batch_size: int = 16) -> DataLoader:
+def batches(data: SetToAlign, shuffle: bool, batch_size: int = 16) -> DataLoader:
     """ESPnet's data sets are indexed by utterance id, so a list of ids samples them."""
-    utterances = list(dataset.loader_dict["text"])
+    utterances = data.alignable
     if shuffle:
         utterances = SubsetRandomSampler(utterances)
     return DataLoader(
-        dataset,
+        data.dataset,
         batch_sampler=BatchSampler(utterances, batch_size, drop_last=False),
         collate_fn=CommonCollateFn(float_pad_value=0.0, int_pad_value=0),
         num_workers=1,
     )
 
 
-def train(aligner: Aligner, dataset: ESPnetDataset, steps: int, device: str) -> None:
+def train(aligner: Aligner, data: SetToAlign, steps: int, device: str) -> None:
     """Maximise the summed probability of all monotonic paths for `steps` updates."""
     criterion = ForwardSumLoss()
     optimizer = torch.optim.Adam(aligner.parameters(), lr=2e-3)
-    loader = batches(dataset, shuffle=True)
+    loader = batches(data, shuffle=True)
     progress = watched(total=steps, desc="align: training", mininterval=10)
     while progress.n < steps:
         for _, batch in loader:
@@ -140,19 +165,20 @@ def train(aligner: Aligner, dataset: ESPnetDataset, steps: int, device: str) -> 
 
 
 @torch.no_grad()
-def write_durations(
-    aligner: Aligner, dataset: ESPnetDataset, path: Path, device: str
-) -> None:
-    """Write `<utterance> <frames of each token>` lines that sum to the frame count."""
-    with written_whole(path) as beside, open(beside, "w", encoding="utf-8") as out:
-        for names, batch in watched(
-            batches(dataset, shuffle=False), desc=f"align: {path.parent.name}"
-        ):
-            batch = {name: value.to(device) for name, value in batch.items()}
-            log_attention, counts, frames = aligner(**batch)
-            durations, _ = viterbi_decode(log_attention, counts, frames)
-            for name, row, count in zip(names, durations, counts):
-                out.write(f"{name} {' '.join(str(int(d)) for d in row[:count])}\n")
+def align(aligner: Aligner, data: SetToAlign, device: str) -> None:
+    """Find the most likely path of each utterance; durations sum to the frame count."""
+    for names, batch in watched(
+        batches(data, shuffle=False), desc=f"align: {data.folder.name}"
+    ):
+        batch = {name: value.to(device) for name, value in batch.items()}
+        log_attention, counts, frames = aligner(**batch)
+        durations, _ = viterbi_decode(log_attention, counts, frames)
+        for name, rows, row, count in zip(names, log_attention, durations, counts):
+            row = row[:count].long()
+            tokens = torch.repeat_interleave(row)
+            places = torch.arange(len(tokens), device=tokens.device)
+            score = rows[places, tokens].mean().item()
+            data.alignments[name] = Alignment(row.tolist(), score)
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -162,6 +188,25 @@ def get_parser() -> argparse.ArgumentParser:
         "--also", type=Path, nargs="*", default=[], help="more folders to align"
     )
     parser.add_argument("--output_dir", type=Path, required=True)
+    parser.add_argument(
+        "--max_unaligned",
+        type=float,
+        default=0.1,
+        help="the share of the utterances that may be left out",
+    )
+    parser.add_argument(
+        "--longest_token",
+        type=float,
+        default=3.0,
+        help="seconds; an utterance with a longer token is left out",
+    )
+    parser.add_argument(
+        "--score_margin",
+        type=float,
+        default=4.0,
+        help="nats a frame that the mean log-likelihood of a path may be below the "
+        "median of its set; an utterance below that is left out",
+    )
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--ngpu", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
@@ -180,24 +225,35 @@ def get_parser() -> argparse.ArgumentParser:
 def main(cmd=None) -> None:
     args = get_parser().parse_args(cmd)
     logging.basicConfig(level="INFO")
+    for option in BOUNDS:
+        if not 0 <= getattr(args, option) < inf:
+            raise ConfigError(
+                f"--{option}: {getattr(args, option)}: give a number, 0 or more"
+            )
     torch.manual_seed(args.seed)
     device = "cuda" if args.ngpu > 0 else "cpu"
     folders = [args.data, *args.also]
-    datasets = [open_data(folder, args) for folder in folders]
+    sets = [open_data(folder, args) for folder in folders]
     mel = LogMelFbank(
         fs=args.fs,
         n_fft=args.n_fft,
         hop_length=args.n_shift,
         win_length=args.win_length,
     )
-    num_tokens = len(Path(args.token_list).read_text("utf-8").splitlines())
+    require_makeable(args.output_dir)
+    for one in sets:
+        one.screen(mel, one.count_tokens())
+    require_aligned(sets, args.max_unaligned)
+    num_tokens = sum(1 for _ in open(args.token_list, encoding="utf-8"))
     aligner = Aligner(num_tokens, mel).to(device)
-    train(aligner, datasets[0], args.steps, device)
+    train(aligner, sets[0], args.steps, device)
     aligner.eval()
-    for folder, dataset in zip(folders, datasets):
-        write_durations(
-            aligner, dataset, args.output_dir / folder.name / "durations", device
-        )
+    for one in sets:
+        align(aligner, one, device)
+        one.judge(round(args.longest_token * args.fs / args.n_shift), args.score_margin)
+    require_aligned(sets, args.max_unaligned)
+    for one in sets:
+        one.write(args.output_dir)
 
 
 if __name__ == "__main__":

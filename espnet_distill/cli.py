@@ -16,6 +16,10 @@ COMMANDS = {
         "espnet_distill.recipes.init",
     ),
     "check": ("find what would stop a distillation", "espnet_distill.tasks.check"),
+    "list-clips": (
+        "list a corpus's recordings and texts as a data folder",
+        "espnet_distill.data.list_clips",
+    ),
     "derive": (
         "cut a student's initial weights out of its teacher",
         "espnet_distill.students.derive",

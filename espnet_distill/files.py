@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -212,10 +213,21 @@ def read_rows(path: Path, keys: Iterable[str], remedy: str = "") -> dict[str, st
 
 
 def read_durations(path: Path, utterances: Iterable[str]) -> dict[str, list[int]]:
-    """Read frames a token, as ESPnet's ``durations`` has them, of these utterances."""
+    """Read frames a token, as ESPnet's ``durations`` has them, of these utterances.
+
+    Raises:
+        ConfigError: An utterance is missing, a value is no number of frames.
+    """
     utterances = list(utterances)
     table = read_rows(path, utterances)
-    try:
-        return {utt: list(map(int, table[utt].split())) for utt in utterances}
-    except ValueError as error:
-        raise ConfigError(f"{path}: {error}; give whole frames a token") from error
+    return {utt: _frames(table[utt].split(), f"{path}: {utt}") for utt in utterances}
+
+
+def _frames(values: list[str], where: str) -> list[int]:
+    for value in values:
+        if not re.fullmatch("[0-9]{1,9}", value):
+            raise ConfigError(
+                f"{where}: {in_one_line(ValueError(value), 40)!r} is no number of "
+                "frames; give whole frames a token, 0 or more"
+            )
+    return list(map(int, values))

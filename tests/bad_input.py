@@ -143,6 +143,31 @@ class Place:
             self.file(f"data/{name.replace('_', '.')}", content)
         return folder
 
+    def recorded(self, wave=None, rate=RATE, cut=1.0, **options) -> Path:
+        """A data folder with another recording of b1; `cut` is the share kept."""
+        folder = self.data()
+        path, scp = folder / "b1.wav", folder / "wav.scp"
+        soundfile.write(path, np.zeros(4000) if wave is None else wave, rate, **options)
+        path.write_bytes(path.read_bytes()[: int(cut * path.stat().st_size)])
+        original = str(self.corpus.root / "valid" / "b1.wav")
+        scp.write_text(scp.read_text().replace(original, str(path)))
+        return folder
+
+    def durations(self, b1: str) -> Path:
+        """Durations of the data, those of b1 replaced."""
+        rows = (self.corpus.root / "valid" / "durations").read_text().splitlines()
+        return self.file("durations", f"b1 {b1}\n{rows[1]}\n")
+
+    def listed(self, metadata: str | bytes, *recordings: str, **others) -> list:
+        """Arguments of list-clips: a corpus in LJSpeech's layout."""
+        self.file("corpus/metadata.csv", metadata)
+        for name in recordings:
+            self.file(f"corpus/wavs/{name}")
+            soundfile.write(self.root / f"corpus/wavs/{name}", np.zeros(9), RATE)
+        for name, content in others.items():
+            self.file(f"corpus/wavs/{name}.wav", content)
+        return [self.root / "corpus", OUT, "--speaker", "someone"]
+
     def spoken(self, **files) -> Path:
         """What ESPnet's stage 8 writes of a set."""
         folder = self.folder("decoded/valid")
@@ -159,9 +184,9 @@ class Place:
         self.file("decoded/valid/wav/wav.scp", scp)
         return folder
 
-    def heard(self, versa="", **changes) -> list[Path]:
+    def heard(self, versa="", data=None, **changes) -> list[Path]:
         """Arguments of evaluate: an experiment that spoke, and the data."""
-        teacher, data = self.teacher(**changes), self.data()
+        teacher, data = self.teacher(**changes), data or self.data()
         if versa:
             place = "exp/teacher/decode/data/scoring/versa_eval"
             self.file(f"{place}/result.1.txt", versa)
@@ -234,6 +259,19 @@ def on_full_disk(command: str, what: str, arguments: Callable) -> Try:
 
 def evaluating(what: str, arguments: Callable, said: str) -> Try:
     return Try("evaluate", what, arguments, said, needs=("speechmos",))
+
+
+def calibrating(command: str, what: str, data: Callable, b1: str, said: str) -> Try:
+    """A try of derive or prune with `--data` and durations, those of b1 given."""
+
+    def arguments(place: Place) -> list:
+        taylor = ["--importance", "taylor"] if command == "derive" else []
+        return [
+            *(place.teacher(), OUT, "--pressure", SMALL, *taylor),
+            *("--data", data(place), "--durations", place.durations(b1)),
+        ]
+
+    return Try(command, what, arguments, said)
 
 
 OTHER_TOKENS = [*TOKENS[:3], "b", "a", *TOKENS[5:]]
@@ -471,6 +509,32 @@ TRIES = [
         lambda p: ["--vocoder_file", "no.pth", p.train()],
         "vocoder no.pth: no such file",
     ),
+    # list-clips
+    *(
+        Try("list-clips", what, lambda p, made=made: p.listed(*made), said)
+        for what, made, said in [
+            ("an id twice", ("a|x\na|y\n", "a.wav"), "line 2: id 'a' is that of "),
+            ("an id of two words", ("a b|x\n", "a b.wav"), "line 1: id 'a b': exp"),
+            ("an id that leaves the folder", ("../a|x\n",), "line 1: id '../a': exp"),
+            ("an empty text", ("a|\n", "a.wav"), "line 1: has no text; write it, or"),
+            ("no recording", ("a|x\n", "b.wav"), "expected one recording of 'a' in "),
+            ("two recordings", ("a|x\n", "a.wav", "a.flac"), "found a.flac, a.wav"),
+            ("no bar", ("a x\n", "a.wav"), "line 1: has 1 fields, expected id|text"),
+            ("Latin-1", ("a|x\n".encode() + LATIN, "a.wav"), "line 2 is not UTF-8"),
+        ]
+    ),
+    Try(
+        "list-clips",
+        "a recording that is no audio",
+        lambda p: p.listed("a|x\n", a="text"),
+        "a.wav: a: cannot be read as audio (Format not recognised); give WAV, FLAC",
+    ),
+    Try(
+        "list-clips",
+        "a folder of another layout",
+        lambda p: [p.folder(), OUT, "--speaker", "someone"],
+        "neither metadata.csv nor data/ is in it",
+    ),
     # derive
     Try(
         "derive",
@@ -528,6 +592,58 @@ TRIES = [
         ],
         "text: cannot be read: line 1 is not UTF-8",
     ),
+    *(
+        calibrating(command, what, lambda p: p.data(), b1, said)
+        for command in ("derive", "prune")
+        for what, b1, said in [
+            ("durations of another n_shift", "3 3 3 2", "b1: 11 frames, but the rec"),
+            ("negative durations", "30 -9 3 4", "b1: '-9' is no number of frames"),
+            ("durations of 0 frames", "0 0 0 0", "b1: 0 frames, but the recording"),
+            ("a duration beyond any", "9" * 30, f"b1: '{'9' * 30}' is no number of"),
+            ("a duration far too long", "3 3 3 99999999", "b1: 100000008 frames, but"),
+        ]
+    ),
+    *(
+        calibrating(command, what, data, "8 8 8 8", said)
+        for command in ("derive", "prune")
+        for what, data, said in [
+            (
+                "a truncated recording",
+                lambda p: p.recorded(cut=0.5),
+                "b1.wav: b1: is truncated: 3978 of 8000 bytes; copy it again",
+            ),
+            (
+                "a recording that is no audio",
+                lambda p: p.recorded(cut=0.001),
+                "b1.wav: b1: cannot be read as audio (Format not recognised); give",
+            ),
+            (
+                "an empty recording",
+                lambda p: p.recorded(wave=[]),
+                "b1.wav: b1: is empty; leave the utterance out",
+            ),
+            (
+                "a recording of another rate",
+                lambda p: p.recorded(rate=22050),
+                "b1.wav: b1: has 22050 Hz, expected 16000; resample it",
+            ),
+            (
+                "a recording in stereo",
+                lambda p: p.recorded(wave=np.zeros((9, 2))),
+                "b1.wav: b1: has 2 channels, expected 1; mix them down",
+            ),
+            (
+                "a command in place of a recording",
+                lambda p: p.data(wav_scp="b1 sph2pipe b1.sph |\nb2 x\n"),
+                "wav.scp: sph2pipe b1.sph |: b1: is a command, expected a file",
+            ),
+            (
+                "an empty text",
+                lambda p: p.data(text="b1\nb2 words here\n"),
+                "text: b1 has no text; leave the utterance out",
+            ),
+        ]
+    ),
     # prune and compact
     Try(
         "prune",
@@ -548,7 +664,7 @@ TRIES = [
             *(p.teacher(), OUT, "--pressure", SMALL, "--data", p.data()),
             *("--durations", p.file("durations", "b1 1 2\nb2 3 4\n")),
         ],
-        "--durations: 2 values for the 3 tokens",
+        "--durations: b1: 2 values for the 3 tokens",
     ),
     Try(
         "prune",
@@ -635,6 +751,55 @@ TRIES = [
             *("--durations", p.file("durations", "b1 a\nb2 b\n")),
         ],
         "give whole frames a token",
+    ),
+    *(
+        evaluating(
+            what,
+            lambda p, b1=b1: [*p.heard(), "--out", OUT, "--durations", p.durations(b1)],
+            said,
+        )
+        for what, b1, said in [
+            ("durations of another n_shift", "3 3 3 2", "b1: 11 frames, but the rec"),
+            ("negative durations", "30 -9 3 4", "b1: '-9' is no number of frames"),
+            ("durations of other tokens", "9", "b1: 1 values for the 3 tokens"),
+        ]
+    ),
+    *(
+        evaluating(
+            what,
+            lambda p, data=data: [*p.heard(data=data(p)), "--out", OUT],
+            said,
+        )
+        for what, data, said in [
+            (
+                "a truncated recording",
+                lambda p: p.recorded(cut=0.5),
+                "b1.wav: b1: is truncated: 3978 of 8000 bytes; copy it again",
+            ),
+            (
+                "a recording with NaN",
+                lambda p: p.recorded(wave=np.full(4000, np.nan), subtype="FLOAT"),
+                "b1.wav: 4000 samples are NaN or infinite; write the file again",
+            ),
+            (
+                "an empty recording",
+                lambda p: p.recorded(wave=[]),
+                "b1.wav: b1: is empty; leave the utterance out",
+            ),
+            (
+                "an empty text",
+                lambda p: p.data(text="b1\nb2 words here\n"),
+                "text: b1 has no text; leave the utterance out",
+            ),
+        ]
+    ),
+    evaluating(
+        "a recording of another rate, with durations",
+        lambda p: [
+            *(*p.heard(data=p.recorded(rate=22050)), "--out", OUT),
+            *("--durations", p.durations("8 8 8 8")),
+        ],
+        "b1.wav: b1: has 22050 Hz, expected 16000; resample it",
     ),
     evaluating(
         "a vocoder with code in it",

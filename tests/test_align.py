@@ -9,6 +9,7 @@ from espnet2.legacy.nets.pytorch_backend.nets_utils import make_pad_mask
 from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 
 from espnet_distill import align
+from espnet_distill.data.alignments import AlignedSet, Alignment
 from espnet_distill.errors import ConfigError
 
 from .conftest import HOP, RATE, TOKENS
@@ -158,4 +159,119 @@ def test_every_folder_is_looked_at_before_training(songs, tmp_path):
     root, _ = songs
     with pytest.raises(ConfigError, match="nowhere/text: no such file"):
         run(root, tmp_path / "out", "--also", f"{root}/dev", f"{tmp_path}/nowhere")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def spoilt(songs, tmp_path):
+    """A copy of the training set with more utterances; a function adds them."""
+    root, folder = songs[0], tmp_path / "train"
+    folder.mkdir()
+    for name in ("text", "wav.scp"):
+        (folder / name).write_text((root / "train" / name).read_text())
+
+    def add(utterance, word, wave, rate=RATE):
+        soundfile.write(folder / f"{utterance}.wav", wave, rate)
+        values = {"text": word, "wav.scp": folder / f"{utterance}.wav"}
+        for name, value in values.items():
+            with open(folder / name, "a") as file:
+                file.write(f"{utterance} {value}\n")
+        return folder
+
+    return add
+
+
+def run_on(folder, songs, out, *options):
+    options = ("--steps", "60", "--data", str(folder), *options)
+    run(songs[0], out, *options)
+
+
+def test_what_has_too_few_frames_is_left_out_and_changes_nothing_else(
+    songs, found, spoilt, tmp_path, caplog
+):
+    out, noise = tmp_path / "out", 0.1 * np.random.default_rng(0).standard_normal(4000)
+    spoilt("x_long", 20 * "abcd", noise)
+    spoilt("x_text", "", noise)
+    folder = spoilt("x_wave", "abcd", noise[:0])
+    run_on(folder, songs, out)
+    expected = {key: row for key, row in found.items() if key.startswith("train")}
+    for name in ("train", "train_aligned"):
+        lines = (out / name / "durations").read_text().splitlines()
+        rows = {key: list(map(int, row)) for key, *row in map(str.split, lines)}
+        assert rows == {key: row.tolist() for key, row in expected.items()}
+    listed = (out / "train_aligned/utterances").read_text().split()
+    assert listed == list(expected)
+    for utterance, why in {
+        "x_long": "80 tokens and the end for 32 frames",
+        "x_text": "its text has no tokens",
+        "x_wave": "its recording has 0 samples",
+    }.items():
+        assert f"{folder}: {utterance} is not aligned: {why}" in caplog.messages
+        assert f"{utterance},,,,,{why}" in (out / "train_alignment.csv").read_text()
+    assert not (out / "dev_aligned").exists()
+
+
+def test_a_token_of_seconds_is_no_alignment_until_it_may_be(songs, spoilt, tmp_path):
+    out, time = tmp_path / "out", np.arange(4 * RATE) / RATE
+    folder = spoilt("x_tone", "c", 0.3 * np.sin(2 * np.pi * TONES["c"] * time))
+    run_on(folder, songs, out)
+    assert "x_tone" not in (out / "train/durations").read_text()
+    (line,) = (out / "train_alignment.csv").read_text().splitlines()[-1:]
+    utterance, tokens, frames, longest, score, why = line.split(",", 5)
+    assert (utterance, tokens, frames) == ("x_tone", "2", "501")
+    assert float(score) < 0 and int(longest) > 375 and "most are 375" in why
+    run_on(folder, songs, out, "--longest_token", "5", "--score_margin", "50")
+    assert "x_tone" in (out / "train/durations").read_text()
+    assert not (out / "train_aligned").exists()
+
+
+@pytest.mark.parametrize("score", [-7.5, float("nan")])
+def test_a_score_far_below_the_median_is_no_alignment(score, tmp_path):
+    alignments = {str(number): Alignment([3, 4], -3.0) for number in range(9)}
+    alignments["bad"] = Alignment([3, 4], score)
+    one = AlignedSet(tmp_path / "set", [*alignments], alignments=alignments)
+    one.judge(longest=100, margin=4.0)
+    assert list(one.unaligned) == ["bad"]
+    one.write(tmp_path / "out")
+    assert "bad" not in (tmp_path / "out/set/durations").read_text()
+
+
+def test_scores_far_apart_are_no_outliers(tmp_path):
+    scores = (-2.0, -3.0, -4.0, -5.0, -8.5)
+    alignments = {str(score): Alignment([3, 4], score) for score in scores}
+    one = AlignedSet(tmp_path, [*alignments], alignments=alignments)
+    one.judge(longest=100, margin=4.0)
+    assert not one.unaligned
+
+
+def test_more_than_a_share_is_refused(songs, spoilt, tmp_path):
+    for number in range(3):
+        folder = spoilt(f"x_{number}", "abcd" * 20, np.zeros(4000))
+    with pytest.raises(ConfigError) as caught:
+        run_on(folder, songs, tmp_path / "out", "--max_unaligned", "0.05")
+    (fault,) = caught.value.faults
+    assert "3 of 45 utterances cannot be aligned" in fault
+    assert "--max_unaligned 0.05" in fault and f"{folder}: x_0: 80 tokens" in fault
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("option", align.BOUNDS)
+@pytest.mark.parametrize("value", ["nan", "inf", "-1"])
+def test_bounds_are_numbers(option, value, songs, tmp_path):
+    with pytest.raises(ConfigError, match=f"--{option}: {float(value)}: give a number"):
+        run(songs[0], tmp_path / "out", f"--{option}", value)
+
+
+@pytest.mark.parametrize(
+    "wave, rate, line",
+    [
+        (np.zeros(4000), 8000, "x_0: has 8000 Hz, expected 16000"),
+        (np.zeros((4000, 2)), RATE, "x_0: has 2 channels, expected 1"),
+    ],
+)
+def test_other_recordings_are_refused_before_training(
+    wave, rate, line, songs, spoilt, tmp_path
+):
+    with pytest.raises(ConfigError, match=line):
+        run_on(spoilt("x_0", "abcd", wave, rate), songs, tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -121,7 +121,9 @@ def main(args: argparse.Namespace) -> None:
 
     from espnet_distill.evaluation import quality
     from espnet_distill.evaluation.memo import Memo
+    from espnet_distill.evaluation.speech import require_speech
 
+    require_speech(quality.references(utterances) | _spoken(systems))
     found = args.out / "found"
     asked = quality.Judge(args.measures, *_models(args), Memo(found))
     if args.part:
@@ -133,21 +135,25 @@ def main(args: argparse.Namespace) -> None:
 
 def _evaluate(args: argparse.Namespace, asked, systems: list, utterances: dict) -> None:
     from espnet_distill.evaluation import forced, load, quality, report, table
-    from espnet_distill.files import read_durations, write_text
+    from espnet_distill.evaluation.batches import known_durations
+    from espnet_distill.files import write_text
 
     texts = {utt: utterance.text for utt, utterance in utterances.items()}
-    durations = args.durations and read_durations(args.durations, utterances)
+    durations = args.durations and known_durations(args.durations, utterances)
+    aligned = {utt: utterances[utt] for utt in durations or ()}
     loaded = {
         system.name: load.load(
             system.config, system.model, system.vocoder_file or args.vocoder_file
         )
         for system in systems
     }
+    for system in loaded.values() if aligned else ():
+        forced.require_batches(system, aligned, durations, args.data)
     costs = _costs(systems, loaded, list(texts.values()), args.out)
     forced_errors = {
-        name: forced.forced_errors(system, utterances, durations, args.data, name)
+        name: forced.forced_errors(system, aligned, durations, args.data, name)
         for name, system in loaded.items()
-        if durations
+        if aligned
     }
     scores = quality.judge_all(
         _spoken(systems), utterances, forced_errors, asked, args.out

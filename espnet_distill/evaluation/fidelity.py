@@ -4,8 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import librosa
-
+from espnet_distill.data.audio import read_audio_at, sampling_rate
 from espnet_distill.evaluation import f0, mcd
 
 
@@ -37,12 +36,11 @@ class Recording:
         return f0.contour_errors(*self._both(f0.contour, wav))
 
     def _both(self, analyse: Callable, wav: Path) -> tuple:
-        rate = mcd.rate_for(librosa.get_samplerate(wav))
+        rate = mcd.rate_for(sampling_rate(wav))
         if (analyse, rate) not in self._analysed:
             self._analysed[analyse, rate] = _analysis(analyse, self._wav, rate)
         return self._analysed[analyse, rate], _analysis(analyse, wav, rate)
 
 
 def _analysis(analyse: Callable, wav: Path, rate: int):
-    wave, _ = librosa.load(wav, sr=rate)
-    return analyse(wave, rate)
+    return analyse(read_audio_at(wav, rate), rate)

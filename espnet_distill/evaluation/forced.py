@@ -23,21 +23,35 @@ def forced_errors(
     Speaker and language ids come from ``utt2sid`` and ``utt2lid`` in the folder
     ``data``. Returns nothing for a model without taps, or one that wants an embedding.
     """
-    if not isinstance(system.tts, tuple(OUTPUTS)) or system.use_spembs:
+    batches = _batches(system, utterances, durations, data)
+    if batches is None:
         return {}
     recorder = TapRecorder(system.tts)
     parameters = system.feats_extract.get_parameters()
     milliseconds = 1000 * parameters["n_shift"] / parameters["fs"]
     errors = {}
-    batches = batches_of_one(
-        system.tts, system.preprocess_fn, utterances, durations, data
-    )
     progress = watched(batches, f"mel error of {name}", total=len(utterances))
     for utt, batch in progress:
         with torch.no_grad():
             system.model(**batch)
         errors[utt] = _errors(recorder, batch.get("durations"), milliseconds)
     return errors
+
+
+def require_batches(
+    system: Text2Speech, utterances: dict, durations: dict[str, list[int]], data: Path
+) -> None:
+    """Raise the ConfigError that :func:`forced_errors` would, without its work."""
+    for _ in _batches(system, utterances, durations, data) or ():
+        pass
+
+
+def _batches(system: Text2Speech, utterances: dict, durations: dict, data: Path):
+    if not isinstance(system.tts, tuple(OUTPUTS)) or system.use_spembs:
+        return None
+    return batches_of_one(
+        system.model, system.preprocess_fn, utterances, durations, data
+    )
 
 
 def _errors(recorder: TapRecorder, durations, milliseconds: float) -> ForcedErrors:

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from espnet_distill.data.audio import require_audio
 from espnet_distill.errors import ConfigError, Faults
 from espnet_distill.evaluation import versa
 from espnet_distill.files import (
@@ -60,7 +61,8 @@ def check_folder(path: Path, option: str) -> None:
 def read_data(folder: Path, num_utts: int | None = None) -> dict[str, Utterance]:
     """Read the first ``num_utts`` utterances of an ESPnet data folder.
 
-    Raises ConfigError for a file, an utterance or its audio that is missing.
+    Raises ConfigError for a file, a text or its audio that is missing, for an empty
+    text and for audio that cannot be used.
     """
     texts = _read_columns(folder / "text")
     paths = _read_columns(folder / "wav.scp")
@@ -75,12 +77,13 @@ def read_data(folder: Path, num_utts: int | None = None) -> dict[str, Utterance]
                 f"{folder / 'wav.scp'}: no audio for {utt}; give the folder that "
                 "tts.sh formats, dump/raw/<set>"
             )
-        utterances[utt] = Utterance(text, Path(paths[utt]))
-        if not utterances[utt].reference.is_file():
+        if not text:
             raise ConfigError(
-                f"{folder / 'wav.scp'}: {paths[utt]} of {utt} is no file here; run in "
-                "the recipe's folder, on audio formatted as wav or flac"
+                f"{folder / 'text'}: {utt} has no text; leave the utterance out"
             )
+        with Faults() as faults:
+            faults.of(require_audio, paths[utt], utt, where=f"{folder / 'wav.scp'}: ")
+        utterances[utt] = Utterance(text, Path(paths[utt]))
     return utterances
 
 
@@ -175,18 +178,11 @@ def _decode_folder(experiment: Path, data: Path, tag: str | None) -> Path:
 
 def _decoded(folder: Path, utterances: dict[str, Utterance]) -> tuple[dict, dict]:
     """The files of the utterances, and what VERSA has found in them."""
-    import soundfile
-
     wavs = {utt: utterance_file(folder, utt, ".wav") for utt in utterances}
     for wav in wavs.values():
         if not wav.is_file():
             raise ConfigError(f"{wav} is missing: decode with stage 8 of tts.sh")
-        try:
-            frames = soundfile.info(wav).frames
-        except soundfile.LibsndfileError as error:
-            raise ConfigError(f"{wav} cannot be read ({error}): decode again") from None
-        if not frames:
-            raise ConfigError(f"{wav} is empty: decode again")
+        require_audio(wav)
     return wavs, versa.read_results(folder, utterances)
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 
-import librosa
 import numpy as np
 from joblib import Parallel, cpu_count, delayed
 
+from espnet_distill.data.audio import read_audio, read_audio_at
 from espnet_distill.evaluation.asr import Whisper
 from espnet_distill.evaluation.asr_espnet import EspnetRecognizer
 from espnet_distill.evaluation.fidelity import Fidelity, Recording
@@ -80,13 +80,13 @@ class Speech:
     @cached_property
     def wave(self) -> np.ndarray:
         """The waveform (samples,) at 16 kHz."""
-        return librosa.load(self.path, sr=RATE)[0]
+        return read_audio_at(self.path, RATE)
 
 
 OPINIONS: dict[str, Callable[[Speech], float]] = {
     "dnsmos": lambda speech: dnsmos(speech.wave),
     "utmos": lambda speech: utmos(speech.wave),
-    "nisqa": lambda speech: nisqa(*librosa.load(speech.path, sr=None)),
+    "nisqa": lambda speech: nisqa(*read_audio(speech.path)),
 }
 
 
@@ -170,6 +170,11 @@ class Judge:
         return self.memo(compute, measure, made_by(measure), *key)
 
 
+def references(utterances: dict[str, Utterance]) -> dict[str, dict[str, Path]]:
+    """Return the files of the row "reference", by row and utterance."""
+    return {REFERENCE: {utt: one.reference for utt, one in utterances.items()}}
+
+
 def judge_all(
     spoken: dict[str, dict[str, Path]],
     utterances: dict[str, Utterance],
@@ -186,8 +191,7 @@ def judge_all(
         asked: What is asked of each file.
         out: The copies go to its folder wav.
     """
-    references = {utt: one.reference for utt, one in utterances.items()}
-    wavs = copy_speech(out / "wav", {REFERENCE: references} | spoken)
+    wavs = copy_speech(out / "wav", references(utterances) | spoken)
     texts = {utt: one.text for utt, one in utterances.items()}
     return judge(wavs, texts, forced, asked)
 

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-import soundfile
-
+from espnet_distill.data.audio import read_audio
 from espnet_distill.files import utterance_file, write_wav, written_whole
 
 
@@ -12,7 +11,7 @@ def copy_speech(
 ) -> dict[str, dict[str, Path]]:
     """Copy ``sources[row][utt]`` to ``folder/<row>/<utt>.wav``, 16 bits a sample.
 
-    Returns the copies, by row and utterance.
+    Samples above full scale are clipped. Returns the copies, by row and utterance.
     """
     return {
         row: {
@@ -23,8 +22,15 @@ def copy_speech(
     }
 
 
+def require_speech(sources: dict[str, dict[str, Path]]) -> None:
+    """Raise a ConfigError if a file of ``sources[row][utt]`` cannot be used."""
+    for wavs in sources.values():
+        for wav in wavs.values():
+            read_audio(wav)
+
+
 def _copy(source: Path, target: Path) -> Path:
-    wave, rate = soundfile.read(source, dtype="int16")
+    wave, rate = read_audio(source)
     with written_whole(target) as beside:
         write_wav(beside, wave, rate)
     return target

@@ -8,9 +8,12 @@ from espnet2.tasks.tts import TTSTask
 from espnet2.tts.abs_tts import AbsTTS
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.evaluation.batches import batches_of_one, wants_durations
+from espnet_distill.evaluation.batches import (
+    batches_of_one,
+    known_durations,
+    wants_durations,
+)
 from espnet_distill.evaluation.inputs import read_data
-from espnet_distill.files import read_durations
 from espnet_distill.structure.importance import Activation, Random, Taylor, magnitude
 from espnet_distill.students.groups import groups_of
 from espnet_distill.students.narrow import Narrowed, drop_layers, narrow
@@ -33,7 +36,8 @@ def losses_on(
         names: Its configuration as a namespace.
 
     Raises:
-        ConfigError: Durations that are missing, a text front end that cannot be built.
+        ConfigError: Durations that are missing, a text front end that cannot be built,
+            utterances that :func:`batches_of_one` refuses.
     """
     if getattr(model.tts, "spk_embed_dim", None):
         raise ConfigError(
@@ -44,10 +48,11 @@ def losses_on(
     if wants_durations(model.tts):
         if not durations:
             raise ConfigError(f"--durations: {names.tts} wants those of {data}")
-        known = read_durations(durations, utterances)
+        known = known_durations(durations, utterances)
+        utterances = {utt: utterances[utt] for utt in known}
     with front_end_of(names.tts):
         preprocess = TTSTask.build_preprocess_fn(names, train=False)
-    batches = batches_of_one(model.tts, preprocess, utterances, known, data)
+    batches = list(batches_of_one(model, preprocess, utterances, known, data))
     return (model(**batch)[0] for _, batch in batches)
 
 

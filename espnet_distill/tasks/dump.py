@@ -14,7 +14,7 @@ from espnet2.train.dataset import ESPnetDataset
 from espnet2.utils.types import str2triple_str
 from torch.utils.data import BatchSampler, DataLoader
 
-from espnet_distill.errors import ConfigError
+from espnet_distill.data.audio import require_recordings, required_by
 from espnet_distill.files import read_table
 from espnet_distill.progress import watched
 from espnet_distill.tasks.compatibility import require_conditions, require_same_tokens
@@ -82,6 +82,9 @@ def run_job(index: int, experiment: str, taps: tuple[str, ...], args) -> None:
     keys = sorted(
         (key for key in keys if not files.has(key)), key=lambda key: len(texts[key])
     )
+    for path, name, _ in args.data_path_and_name_and_type:
+        if name == "speech":
+            require_recordings(path, keys, **required_by(teacher.model.feats_extract))
     logging.info(f"{folder}: {len(keys)} utterances to dump")
     dump(teacher, files, args, keys)
 

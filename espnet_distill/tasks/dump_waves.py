@@ -15,12 +15,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from espnet2.fileio.npy_scp import NpyScpReader
-from espnet2.fileio.sound_scp import SoundScpReader
 from espnet2.tts.feats_extract.dio import Dio
 from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 from torch.nn import functional
 
-from espnet_distill.errors import ConfigError
+from espnet_distill.data.audio import read_audio, require_recordings, required_by
 from espnet_distill.files import read_rows, read_table
 from espnet_distill.mel_spec import MelSpec
 from espnet_distill.progress import watched
@@ -35,14 +34,10 @@ def dump(
     """Write what the vocoder says of these recordings' mels, or else the recordings."""
     extractor = LogMelFbank(**conf)
     rate, hop_length = extractor.fs, extractor.hop_length
-    sounds = SoundScpReader(str(args.wav_scp), dtype="float32")
+    recordings = read_table(args.wav_scp)
     read = NpyScpReader(str(args.mel_scp)) if args.mel_scp else None
     for key in watched(keys, desc=str(files.folder), mininterval=10):
-        found, sound = sounds[key]
-        if found != rate:
-            raise ConfigError(
-                f"{args.wav_scp}: {key} has {found} Hz, feats_extract_conf.fs is {rate}"
-            )
+        sound, _ = read_audio(recordings[key], key, rate)
         sound = torch.from_numpy(sound)[None]
         mel = extractor(sound, torch.tensor([sound.size(1)]))[0][0]
         if vocoder is None:
@@ -97,12 +92,13 @@ def main(cmd=None) -> None:
     conf = read_config(args.config)
     features = conf.get("feats_extract_conf") or {}
     mels = MelSpec.of_conf(features)
+    keys = list(read_table(args.key_file or args.wav_scp))
+    require_recordings(args.wav_scp, keys, **required_by(mels.extractor()))
+    if args.mel_scp:
+        read_rows(args.mel_scp, keys)
     vocoder = None
     if not is_none(args.vocoder_file):
         vocoder = load_vocoder(args.vocoder_file, mels).to(args.device)
-    keys = list(read_table(args.key_file or args.wav_scp))
-    for path in filter(None, (args.wav_scp, args.mel_scp)):
-        read_rows(path, keys)
     pitch = f0_extractor(features, conf.get("pitch_extract_conf") or {})
     f0_range = (pitch.f0min, pitch.f0max)
     files.begin(record(args.vocoder_file, mels, f0_range, args.wav_scp, args.mel_scp))

@@ -8,6 +8,7 @@ teacher was trained on.
 from collections.abc import Iterator
 from pathlib import Path
 
+from espnet_distill.data.audio import read_audio
 from espnet_distill.errors import ConfigError
 from espnet_distill.files import (
     folder_written_whole,
@@ -76,12 +77,7 @@ def _trim(wave: Path, target: Path, samples: int) -> float:
 
     A centred transform of N samples has 1 + N // n_shift frames, a vocoder N / n_shift.
     """
-    import soundfile
-
-    try:
-        speech, rate = soundfile.read(wave, dtype="int16")
-    except soundfile.LibsndfileError as error:
-        raise ConfigError(f"{wave}: cannot be read ({error}); decode again") from None
+    speech, rate = read_audio(wave)
     target.parent.mkdir(parents=True, exist_ok=True)
     write_wav(target, speech[: samples - 1], rate)
     return len(speech) / rate

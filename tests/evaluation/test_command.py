@@ -197,7 +197,7 @@ def test_missing_data(recipe):
 
 def test_missing_reference_audio(recipe):
     (recipe / "data" / "eval" / "utt_b.flac").unlink()
-    refuse(recipe, "utt_b.flac of utt_b is no file")
+    refuse(recipe, "utt_b.flac: utt_b: no such file")
 
 
 def test_a_sentence_without_audio(recipe):
@@ -214,13 +214,13 @@ def test_a_missing_wav(recipe):
 def test_an_empty_wav(recipe):
     wav = recipe / "exp" / "student" / "decode" / "eval" / "wav" / "utt_c.wav"
     soundfile.write(wav, [], 16000)
-    refuse(recipe, "utt_c.wav is empty")
+    refuse(recipe, "utt_c.wav: is empty")
 
 
 def test_an_unreadable_wav(recipe):
     wav = recipe / "exp" / "student" / "decode" / "eval" / "wav" / "utt_c.wav"
     wav.write_bytes(b"no audio")
-    refuse(recipe, "utt_c.wav cannot be read")
+    refuse(recipe, "utt_c.wav: cannot be read")
 
 
 def test_two_decodings_ask_for_a_tag(recipe):

@@ -71,7 +71,7 @@ def test_durations_of_another_text(recipe, systems, durations):
 
 @pytest.mark.parametrize(
     "line, words",
-    [("utt_a 1 x", "invalid literal"), ("utt_a 1", "no durations for utt_b, utt_c")],
+    [("utt_a 1 x", "utt_a: 'x' is no number of frames"), ("utt_a 1", "no durations for utt_b, utt_c")],
 )
 def test_a_file_that_is_no_durations(tmp_path, line, words):
     path = tmp_path / "durations"

@@ -115,7 +115,8 @@ def small_corpus(root):
     """An ESPnet data folder of few clips: those of mini_an4, or of $KATHLEEN."""
     root.mkdir()
     if kathleen := os.environ.get("KATHLEEN"):
-        listing = [ROOT / "egs/kathleen/tts1/local/list_clips.py", kathleen]
+        listing = ["-m", "espnet_distill.cli", "list-clips", kathleen]
+        listing += ["--speaker", "kathleen"]
     else:
         from espnet_distill.espnet_root import espnet_root
 

@@ -77,9 +77,8 @@ def test_the_dump_is_of_each_utterances_speaker(recipe):
     speakers = read_table(data / "utt2sid")
     assert set(speakers.values()) == set("12345")
     read = TTSTask.build_preprocess_fn(teacher.args, False)
-    tts = teacher.model.tts
     dumped = read_table(f"{EXP}/teacher_dump/train/teacher/mel_after.scp")
-    for utt, batch in batches_of_one(tts, read, utterances, durations, data):
+    for utt, batch in batches_of_one(teacher.model, read, utterances, durations, data):
         mel = np.load(dumped[utt]).astype(np.float32)
         error = {}
         for sid in range(1, 6):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 import yaml
 from espnet2.tasks.tts import TTSTask
@@ -339,3 +340,25 @@ def test_a_set_that_is_not_there_is_named(dumps):
     (dumps.folder / "valid").rename(dumps.folder / "gone")
     with pytest.raises(ConfigError, match="valid/teacher: no finished teacher dump"):
         dumps.train("out")
+
+
+@pytest.mark.parametrize(
+    "shape, rate, line",
+    [
+        ((4000,), 22050, "a1: has 22050 Hz, expected 16000"),
+        ((4000, 2), 16000, "a1: has 2 channels, expected 1"),
+        ((0,), 16000, "a1: is empty; leave the utterance out"),
+    ],
+)
+def test_recordings_that_do_not_fit_the_teacher_are_refused(
+    shape, rate, line, dumps, tmp_path
+):
+    source = dumps.corpus.root / "train"
+    soundfile.write(tmp_path / "a1.wav", np.zeros(shape), rate)
+    scp = (source / "wav.scp").read_text()
+    scp = scp.replace(str(source / "a1.wav"), str(tmp_path / "a1.wav"))
+    (tmp_path / "wav.scp").write_text(scp)
+    other = f"{tmp_path}/wav.scp,speech,sound"
+    with pytest.raises(ConfigError, match=line):
+        dumps.run_job("train", ["a1"], "--data_path_and_name_and_type", other)
+    assert not list(dumps.folder.rglob("*.npy"))

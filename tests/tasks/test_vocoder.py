@@ -372,3 +372,23 @@ def test_other_models_are_stock(monkeypatch):
     monkeypatch.setattr(DistillGANTTSTask, "trains_vocoder", False)
     assert DistillGANTTSTask.required_data_names() == ("text", "speech")
     stock_module.GANTTSTask = stock
+
+
+@pytest.mark.parametrize(
+    "shape, rate, line",
+    [
+        ((4000,), 22050, "a: has 22050 Hz, expected 16000"),
+        ((4000, 2), RATE, "a: has 2 channels, expected 1"),
+        ((200,), RATE, "a: has 200 samples, expected at least 257"),
+    ],
+)
+def test_recordings_that_do_not_fit_the_mels_are_refused(
+    shape, rate, line, teacher, tmp_path
+):
+    soundfile.write(tmp_path / "a.wav", np.zeros(shape), rate)
+    (tmp_path / "wav.scp").write_text(f"a {tmp_path}/a.wav\n")
+    command = ["--config", teacher / "config.yaml", "--wav_scp", tmp_path / "wav.scp"]
+    words = [*command, "--output_dir", tmp_path / "dump"]
+    with pytest.raises(ConfigError, match=line):
+        dump_waves.main([str(word) for word in words])
+    assert not (tmp_path / "dump").exists()

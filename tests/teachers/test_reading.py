@@ -53,6 +53,15 @@ def test_frames_are_as_many_as_durations(decoded, source, tmp_path):
         assert frames.item() == sum(DURATIONS[key])
 
 
+def test_float_speech_is_written_as_it_sounds_and_clipped(decoded, source, tmp_path):
+    wave = 0.5 * np.sin(0.05 * np.arange(9 * HOP))
+    wave[:2] = 1.5, -1.5
+    soundfile.write(decoded / "wav" / "b.wav", wave, RATE, subtype="FLOAT")
+    gather(decoded, source, tmp_path / "out", HOP)
+    written, _ = soundfile.read(tmp_path / "out/wav/b.wav")
+    np.testing.assert_allclose(written, wave.clip(-1, 1), atol=1e-4)
+
+
 def test_what_was_not_spoken_is_left_out(decoded, source, tmp_path):
     out = tmp_path / "out"
     assert "2 of 3 utterances" in gather(decoded, source, out, HOP)

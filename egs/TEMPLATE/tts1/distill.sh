@@ -49,6 +49,7 @@ teacher_stats=false  # Normalise with the statistics of a given teacher, not the
 # Alignment (durations for FastSpeech2)
 durations_from=aligner  # Or teacher: the attention of an autoregressive one.
 align_steps=600      # Updates of the aligner, of 16 utterances each.
+max_unaligned=0.1    # Share of the utterances that the aligner may leave out.
 least_focus_rate=    # Of a teacher's attention (default: 0.65 Tacotron2, 0.9 Transformer).
 
 # Teacher and student
@@ -284,6 +285,12 @@ sentencepieces() {  # stage 5 of tts.sh, which knows no bpe, as asr.sh does it
     mv "${token_list}.part" "${token_list}"
 }
 
+spk_embed_tag() {  # of tts.sh's option
+    local tag
+    tag=$(sed -nE 's/.*--spk_embed_tag +([^ ]+).*/\1/p' <<< "${tts_opts}")
+    echo "${tag:-espnet_spk}"
+}
+
 data_of() {  # data_of SET SPLIT: what tts.sh gives a training of this set
     local set_dir=${dumpdir}/raw/$1 collected=${stats_dir}/$2/collect_feats data item
     data="${set_dir}/text,text,text ${set_dir}/wav.scp,speech,sound"
@@ -294,8 +301,8 @@ data_of() {  # data_of SET SPLIT: what tts.sh gives a training of this set
     [[ ${tts_opts} != *"--use_sid true"* ]] || data+=" ${set_dir}/utt2sid,sids,text_int"
     [[ ${tts_opts} != *"--use_lid true"* ]] || data+=" ${set_dir}/utt2lid,lids,text_int"
     if [[ ${tts_opts} == *"--use_spk_embed true"* ]]; then
-        item=$(sed -nE 's/.*--spk_embed_tag +([^ ]+).*/\1/p' <<< "${tts_opts}")
-        data+=" ${dumpdir}/${item:-espnet_spk}/$1/${item:-espnet_spk}.scp,spembs,kaldi_ark"
+        item=$(spk_embed_tag)
+        data+=" ${dumpdir}/${item}/$1/${item}.scp,spembs,kaldi_ark"
     fi
     for item in ${data}; do
         echo "--data_path_and_name_and_type ${item}"
@@ -414,23 +421,32 @@ require_told() {  # require_told CONFIG: what its model is told besides the text
     done
 }
 
+keep_listed() {  # keep_listed SET KIND: dump/raw/SET_KIND, the utterances with durations
+    local raw=${dumpdir}/raw/$1 list=${align_dir}/$1_$2/utterances file
+    utils/subset_data_dir.sh --utt-list "${list}" "${raw}" "${raw}_$2"
+    cp "${raw}/feats_type" "${raw}_$2"
+    for file in utt2sid utt2lid; do
+        [ ! -e "${raw}/${file}" ] \
+            || utils/filter_scp.pl "${list}" "${raw}/${file}" > "${raw}_$2/${file}"
+    done
+    file=${dumpdir}/$(spk_embed_tag)/$1
+    [ ! -d "${file}" ] || ln -sfn "$1" "${file}_$2"
+}
+
 attention_durations() {  # SET_focused: the utterances whose attention is sharp enough
-    local set raw ids
+    local set
     run_tts 8 8 --test_sets "${train_set} ${valid_set}" --tts_exp "${teacher_exp}" \
         --inference_model "$(basename "${teacher_model}")" --inference_tag teacher_forced \
         --inference_args "--use_teacher_forcing true"
     for set in ${train_set} ${valid_set}; do
-        raw=${dumpdir}/raw/${set}
         espnet-distill focused "${teacher_exp}" "${teacher_exp}/teacher_forced/${set}" \
             "${align_dir}/${set}_focused" ${least_focus_rate:+--least_focus_rate ${least_focus_rate}}
-        utils/subset_data_dir.sh --utt-list "${align_dir}/${set}_focused/utterances" \
-            "${raw}" "${raw}_focused"
-        cp "${raw}/feats_type" "${raw}_focused"
-        for ids in utt2sid utt2lid; do
-            [ ! -e "${raw}/${ids}" ] || utils/filter_scp.pl "${align_dir}/${set}_focused/utterances" \
-                "${raw}/${ids}" > "${raw}_focused/${ids}"
-        done
+        keep_listed "${set}" focused
     done
+}
+
+use_aligned() {  # use_aligned VARIABLE: its set without what the aligner has left out
+    [ ! -e "${align_dir}/${!1}_aligned" ] || printf -v "$1" %s "${!1}_aligned"
 }
 
 read_more() {  # SET_TEXT: the recordings, and what the teacher reads
@@ -602,7 +618,7 @@ if [ "${durations_from}" = aligner ] && begin 2 "Alignment: durations -> ${align
     # shellcheck disable=SC2086
     OMP_NUM_THREADS=${num_threads} ${cuda_cmd} --gpu "${ngpu}" "${align_dir}/align.log" \
         ${python} -m espnet_distill.align \
-            --ngpu "${ngpu}" --steps "${align_steps}" \
+            --ngpu "${ngpu}" --steps "${align_steps}" --max_unaligned "${max_unaligned}" \
             --token_list "${token_list}" --token_type "${token_type}" ${front_end} \
             --cleaner "${cleaner}" --g2p "${g2p}" \
             --fs "${fs}" --n_fft "${n_fft}" --n_shift "${n_shift}" --win_length "${win_length}" \
@@ -611,6 +627,10 @@ if [ "${durations_from}" = aligner ] && begin 2 "Alignment: durations -> ${align
             $(for set in ${test_sets}; do echo "${dumpdir}/raw/${set}"; done) \
             --output_dir "${align_dir}" \
         || fail "alignment failed: $(reason "${align_dir}/align.log")"
+    grep -h "utterances are not aligned" "${align_dir}/align.log" || true
+    for set in ${train_set} ${valid_set}; do
+        [ ! -e "${align_dir}/${set}_aligned" ] || keep_listed "${set}" aligned
+    done
 fi
 
 if [ "${durations_from}" = teacher ]; then
@@ -619,6 +639,9 @@ if [ "${durations_from}" = teacher ]; then
     fi
     train_set+=_focused
     valid_set+=_focused
+else
+    use_aligned train_set
+    use_aligned valid_set
 fi
 
 if [ -n "${more_text}" ]; then

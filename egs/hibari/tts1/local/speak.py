@@ -14,6 +14,9 @@ import numpy as np
 from hibari import SAMPLE_RATE, Hibari, write_wav
 from tqdm import tqdm
 
+from espnet_distill.data.list_clips import write_data_folder
+from espnet_distill.data.metadata import read_prompts
+
 NOISE = 1e-4  # -80 dB
 MARGIN = SAMPLE_RATE // 20  # 50 ms are left at both ends
 
@@ -28,24 +31,16 @@ def as_recorded(speech: np.ndarray) -> np.ndarray:
 def main(prompts: Path, wavs: Path, out: Path):
     voice = Hibari()
     wavs.mkdir(parents=True, exist_ok=True)
-    lines = prompts.read_text(encoding="utf-8").splitlines()
-    with (
-        open(out / "wav.scp", "w", encoding="utf-8") as wav_scp,
-        open(out / "text", "w", encoding="utf-8") as text,
-        open(out / "utt2spk", "w", encoding="utf-8") as utt2spk,
-    ):
-        for line in tqdm(lines, desc="hibari speaks", unit="sentence"):
-            name, sentence = line.split(maxsplit=1)
-            wav = wavs / f"{name}.wav"
-            if not wav.exists():
-                beside = wav.with_suffix(".part.wav")
-                write_wav(
-                    str(beside), as_recorded(voice(sentence, seed=0)), SAMPLE_RATE
-                )
-                os.replace(beside, wav)
-            wav_scp.write(f"{name} {wav}\n")
-            text.write(f"{line}\n")
-            utt2spk.write(f"{name} hibari\n")
+    rows = []
+    for line in tqdm(read_prompts(prompts), desc="hibari-tts", unit="sentence"):
+        wav = wavs / f"{line.utterance}.wav"
+        if not wav.exists():
+            beside = wav.with_suffix(".part.wav")
+            speech = as_recorded(voice(line.text, seed=0))
+            write_wav(str(beside), speech, SAMPLE_RATE)
+            os.replace(beside, wav)
+        rows.append((line.utterance, wav, line.text, "hibari"))
+    write_data_folder(out, rows)
 
 
 if __name__ == "__main__":

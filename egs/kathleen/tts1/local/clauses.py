@@ -9,6 +9,8 @@ import random
 import re
 from pathlib import Path
 
+from espnet_distill.data.metadata import lines_of
+
 WORDS = range(4, 15)
 
 
@@ -25,8 +27,8 @@ def main() -> None:
     parser.add_argument("text", type=Path)
     parser.add_argument("--count", type=int, default=3000)
     args = parser.parse_args()
-    lines = args.corpus.read_text(encoding="utf-8").splitlines()
-    found = sorted({clause for line in lines for clause in clauses(line)})
+    lines = lines_of(args.corpus)
+    found = sorted({clause for _, line in lines for clause in clauses(line)})
     chosen = random.Random(0).sample(found, min(args.count, len(found)))
     args.text.write_text(
         "".join(f"more_{i:05} {clause}.\n" for i, clause in enumerate(chosen)),

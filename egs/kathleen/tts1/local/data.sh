@@ -21,7 +21,7 @@ if [ ! -e "${KATHLEEN}" ]; then
 fi
 
 mkdir -p data/all
-python3 local/list_clips.py "${KATHLEEN}" data/all
+espnet-distill list-clips "${KATHLEEN}" data/all --speaker kathleen
 utils/utt2spk_to_spk2utt.pl data/all/utt2spk > data/all/spk2utt
 
 num_all=$(wc -l < data/all/text)

@@ -1,33 +1,26 @@
 #!/usr/bin/env python3
 """List one half of AN4 as wav.scp, text and utt2spk, its audio written as wav."""
 
-import re
 import sys
 from pathlib import Path
 
 import soundfile
 
+from espnet_distill.data.list_clips import write_data_folder
+from espnet_distill.data.metadata import read_transcription
+
 FOLDERS = {"train": "an4_clstk", "test": "an4test_clstk"}
 
 
 def main(root: Path, half: str, out: Path):
-    transcripts = (root / "etc" / f"an4_{half}.transcription").read_text("utf-8")
-    clips = []
-    for words, source in re.findall(r"(?:<s>)?(.*?)(?:</s>)? \((.*)\)", transcripts):
-        prefix, speaker, suffix = source.split("-")
-        sphere = root / "wav" / FOLDERS[half] / speaker / f"{source}.sph"
-        clips.append((f"{speaker}-{prefix}-{suffix}", speaker, words.strip(), sphere))
-    with (
-        open(out / "wav.scp", "w", encoding="utf-8") as wav_scp,
-        open(out / "text", "w", encoding="utf-8") as text,
-        open(out / "utt2spk", "w", encoding="utf-8") as utt2spk,
-    ):
-        for name, speaker, words, sphere in sorted(clips):
-            wav = sphere.with_suffix(".wav")
-            soundfile.write(wav, *soundfile.read(sphere))
-            wav_scp.write(f"{name} {wav}\n")
-            text.write(f"{name} {words}\n")
-            utt2spk.write(f"{name} {speaker}\n")
+    rows = []
+    for line in read_transcription(root / "etc" / f"an4_{half}.transcription"):
+        prefix, speaker, suffix = line.utterance.split("-")
+        sphere = root / "wav" / FOLDERS[half] / speaker / f"{line.utterance}.sph"
+        wav = sphere.with_suffix(".wav")
+        soundfile.write(wav, *soundfile.read(sphere))
+        rows.append((f"{speaker}-{prefix}-{suffix}", wav, line.text, speaker))
+    write_data_folder(out, rows)
 
 
 if __name__ == "__main__":

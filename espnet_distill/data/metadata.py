@@ -1,0 +1,216 @@
+"""Metadata of corpora as people have them: which recording has which text.
+
+Lines are those of an editor on any system: with a byte order mark or without, ended by
+LF or CRLF, blank ones between. Whitespace within a text, a line separator of Unicode
+too, becomes one space.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from espnet_distill.data.audio import MOST_FAULTS, require_audio
+from espnet_distill.errors import ConfigError, Faults
+from espnet_distill.files import read_text
+
+AUDIO = {
+    *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"),
+    *(".au", ".caf", ".nist", ".rf64", ".sph", ".w64"),
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """An utterance's id and text, and the file and line that has them."""
+
+    utterance: str
+    text: str
+    where: str
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A recording and its text."""
+
+    utterance: str
+    audio: Path
+    text: str
+
+
+def read_clips(folder: Path) -> list[Clip]:
+    """Read a corpus, sorted by id as ``LC_ALL=C sort`` does.
+
+    Args:
+        folder: LJSpeech's layout (``metadata.csv`` with lines ``id|text`` or
+            ``id|text|normalized text``, and ``wavs``) or that of takes (``data`` with
+            ``<id>_<time>.wav`` and ``.txt``, of which the last take counts).
+
+    Raises:
+        ConfigError: Another layout; lines, ids, texts and recordings that cannot be
+            used, the first ten.
+    """
+    if (folder / "metadata.csv").is_file():
+        clips = _clips_of_metadata(folder)
+    elif (folder / "data").is_dir():
+        clips = _clips_of_takes(folder / "data")
+    else:
+        raise ConfigError(f"{folder}: neither metadata.csv nor data/ is in it")
+    if not clips:
+        raise ConfigError(f"{folder}: lists no recordings")
+    with _FirstFaults() as faults:
+        for clip in clips:
+            faults.of(require_audio, clip.audio, clip.utterance)
+    return sorted(clips, key=lambda clip: clip.utterance)
+
+
+def read_bars(path: Path) -> list[Line]:
+    """Read lines ``id|text`` or ``id|text|normalized text``; the last field counts."""
+    return _checked(_bars(path))
+
+
+def read_transcription(path: Path) -> list[Line]:
+    """Read lines ``<s> text </s> (id)`` of CMU Sphinx, the marks optional."""
+    form = r"(?:<s>)?(?P<text>.*?)(?:</s>)?\s*\((?P<id>[^()]*)\)"
+    return _checked(_matches(path, form))
+
+
+def read_prompts(path: Path) -> list[Line]:
+    """Read lines ``id text``, as Kaldi has them."""
+    return _checked(_matches(path, r"(?P<id>\S+)(?P<text>.*)"))
+
+
+def lines_of(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield the lines of a text file that are not blank, each after where it stands."""
+    text = read_text(path).removeprefix("\ufeff")
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            yield f"{path}: line {number}", line
+
+
+class _FirstFaults(Faults):
+    """Raises once it has ten faults."""
+
+    def of(self, *check, **options):
+        found = super().of(*check, **options)
+        if len(self.lines) >= MOST_FAULTS:
+            self.require_none()
+        return found
+
+
+def _bars(path: Path) -> Iterator[Line]:
+    for where, line in lines_of(path):
+        fields = line.split("|")
+        if len(fields) not in (2, 3):
+            raise ConfigError(
+                f"{where}: has {len(fields)} fields, expected id|text or "
+                "id|text|normalized text"
+            )
+        yield Line(fields[0].strip(), _in_one_line(fields[-1]), where)
+
+
+def _matches(path: Path, form: str) -> Iterator[Line]:
+    for where, line in lines_of(path):
+        found = re.fullmatch(form, line.strip())
+        if not found:
+            raise ConfigError(f"{where}: {line.strip()[:40]!r} has no id")
+        yield Line(found["id"].strip(), _in_one_line(found["text"]), where)
+
+
+def _in_one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _checked(lines: Iterable[Line]) -> list[Line]:
+    lines, seen = list(lines), {}
+    with _FirstFaults() as faults:
+        for line in lines:
+            faults.of(_require_id, line.utterance, where=f"{line.where}: ")
+            faults.of(_require_text, line.text, where=f"{line.where}: ")
+            faults.of(_require_new, line, seen)
+            seen.setdefault(line.utterance, line)
+    return lines
+
+
+def _require_id(utterance: str) -> None:
+    if not utterance or utterance.split() != [utterance]:
+        raise ConfigError(
+            f"id {utterance!r}: expected one word; rename the recording, too"
+        )
+    if "/" in utterance or "\\" in utterance or utterance.startswith("."):
+        raise ConfigError(
+            f"id {utterance!r}: expected the name of a file without its folder"
+        )
+    if not utterance.isprintable():
+        raise ConfigError(f"id {utterance!r}: has characters that cannot be printed")
+
+
+def _require_text(text: str) -> None:
+    if not text:
+        raise ConfigError("has no text; write it, or remove the line")
+    if odd := [one for one in text if unicodedata.category(one) == "Cc"]:
+        raise ConfigError(f"its text has the control character {odd[0]!r}")
+
+
+def _require_new(line: Line, seen: dict[str, Line]) -> None:
+    if line.utterance in seen:
+        raise ConfigError(
+            f"{line.where}: id {line.utterance!r} is that of "
+            f"{seen[line.utterance].where}, too; give each its own"
+        )
+
+
+def _clips_of_metadata(folder: Path) -> list[Clip]:
+    recordings = _recordings_in(folder / "wavs")
+    lines = [
+        Line(_without_suffix(line.utterance), line.text, line.where)
+        for line in _bars(folder / "metadata.csv")
+    ]
+    with _FirstFaults() as faults:
+        return [
+            Clip(line.utterance, audio, line.text)
+            for line in _checked(lines)
+            for audio in [faults.of(_recording_of, line, recordings, folder / "wavs")]
+        ]
+
+
+def _without_suffix(name: str) -> str:
+    stem, dot, suffix = name.rpartition(".")
+    return stem if f"{dot}{suffix}".lower() in AUDIO else name
+
+
+def _recordings_in(folder: Path) -> dict[str, list[Path]]:
+    """Return the audio files in a folder by their names without the suffix."""
+    if not folder.is_dir():
+        raise ConfigError(f"{folder}: no such folder; it has the recordings")
+    found: dict[str, list[Path]] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in AUDIO:
+            found.setdefault(path.stem, []).append(path)
+    return found
+
+
+def _recording_of(line: Line, recordings: dict[str, list[Path]], folder: Path) -> Path:
+    found = recordings.get(line.utterance, [])
+    if len(found) != 1:
+        names = ", ".join(path.name for path in found) or "none"
+        raise ConfigError(
+            f"{line.where}: expected one recording of {line.utterance!r} in {folder}, "
+            f"found {names}"
+        )
+    return found[0]
+
+
+def _clips_of_takes(folder: Path) -> list[Clip]:
+    last = {}
+    for transcript in sorted(folder.glob("*.txt")):
+        last[transcript.stem.rpartition("_")[0]] = transcript
+    lines = [
+        Line(name, _in_one_line(read_text(path).removeprefix("\ufeff")), str(path))
+        for name, path in last.items()
+    ]
+    return [
+        Clip(line.utterance, last[line.utterance].with_suffix(".wav"), line.text)
+        for line in _checked(lines)
+    ]
