@@ -515,7 +515,7 @@ TRIES = [
         for what, made, said in [
             ("an id twice", ("a|x\na|y\n", "a.wav"), "line 2: id 'a' is that of "),
             ("an id of two words", ("a b|x\n", "a b.wav"), "line 1: id 'a b': exp"),
-            ("an id that leaves the folder", ("../a|x\n",), "line 1: id '../a': exp"),
+            ("an id that leaves the folder", ("../a|x\n", "a.wav"), "id '../a': expected"),
             ("an empty text", ("a|\n", "a.wav"), "line 1: has no text; write it, or"),
             ("no recording", ("a|x\n", "b.wav"), "expected one recording of 'a' in "),
             ("two recordings", ("a|x\n", "a.wav", "a.flac"), "found a.flac, a.wav"),
@@ -604,8 +604,7 @@ TRIES = [
         ]
     ),
     *(
-        calibrating(command, what, data, "8 8 8 8", said)
-        for command in ("derive", "prune")
+        calibrating("derive", what, data, "8 8 8 8", said)
         for what, data, said in [
             (
                 "a truncated recording",
@@ -645,6 +644,13 @@ TRIES = [
         ]
     ),
     # prune and compact
+    calibrating(
+        "prune",
+        "a truncated recording",
+        lambda p: p.recorded(cut=0.5),
+        "8 8 8 8",
+        "b1.wav: b1: is truncated: 3978 of 8000 bytes; copy it again",
+    ),
     Try(
         "prune",
         "an empty config.yaml",

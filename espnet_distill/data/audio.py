@@ -6,11 +6,13 @@ Files are what libsndfile reads: WAV, FLAC, Ogg, MP3 and others, samples of any 
 import re
 from collections.abc import Iterable
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from espnet_distill.errors import ConfigError, Faults, in_one_line
 from espnet_distill.files import read_rows
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MOST_FAULTS = 10  # of a table: what is wrong with the first is mostly so with the rest
 UNKNOWN_SIZE = 0x7FFFF000  # a header written to a pipe promises at least as many bytes
@@ -68,7 +70,7 @@ def require_audio(
 
 def read_audio(
     path: str | Path, utterance: str = "", rate: int | None = None, shortest: int = 1
-) -> tuple[np.ndarray, int]:
+) -> "tuple[np.ndarray, int]":
     """Return a waveform (samples,) of float32, full scale at ±1, and its rate in Hz.
 
     Args:
@@ -78,6 +80,7 @@ def read_audio(
         ConfigError: What :func:`require_audio` refuses, and samples that are not finite
             or far above full scale.
     """
+    import numpy as np
     import soundfile
 
     expected = require_audio(path, utterance, rate, shortest)
@@ -122,7 +125,7 @@ def sampling_rate(path: str | Path) -> int:
     return soundfile.info(path).samplerate
 
 
-def read_audio_at(path: str | Path, rate: int) -> np.ndarray:
+def read_audio_at(path: str | Path, rate: int) -> "np.ndarray":
     """Return a waveform (samples,) as :func:`read_audio` does, resampled to a rate."""
     import librosa
 

@@ -1,6 +1,7 @@
 """egs/mini_an4 through every stage, in a copy of the recipes."""
 
 import json
+import shutil
 import time
 from pathlib import Path
 
@@ -315,3 +316,26 @@ def test_a_teacher_is_pruned(recipe):
     ]
     taught = [bool(record.get("teacher")) for record in records]
     assert taught == [True, False]
+
+
+@pytest.mark.slow
+def test_what_cannot_be_aligned_is_left_out(recipe):
+    shutil.copytree(recipe / "dump", recipe / "dump_spoilt", symlinks=True)
+    path = recipe / "dump_spoilt/raw/train/text"
+    texts = read_table(path)
+    spoilt = next(iter(texts))
+    texts[spoilt] = "A" * 500
+    path.write_text("".join(f"{key} {text}\n" for key, text in texts.items()))
+    options = ["--stage", 2, "--dumpdir", "dump_spoilt", "--expdir", "exp/spoilt"]
+    done = run(recipe, *options, "--stop_stage", 2)
+    assert done.returncode == 2
+    assert "--max_unaligned 0.1; see to their text and audio: " in done.stderr
+    done = run(recipe, *options, "--stop_stage", 6, "--max_unaligned", 0.3)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    count = f"1 of {len(texts)} utterances are not aligned and left out"
+    assert f"dump_spoilt/raw/train: {count}" in done.stdout
+    found = read_table(recipe / "dump_spoilt/raw/train_aligned/text")
+    assert {*found, spoilt} == {*texts} and spoilt not in found
+    dumped = read_table(recipe / "exp/spoilt/teacher_dump/train/teacher/mel_after.scp")
+    assert dumped.keys() == found.keys()
+    assert (recipe / "exp/spoilt/student/train.loss.ave.pth").is_file()
