@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from espnet_distill.errors import ConfigError
+from espnet_distill.evaluation.batches import known_durations
 from espnet_distill.evaluation.forced import forced_errors
 from espnet_distill.evaluation.inputs import read_data
 from espnet_distill.files import read_durations
@@ -67,6 +68,20 @@ def test_durations_of_another_text(recipe, systems, durations):
     tables = {utt: [3, 4] for utt in TEXTS}
     with pytest.raises(ConfigError, match="2 values for the 3 tokens"):
         forced_errors(systems["student"], read_data(data), tables, data, "student")
+
+
+def test_what_the_aligner_left_out_has_no_errors(recipe, systems, durations, caplog):
+    lines = durations.read_text().splitlines(keepends=True)
+    durations.write_text("".join(lines[:2]))
+    data = recipe / "data" / "eval"
+    known = known_durations(durations, read_data(data))
+    assert f"{durations}: 1 of 3 utterances have none" in caplog.messages
+    utterances = {utt: read_data(data)[utt] for utt in known}
+    found = forced_errors(systems["student"], utterances, known, data, "student")
+    assert list(found) == ["utt_a", "utt_b"]
+    durations.write_text("other 1 2\n")
+    with pytest.raises(ConfigError, match="no durations for utt_a, utt_b, utt_c"):
+        known_durations(durations, read_data(data))
 
 
 @pytest.mark.parametrize(
