@@ -1,5 +1,6 @@
 """Find, unpack and strictly load trained ESPnet experiments."""
 
+import logging
 import re
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from espnet_distill.files import read_yaml
 from espnet_distill.teachers.front_end import require_bpemodel
 from espnet_distill.teachers.model_zoo import explain_missing, fetch, is_tag
 from espnet_distill.teachers.unpack import unpack_into_cache
+from espnet_distill.utils.validation import require_finite
 
 # ESPnet's names, the one that tts.sh decodes with first.
 USUAL_NAMES = (
@@ -109,28 +111,37 @@ def load_experiment(config: Path, checkpoint: Path):
         The ESPnetTTSModel, in eval mode, and its configuration as a namespace.
 
     Raises:
-        ConfigError: A checkpoint that is truncated or of another kind, or whose keys
-            or shapes differ from the model's; a sentencepiece model that is missing.
+        ConfigError: A checkpoint that is truncated or of another kind, that holds NaN
+            or infinity, or whose keys or shapes differ from the model's; a
+            sentencepiece model that is missing; statistics that cannot be used.
     """
     from espnet2.tasks.tts import TTSTask
 
-    require_bpemodel(read_config(config), str(config))
+    from espnet_distill.data.feature_stats import require_statistics
+
+    conf = read_config(config)
+    require_bpemodel(conf, str(config))
     state = load_weights(checkpoint)
+    require_statistics(conf, f"{config}: ")
     try:
         model, args = TTSTask.build_model_from_file(config, checkpoint)
     except Exception as error:  # whatever the class named in the configuration raises
         raise ConfigError(
             f"{config}: cannot build the model: {in_one_line(error)}"
         ) from error
-    _require_same_keys(set(model.state_dict()), set(state), checkpoint)
+    require_all_weights(model, state, checkpoint)
     return model.eval(), args
 
 
 def load_weights(checkpoint: Path) -> dict:
     """Return a checkpoint's tensors by name; no code that is in it is run.
 
+    They are those that ESPnet's loader takes, also out of what DeepSpeed and Lightning
+    write around them.
+
     Raises:
-        ConfigError: A checkpoint that is truncated, or holds anything else.
+        ConfigError: A checkpoint that is truncated, that holds anything else, or NaN or
+            infinity, or whose names a DataParallel wrapper has changed.
     """
     import torch
 
@@ -142,18 +153,82 @@ def load_weights(checkpoint: Path) -> dict:
         raise ConfigError(
             f"{checkpoint}: not a readable checkpoint ({reason}); copy it again"
         ) from error
-    if not isinstance(state, dict) or not all(map(torch.is_tensor, state.values())):
+    for wrapper in ("module", "state_dict"):
+        if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
+            state = state[wrapper]
+    if not isinstance(state, dict) or not all(map(_is_weight, state.values())):
         raise ConfigError(
             f"{checkpoint}: not a model's weights alone; name an epoch's .pth"
         )
+    if state and all(str(key).startswith("module.") for key in state):
+        raise ConfigError(
+            f"{checkpoint}: all names begin with 'module.', which DataParallel puts "
+            "there and ESPnet passes over; save the state_dict() of model.module"
+        )
+    require_finite(state, str(checkpoint), "name a checkpoint that did not diverge")
     return state
 
 
-def _require_same_keys(wanted: set[str], found: set[str], checkpoint: Path) -> None:
-    for kind, keys in (("lacks", wanted - found), ("has unexpected", found - wanted)):
-        if keys:
-            first = ", ".join(sorted(keys)[:3])
+def _is_weight(value) -> bool:
+    import torch
+
+    return torch.is_tensor(value) and value.layout is torch.strided
+
+
+def require_all_weights(model, state: dict, checkpoint: Path) -> None:
+    """Load a checkpoint's tensors into a model and refuse one that leaves any out.
+
+    What ESPnet computes anew may be missing or left over: tensors that its own load
+    hooks see to, such as the positional encodings of old checkpoints, and buffers that
+    follow from the configuration, such as a loss's weights. It is named in the log.
+
+    Args:
+        model: The module, built from its configuration.
+        state: The tensors by name.
+        checkpoint: What a message names.
+
+    Raises:
+        ConfigError: Parameters or statistics of a training are missing, or there are
+            tensors that the model has no place for.
+    """
+    missing, unexpected = model.load_state_dict(state, strict=False)
+    for kind, keys, is_computed in (
+        ("lacks", missing, _is_fixed_buffer),
+        ("has unexpected", unexpected, _is_computed_attribute),
+    ):
+        wrong = sorted(key for key in keys if not is_computed(model, key))
+        if wrong:
             raise ConfigError(
-                f"{checkpoint}: {kind} {len(keys)} keys of the model that "
-                f"config.yaml describes, e.g. {first}"
+                f"{checkpoint}: {kind} {len(wrong)} keys of the model that "
+                f"config.yaml describes, e.g. {', '.join(wrong[:3])}"
             )
+    wanted, found = set(model.state_dict()), set(state)
+    for kind, keys in (("lacks", wanted - found), ("is passed over", found - wanted)):
+        if keys:
+            logging.warning(
+                f"{checkpoint}: {kind}: {', '.join(sorted(keys))}; the model computes "
+                "it from its configuration"
+            )
+
+
+def _is_fixed_buffer(model, key: str) -> bool:
+    """Tell a buffer that follows from the configuration from one of a training."""
+    from torch.nn.modules.batchnorm import _NormBase
+
+    path, _, name = key.rpartition(".")
+    owner = model.get_submodule(path)
+    if isinstance(owner, _NormBase):
+        return name == "num_batches_tracked"
+    is_buffer = name in dict(owner.named_buffers(recurse=False))
+    return is_buffer and not list(owner.parameters(recurse=False))
+
+
+def _is_computed_attribute(model, key: str) -> bool:
+    """Tell a tensor that a module has without saving it, as it computes it itself."""
+    import torch
+
+    path, _, name = key.rpartition(".")
+    try:
+        return torch.is_tensor(getattr(model.get_submodule(path), name, None))
+    except AttributeError:  # no such submodule
+        return False

@@ -11,7 +11,10 @@ from espnet_distill.teachers.checkpoint import (
     USUAL_NAMES,
     find_experiment,
     load_experiment,
+    load_weights,
 )
+
+from ..conftest import FASTSPEECH2, TACOTRON2, load_stock, make_experiment
 
 
 @pytest.fixture
@@ -122,3 +125,111 @@ def test_other_files_of_torch_are_refused(teacher, tmp_path, content):
     with pytest.raises(ConfigError) as caught:
         load_experiment(teacher / "config.yaml", tmp_path / "other.pth")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_weights_that_are_not_finite_are_refused_by_name(tmp_path, value):
+    state = {"a": torch.ones(2), "b": torch.tensor([1.0, value]), "c": torch.tensor(3)}
+    torch.save(state, tmp_path / "diverged.pth")
+    with pytest.raises(ConfigError) as caught:
+        load_weights(tmp_path / "diverged.pth")
+    assert str(caught.value) == (
+        f"{tmp_path}/diverged.pth: NaN or infinity in b; name a checkpoint that did "
+        "not diverge"
+    )
+
+
+@pytest.fixture(scope="module")
+def tacotron2(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("old") / "tacotron2"
+    return make_experiment(folder, tts="tacotron2", tts_conf=TACOTRON2)
+
+
+@pytest.fixture(scope="module")
+def fastspeech2(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("old") / "fastspeech2"
+    return make_experiment(folder, tts_conf=FASTSPEECH2)
+
+
+PE = "tts.encoder.embed.1.pe"
+MELMAT = "feats_extract.logmel.melmat"
+POS_WEIGHT = "tts.taco2_loss.bce_criterion.pos_weight"
+
+
+def altered(folder, path, without=(), extra={}, wrapper=None, prefix=""):
+    """Write an experiment's checkpoint with other keys."""
+    state = torch.load(folder / "train.loss.ave.pth", weights_only=True)
+    assert set(without) <= set(state)
+    state = {prefix + key: x for key, x in state.items() if key not in without} | extra
+    torch.save({wrapper: state, "step": 3} if wrapper else state, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    "name, without, extra, told",
+    [
+        ("tacotron2", [POS_WEIGHT], {}, f"lacks: {POS_WEIGHT}"),
+        ("fastspeech2", [], {PE: torch.ones(1, 5000, 8)}, f"is passed over: {PE}"),
+        ("fastspeech2", [MELMAT], {}, f"lacks: {MELMAT}"),
+    ],
+)
+def test_what_stock_espnet_computes_itself_may_be_missing_or_left_over(
+    request, name, without, extra, told, tmp_path, caplog
+):
+    folder = request.getfixturevalue(name)
+    path = altered(folder, tmp_path / "old.pth", without, extra)
+    model, _ = load_experiment(folder / "config.yaml", path)
+    assert f"{path}: {told}; the model computes it" in caplog.text
+    expected = load_stock(folder).state_dict()
+    assert all(torch.equal(expected[k], x) for k, x in model.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    "name, without, extra, told",
+    [
+        ("fastspeech2", ["tts.feat_out.bias"], {}, "lacks 1 keys of the model"),
+        ("fastspeech2", ["tts.postnet.postnet.0.1.running_mean"], {}, "lacks 1 keys"),
+        ("fastspeech2", [], {"tts.encoder.more": torch.ones(2)}, "has unexpected 1"),
+        ("fastspeech2", [], {"tts.more.pe": torch.ones(2)}, "has unexpected 1 keys"),
+        ("tacotron2", ["tts.dec.feat_out.weight"], {}, "lacks 1 keys"),
+    ],
+)
+def test_what_a_training_made_may_not(request, name, without, extra, told, tmp_path):
+    folder = request.getfixturevalue(name)
+    path = altered(folder, tmp_path / "other.pth", without, extra)
+    with pytest.raises(ConfigError, match=told):
+        load_experiment(folder / "config.yaml", path)
+
+
+@pytest.mark.parametrize("wrapper", ["module", "state_dict"])
+def test_what_deepspeed_and_lightning_write_around_the_weights(
+    fastspeech2, wrapper, tmp_path
+):
+    path = altered(fastspeech2, tmp_path / "wrapped.pth", wrapper=wrapper)
+    model, _ = load_experiment(fastspeech2 / "config.yaml", path)
+    expected = load_stock(fastspeech2).state_dict()
+    assert all(torch.equal(expected[k], x) for k, x in model.state_dict().items())
+
+
+def test_names_that_dataparallel_changed_are_refused(fastspeech2, tmp_path):
+    """Stock ESPnet passes over all of them, and the weights stay random."""
+    path = altered(fastspeech2, tmp_path / "parallel.pth", prefix="module.")
+    with pytest.raises(ConfigError, match="begin with 'module.', which DataParallel"):
+        load_experiment(fastspeech2 / "config.yaml", path)
+
+
+def test_a_configuration_older_than_this_espnet(fastspeech2, tmp_path):
+    """It has what the model is built from, and no more."""
+    needed = ("tts", "feats_extract", "normalize", "pitch_extract", "energy_extract")
+    needed = {*needed, *(f"{name}_conf" for name in (*needed, "model"))}
+    conf = yaml.safe_load((fastspeech2 / "config.yaml").read_text())
+    needed |= {"token_list", "odim"}
+    old = {key: value for key, value in conf.items() if key in needed}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(old))
+    checkpoint = fastspeech2 / "train.loss.ave.pth"
+    model, args = load_experiment(tmp_path / "config.yaml", checkpoint)
+    assert not hasattr(args, "collect_stats") and not hasattr(args, "dry_run")
+    (tmp_path / "model.pth").symlink_to(checkpoint)
+    out = str(tmp_path / "half")
+    assert cli.main(["prune", str(tmp_path / "model.pth"), out, "--pressure=0.3"]) == 0
+    assert cli.main(["settings", str(tmp_path)]) == 0
