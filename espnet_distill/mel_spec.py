@@ -115,6 +115,22 @@ class MelSpec:
             raise ConfigError(f"vocoder {vocoder_file}: " + "; ".join(differences))
 
 
+def require_extractor(conf, whose):
+    """Raise a ConfigError if a model's mels are not its own to compute.
+
+    Args:
+        conf: its configuration. With ``odim`` its features come with the data, and
+            nothing says what they were computed with.
+        whose: what a message begins with.
+    """
+    if conf.get("odim") is not None:
+        raise ConfigError(
+            f"{whose}: odim: {conf['odim']}: its features come with its data, so "
+            "nothing says how mels for a vocoder are computed; name a model with "
+            "feats_extract"
+        )
+
+
 def _or(value, default):
     return default if value is None else value
 

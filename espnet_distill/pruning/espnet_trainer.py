@@ -19,6 +19,7 @@ from espnet_distill.pruning.base import Training
 from espnet_distill.pruning.callbacks import Callbacks
 from espnet_distill.pruning.history import describe, plot
 from espnet_distill.pruning.mend import mend
+from espnet_distill.training.loss_monitor import LossMonitor, require_valid_step
 
 
 class CallbackTrainer(Trainer):
@@ -69,7 +70,9 @@ class CallbackTrainer(Trainer):
             written_beside(),
             in_place_of(
                 stock,
-                Reporter=functools.partial(ChoosingReporter, cls.callbacks),
+                Reporter=functools.partial(
+                    ChoosingReporter, cls.callbacks, LossMonitor(model)
+                ),
                 average_nbest_models=average_chosen,
             ),
         ):
@@ -105,20 +108,32 @@ class CallbackTrainer(Trainer):
     @classmethod
     def train_one_epoch(cls, reporter: SubReporter, **others) -> bool:
         all_steps_are_invalid = super().train_one_epoch(reporter=reporter, **others)
+        require_valid_step(all_steps_are_invalid, reporter.get_epoch())
         cls.callbacks.on_epoch_end(reporter.get_epoch())
         return all_steps_are_invalid
 
 
 class ChoosingReporter(Reporter):
-    """Reports the callbacks' statistics, and ranks only epochs that may be chosen."""
+    """Reports the callbacks' statistics, and ranks only epochs that may be chosen.
 
-    def __init__(self, callbacks: Callbacks):
+    What the steps report is shown to a monitor.
+    """
+
+    def __init__(self, callbacks: Callbacks, monitor: LossMonitor):
         super().__init__()
         self.callbacks = callbacks
+        self.monitor = monitor
 
     def start_epoch(self, key: str, epoch: int | None = None) -> SubReporter:
-        """Let every step of training have the statistics."""
+        """Let every step of training have the statistics, and all be monitored."""
         started = super().start_epoch(key, epoch)
+        register = started.register
+
+        def monitored(stats, weight=None):
+            register(stats, weight)
+            self.monitor.check({name: started.stats[name][-1].value for name in stats})
+
+        started.register = monitored
         if key == "train" and self.callbacks:
             close_step = started.next
 

@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from espnet_distill.data.audio import read_audio, require_recordings, required_by
 from espnet_distill.files import read_rows, read_table
-from espnet_distill.mel_spec import MelSpec
+from espnet_distill.mel_spec import MelSpec, require_extractor
 from espnet_distill.progress import watched
 from espnet_distill.teachers.checkpoint import read_config
 from espnet_distill.vocoders import is_none, load_vocoder
@@ -90,6 +90,7 @@ def main(cmd=None) -> None:
         files.finish(read_table(args.wav_scp))
         return
     conf = read_config(args.config)
+    require_extractor(conf, str(args.config))
     features = conf.get("feats_extract_conf") or {}
     mels = MelSpec.of_conf(features)
     keys = list(read_table(args.key_file or args.wav_scp))

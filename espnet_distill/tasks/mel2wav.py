@@ -10,8 +10,9 @@ from espnet2.tasks.gan_tts import GANTTSTask, tts_choices
 from espnet2.train.collate_fn import CommonCollateFn
 from espnet2.train.gan_trainer import GANTrainer
 
+from espnet_distill.data.feature_stats import require_statistics
 from espnet_distill.errors import ConfigError, Faults, in_one_line
-from espnet_distill.mel_spec import MelSpec
+from espnet_distill.mel_spec import MelSpec, require_extractor
 from espnet_distill.objectives.base import Objective
 from espnet_distill.objectives.stft import STFT
 from espnet_distill.pruning.espnet_trainer import CallbackTrainer
@@ -21,6 +22,7 @@ from espnet_distill.tasks.record import write_record
 from espnet_distill.tasks.segment import Segment
 from espnet_distill.tasks.vocoder_model import DistillVocoderModel
 from espnet_distill.teachers.checkpoint import config_of
+from espnet_distill.training.child_processes import ExitsInOneLine
 from espnet_distill.vocoders.gan import SEGMENT, VocoderGAN
 from espnet_distill.vocoders.generators import build_generator
 from espnet_distill.vocoders.generators.harmonic_istft import HarmonicISTFTGenerator
@@ -45,7 +47,7 @@ class VocoderTrainer(CallbackTrainer, GANTrainer):
     """ESPnet's GANTrainer, whose files are whole or not there."""
 
 
-class DistillGANTTSTask(GANTTSTask):
+class DistillGANTTSTask(ExitsInOneLine, GANTTSTask):
     """What `espnet2.bin.gan_tts_train` runs with the plugin.
 
     With `tts: vocoder` a small vocoder learns from the waves in `teacher_dump`; with
@@ -212,6 +214,7 @@ def build_vocoder_model(
         ConfigError: Whatever cannot be built from them.
     """
     mels = MelSpec.of_conf(args.feats_extract_conf)
+    require_statistics({"normalize": "global_mvn", **vars(args)})
     try:
         normalize = GlobalMVN(**args.normalize_conf)
     except Exception as error:  # NumPy, typeguard and the file system
@@ -269,6 +272,7 @@ def _take_mels(args: argparse.Namespace) -> MelSpec:
             "will serve, by its settings and statistics"
         )
     conf = config_of(args.text2mel)
+    require_extractor(conf, f"text2mel: {args.text2mel}")
     if conf.get("normalize") != "global_mvn":
         raise ConfigError(
             f"text2mel: {args.text2mel} normalises its mels by {conf.get('normalize')}; "

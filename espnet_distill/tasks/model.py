@@ -13,9 +13,12 @@ from espnet_distill.teachers.fusion import shares_of
 from espnet_distill.teachers.online import OnlineTeacher
 from espnet_distill.teachers.pace import at_pace_of
 from espnet_distill.teachers.units import in_units_of
+from espnet_distill.utils.validation import is_finite
 
 GIVEN = ("durations", "pitch", "energy")  # to models that do not attend
 Teacher = OnlineTeacher | DumpedTeacher
+TEACHER = "name another teacher, or dump it again"
+STUDENT = "lower optim_conf.lr or grad_clip"
 
 
 class Lesson(torch.nn.Module):
@@ -83,6 +86,7 @@ class DistillTTSModel(ESPnetTTSModel):
         self.ground_truth_weight = ground_truth_weight
         self.fusion = fusion
         self.temperature = temperature
+        self.fault: str | None = None  # of the last batch, for those who train it
         taps = tuple(tap for objective in objectives[0] for tap in objective.taps)
         self._takes = inspect.signature(self.tts.forward).parameters
         self.recorder = TapRecorder(self.tts, taps)
@@ -123,7 +127,26 @@ class DistillTTSModel(ESPnetTTSModel):
         if len(taught) > 1:
             stats |= {f"share{i + 1}": share.mean() for i, share in enumerate(shares)}
         stats["loss"] = loss.detach()
+        self.fault = self._find_fault(stats, taught, ours, batch.get("utt_id"))
         return force_gatherable((loss, stats, weight), loss.device)
+
+    def _find_fault(
+        self, stats: dict, taught: list[Taps], ours: Taps, utterances: list | None
+    ) -> str | None:
+        """Return in a line what makes an objective NaN or infinite, None if none is."""
+        labels = [objective.label for objective in self.lessons[0].objectives]
+        values = {label: stats[f"distill_{label}"] for label in labels}
+        if is_finite(torch.stack(list(values.values()))):
+            return None
+        wrong = ", ".join(label for label in labels if not is_finite(values[label]))
+        where = f"distill_conf.objectives: {wrong}: NaN or infinite"
+        paths = (lesson.teacher.checkpoint for lesson in self.lessons)
+        models = [(f"teacher {p}", taps, TEACHER) for p, taps in zip(paths, taught)]
+        for whose, taps, remedy in (*models, ("the student", ours, STUDENT)):
+            found = _name_invalid(taps, utterances)
+            if found:
+                return f"{where}: {whose} computes {found}; {remedy}"
+        return f"{where}, though all that it compares is finite; leave it out"
 
     def _reads(self, name: str) -> bool:
         """Tell a student's data from its teachers', such as durations."""
@@ -137,6 +160,23 @@ class DistillTTSModel(ESPnetTTSModel):
         truth = self.recorder.truth[:, : ours["mel_after"].size(1)]
         lengths = ours.lengths["mel_after"]
         return list(shares_of(self.fusion, taught, truth, lengths, self.temperature))
+
+
+def _name_invalid(taps: Taps, utterances: list | None) -> str:
+    """Say which taps are not finite, and of which utterances of a batch."""
+    wrong = {name: x for name, x in taps.tensors.items() if not is_finite(x)}
+    rows = sorted(
+        {
+            row
+            for tensor in wrong.values()
+            for row, values in enumerate(tensor)
+            if not is_finite(values)
+        }
+    )
+    if not wrong:
+        return ""
+    named = ", ".join(utterances[row] for row in rows[:5]) if utterances else "a batch"
+    return f"such a {', '.join(wrong)} for {named}"
 
 
 def _leave_out_lessons(module, state_dict, prefix, local_metadata):

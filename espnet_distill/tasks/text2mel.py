@@ -10,6 +10,7 @@ from espnet2.tasks.tts import TTSTask, tts_choices
 from espnet2.train.trainer import Trainer
 from espnet2.tts.espnet_model import ESPnetTTSModel
 
+from espnet_distill.data.feature_stats import require_statistics
 from espnet_distill.errors import ConfigError, Faults
 from espnet_distill.plugin import register_students
 from espnet_distill.pruning.base import Callback
@@ -31,12 +32,13 @@ from espnet_distill.teachers.dumped import (
 )
 from espnet_distill.teachers.front_end import require_bpemodel
 from espnet_distill.teachers.online import OnlineTeacher
+from espnet_distill.training.child_processes import ExitsInOneLine
 from espnet_distill.vocoders import build_vocoder
 
 register_students()  # here, so that the processes a training spawns know them too
 
 
-class DistillTTSTask(TTSTask):
+class DistillTTSTask(ExitsInOneLine, TTSTask):
     """What `espnet2.bin.tts_train` and `tts_inference` run with the plugin.
 
     Without a `teacher` and without `callbacks` it does what TTSTask does.
@@ -74,6 +76,8 @@ class DistillTTSTask(TTSTask):
         require_conditions(names, vars(args), args.tts)
         wanted = DistillOptions.of(args)
         require_own_trainer(args, wanted)
+        if not wanted.is_stock and _trains(args):
+            require_statistics(vars(args))
         if not _learns_from_teachers(args, wanted):
             _leave_out_unread(args)
             return
@@ -246,8 +250,11 @@ def _leave_out_unread(args: argparse.Namespace) -> None:
 
 
 def _trains(args: argparse.Namespace) -> bool:
-    """Statistics and dry runs build the same model, with no teacher or callback."""
-    return not (args.collect_stats or args.dry_run)
+    """Tell a training, also one whose configuration is older than the other two.
+
+    Statistics and dry runs build the same model, with no teacher or callback.
+    """
+    return not any(getattr(args, key, False) for key in ("collect_stats", "dry_run"))
 
 
 def _learns_from_teachers(args: argparse.Namespace, wanted: DistillOptions) -> bool:

@@ -5,6 +5,7 @@ from espnet2.layers.abs_normalize import AbsNormalize
 from espnet2.torch_utils.device_funcs import force_gatherable
 from espnet2.train.abs_gan_espnet_model import AbsGANESPnetModel
 
+from espnet_distill.utils.validation import is_finite
 from espnet_distill.vocoders.gan import VocoderGAN
 
 
@@ -20,6 +21,7 @@ class DistillVocoderModel(AbsGANESPnetModel):
         super().__init__()
         self.normalize = normalize
         self.tts = tts
+        self.fault: str | None = None  # of the last batch, for those who train it
 
     def forward(
         self,
@@ -45,6 +47,8 @@ class DistillVocoderModel(AbsGANESPnetModel):
         real = teacher_wave if speech is None else speech
         loss, stats = self.tts(feats, teacher_wave, real, forward_generator, f0)
         stats = {name: _value(part) for name, part in stats.items()}
+        inputs = {"mel": mel, "teacher_wave": teacher_wave, "f0": f0, "speech": real}
+        self.fault = _find_fault(loss, stats, inputs, others.get("utt_id"))
         loss, stats, weight = force_gatherable((loss, stats, len(mel)), loss.device)
         return {
             "loss": loss,
@@ -56,6 +60,25 @@ class DistillVocoderModel(AbsGANESPnetModel):
     def collect_feats(self, **batch) -> dict:
         """Give nothing: the statistics are those of the text-to-mel model."""
         return {}
+
+
+def _find_fault(loss, stats: dict, inputs: dict, utterances) -> str | None:
+    """Return in a line what makes a loss NaN or infinite, None if it is not."""
+    if is_finite(loss.detach()):
+        return None
+    wrong = ", ".join(name for name, value in stats.items() if not is_finite(value))
+    for name, tensor in inputs.items():
+        rows = [n for n, values in enumerate(tensor) if not is_finite(values)]
+        if rows:
+            of = ", ".join(utterances[n] for n in rows[:5]) if utterances else "a batch"
+            return (
+                f"{wrong}: NaN or infinite: such a {name} of {of}; remove the "
+                "teacher_dump and dump the waves again"
+            )
+    return (
+        f"{wrong}: NaN or infinite: the student computes it; lower optim_conf.lr or "
+        "grad_clip"
+    )
 
 
 def _value(part):

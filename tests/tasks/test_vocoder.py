@@ -17,6 +17,7 @@ from espnet_distill.tasks.check import check
 from espnet_distill.tasks.mel2wav import DistillGANTTSTask
 from espnet_distill.tasks.segment import Segment
 from espnet_distill.vocoders import build_vocoder
+from espnet_distill.vocoders.waves import WaveFiles
 
 from ..conftest import (
     FEATURES,
@@ -392,3 +393,23 @@ def test_recordings_that_do_not_fit_the_mels_are_refused(
     with pytest.raises(ConfigError, match=line):
         dump_waves.main([str(word) for word in words])
     assert not (tmp_path / "dump").exists()
+
+
+@pytest.mark.parametrize("name", ["mel", "F0", "waveform"])
+def test_waves_that_are_not_finite_are_not_written(name, tmp_path):
+    arrays = {"mel": np.zeros((4, 20)), "F0": np.zeros(4), "waveform": np.zeros(512)}
+    arrays[name].flat[0] = np.inf
+    files = WaveFiles(tmp_path)
+    with pytest.raises(ConfigError, match=f"{tmp_path}: a1: NaN or infinity in {name};"):
+        files.write("a1", *arrays.values(), RATE)
+    assert not files.has("a1") and not list(tmp_path.rglob("*.npy"))
+
+
+def test_mels_that_nobody_knows_how_to_compute(corpus, dumped, tmp_path):
+    """A model with `odim` was trained on features that came with its data."""
+    fed = make_experiment(tmp_path / "fed", odim=20)
+    config = write_config(fed, tmp_path / "train.yaml", dumped)
+    with pytest.raises(ConfigError, match=f"text2mel: {fed}: odim: 20: its features"):
+        check(config, [])
+    with pytest.raises(ConfigError, match="config.yaml: odim: 20: its features"):
+        dump(corpus, "none", fed, tmp_path / "dump")

@@ -1,0 +1,1 @@
+"""What runs a training and watches it."""
