@@ -7,6 +7,7 @@ import numpy as np
 from espnet_distill.errors import ConfigError
 from espnet_distill.files import utterance_file, write_text, written_whole
 from espnet_distill.objectives.base import Taps
+from espnet_distill.utils.validation import require_finite
 
 # One value a token: little to store, and its error would show.
 FULL_PRECISION = ("duration", "pitch", "energy")
@@ -27,15 +28,25 @@ class TapFiles:
         return all(self.path(tap, utterance).is_file() for tap in self.taps)
 
     def write(self, utterances: list[str], taps: Taps) -> None:
-        """Write a batch; frames and hidden representations in half precision."""
+        """Write a batch; frames and hidden representations in half precision.
+
+        Raises:
+            ConfigError: Taps that hold NaN or infinity, or become so in half precision.
+        """
         for tap in self.taps:
             arrays = taps[tap].cpu().numpy()
             if tap not in FULL_PRECISION:
-                arrays = arrays.astype(np.float16)
+                with np.errstate(over="ignore"):  # which is refused below
+                    arrays = arrays.astype(np.float16)
             arrays = [array[:n] for array, n in zip(arrays, taps.lengths[tap])]
             if tap == "attention":  # ESPnet's collate function pads one axis only
                 tokens = taps.lengths["attention_tokens"]
                 arrays = [array[:, :n].ravel() for array, n in zip(arrays, tokens)]
+            require_finite(
+                dict(zip(utterances, arrays)),
+                f"{self.folder}: tap {tap} of the teacher",
+                "leave out those utterances, or name another teacher",
+            )
             for utterance, array in zip(utterances, arrays):
                 with written_whole(self.path(tap, utterance)) as beside:
                     np.save(beside, array)

@@ -3,6 +3,7 @@
 import logging
 
 from espnet_distill.errors import ConfigError
+from espnet_distill.utils.validation import require_finite
 
 
 def build_vocoder(
@@ -102,9 +103,12 @@ def _load_with_parallel_wavegan(vocoder_file, vocoder_config_file):
     from espnet2.tts.utils import ParallelWaveGANPretrainedVocoder
 
     try:
-        return ParallelWaveGANPretrainedVocoder(vocoder_file, vocoder_config_file)
+        vocoder = ParallelWaveGANPretrainedVocoder(vocoder_file, vocoder_config_file)
     except ImportError as error:
         raise ConfigError(
             f"vocoder {vocoder_file}: not a HiFi-GAN generator, and the "
             f"parallel_wavegan package cannot be imported ({error})"
         ) from error
+    remedy = "name a checkpoint that did not diverge"
+    require_finite(vocoder.state_dict(), f"vocoder {vocoder_file}", remedy)
+    return vocoder

@@ -134,6 +134,24 @@ def _read_original(path, config):
     )
 
 
+PARAMETRIZED = {"original0": "weight_g", "original1": "weight_v"}
+
+
+def name_as_espnet(key, rename=str):
+    """Return ESPnet's name of a generator's tensor.
+
+    Args:
+        key: its name in a checkpoint, with what DataParallel (``module.``) and
+            PyTorch's parametrized weight normalization make of it.
+        rename: from the project's names to ESPnet's.
+    """
+    key = key.removeprefix("module.")
+    path, _, kind = key.rpartition(".parametrizations.weight.")
+    if path and kind in PARAMETRIZED:
+        key = f"{path}.{PARAMETRIZED[kind]}"
+    return rename(key)
+
+
 def _has_second_convs(path, resblock):
     try:
         return {"1": True, "2": False}[str(resblock)]
@@ -155,11 +173,17 @@ def _rename_original(key):
 
 def _read_parallel_wavegan(path, config, folder):
     """Read ``config.yml`` of https://github.com/kan-bayashi/ParallelWaveGAN."""
+    rate, mel_rate = config["sampling_rate"], config.get("sampling_rate_for_feats")
+    if mel_rate not in (None, rate):
+        raise ConfigError(
+            f"{path}: sampling_rate_for_feats: mels of {mel_rate} Hz become speech of "
+            f"{rate} Hz; name a vocoder whose speech has the rate of its mels"
+        )
     extension = "h5" if config.get("format", "hdf5") == "hdf5" else "npy"
     return VocoderConfig(
         path=path,
         mels=MelSpec(
-            fs=config["sampling_rate"],
+            fs=rate,
             n_fft=config["fft_size"],
             win_length=config["win_length"],
             hop_length=config["hop_size"],

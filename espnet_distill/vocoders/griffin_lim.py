@@ -41,6 +41,8 @@ def build_griffin_lim(extractor=None, config_file=None):
     conf = {} if config_file is None else _read(config_file)
     if extractor is not None:
         conf.update(extractor.get_parameters())
+    if conf.get("fmax", 0) is None and isinstance(conf.get("fs"), int):
+        conf["fmax"] = conf["fs"] // 2  # ESPnet's own default has a type it refuses
     if isinstance(extractor, LogMelFbank):
         conf["log_base"] = extractor.logmel.log_base
     if not {"n_fft", "n_shift", "fs"} <= conf.keys():

@@ -7,6 +7,10 @@ import torch
 from espnet2.gan_tts.hifigan.hifigan import HiFiGANGenerator
 
 from espnet_distill.errors import ConfigError
+from espnet_distill.utils.validation import require_finite
+from espnet_distill.vocoders.formats import name_as_espnet
+
+STATS_REMEDY = "copy them again from where the vocoder is from"
 
 
 class HiFiGANVocoder(torch.nn.Module):
@@ -77,7 +81,9 @@ def _read_state(vocoder_file, config):
         raise ConfigError(
             f"vocoder {vocoder_file}: '{'.'.join(config.state_path)}' holds no weights"
         )
-    return {config.rename(key): value for key, value in state.items()}
+    remedy = "name a checkpoint that did not diverge"
+    require_finite(state, f"vocoder {vocoder_file}", remedy)
+    return {name_as_espnet(key, config.rename): value for key, value in state.items()}
 
 
 def _take_stats(state, vocoder_file, config):
@@ -94,12 +100,17 @@ def _take_stats(state, vocoder_file, config):
             "the mels as they are (prefer_normalized_feats: true for normalised ones)"
         )
         return None
-    for name, values in zip(("mean", "scale"), stats):
+    named = dict(zip(("mean", "scale"), stats))
+    for name, values in named.items():
         if values.shape != (config.mels.n_mels,):
             raise ConfigError(
                 f"vocoder {vocoder_file}: {name} of the mels has shape "
                 f"{tuple(values.shape)}, not ({config.mels.n_mels},)"
             )
+    where = f"vocoder {vocoder_file}: statistics of the mels"
+    require_finite(named, where, STATS_REMEDY)
+    if not (named["scale"] > 0).all():
+        raise ConfigError(f"{where}: a scale is not above 0; {STATS_REMEDY}")
     return stats
 
 

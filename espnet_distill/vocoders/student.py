@@ -121,6 +121,11 @@ def load_distilled(vocoder_file: Path, config: Path) -> DistilledVocoder:
             f"{vocoder_file}: is not what {config} says: {in_one_line(error)}"
         ) from error
     mean, std = (value.float() for value in statistics)
+    if not (std > 0).all():
+        raise ConfigError(
+            f"{vocoder_file}: {STATISTICS}std is not above 0; name a checkpoint that "
+            "the training has written"
+        )
     return DistilledVocoder(ready_to_speak(generator), mels, mean, std).eval()
 
 

@@ -27,6 +27,7 @@ from espnet_distill.files import (
 from espnet_distill.mel_spec import LABELS, MelSpec
 from espnet_distill.teachers.dumped import MANIFEST, begin, checksum
 from espnet_distill.teachers.tap_files import BEGUN
+from espnet_distill.utils.validation import require_finite
 from espnet_distill.vocoders.build import is_none
 from espnet_distill.vocoders.formats import find_config
 
@@ -59,7 +60,16 @@ class WaveFiles:
         wave: np.ndarray,
         rate: int,
     ) -> None:
-        """Write a mel (T, n_mels), F0 (T,) and a waveform of `rate` Hz, each whole."""
+        """Write a mel (T, n_mels), F0 (T,) and a waveform of `rate` Hz, each whole.
+
+        Raises:
+            ConfigError: One of them holds NaN or infinity.
+        """
+        require_finite(
+            {"mel": mel, "F0": f0, "waveform": wave},
+            f"{self.folder}: {utterance}",
+            "see to the recording, or name another vocoder",
+        )
         for path, array in ((self.mel(utterance), mel), (self.f0(utterance), f0)):
             with written_whole(path) as beside:
                 np.save(beside, array)

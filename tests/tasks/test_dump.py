@@ -362,3 +362,17 @@ def test_recordings_that_do_not_fit_the_teacher_are_refused(
     with pytest.raises(ConfigError, match=line):
         dumps.run_job("train", ["a1"], "--data_path_and_name_and_type", other)
     assert not list(dumps.folder.rglob("*.npy"))
+
+
+@pytest.mark.parametrize("value", [float("nan"), 1e6])
+def test_taps_that_half_precision_cannot_hold_are_not_written(tmp_path, value):
+    taps = Taps({"encoder": torch.ones(2, 3, 4)}, {"encoder": torch.tensor([3, 2])})
+    taps.tensors["encoder"][1, 1, 1] = value
+    files = TapFiles(tmp_path, ("encoder",))
+    with pytest.raises(ConfigError) as caught:
+        files.write(["a1", "a2"], taps)
+    assert str(caught.value) == (
+        f"{tmp_path}: tap encoder of the teacher: NaN or infinity in a2; leave out those "
+        "utterances, or name another teacher"
+    )
+    assert not files.has("a1") and not files.has("a2")

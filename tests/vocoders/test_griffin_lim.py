@@ -61,6 +61,17 @@ def test_other_bases_give_the_same_speech(speech, log_base):
     assert error < 0.5 * (noise[:n] - feats[:n]).abs().mean()
 
 
+@pytest.mark.parametrize("fmin, fmax", [(0, None), (None, None)])
+def test_mels_up_to_half_the_sampling_rate(speech, fmin, fmax):
+    """Stock ESPnet stops at a float of its own making."""
+    extractor = LogMelFbank(**CONF | {"fmin": fmin, "fmax": fmax})
+    feats, _ = extractor(speech[None], torch.tensor([len(speech)]))
+    stated, _ = analyse(speech, 10.0)
+    model = SimpleNamespace(feats_extract=extractor)
+    wav = build_vocoder(None, None, model)(feats[0])
+    assert torch.equal(wav, build_vocoder(None, None, stated)(feats[0]))
+
+
 def test_arguments_from_a_file(speech, tmp_path):
     model, feats = analyse(speech, None)
     path = tmp_path / "griffin_lim.yaml"

@@ -101,6 +101,76 @@ def test_original_raises_silence_to_its_floor(original, model, feats):
     assert torch.equal(wav, original.expected(torch.full_like(feats, math.log(1e-5))))
 
 
+def parametrized(key):
+    """What PyTorch's parametrized weight normalization calls a tensor."""
+    key = key.replace(".weight_g", ".parametrizations.weight.original0")
+    return key.replace(".weight_v", ".parametrizations.weight.original1")
+
+
+def state_of(vocoder):
+    return vocoder.checkpoint.get("model", vocoder.checkpoint)["generator"]
+
+
+@pytest.mark.parametrize(
+    "rename",
+    [parametrized, "module.{}".format, lambda key: f"module.{parametrized(key)}"],
+    ids=["parametrized", "data parallel", "both"],
+)
+def test_names_that_newer_pytorch_and_dataparallel_give(vocoder, model, feats, rename):
+    state = state_of(vocoder)
+    for key in list(state):
+        state[rename(key)] = state.pop(key)
+    vocoder.save()
+    wav = build_vocoder(vocoder.path, model=model)(feats)
+    assert torch.equal(wav, vocoder.expected(feats))
+
+
+def test_these_are_the_names_of_this_pytorch():
+    layer = torch.nn.utils.parametrizations.weight_norm(torch.nn.Conv1d(2, 3, 1))
+    plain = torch.nn.Conv1d(2, 3, 1)
+    old = torch.nn.utils.weight_norm(plain).state_dict()
+    names = {parametrized(f"conv.{key}") for key in old}
+    assert names == {f"conv.{key}" for key in layer.state_dict()}
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_weights_that_are_not_finite(vocoder, feats_conf, value):
+    state = state_of(vocoder)
+    key = next(key for key in state if key.endswith("bias"))
+    state[key][0] = value
+    vocoder.save()
+    message = refusal(vocoder, feats_conf)
+    assert message.startswith(f"vocoder {vocoder.path}: NaN or infinity in {key}; ")
+
+
+@pytest.mark.parametrize(
+    "mean, scale, words",
+    [
+        (math.nan, 1.0, "NaN or infinity in mean"),
+        (0.0, math.inf, "NaN or infinity in scale"),
+        (0.0, 0.0, "a scale is not above 0"),
+    ],
+)
+def test_stats_that_normalize_nothing(parallel_wavegan, feats_conf, mean, scale, words):
+    stats = np.stack([np.full(8, mean), np.full(8, scale)])
+    np.save(parallel_wavegan.path.with_name("stats.npy"), stats)
+    assert words in refusal(parallel_wavegan, feats_conf)
+
+
+@pytest.mark.parametrize("rate", [None, 16000])
+def test_mels_of_the_rate_of_the_speech(parallel_wavegan, feats_conf, rate):
+    parallel_wavegan.config["sampling_rate_for_feats"] = rate
+    parallel_wavegan.save()
+    check_vocoder(parallel_wavegan.path, feats_conf)
+
+
+def test_mels_of_another_rate_than_the_speech(parallel_wavegan, feats_conf):
+    parallel_wavegan.config["sampling_rate_for_feats"] = 8000
+    parallel_wavegan.save()
+    message = refusal(parallel_wavegan, feats_conf)
+    assert "sampling_rate_for_feats: mels of 8000 Hz become speech of 16000" in message
+
+
 def make_stats():
     generator = torch.Generator().manual_seed(2)
     return torch.randn(8, generator=generator), torch.rand(8, generator=generator) + 1
