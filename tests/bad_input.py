@@ -92,6 +92,21 @@ class Place:
         content = (self.source / CHECKPOINT).read_bytes()
         return self.teacher(checkpoint=content[: int(share * len(content))])
 
+    def diverged(self, name="diverged", value=float("nan")) -> Path:
+        """A teacher one weight of which is not finite."""
+        folder = self.teacher(name)
+        state = torch.load(folder / CHECKPOINT, weights_only=True)
+        state["tts.feat_out.bias"][0] = value
+        torch.save(state, folder / CHECKPOINT)
+        return folder
+
+    def statistics(self, **changes) -> Path:
+        """Statistics of mels, some of whose numbers are others."""
+        path = self.root / "feats_stats.npz"
+        with np.load(self.corpus.stats("feats")) as stats:
+            np.savez(path, **dict(stats) | changes)
+        return path
+
     def bomb(self, name="teacher") -> Path:
         folder = self.teacher(name)
         torch.save({"tts.bomb": Bomb(self.root / "exploded")}, folder / CHECKPOINT)
@@ -972,6 +987,64 @@ TRIES = [
         lambda p: [p.evaluation(), "--csv", p.below_a_file()],
         "file is no folder",
     ),
+    # what is NaN or infinite, wherever it is loaded
+    Try(
+        "check",
+        "a teacher whose training diverged",
+        lambda p: [p.train(teacher=p.diverged())],
+        f"{CHECKPOINT}: NaN or infinity in tts.feat_out.bias; name a checkpoint",
+    ),
+    Try(
+        "check",
+        "`init_param` with infinite weights",
+        lambda p: [p.train(init_param=[f"{p.diverged(value=np.inf)}/{CHECKPOINT}"])],
+        "NaN or infinity in tts.feat_out.bias",
+    ),
+    Try(
+        "check",
+        "a teacher whose statistics hold NaN",
+        lambda p: [p.train(teacher=_normalized(p, sum=np.full(20, np.nan)))],
+        "feats_stats.npz: NaN or infinity in sum; collect the statistics again",
+    ),
+    Try(
+        "check",
+        "a teacher whose statistics count no frame",
+        lambda p: [p.train(teacher=_normalized(p, count=0))],
+        "feats_stats.npz: a count of 0 frames; collect the statistics again",
+    ),
+    *(
+        Try(
+            command,
+            "a model whose training diverged",
+            lambda p, options=options: [p.diverged(), *options],
+            f"{CHECKPOINT}: NaN or infinity in tts.feat_out.bias; name a checkpoint",
+        )
+        for command, options in (
+            ("derive", [OUT, "--pressure", SMALL]),
+            ("prune", [OUT, "--pressure", SMALL]),
+            ("compact", [OUT]),
+            ("bench", []),
+        )
+    ),
+    # what stock ESPnet does not load, or loads with weights left random
+    Try(
+        "prune",
+        "a checkpoint saved out of DataParallel",
+        lambda p: [_parallel(p), OUT, "--pressure", SMALL],
+        "all names begin with 'module.', which DataParallel puts there",
+    ),
+    Try(
+        "bench",
+        "a token list without `<unk>`",
+        lambda p: [p.teacher(token_list=[TOKENS[0], "<oov>", *TOKENS[2:]])],
+        "token_list: has no <unk>, without which ESPnet builds no text front end",
+    ),
+    Try(
+        "bench",
+        "a token twice in the list",
+        lambda p: [p.teacher(token_list=[*TOKENS[:4], "a", *TOKENS[5:]])],
+        "token_list: has 'a' more than once",
+    ),
     # unpack
     Try("unpack", "no such file", lambda p: ["no.zip", OUT], "no.zip: no such packed"),
     Try(
@@ -1305,6 +1378,20 @@ def _vocoder(place: Place) -> Path:
     }
     place.file("config.json", json.dumps(config))
     return path
+
+
+def _normalized(place: Place, **changes) -> Path:
+    """A teacher with statistics some of whose numbers are others."""
+    path = place.statistics(**changes)
+    return place.teacher(normalize_conf={"stats_file": str(path)})
+
+
+def _parallel(place: Place) -> Path:
+    folder = place.teacher("parallel")
+    state = torch.load(folder / CHECKPOINT, weights_only=True)
+    named = {f"module.{key}": value for key, value in state.items()}
+    torch.save(named, folder / CHECKPOINT)
+    return folder
 
 
 def _two_checkpoints(place: Place) -> Path:

@@ -9,6 +9,9 @@ from espnet_distill.evaluation.batches import batches_of_one
 from espnet_distill.evaluation.quality import ForcedErrors
 from espnet_distill.progress import watched
 from espnet_distill.taps import OUTPUTS, TapRecorder
+from espnet_distill.utils.validation import require_finite
+
+REMEDY = "see to the recording and its durations"
 
 
 def forced_errors(
@@ -21,10 +24,16 @@ def forced_errors(
     """Run each utterance through the model as in validation, by itself.
 
     Speaker and language ids come from ``utt2sid`` and ``utt2lid`` in the folder
-    ``data``. Returns nothing for a model without taps, or one that wants an embedding.
+    ``data``. Returns nothing for a model without taps, one that wants an embedding, or
+    one that was trained on features from its data (``odim``).
+
+    Raises:
+        ConfigError: An error that is NaN or infinite.
     """
     batches = _batches(system, utterances, durations, data)
     if batches is None:
+        return {}
+    if system.feats_extract is None:
         return {}
     recorder = TapRecorder(system.tts)
     parameters = system.feats_extract.get_parameters()
@@ -34,7 +43,9 @@ def forced_errors(
     for utt, batch in progress:
         with torch.no_grad():
             system.model(**batch)
-        errors[utt] = _errors(recorder, batch.get("durations"), milliseconds)
+        found = _errors(recorder, batch.get("durations"), milliseconds)
+        require_finite({"the mel's error": found.mel}, f"{data}: {utt}: {name}", REMEDY)
+        errors[utt] = found
     return errors
 
 

@@ -12,16 +12,13 @@ def load(config: Path, model: Path, vocoder_file: str | None = None):
     which ESPnet's loader passes over, for text that cannot be read because something is
     not installed, and for a model without a vocoder.
     """
-    from espnet2.tasks.tts import TTSTask
-
     import espnet_distill
     from espnet_distill.teachers.checkpoint import load_experiment
-    from espnet_distill.teachers.front_end import front_end_of
+    from espnet_distill.teachers.front_end import build_front_end
 
     espnet_distill.register()
     _, args = load_experiment(config, model)
-    with front_end_of(config):
-        TTSTask.build_preprocess_fn(args, False)
+    build_front_end(args, str(config))
     system = text2speech(config, model, vocoder_file)
     if system.tts.require_vocoder and system.vocoder is None:
         raise ConfigError(

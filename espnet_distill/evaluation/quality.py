@@ -30,6 +30,7 @@ from espnet_distill.evaluation.transcripts import (
 )
 from espnet_distill.evaluation.utmos import utmos
 from espnet_distill.progress import watched
+from espnet_distill.utils.validation import require_finite
 
 REFERENCE = "reference"
 
@@ -123,7 +124,9 @@ class Judge:
 
     def _opinions(self, speech: Speech) -> dict[str, float]:
         return {
-            name: self._once(lambda: opinion(speech), name, speech.digest)
+            name: self._once(
+                lambda: _finite(opinion(speech), name, speech.path), name, speech.digest
+            )
             for name, opinion in OPINIONS.items()
             if name in self.measures
         }
@@ -149,7 +152,11 @@ class Judge:
         distortion, errors = None, (None, None)
         both = other.digest, speech.digest
         if "mcd" in self.measures:
-            distortion = self._once(lambda: recording.mcd(speech.path), "mcd", *both)
+            distortion = self._once(
+                lambda: _finite(recording.mcd(speech.path), "mcd", speech.path),
+                "mcd",
+                *both,
+            )
         if "f0" in self.measures:
             errors = self._once(lambda: recording.f0_errors(speech.path), "f0", *both)
         found = {"fidelity": Fidelity(distortion, *errors)}
@@ -224,6 +231,12 @@ def judge(
         for scores in progress
         for score in scores
     ]
+
+
+def _finite(value: float, measure: str, path: Path) -> float:
+    """Return what was measured, or raise a ConfigError if it is NaN or infinite."""
+    require_finite({measure: value}, str(path), "decode the utterance again")
+    return value
 
 
 @cache

@@ -11,8 +11,9 @@ from torch import nn
 
 from espnet_distill.structure.coupling import Group
 from espnet_distill.structure.importance import activation, unit_norms, weighed
-from espnet_distill.structure.listening import listening
+from espnet_distill.structure.listening import REMEDY, listening
 from espnet_distill.structure.powers import InputPowers
+from espnet_distill.utils.validation import require_finite
 
 Parameters = Mapping[str, nn.Parameter]
 Scores = dict[str, torch.Tensor]
@@ -203,6 +204,13 @@ class Taylor(_OfGradients):
 
     def begin_anew(self) -> None:
         self._sums = {}
+
+
+def finite_scores(criterion: Criterion) -> Scores:
+    """Return a criterion's scores, or raise a ConfigError if any is NaN or infinite."""
+    scores = criterion.scores()
+    require_finite(scores, "importance of the weights", REMEDY)
+    return scores
 
 
 CRITERIA: dict[str, type[Criterion]] = {

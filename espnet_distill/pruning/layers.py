@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.pruning.criteria import Criterion, Parameters
+from espnet_distill.pruning.criteria import Criterion, Parameters, finite_scores
 from espnet_distill.pruning.names import matching
 from espnet_distill.pruning.options import Options
 from espnet_distill.pruning.plan import TOLERANCE
@@ -90,7 +90,7 @@ class Layers(Target):
         return sum(number * self._sizes[stack] for stack, number in gone.items())
 
     def choose(self, share: float, criterion: Criterion) -> None:
-        scores = criterion.scores()
+        scores = finite_scores(criterion)
         values = {
             stack: torch.stack(
                 [self._score(scores, stack, number) for number in range(len(mask))]

@@ -8,7 +8,7 @@ from torch import nn
 from torch.utils.hooks import RemovableHandle
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.pruning.criteria import Criterion, Parameters
+from espnet_distill.pruning.criteria import Criterion, Parameters, finite_scores
 from espnet_distill.pruning.names import matching
 from espnet_distill.pruning.options import Options
 from espnet_distill.pruning.plan import Remaining, least_counts, plan, require_reach
@@ -97,7 +97,7 @@ class Neurons(Target):
         self._last = dict(zip(self.groups, map(int, counts)))
 
     def choose(self, share: float, criterion: Criterion) -> None:
-        scores = criterion.scores()
+        scores = finite_scores(criterion)
         values = {
             name: criterion.of_units(group, scores).masked_fill(
                 ~self.kept[name], -torch.inf

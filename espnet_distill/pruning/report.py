@@ -12,6 +12,7 @@ from espnet_distill.evaluation.complexity import parameters, size_mb
 from espnet_distill.markdown import aligned
 from espnet_distill.students.cost import FRAMES_PER_TOKEN, TOKENS, seconds_a_frame
 from espnet_distill.taps import TapRecorder, made_up_sentence
+from espnet_distill.utils.validation import require_finite
 
 EQUAL = 1e-4  # what rounding makes of outputs that are equal
 
@@ -35,6 +36,9 @@ def difference(
         losses: For each of them what makes it run on sentence after sentence as it is
             drawn, the same sentences for both.
         seed: Of the dropout that an autoregressive model has even in eval mode.
+
+    Raises:
+        ConfigError: Outputs that are NaN or infinite, which are equal to nothing.
     """
     recorders = [TapRecorder(tts) for tts in models]
     most, where, sentences = 0.0, "", 0
@@ -47,6 +51,9 @@ def difference(
                     return Difference(most, where, sentences)
             taps.append(recorder.taps.tensors)
         sentences += 1
+        for which, tensors in zip(("whole", "smaller"), taps):
+            where = f"outputs of the {which} model for sentence {sentences}"
+            require_finite(tensors, where, "nothing was written")
         for name, tensor in taps[0].items():
             apart = (tensor - taps[1][name]).abs().max().item()
             if apart >= most:
@@ -73,7 +80,7 @@ def compressed_mb(path: Path) -> float:
 def side_by_side(
     models: Sequence[AbsTTS],
     checkpoints: Sequence[Path],
-    frames_a_second: float,
+    frames_a_second: float | None,
     is_sparse: bool,
 ) -> str:
     """Return a table of a model before and after: size, file, speed on one thread.
@@ -81,22 +88,26 @@ def side_by_side(
     Args:
         models: The two of them.
         checkpoints: Their files.
-        frames_a_second: Mel frames in a second of speech.
+        frames_a_second: Mel frames in a second of speech; None, as of features that
+            come with the data, has the table tell time by the frame.
         is_sparse: Whether zeros are left, which only compressing makes use of.
     """
     seconds = seconds_a_frame(models)
-    rtf = [one * frames_a_second for one in seconds]
     rows = {
         "parameters": [f"{parameters(tts):,}" for tts in models],
         "MB on disk": [f"{size_mb(path):.2f}" for path in checkpoints],
     }
     if is_sparse:
         rows["MB on disk, gzip"] = [f"{compressed_mb(p):.2f}" for p in checkpoints]
-    rows["RTF, text to mel, one thread"] = [f"{one:.4f}" for one in rtf]
+    if frames_a_second is None:
+        rows["ms a frame, one thread"] = [f"{1000 * one:.4f}" for one in seconds]
+    else:
+        rtf = [one * frames_a_second for one in seconds]
+        rows["RTF, text to mel, one thread"] = [f"{one:.4f}" for one in rtf]
     columns = {"": list(rows)}
     for place, title in enumerate(("before", "after")):
         columns[title] = [cells[place] for cells in rows.values()]
     columns[""].append("faster")
     columns["before"].append(None)
-    columns["after"].append(f"{rtf[0] / rtf[1]:.2f} ×")
+    columns["after"].append(f"{seconds[0] / seconds[1]:.2f} ×")
     return aligned(columns)

@@ -27,7 +27,7 @@ from espnet_distill.students.written import (
     with_statistics_in,
     write_training,
 )
-from espnet_distill.teachers.checkpoint import read_config
+from espnet_distill.teachers.checkpoint import load_weights, read_config
 
 WEIGHTS = "model.pth"
 FEW = 0.01  # zeros, as a share, that a model has without being pruned
@@ -66,8 +66,7 @@ def write_smaller(
     conf = read_config(files[0]) | {"tts": smaller.name, "tts_conf": smaller.conf}
     model = _build(conf, smaller.state)
     with folder_written_whole(args.out) as beside:
-        like = torch.load(files[1], map_location="cpu", weights_only=True)
-        save_weights(beside / WEIGHTS, model, whole, like)
+        save_weights(beside / WEIGHTS, model, whole, load_weights(files[1]))
         portable = with_statistics_in(conf, beside, args.out)
         write_portable(portable, beside / "config.yaml")
         write_training(beside, training_of(conf), args.out / WEIGHTS)

@@ -5,7 +5,7 @@ import math
 import torch
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.pruning.criteria import Criterion, Parameters
+from espnet_distill.pruning.criteria import Criterion, Parameters, finite_scores
 from espnet_distill.pruning.names import matching
 from espnet_distill.pruning.options import Options
 from espnet_distill.pruning.plan import TOLERANCE
@@ -78,7 +78,7 @@ class Weights(Target):
         return math.ceil(self._floor * tensor.numel() - 1e-9)
 
     def choose(self, share: float, criterion: Criterion) -> None:
-        scores = criterion.scores()
+        scores = finite_scores(criterion)
         for name in self.names:
             scores[name] = scores[name].masked_fill(~self.kept[name], -math.inf)
         if self._of_each:

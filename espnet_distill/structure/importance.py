@@ -6,8 +6,9 @@ import torch
 from torch import nn
 
 from espnet_distill.structure.coupling import Group
-from espnet_distill.structure.listening import draw, listening
+from espnet_distill.structure.listening import REMEDY, draw, listening
 from espnet_distill.structure.powers import InputPowers
+from espnet_distill.utils.validation import require_finite
 
 State = Mapping[str, torch.Tensor]
 Importance = Callable[[Group, State], torch.Tensor]
@@ -106,6 +107,9 @@ def unit_norms(group: Group, tensors: State) -> torch.Tensor:
     """Root of the squares that each unit has on the axes, over those' means, (size,).
 
     Axes of which there is no tensor do not count.
+
+    Raises:
+        ConfigError: Tensors that hold NaN or infinity, which rank nothing.
     """
     score = torch.zeros(group.size)
     for axis in group.axes:
@@ -116,5 +120,6 @@ def unit_norms(group: Group, tensors: State) -> torch.Tensor:
         squares = tensor.square().movedim(axis.dim or 0, 0)
         squares = squares.reshape(len(squares), -1).sum(1)
         own = squares[axis.places].sum(0).cpu()
+        require_finite({axis.parameter: own}, "importance of the units", REMEDY)
         score += own / own.mean().clamp(min=torch.finfo(own.dtype).tiny)
     return score.sqrt()

@@ -8,6 +8,8 @@ from torch import nn
 
 from espnet_distill.structure.coupling import TRANSPOSED, WEIGHTED
 
+ACTIVATIONS = "inputs of the model's layers"
+REMEDY = "leave out the utterances that the model cannot compute, or name another model"
 Hear = Callable[[str, torch.Tensor], None]
 
 

@@ -8,13 +8,20 @@ import torch
 from torch import nn
 
 from espnet_distill.structure.coupling import Axis, Group
-from espnet_distill.structure.listening import draw, evaluating, listening
+from espnet_distill.structure.listening import (
+    ACTIVATIONS,
+    REMEDY,
+    draw,
+    evaluating,
+    listening,
+)
 from espnet_distill.structure.processes import summed
 from espnet_distill.structure.renormalising import (
     is_normalised,
     layer_norms,
     renormalised,
 )
+from espnet_distill.utils.validation import require_finite
 
 
 @dataclass(frozen=True)
@@ -81,8 +88,14 @@ class SecondMoments:
         self._means.setdefault(name, Mean()).add(x, x)
 
     def mean(self) -> dict[str, torch.Tensor]:
-        """Return weight → (inputs, inputs)."""
-        return {name: mean.value for name, mean in self._means.items()}
+        """Return weight → (inputs, inputs).
+
+        Raises:
+            ConfigError: What a layer read was NaN or infinite.
+        """
+        means = {name: mean.value for name, mean in self._means.items()}
+        require_finite(means, ACTIVATIONS, REMEDY)
+        return means
 
     def positions(self) -> dict[str, float]:
         """Return weight → how many positions were heard."""
@@ -139,6 +152,9 @@ def moments_of(
         For each group, reader's weight → moments. Readers are left out that are not
         heard, that have a unit in several places, or between which and a normalisation
         there is anything; so are all of a group that has several normalisations.
+
+    Raises:
+        ConfigError: What a reader got was NaN or infinite.
     """
     ears: dict[str, list[_Ear]] = {}
     own: list[dict[str, _Ear]] = []
@@ -155,10 +171,14 @@ def moments_of(
 
     with listening(model, hear, only=ears), evaluating(model):
         draw(losses)
-    return [
+    found = [
         {name: ear.moments() for name, ear in heard.items() if ear.knows}
         for heard in own
     ]
+    for moments in found:
+        values = {name: one.before for name, one in moments.items()}
+        require_finite(values, ACTIVATIONS, REMEDY)
+    return found
 
 
 class _Ear:

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 import torch
 
+from espnet_distill.structure.listening import ACTIVATIONS, REMEDY
 from espnet_distill.structure.processes import summed
+from espnet_distill.utils.validation import require_finite
 
 
 class InputPowers:
@@ -26,8 +28,14 @@ class InputPowers:
         return name in self._squares
 
     def __getitem__(self, name: str) -> torch.Tensor:
-        """Return the mean square of each channel that a weight reads, (channels,)."""
-        return self._squares[name] / self._counts[name]
+        """Return the mean square of each channel that a weight reads, (channels,).
+
+        Raises:
+            ConfigError: What was observed holds NaN or infinity.
+        """
+        mean = self._squares[name] / self._counts[name]
+        require_finite({name: mean}, ACTIVATIONS, REMEDY)
+        return mean
 
     def state_dict(self) -> dict:
         """Return what was heard: tensors and plain types."""

@@ -16,7 +16,7 @@ SMALLEST = 0.02  # share of the teacher's parameters, in the search for a speed
 
 
 def choose_sizes(
-    args: argparse.Namespace, tts: AbsTTS, sizes: Sizes, frames_a_second: float
+    args: argparse.Namespace, tts: AbsTTS, sizes: Sizes, frames_a_second: float | None
 ) -> dict[str, int]:
     """Return the sizes, by key, that meet the budget and the objective.
 
@@ -25,7 +25,7 @@ def choose_sizes(
             ``budget_rtf``; ``objective``, ``keep`` and ``floor``.
         tts: The teacher.
         sizes: Its sizes.
-        frames_a_second: Mel frames in a second of speech.
+        frames_a_second: Mel frames in a second of speech; ``budget_rtf`` needs it.
 
     Raises:
         ConfigError: A budget that no shape meets.

@@ -61,6 +61,11 @@ def derive(args: argparse.Namespace) -> str:
     teacher, names = load_experiment(config, checkpoint)
     require_supported(teacher.tts, config, "student can be derived from")
     tts, frames = teacher.tts, frames_a_second(teacher)
+    if args.budget_rtf and frames is None:
+        raise ConfigError(
+            f"--budget-rtf: {config} has odim, so nothing tells how many frames a "
+            "second has; give --pressure or --budget-params"
+        )
     losses = args.data and losses_on(args.data, args.durations, teacher, names)
     sizes = Sizes(type(tts), tts.idim, tts.odim, conf["tts_conf"])
     before = cost(tts)
@@ -96,26 +101,36 @@ def _write(folder: Path, conf, training, teacher, sizes, args, losses) -> tuple:
     return student, narrowed
 
 
-def frames_a_second(model) -> float:
-    """Mel frames in a second of an ESPnetTTSModel's speech."""
+def frames_a_second(model) -> float | None:
+    """Mel frames in a second of an ESPnetTTSModel's speech, None where none can tell.
+
+    A model that was trained on features from its data (``odim``) has no extractor.
+    """
+    if model.feats_extract is None:
+        return None
     parameters = model.feats_extract.get_parameters()
     return parameters["fs"] / parameters["n_shift"]
 
 
 def _table(
-    confs: list[dict], costs: tuple[Cost, Cost], frames: float, narrowed: Narrowed
+    confs: list[dict],
+    costs: tuple[Cost, Cost],
+    frames: float | None,
+    narrowed: Narrowed,
 ) -> str:
     """Teacher and student side by side, a size a line."""
     changed = [key for key in confs[0] if confs[0][key] != confs[1].get(key)]
-    columns = {
-        "": [*changed, "parameters", "MMAC a second of speech", "RTF, one thread"]
-    }
+    units = "MMAC a second of speech", "RTF, one thread"
+    scales = frames, frames
+    if frames is None:
+        units, scales = ("MMAC a frame", "ms a frame, one thread"), (1, 1000)
+    columns = {"": [*changed, "parameters", *units]}
     for title, conf, found in zip(("teacher", "student"), confs, costs):
         columns[title] = [
             *(str(conf.get(key)) for key in changed),
             f"{found.parameters:,}",
-            f"{found.macs * frames / 1e6:,.0f}",
-            f"{found.seconds * frames:.4f}",
+            f"{found.macs * scales[0] / 1e6:,.{0 if frames else 3}f}",
+            f"{found.seconds * scales[1]:.4f}",
         ]
     pressure = 1 - costs[1].parameters / costs[0].parameters
     lines = [aligned(columns), f"Pressure {pressure:.3f}."]

@@ -1,10 +1,9 @@
 """A student's initial weights: its teacher's units that matter most."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import torch
-from espnet2.tasks.tts import TTSTask
 from espnet2.tts.abs_tts import AbsTTS
 
 from espnet_distill.errors import ConfigError
@@ -18,7 +17,8 @@ from espnet_distill.structure.importance import Activation, Random, Taylor, magn
 from espnet_distill.students.groups import groups_of
 from espnet_distill.students.narrow import Narrowed, drop_layers, narrow
 from espnet_distill.students.shape import Sizes
-from espnet_distill.teachers.front_end import front_end_of
+from espnet_distill.teachers.front_end import build_front_end
+from espnet_distill.utils.validation import require_finite
 
 LISTENED = 32  # utterances that activations and gradients are taken from
 HEARING = {"activation": Activation, "taylor": Taylor}
@@ -37,12 +37,18 @@ def losses_on(
 
     Raises:
         ConfigError: Durations that are missing, a text front end that cannot be built,
-            utterances that :func:`batches_of_one` refuses.
+            utterances that :func:`batches_of_one` refuses; a loss that is NaN or
+            infinite, as it is drawn.
     """
     if getattr(model.tts, "spk_embed_dim", None):
         raise ConfigError(
             f"--data: {names.tts} wants speaker embeddings, which no data folder "
             "gives; leave it out"
+        )
+    if model.feats_extract is None:
+        raise ConfigError(
+            f"--data: {names.tts} was trained on features of {names.odim} dimensions "
+            "(odim), which no data folder gives; leave it out"
         )
     utterances, known = read_data(data, LISTENED), None
     if wants_durations(model.tts):
@@ -50,10 +56,17 @@ def losses_on(
             raise ConfigError(f"--durations: {names.tts} wants those of {data}")
         known = known_durations(durations, utterances)
         utterances = {utt: utterances[utt] for utt in known}
-    with front_end_of(names.tts):
-        preprocess = TTSTask.build_preprocess_fn(names, train=False)
+    preprocess = build_front_end(names, names.tts)
     batches = list(batches_of_one(model, preprocess, utterances, known, data))
-    return (model(**batch)[0] for _, batch in batches)
+    return _finite_losses(model, batches, data)
+
+
+def _finite_losses(model, batches: Iterable, data: Path) -> Iterator[torch.Tensor]:
+    for utterance, batch in batches:
+        loss = model(**batch)[0]
+        remedy = "leave the utterance out, or name another model"
+        require_finite({"the loss": loss}, f"--data: {data}: {utterance}", remedy)
+        yield loss
 
 
 def initialise(

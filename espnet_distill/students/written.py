@@ -14,7 +14,7 @@ from espnet_distill.teachers.inherit import STATISTICS
 
 # What a training configuration has of a finished experiment's.
 TRAINING_KEYS = (
-    *("tts", "tts_conf", "feats_extract", "feats_extract_conf", "normalize"),
+    *("tts", "tts_conf", "odim", "feats_extract", "feats_extract_conf", "normalize"),
     *("pitch_extract", "pitch_extract_conf", "pitch_normalize"),
     *("energy_extract", "energy_extract_conf", "energy_normalize"),
     *("optim", "optim_conf", "scheduler", "scheduler_conf", "grad_clip", "accum_grad"),

@@ -21,7 +21,7 @@ from espnet_distill.tasks.compatibility import require_conditions, require_same_
 from espnet_distill.tasks.options import DistillOptions
 from espnet_distill.teachers.checkpoint import config_of, read_config
 from espnet_distill.teachers.dumped import begin, checksum, folder_name, identity
-from espnet_distill.teachers.front_end import front_end_of
+from espnet_distill.teachers.front_end import build_front_end
 from espnet_distill.teachers.online import OnlineTeacher
 from espnet_distill.teachers.tap_files import BEGUN, TapFiles
 
@@ -34,8 +34,7 @@ OTHERS = (
 def dump(teacher: OnlineTeacher, files: TapFiles, args, keys: list[str]) -> None:
     """Write a teacher's taps for these utterances, the short ones first."""
     device = "cuda" if args.ngpu > 0 else "cpu"
-    with front_end_of("teacher"):
-        preprocess = TTSTask.build_preprocess_fn(teacher.args, False)
+    preprocess = build_front_end(teacher.args, "teacher")
     dataset = ESPnetDataset(args.data_path_and_name_and_type, preprocess=preprocess)
     batches = DataLoader(
         dataset,

@@ -5,6 +5,7 @@ import torch
 import yaml
 
 from espnet_distill.cli import main
+from espnet_distill.errors import ConfigError
 from espnet_distill.pruning.base import Training
 from espnet_distill.pruning.callback import build_callback
 from espnet_distill.pruning.report import difference, made_up
@@ -443,3 +444,16 @@ def test_data_without_durations_leave_nothing(corpus, tmp_path, capsys):
     words = "--durations: fastspeech2 wants those"
     refuse(capsys, words, folder, tmp_path / "out", *options)
     assert [path.name for path in tmp_path.iterdir()] == ["exp"]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_outputs_that_are_not_finite_are_equal_to_nothing(tmp_path, value):
+    folder = make_experiment(tmp_path / "exp", tts_conf=WIDE_FASTSPEECH2)
+    models = tuple(load_stock(folder).tts.eval() for _ in range(2))
+    assert difference(models, made_up(models)).most == 0
+    for model, which in zip(reversed(models), ("smaller", "whole")):
+        with torch.no_grad():
+            model.feat_out.bias[0] = value
+        told = f"the {which} model for sentence 1: NaN or infinity in mel_before"
+        with pytest.raises(ConfigError, match=told):
+            difference(models, made_up(models))

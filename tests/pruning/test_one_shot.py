@@ -142,3 +142,27 @@ def test_a_class_that_is_not_supported(tmp_path, capsys):
     assert prune(folder, tmp_path / "out", "--pressure", 0.5) == 2
     words = "no units can be taken from ProDiff, only from FastSpeech2, FastSpeech"
     assert words in capsys.readouterr().err
+
+
+def test_a_model_of_features_that_come_with_the_data(tmp_path, capsys):
+    """It has no extractor, so no table tells real time and no data can be read."""
+    folder = make_experiment(tmp_path / "exp", tts_conf=CONF, odim=20)
+    assert prune(folder, tmp_path / "half", "--pressure", 0.5) == 0
+    printed = capsys.readouterr().out
+    assert "ms a frame, one thread" in printed and "RTF" not in printed
+    training = yaml.safe_load((tmp_path / "half/train.yaml").read_text())
+    assert training["odim"] == 20 and "feats_extract" not in training
+    half, _ = load_experiment(tmp_path / "half/config.yaml", tmp_path / "half/model.pth")
+    assert half.feats_extract is None
+    derive = ["derive", str(folder), str(tmp_path / "student")]
+    assert main([*derive, "--pressure", "0.5"]) == 0
+    printed = capsys.readouterr().out
+    assert "MMAC a frame" in printed and "RTF" not in printed
+    refusals = {
+        "--budget-rtf": ["derive", str(folder), "new", "--budget-rtf", "0.01"],
+        "--data": ["prune", str(folder), "new", "--pressure=0.5", "--data", "x"],
+    }
+    for option, command in refusals.items():
+        assert main(command) == 2
+        (line,) = capsys.readouterr().err.splitlines()[-1:]
+        assert f"error: {option}: " in line and "odim" in line

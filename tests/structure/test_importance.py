@@ -4,8 +4,10 @@ import pytest
 import torch
 from torch import nn
 
+from espnet_distill.errors import ConfigError
 from espnet_distill.structure.coupling import find_groups
 from espnet_distill.structure.importance import Activation, Random, Taylor, magnitude
+from espnet_distill.structure.moments import moments_of, second_moments
 
 
 @pytest.fixture
@@ -72,3 +74,27 @@ def test_activation_counts_every_batch(model, group):
 def test_random_is_that_of_its_seed(model, group):
     one, same, other = (Random(seed)(group, {}) for seed in (1, 1, 2))
     assert torch.equal(one, same) and not torch.equal(one, other)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_not_finite_ranks_nothing(model, group, value):
+    """Neither weights nor activations nor gradients."""
+
+    def spoiled():
+        for number in range(3):
+            inputs = torch.rand(5, 4)
+            inputs[0, 0] = value if number == 1 else 0
+            yield model(inputs).square().sum()
+
+    for measure in (
+        lambda: Activation(model, spoiled())(group, model.state_dict()),
+        lambda: Taylor(model, spoiled())(group, model.state_dict()),
+        lambda: second_moments(model, spoiled()),
+        lambda: moments_of(model, spoiled(), [(group, torch.arange(4))]),
+    ):
+        with pytest.raises(ConfigError, match="NaN or infinity in [02].weight"):
+            measure()
+    with torch.no_grad():
+        model[2].weight[0, 0] = value
+    with pytest.raises(ConfigError, match="importance of the units: .* in 2.weight"):
+        magnitude(group, model.state_dict())
