@@ -1034,6 +1034,12 @@ TRIES = [
         "all names begin with 'module.', which DataParallel puts there",
     ),
     Try(
+        "check",
+        "a token list without `<unk>`",
+        lambda p: [_without_unknown(p)],
+        "student: token_list: has no <unk>, without which ESPnet builds no text",
+    ),
+    Try(
         "bench",
         "a token list without `<unk>`",
         lambda p: [p.teacher(token_list=[TOKENS[0], "<oov>", *TOKENS[2:]])],
@@ -1384,6 +1390,11 @@ def _normalized(place: Place, **changes) -> Path:
     """A teacher with statistics some of whose numbers are others."""
     path = place.statistics(**changes)
     return place.teacher(normalize_conf={"stats_file": str(path)})
+
+
+def _without_unknown(place: Place) -> Path:
+    tokens = [TOKENS[0], "<oov>", *TOKENS[2:]]
+    return place.train(teacher=place.teacher(token_list=tokens), token_list=tokens)
 
 
 def _parallel(place: Place) -> Path:

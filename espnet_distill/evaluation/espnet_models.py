@@ -75,7 +75,7 @@ def load(
     Raises:
         ConfigError: ESPnet cannot build it, or would leave weights random.
     """
-    from espnet_distill.teachers.checkpoint import load_weights
+    from espnet_distill.teachers.checkpoint import is_fixed_buffer, load_weights
 
     files = dict(found.files)
     weights = load_weights(Path(files[checkpoint]))
@@ -85,7 +85,12 @@ def load(
         raise ConfigError(
             f"{files[checkpoint]}: cannot be built: {in_one_line(error)}"
         ) from error
-    missing = sorted(module(built).state_dict().keys() - weights.keys())
+    network = module(built)
+    missing = sorted(
+        key
+        for key in network.state_dict().keys() - weights.keys()
+        if not is_fixed_buffer(network, key)
+    )
     if missing:
         raise ConfigError(
             f"{files[checkpoint]}: lacks {len(missing)} keys of the model that its "

@@ -56,7 +56,7 @@ def check(
         require_own_trainer,
         require_read,
     )
-    from espnet_distill.teachers.front_end import require_bpemodel
+    from espnet_distill.teachers.front_end import require_bpemodel, require_tokens
 
     if not (said.teacher or said.callbacks):
         faults.lines.append(
@@ -71,6 +71,8 @@ def check(
     chosen = faults.of(check_stock.require_choices, args)
     faults.of(require_read, chosen)
     args.token_list = faults.of(check_stock.tokens, args, configs)
+    if args.use_preprocessor and args.token_type:
+        faults.of(require_tokens, args.token_list, "student")
     teachers = check_taught.look_at_teachers(args, wanted.teachers, configs, faults)
     if wanted.dump:
         taps = wanted.targets_of(objectives)

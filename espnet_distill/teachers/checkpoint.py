@@ -193,7 +193,7 @@ def require_all_weights(model, state: dict, checkpoint: Path) -> None:
     """
     missing, unexpected = model.load_state_dict(state, strict=False)
     for kind, keys, is_computed in (
-        ("lacks", missing, _is_fixed_buffer),
+        ("lacks", missing, is_fixed_buffer),
         ("has unexpected", unexpected, _is_computed_attribute),
     ):
         wrong = sorted(key for key in keys if not is_computed(model, key))
@@ -211,7 +211,7 @@ def require_all_weights(model, state: dict, checkpoint: Path) -> None:
             )
 
 
-def _is_fixed_buffer(model, key: str) -> bool:
+def is_fixed_buffer(model, key: str) -> bool:
     """Tell a buffer that follows from the configuration from one of a training."""
     from torch.nn.modules.batchnorm import _NormBase
 
