@@ -124,8 +124,18 @@ def write_wav(path: Path, wave, rate: int) -> None:
     Path(path).write_bytes(written.getbuffer())
 
 
+def require_no_pipe(path: Path) -> None:
+    """Raise a ConfigError for a named pipe, on which a reader would wait for good.
+
+    A shell's `<(command)` is below /dev and has a writer.
+    """
+    if Path(path).is_fifo() and not Path(path).is_relative_to("/dev"):
+        raise ConfigError(f"{path}: cannot be read: it is a pipe; name a file")
+
+
 def read_text(path: Path) -> str:
     """Return the text of a file, or raise a ConfigError that says why not."""
+    require_no_pipe(path)
     try:
         return Path(path).read_text(encoding="utf-8")
     except OSError as error:
@@ -191,11 +201,14 @@ def read_table(path: Path) -> dict[str, str]:
     """Return a file of `<utterance> <value>` lines, as Kaldi and ESPnet have them."""
     from espnet2.fileio.read_text import read_2columns_text
 
-    read_text(path)  # for an error of its own
+    text = read_text(path)
+    for number, line in enumerate(text.removesuffix("\n").split("\n"), start=1):
+        if text and not line.strip():
+            raise ConfigError(f"{path}: line {number} is blank; remove it")
     try:
         return read_2columns_text(path)
-    except RuntimeError as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from error
+    except (RuntimeError, ValueError) as error:
+        raise ConfigError(f"{path}: cannot be read: {in_one_line(error)}") from error
 
 
 def read_rows(path: Path, keys: Iterable[str], remedy: str = "") -> dict[str, str]:

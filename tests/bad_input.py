@@ -4,6 +4,8 @@ Each try makes its input in a folder of its own and gives a command's arguments.
 """
 
 import json
+import math
+import os
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -26,6 +28,7 @@ LAUGHS = "a0: &a0 [x]\n" + "".join(
 LATIN = "Stra\xdfe: \xfc\n".encode("latin-1")
 PRUNE = {"type": "prune", "what": "weights", "pressure": 0.5, "end": 3}
 SCORES = "row,errors,words,dnsmos\nteacher,,,\n"
+FIGURES = {"name": "teacher", **dict.fromkeys(key for _, _, key in MEASURES.values())}
 SMALL = 0.45  # pressure
 VOCODER = b"{tts: vocoder, tts_conf: {vocoder_type: istft_generator}}"
 
@@ -211,12 +214,22 @@ class Place:
             soundfile.write(wav, np.zeros(8000), RATE)
         return [teacher, "--data", data, "--measures", "dnsmos"]
 
-    def evaluation(self, table=None, scores=SCORES) -> Path:
-        """What `evaluate` wrote."""
+    def evaluation(self, table=FIGURES, scores=SCORES) -> Path:
+        """What `evaluate` wrote; a table may be the text or its only row."""
         self.file("evaluation/scores.csv", scores)
-        measures = dict.fromkeys(key for _, _, key in MEASURES.values())
-        table = table or json.dumps({"rows": [{"name": "teacher"} | measures]})
+        if isinstance(table, dict):
+            table = json.dumps({"rows": [table], "environment": {}})
         return self.file("evaluation/table.json", table).parent
+
+    def statistics(self, size: int) -> str:
+        """The first bytes of statistics."""
+        content = Path(self.corpus.stats("pitch")).read_bytes()[:size]
+        return str(self.file("stats.npz", content))
+
+    def pipe(self, name: str) -> Path:
+        """A named pipe that nobody writes to."""
+        os.mkfifo(self.root / name)
+        return self.root / name
 
     def archive(self, *members: tuple[str, str], meta=True, link=None) -> Path:
         """A packed model whose members have these names and contents."""
@@ -401,6 +414,50 @@ TRIES = [
         lambda p: [p.train(token_list=str(p.file("tokens", LATIN)))],
         "token_list: ",
     ),
+    Try(
+        "check",
+        "`inf` where a whole number belongs",
+        lambda p: [p.train(max_epoch=math.inf)],
+        "max_epoch: expected a whole number, got inf",
+    ),
+    Try(
+        "check",
+        "text where a list belongs",
+        lambda p: [p.train(init_param="no.pth")],
+        "init_param: expected a list, got 'no.pth'",
+    ),
+    Try(
+        "check",
+        "a `tts_conf` that is a list",
+        lambda p: [p.train(tts_conf=[8])],
+        "tts_conf: expected keys and values, got [8]",
+    ),
+    Try(
+        "check",
+        "statistics that are not there",
+        lambda p: [p.train(normalize_conf={"stats_file": "no.npz"})],
+        "normalize_conf.stats_file: no.npz: no such file",
+    ),
+    Try(
+        "check",
+        "statistics of pitch, truncated",
+        lambda p: [p.train(pitch_normalize_conf={"stats_file": p.statistics(200)})],
+        "pitch_normalize_conf.stats_file: ",
+    ),
+    Try(
+        "check",
+        "statistics that are no archive",
+        lambda p: [
+            p.train(energy_normalize_conf={"stats_file": str(p.file("s.npz", "x"))})
+        ],
+        "energy_normalize_conf.stats_file: ",
+    ),
+    Try(
+        "check",
+        "a named pipe in the file's place",
+        lambda p: [p.pipe("t.yaml")],
+        "t.yaml: cannot be read: it is a pipe; name a file",
+    ),
     # check: teachers
     Try(
         "check",
@@ -456,6 +513,24 @@ TRIES = [
         lambda p: [p.train(teacher=p.teacher(feats_extract_conf={"fs": 22050}))],
         "feats_extract_conf.fs: the student has 16000, teacher ",
     ),
+    Try(
+        "check",
+        "a teacher whose `tts_conf` is a list",
+        lambda p: [p.train(p.teacher(config=b"{tts: tacotron2, tts_conf: [8]}"))],
+        "config.yaml: tts_conf: expected keys and values, got [8]",
+    ),
+    Try(
+        "check",
+        "a teacher of `inf` speakers",
+        lambda p: [p.train(p.teacher(tts_conf={"spks": math.inf}))],
+        "config.yaml: tts_conf.spks: expected a number, got inf",
+    ),
+    Try(
+        "check",
+        "a teacher with a number among its tokens",
+        lambda p: [p.train(p.teacher(token_list=[*TOKENS[:3], 7]))],
+        "config.yaml: token_list: token 3: expected text, got 7; quote it",
+    ),
     # check: what to learn
     Try(
         "check",
@@ -496,6 +571,13 @@ TRIES = [
             p.train(teacher_dump=str(p.dump(teacher=IDENTITY, data={}, taps={})))
         ],
         "dumped from another teacher",
+        lines=2,
+    ),
+    Try(
+        "check",
+        "a dump whose manifest names no files",
+        lambda p: [p.train(teacher_dump=str(p.dump(teacher=7, data={}, taps={})))],
+        "manifest.yaml: is no teacher dump's; run teacher_dump again",
         lines=2,
     ),
     # check: pruning
@@ -879,7 +961,7 @@ TRIES = [
         "vocoder",
         "a configuration of no generator",
         lambda p: [p.teacher(tts="vocoder"), OUT],
-        "tts_conf.vocoder_type: None; there are istft_generator, ",
+        "tts_conf.vocoder_type: no None; there are istft_generator, ",
     ),
     Try(
         "vocoder",
@@ -898,6 +980,12 @@ TRIES = [
         "a target below a file",
         lambda p: [p.teacher(), p.below_a_file()],
         "file is no folder",
+    ),
+    Try(
+        "vocoder",
+        "arguments of the generator that are a number",
+        lambda p: [p.teacher(config=VOCODER[:-2] + b", vocoder_params: 7}}"), OUT],
+        "tts_conf.vocoder_params: expected keys and values, got 7",
     ),
     # bench
     Try(
@@ -1051,6 +1139,38 @@ TRIES = [
         lambda p: [p.teacher(token_list=[*TOKENS[:4], "a", *TOKENS[5:]])],
         "token_list: has 'a' more than once",
     ),
+    Try(
+        "seeds",
+        "a figure that is text",
+        lambda p: [p.evaluation(table=FIGURES | {"wer": "low"})],
+        "table.json: teacher: wer: expected a number, got 'low'",
+    ),
+    Try(
+        "seeds",
+        "errors that are no number",
+        lambda p: [p.evaluation(scores=SCORES + "teacher,few,3,\n")],
+        "scores.csv: line 3: errors: expected a number, got 'few'",
+    ),
+    Try(
+        "seeds",
+        "a row with fewer sentences",
+        lambda p: [p.evaluation(scores=SCORES + "student,,,\nstudent,,,\n")],
+        "scores.csv: the rows have different sentences; evaluate again",
+    ),
+    # report
+    Try("report", "no such folder", lambda p: ["no"], "no/table.json: no table of"),
+    Try(
+        "report",
+        "a figure that is a list",
+        lambda p: [p.evaluation(table=FIGURES | {"wer": [1]})],
+        "rows[0].wer: expected a number, got [1]",
+    ),
+    Try(
+        "report",
+        "a model that is a number",
+        lambda p: [p.evaluation(table=FIGURES | {"model": 7})],
+        "rows[0].model: expected text, got 7",
+    ),
     # unpack
     Try("unpack", "no such file", lambda p: ["no.zip", OUT], "no.zip: no such packed"),
     Try(
@@ -1165,6 +1285,18 @@ TRIES = [
         lambda p: [p.teacher(**SPEAKERS), "--speakers", p.folder()],
         "raw/org/tr/spk2sid: no such file",
     ),
+    Try(
+        "inherit",
+        "a teacher without tokens",
+        lambda p: [p.teacher(token_list=None), "--token_list", p.file("t")],
+        "token_list: the teacher has none",
+    ),
+    Try(
+        "inherit",
+        "tokens in Latin-1",
+        lambda p: [p.teacher(), "--token_list", p.file("t", LATIN)],
+        "t: cannot be read: line 1 is not UTF-8",
+    ),
     # find-model
     Try("find-model", "no such folder", lambda p: ["no"], "no: no such experiment"),
     Try(
@@ -1216,6 +1348,12 @@ TRIES = [
         lambda p: [p.attentive(), p.spoken(), p.below_a_file()],
         "file is no folder",
     ),
+    Try(
+        "focused",
+        "a `tts` that is a list",
+        lambda p: [p.teacher(config=b"{tts: [tacotron2]}"), p.spoken(), OUT],
+        "config.yaml: tts: expected text, got ['tacotron2']",
+    ),
     # reading
     Try(
         "reading",
@@ -1246,6 +1384,15 @@ TRIES = [
         "an utterance id that leads out of the folder",
         lambda p: [*_decoded_outside(p), OUT, "--n_shift", 128],
         "utterance '../../evil': is no file name",
+    ),
+    Try(
+        "reading",
+        "a blank line in the text",
+        lambda p: [
+            *(p.spoken(), p.data(text="b1 two\n\nb2 words here\n"), OUT),
+            *("--n_shift", 128),
+        ],
+        "text: line 2 is blank; remove it",
     ),
     Try(
         "reading",

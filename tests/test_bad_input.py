@@ -184,7 +184,8 @@ def test_check_says_all_at_once(place, capsys):
 
 
 def test_what_is_planned_need_not_be_there(place, capsys):
-    train = place.train(init_param=["later.pth:tts:tts"], teacher_dump="later")
+    later = {"normalize_conf": {"stats_file": "later.npz"}, "teacher_dump": "later"}
+    train = place.train(init_param=["later.pth:tts:tts"], **later)
     assert cli.main(["check", "--planned", str(train)]) == 0
     assert "-> student (" in capsys.readouterr().out
 

@@ -1,13 +1,15 @@
 """``espnet-distill seeds``: what several seeds of each setting come to together."""
 
 import argparse
+import math
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from espnet_distill.errors import ConfigError
+from espnet_distill.errors import ConfigError, Faults
 from espnet_distill.files import read_json, require_makeable, write_csv
 from espnet_distill.markdown import aligned
+from espnet_distill.utils.config_values import as_number, require_values, shown
 
 # Title in the table, format, and name in table.json; by the name in the CSV.
 MEASURES = {
@@ -24,6 +26,7 @@ OPTIONAL = {  # shown where an evaluation has them
     "nisqa": ("NISQA", ".2f", "nisqa"),
     "similarity": ("Speaker", ".3f", "similarity"),
 }
+FIGURES = ("words", "errors", "dnsmos")  # of scores.csv
 CSV_COLUMNS = (
     "setting",
     "seed",
@@ -87,6 +90,11 @@ def read_runs(path: Path) -> Runs:
     rows = table.get("rows") if isinstance(table, dict) else None
     if not isinstance(rows, list) or not all(map(_is_row, rows)):
         raise ConfigError(f"{path}: no table of `espnet-distill evaluate`")
+    figures = [key for _, _, key in (MEASURES | OPTIONAL).values()]
+    with Faults() as faults:
+        for row in rows:
+            where = f"{path}: {row['name']}: "
+            faults.of(require_values, row, dict.fromkeys(figures, as_number), where)
     runs: Runs = {}
     for row in rows:
         setting, seed = NAME.fullmatch(row["name"]).groups()
@@ -97,7 +105,9 @@ def read_runs(path: Path) -> Runs:
 
 def _is_row(row) -> bool:
     keys = {"name", *(key for _, _, key in MEASURES.values())}
-    return isinstance(row, dict) and keys <= row.keys() and bool(row["name"])
+    if not isinstance(row, dict) or not keys <= row.keys():
+        return False
+    return isinstance(row["name"], str) and bool(NAME.fullmatch(row["name"]))
 
 
 def _optional(runs: Runs) -> dict[str, tuple[str, str, str]]:
@@ -165,9 +175,37 @@ def _read_scores(path: Path) -> dict[str, list[dict]]:
     from espnet_distill.evaluation import table
 
     scores: dict[str, list[dict]] = {}
-    for line in table.read_scores(path, "row", "words", "errors", "dnsmos"):
-        scores.setdefault(line["row"], []).append(line)
+    for number, line in enumerate(table.read_scores(path, "row", *FIGURES), start=2):
+        figures = {
+            column: _figure(line[column], f"{path}: line {number}: {column}")
+            for column in FIGURES
+        }
+        scores.setdefault(line["row"], []).append(figures)
+    _require_whole(scores, path)
     return scores
+
+
+def _figure(cell: str | None, where: str) -> float | None:
+    """Return the number of a cell, NaN for a sentence without one, None if empty."""
+    if not cell:
+        return None
+    try:
+        value = float(cell)
+    except ValueError:
+        raise ConfigError(f"{where}: expected a number, got {shown(cell)}") from None
+    return value if math.isnan(value) else as_number(value, where, least=0)
+
+
+def _require_whole(scores: dict[str, list[dict]], path: Path) -> None:
+    """Refuse rows of other sentences, or with a figure for some of them only."""
+    if len(set(map(len, scores.values()))) > 1:
+        raise ConfigError(f"{path}: the rows have different sentences; evaluate again")
+    for row, lines in scores.items():
+        for column in FIGURES:
+            if len({line[column] is None for line in lines}) > 1:
+                raise ConfigError(
+                    f"{path}: {row}: no {column} for some sentences; evaluate again"
+                )
 
 
 def _scores_of(seeds: dict[str, dict], scores: dict) -> list[list[dict]]:
@@ -175,30 +213,37 @@ def _scores_of(seeds: dict[str, dict], scores: dict) -> list[list[dict]]:
 
 
 def _wer_difference(one: list[list[dict]], other: list[list[dict]]) -> str | None:
-    if not one[0][0]["words"]:
-        return None
-
-    def errors(line: dict) -> float:
-        return 100 * int(line["errors"])
-
-    words = [int(line["words"]) for line in one[0]]
-    return _difference(one, other, errors, "+.1f", words)
+    words = [line["words"] for line in one[0]]
+    return _difference(one, other, "errors", "+.1f", 100, words)
 
 
 def _mos_difference(one: list[list[dict]], other: list[list[dict]]) -> str | None:
-    if not one[0][0]["dnsmos"]:
-        return None
-    return _difference(one, other, lambda line: float(line["dnsmos"]), "+.2f")
+    return _difference(one, other, "dnsmos", "+.2f")
 
 
-def _difference(one, other, value: Callable, form: str, weights=None) -> str:
-    """Difference of two settings, each sentence's values averaged over the seeds."""
+def _difference(
+    one: list[list[dict]],
+    other: list[list[dict]],
+    column: str,
+    form: str,
+    scale: float = 1,
+    weights: list[float] | None = None,
+) -> str | None:
+    """Difference of two settings, each sentence's values averaged over the seeds.
+
+    It is over the sentences that every run has a figure of; None without any.
+    """
     import numpy as np
 
     from espnet_distill.evaluation.bootstrap import paired_difference
 
-    means = (
-        np.mean([[value(line) for line in run] for run in runs], axis=0)
+    values = [
+        np.array([[line[column] for line in run] for run in runs], float) * scale
         for runs in (one, other)
-    )
-    return format(paired_difference(*means, weights), form)
+    ]
+    weights = np.array(weights or np.ones(values[0].shape[1]), float)
+    kept = np.isfinite(np.concatenate([*values, weights[None]])).all(axis=0)
+    if not weights[kept].sum():
+        return None
+    means = (runs[:, kept].mean(axis=0) for runs in values)
+    return format(paired_difference(*means, weights[kept]), form)

@@ -10,13 +10,20 @@ from math import isfinite
 from pathlib import Path
 from statistics import mean
 
-from espnet_distill.errors import ConfigError
+from espnet_distill.errors import ConfigError, in_one_line
 from espnet_distill.evaluation.bootstrap import Difference, paired_difference
 from espnet_distill.evaluation.machine import machine
 from espnet_distill.evaluation.quality import OPINIONS, Score
 from espnet_distill.evaluation.transcripts import error_rate
-from espnet_distill.files import read_text, write_csv, write_text
+from espnet_distill.files import read_json, read_text, write_csv, write_text
 from espnet_distill.markdown import aligned
+from espnet_distill.utils.config_values import (
+    as_list,
+    as_mapping,
+    as_number,
+    as_text,
+    require_values,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +147,7 @@ SCORE_COLUMNS: dict[str, Callable[[Score], str | int | None]] = {
 
 
 MEANS = (*OPINIONS, "similarity")
+TEXTS = ("name", "model", "config")
 
 
 def row(name: str, scores: list[Score], teacher: str | None = None, **costs) -> Row:
@@ -283,14 +291,29 @@ def read(path: Path) -> tuple[list[Row], dict]:
     Raises ConfigError for what :func:`write` has not written.
     """
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-        rows = [Row(**_with_differences(row)) for row in table["rows"]]
-        tables(rows)
-        return rows, dict(table["environment"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        table = as_mapping(read_json(path), str(path))
+        rows = as_list(table["rows"], "rows", of=_require_row)
+        environment = as_mapping(table["environment"], "environment")
+        return [Row(**_with_differences(row)) for row in rows], environment
+    except (ConfigError, KeyError, TypeError) as error:
         raise ConfigError(
-            f"{path}: no table of `espnet-distill evaluate` ({error!r}); name its --out"
+            f"{path}: no table of `espnet-distill evaluate` ({in_one_line(error)}); "
+            "name its --out"
         ) from error
+
+
+def _require_row(row, where: str) -> None:
+    """Refuse what is no row as :func:`write` writes it."""
+    as_text(as_mapping(row, where)["name"], f"{where}.name")
+    kinds = {key: as_number for key in row} | dict.fromkeys(TEXTS, as_text)
+    kinds["versa"] = _as_numbers
+    kinds |= {key: _as_numbers for key in row if key.endswith("_difference")}
+    require_values(row, kinds, f"{where}.")
+
+
+def _as_numbers(value, where: str) -> None:
+    numbers = dict.fromkeys(as_mapping(value, where), as_number)
+    require_values(value, numbers, f"{where}.", optional=False)
 
 
 def read_scores(path: Path, *wanted: str) -> list[dict[str, str]]:

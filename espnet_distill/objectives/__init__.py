@@ -1,7 +1,7 @@
 """Terms that compare a student with its teacher; the keys are their names in YAML."""
 
 import inspect
-import math
+from collections.abc import Mapping
 
 from espnet_distill.errors import ConfigError, Faults
 from espnet_distill.extensions import find
@@ -16,6 +16,7 @@ from espnet_distill.objectives.pitch import Pitch
 from espnet_distill.objectives.relation import Relation
 from espnet_distill.objectives.stft import STFT
 from espnet_distill.objectives.stop import Stop
+from espnet_distill.utils.config_values import as_number, is_number, require_known
 
 OBJECTIVES: dict[str, type[Objective]] = {
     "mel": Mel,
@@ -53,11 +54,7 @@ def build_objective(
     kind = find("objectives", name, OBJECTIVES, Objective, where)
     keys = inspect.signature(kind).parameters
     with Faults() as faults:
-        faults.lines += [
-            f"{where}: {name} has no key {key!r}; it has {_list(keys)}"
-            for key in options
-            if key not in keys
-        ]
+        faults.of(require_known, options, keys, f"{where}: {name} has ")
         faults.lines += [
             f"{where}: {name} needs the key {key!r}"
             for key, parameter in keys.items()
@@ -71,6 +68,8 @@ def build_objective(
         options["weight"] = faults.of(
             require_weight, options.get("weight", 1.0), f"{where}: {name}.weight"
         )
+        for key in options.keys() & _numbers(keys):
+            faults.of(as_number, options[key], f"{where}: {name}.{key}")
         if "temperature" in keys:
             options["temperature"] = faults.of(
                 require_temperature,
@@ -82,7 +81,7 @@ def build_objective(
 
 def require_weight(value, where: str) -> float:
     """Return a finite number ≥ 0, or raise a ConfigError that starts with `where`."""
-    if not _is_number(value) or value < 0:
+    if not is_number(value) or value < 0:
         raise ConfigError(
             f"{where}: expected a finite number of at least 0, got {value!r}"
         )
@@ -91,15 +90,12 @@ def require_weight(value, where: str) -> float:
 
 def require_temperature(value, where: str) -> float:
     """Return a finite number > 0, or raise a ConfigError that starts with `where`."""
-    if not _is_number(value) or value <= 0:
+    if not is_number(value) or value <= 0:
         raise ConfigError(f"{where}: expected a finite number above 0, got {value!r}")
     return float(value)
 
 
-def _is_number(value) -> bool:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_number and math.isfinite(value)
-
-
-def _list(names) -> str:
-    return ", ".join(names)
+def _numbers(parameters: Mapping[str, inspect.Parameter]) -> set[str]:
+    """Return the arguments, but those checked by themselves, that default to a float."""
+    own = ("weight", "temperature")
+    return {k for k, p in parameters.items() if type(p.default) is float and k not in own}

@@ -4,6 +4,7 @@ import torch
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.objectives.base import Objective, Taps
+from espnet_distill.utils.config_values import as_list
 
 FLOOR = 1e-5  # of a magnitude, before its logarithm
 
@@ -42,6 +43,7 @@ class STFT(Objective):
         convergence: float = 1.0,
     ):
         super().__init__(weight)
+        as_list(sizes, "stft.sizes")
         if not sizes or not all(type(n) is int and n >= 4 and n % 4 == 0 for n in sizes):
             raise ConfigError(f"stft.sizes: multiples of 4 are wanted, got {sizes!r}")
         self.shares = {

@@ -4,10 +4,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
-from espnet_distill.errors import BROKEN, ConfigError, Faults, near
+from espnet_distill.errors import BROKEN, ConfigError, Faults
 from espnet_distill.pruning.criteria import CRITERIA
 from espnet_distill.pruning.plan import require_pressure
 from espnet_distill.pruning.schedule import Schedule
+from espnet_distill.utils.config_values import as_list, as_text, require_known
 
 TARGETS = ("neurons", "weights", "layers")
 SCOPES = ("layer", "global")
@@ -56,11 +57,7 @@ class Options:
         """Read a mapping, without its ``type``."""
         known = [field.name for field in fields(cls)]
         with Faults() as faults:
-            faults.lines += [
-                f"no key {key!r}; {near(key, known)}"
-                for key in conf
-                if key not in known
-            ]
+            faults.of(require_known, conf, known, "")
             said = {key: value for key, value in conf.items() if key in known}
             options = faults.of(lambda: cls(**said))
         return options
@@ -74,7 +71,7 @@ class Options:
                 ("scope", SCOPES),
             ):
                 faults.of(_require_one_of, key, getattr(self, key), known)
-            faults.of(_require_list, "exclude", self.exclude)
+            faults.of(_require_patterns, self.exclude)
             faults.of(_require_includes, self.include)
             faults.of(_require_bool, "stock", self.stock)
             faults.of(_require_bool, "merge", self.merge)
@@ -158,13 +155,12 @@ def _require_one_of(key: str, value, known) -> None:
         raise ConfigError(f"{key}: no {value!r}; there are {', '.join(known)}")
 
 
-def _require_list(key: str, names) -> None:
-    if isinstance(names, str) or not isinstance(names, Sequence):
-        raise ConfigError(f"{key}: expected a list, got {names!r}")
+def _require_patterns(names) -> None:
+    as_list(names, "exclude", of=as_text)
 
 
 def _require_includes(names) -> None:
-    _require_list("include", names)
+    as_list(names, "include")
     for name in names:
         _require_one_of("include", name, INCLUDES)
 

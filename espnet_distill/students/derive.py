@@ -1,6 +1,7 @@
 """``espnet-distill derive``: a student that begins with its teacher's weights."""
 
 import argparse
+import math
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError
@@ -89,7 +90,7 @@ def main(args: argparse.Namespace) -> None:
         raise ConfigError(f"--budget-params: {args.budget_params} is not above 0")
     if args.config and (args.keep or args.floor or args.objective != "params"):
         raise ConfigError("--config: says every size; leave out what chooses sizes")
-    if args.budget_rtf is not None and args.budget_rtf <= 0:
+    if args.budget_rtf is not None and not 0 < args.budget_rtf < math.inf:
         raise ConfigError(f"--budget-rtf: {args.budget_rtf} is not above 0")
     if args.importance in ("activation", "taylor") and not args.data:
         raise ConfigError(f"--importance {args.importance}: wants --data")

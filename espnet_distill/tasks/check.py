@@ -26,17 +26,18 @@ def check(
         espnet_options: What `espnet2.bin.tts_train` would be given besides, such as
             `--token_list`. Without one, the first teacher's tokens are taken.
         vocoder_file: A vocoder that is to fit the student's mels.
-        planned: Whether initial weights and the teachers' dump may be made later.
+        planned: Whether initial weights, statistics and the teachers' dump may be made
+            later.
 
     Raises:
         ConfigError: All that would not work, each with the remedy.
     """
     from espnet_distill.tasks.options import DistillOptions
-    from espnet_distill.teachers.checkpoint import config_of, read_config
+    from espnet_distill.teachers.checkpoint import config_of, read_keys
     from espnet_distill.vocoders import check_vocoder, is_none
 
     faults = Faults()
-    conf = read_config(train_config)
+    conf = read_keys(train_config)
     if conf.get("tts") == "vocoder":
         from espnet_distill.tasks.check_vocoder import check_vocoder_training
 
@@ -83,6 +84,7 @@ def check(
     training = Training(student, (), check_stock.steps(args), args.max_epoch)
     check_taught.look_at_callbacks(args, callbacks, training, faults)
     faults.of(check_stock.require_schedule, args, student, training.steps)
+    faults.of(check_stock.require_statistics, args, planned)
     faults.of(check_stock.require_initial, args, student, planned)
     faults.require_none()
     return check_taught.describe(student, teachers, objectives, wanted.callbacks)
@@ -115,7 +117,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--planned",
         action="store_true",
-        help="initial weights (init_param) and the teachers' dump may be made later",
+        help="initial weights (init_param), statistics and the teachers' dump may be made "
+        "later",
     )
     parser.add_argument("train_config", metavar="train.yaml", type=Path)
     parser.add_argument(

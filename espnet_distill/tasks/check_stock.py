@@ -2,7 +2,8 @@
 
 import argparse
 import inspect
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -10,14 +11,31 @@ from espnet2.tasks.abs_task import AbsTask, optim_classes, scheduler_classes
 from espnet2.torch_utils.load_pretrained_model import load_pretrained_model
 from espnet2.tts.espnet_model import ESPnetTTSModel
 from espnet2.utils.nested_dict_action import NestedDictAction
+from espnet2.utils.types import int_or_none, str2bool, str_or_none
 
-from espnet_distill.errors import BROKEN, ConfigError, Faults, in_one_line, near
+from espnet_distill.data import feature_stats
+from espnet_distill.data.feature_stats import NORMALIZERS
+from espnet_distill.errors import BROKEN, ConfigError, Faults, in_one_line
+from espnet_distill.experiments.config_kinds import as_data, as_tokens
 from espnet_distill.pruning.espnet_trainer import steps_of
 from espnet_distill.tasks.compatibility import tokens_of
 from espnet_distill.tasks.text2mel import DistillTTSTask
 from espnet_distill.teachers.checkpoint import load_weights
+from espnet_distill.utils.config_values import (
+    as_list,
+    as_mapping,
+    as_number,
+    as_text,
+    as_whole,
+    is_number,
+    one_of,
+    require_known,
+    shown,
+)
 
 DATA = "data_path_and_name_and_type"
+OWN = ("teacher", "callbacks", "distill_conf", "teacher_dump")  # DistillOptions reads
+NUMBERS = (int, int_or_none, float)
 
 
 def parse(
@@ -39,7 +57,7 @@ def parse(
     good = {}
     for key, value in conf.items():
         if key not in actions:
-            faults.lines.append(f"{train_config}: no key {key!r}; {near(key, actions)}")
+            faults.of(require_known, [key], actions, f"{train_config}: ")
         elif faults.of(_require_kind, actions[key], value) is not BROKEN:
             good[key] = value
 
@@ -55,19 +73,50 @@ def parse(
 
 
 def _require_kind(action: argparse.Action, value) -> None:
-    """Raise a ConfigError for a value that ESPnet would stumble over later."""
+    """Raise a ConfigError for a value that ESPnet would stumble over later.
+
+    Text passes where ESPnet's parser makes of it what the key wants.
+    """
+    key = action.dest
+    if key in OWN or (value is None and not _wants_value(action)):
+        return
     if isinstance(action, NestedDictAction):
-        if not isinstance(value, dict):
-            raise ConfigError(f"{action.dest}: expected keys and values, got {value!r}")
-    elif action.type in (int, float) and value != action.default:
+        as_mapping(value, key)
+    elif key.endswith(DATA):
+        as_data(value, key)
+    elif _takes_several(action):
+        if not (action.type is int and is_number(value)):  # keep_nbest_models: 5
+            as_list(value, key)
+    elif action.type in NUMBERS:
+        _as_converted(action.type, value, key)
+    elif action.choices is not None and action.type in (str, str_or_none):
+        one_of(value, action.choices, key)
+    elif action.type is str2bool and not isinstance(value, (bool, str)):
+        raise ConfigError(f"{key}: expected true or false, got {shown(value)}")
+    elif key == "token_list":
+        as_tokens(value, key)
+    elif action.type in (str, str_or_none):
+        as_text(value, key)
+
+
+def _wants_value(action: argparse.Action) -> bool:
+    """Tell whether a key is one that ESPnet cannot do without."""
+    return action.type in NUMBERS and action.default is not None
+
+
+def _takes_several(action: argparse.Action) -> bool:
+    return action.nargs is not None or isinstance(action, argparse._AppendAction)
+
+
+def _as_converted(kind: Callable, value, key: str) -> None:
+    """Refuse what is no number of a kind, nor text that the parser makes one of."""
+    if isinstance(value, str):
         try:
-            if isinstance(value, bool):
-                raise ValueError
-            action.type(value)
-        except (TypeError, ValueError):
-            raise ConfigError(
-                f"{action.dest}: expected a number, got {value!r}"
-            ) from None
+            value = kind(value)
+        except ValueError:
+            raise ConfigError(f"{key}: expected a number, got {shown(value)}") from None
+    if value is not None:
+        (as_number if kind is float else as_whole)(value, key)
 
 
 def require_choices(args: argparse.Namespace) -> argparse.Namespace:
@@ -86,17 +135,11 @@ def _require_choice(args: argparse.Namespace, key: str, classes: Mapping) -> Non
     name = getattr(args, key)
     if name is None:
         return
-    if name not in list(classes):
-        raise ConfigError(f"{key}: no {name!r}; {near(name, classes)}")
+    one_of(name, classes, key)
     takes = inspect.signature(classes[name]).parameters
     if any(item.kind is item.VAR_KEYWORD for item in takes.values()):
         return
-    with Faults() as faults:
-        faults.lines += [
-            f"{key}_conf: {name} has no key {word!r}; {near(word, takes)}"
-            for word in getattr(args, f"{key}_conf")
-            if word not in takes
-        ]
+    require_known(getattr(args, f"{key}_conf"), takes, f"{key}_conf: {name} has ")
 
 
 def tokens(args: argparse.Namespace, configs: Sequence[Mapping]) -> list[str]:
@@ -205,6 +248,24 @@ def _require_initial(said, model: ESPnetTTSModel, lenient: bool, planned: bool) 
         raise ConfigError(
             f"init_param: {said}: does not fit the student: {in_one_line(error)}"
         ) from error
+
+
+def require_statistics(args: argparse.Namespace, planned: bool) -> None:
+    """Raise a ConfigError for statistics of the student that cannot normalize anything.
+
+    Args:
+        args: The training's.
+        planned: Whether a file may be made later.
+    """
+    conf = vars(args)
+    if planned:
+        conf = conf | {key: None for key in NORMALIZERS if _is_to_be_made(conf, key)}
+    feature_stats.require_statistics(conf)
+
+
+def _is_to_be_made(conf: Mapping, key: str) -> bool:
+    path = conf[f"{key}_conf"].get("stats_file")
+    return isinstance(path, str) and not os.path.lexists(path)
 
 
 def require_data(args: argparse.Namespace) -> None:

@@ -5,6 +5,7 @@ import io
 from espnet_distill.errors import ConfigError, Faults
 from espnet_distill.files import read_text
 from espnet_distill.mel_spec import MelSpec
+from espnet_distill.utils.config_values import as_number, as_whole
 
 
 def require_compatible(student: dict, teacher: dict, whose: str) -> None:
@@ -44,7 +45,9 @@ def require_conditions(names: list[str], teacher: dict, whose: str) -> None:
         return
     for key, name in CONDITIONS.items():
         value = (teacher.get("tts_conf") or {}).get(key)
-        if value is not None and value > 0 and name not in names:
+        if value is None or as_number(value, f"{whose}: tts_conf.{key}") <= 0:
+            continue
+        if name not in names:
             raise ConfigError(
                 f"tts_conf.{key}: {whose} has {value}, so it wants {name} among the "
                 f"data, which are {', '.join(names)}"
@@ -59,13 +62,14 @@ def _require_equal(key: str, ours, theirs, whose: str) -> None:
 
 
 def _require_same_pace(student: dict, teacher: dict, whose: str) -> None:
+    key = "tts_conf.reduction_factor"
     ours, theirs = (
-        (conf.get("tts_conf") or {}).get("reduction_factor", 1)
-        for conf in (student, teacher)
+        as_whole((conf.get("tts_conf") or {}).get("reduction_factor", 1), where, 1)
+        for conf, where in ((student, key), (teacher, f"{whose}: {key}"))
     )
     several = student["tts"] in ("tacotron2", "transformer") and ours % theirs == 0
     if not several:  # of its teacher's steps that such a student takes at once
-        _require_equal("tts_conf.reduction_factor", ours, theirs, whose)
+        _require_equal(key, ours, theirs, whose)
 
 
 def require_same_tokens(student: dict, teacher: dict, whose: str) -> None:

@@ -1,6 +1,7 @@
 """The keys that the plugin adds to a training configuration."""
 
 import argparse
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import yaml
@@ -16,6 +17,12 @@ from espnet_distill.pruning.base import Callback
 from espnet_distill.pruning.callback import build_callback
 from espnet_distill.pruning.callbacks import Callbacks
 from espnet_distill.teachers.fusion import require_fusion
+from espnet_distill.utils.config_values import (
+    as_list,
+    as_mapping,
+    as_text,
+    require_known,
+)
 
 DEFAULT_OBJECTIVES = ({"type": "mel", "weight": 1.0},)
 
@@ -60,37 +67,24 @@ class DistillOptions:
         teachers = getattr(args, "teacher", None) or []
         if isinstance(teachers, (str, dict)):
             teachers = [teachers]
-        if not isinstance(teachers, list):
-            faults.lines.append(f"teacher: expected a list, got {teachers!r}")
-            teachers = []
-        options.teachers = teachers
-        options.dump = getattr(args, "teacher_dump", None)
+        options.teachers = _read(as_list, teachers, "teacher", faults, [])
+        dump = getattr(args, "teacher_dump", None) or None
+        options.dump = dump and _read(as_text, dump, "teacher_dump", faults, None)
         conf = getattr(args, "distill_conf", None) or {}
-        if not isinstance(conf, dict):
-            faults.lines.append(f"distill_conf: expected keys and values, got {conf!r}")
-            conf = {}
+        conf = _read(as_mapping, conf, "distill_conf", faults, {})
         checks = {
             "ground_truth_weight": require_weight,
             "temperature": require_temperature,
             "fusion": require_fusion,
             "objectives": _require_some,
         }
-        for key, value in conf.items():
-            if key not in checks:
-                faults.lines.append(
-                    f"distill_conf: no key {key!r}; there are {', '.join(checks)}"
-                )
-                continue
-            value = faults.of(checks[key], value, f"distill_conf.{key}")
+        faults.of(require_known, conf, checks, "distill_conf: ")
+        for key in (key for key in checks if key in conf):
+            value = faults.of(checks[key], conf[key], f"distill_conf.{key}")
             if value is not BROKEN:
                 setattr(options, key, value)
         callbacks = getattr(args, "callbacks", None) or []
-        if not isinstance(callbacks, list):
-            faults.lines.append(
-                f"callbacks: expected a list of {{type: …}}, got {callbacks!r}"
-            )
-            callbacks = []
-        options.callbacks = callbacks
+        options.callbacks = _read(as_list, callbacks, "callbacks", faults, [])
         return options
 
     def objectives_found(self, faults: Faults) -> list[Objective]:
@@ -143,6 +137,12 @@ class DistillOptions:
         if self.fusion == "confidence":
             taps.append("mel_after")
         return tuple(dict.fromkeys(taps))
+
+
+def _read(kind: Callable, value, key: str, faults: Faults, otherwise):
+    """Return a value of a kind, or what stands for one that is of another."""
+    value = faults.of(kind, value, key)
+    return otherwise if value is BROKEN else value
 
 
 def _require_some(objectives, where: str) -> list:

@@ -12,6 +12,7 @@ from espnet2.tts.espnet_model import ESPnetTTSModel
 
 from espnet_distill.data.feature_stats import require_statistics
 from espnet_distill.errors import ConfigError, Faults
+from espnet_distill.experiments.config_kinds import require_kinds
 from espnet_distill.plugin import register_students
 from espnet_distill.pruning.base import Callback
 from espnet_distill.pruning.callbacks import Callbacks
@@ -69,12 +70,14 @@ class DistillTTSTask(ExitsInOneLine, TTSTask):
         and energy leave them where nobody reads them: a recipe made for FastSpeech2
         then trains Tacotron2, too.
         """
+        wanted = DistillOptions.of(args)
+        if not wanted.is_stock:
+            require_kinds(vars(args))
         super().check_required_command_args(args)
         require_read(args)
         require_bpemodel(vars(args), args.tts)
         names = [name for _, name, _ in args.train_data_path_and_name_and_type]
         require_conditions(names, vars(args), args.tts)
-        wanted = DistillOptions.of(args)
         require_own_trainer(args, wanted)
         if not wanted.is_stock and _trains(args):
             require_statistics(vars(args))

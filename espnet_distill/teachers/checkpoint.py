@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError, in_one_line
+from espnet_distill.experiments.config_kinds import require_kinds
 from espnet_distill.files import read_yaml
 from espnet_distill.teachers.front_end import require_bpemodel
 from espnet_distill.teachers.model_zoo import explain_missing, fetch, is_tag
@@ -89,7 +90,19 @@ def _is_of_an_epoch(path: Path) -> bool:
 
 
 def read_config(config: Path) -> dict:
-    """Return an experiment's configuration, or raise a ConfigError that names it."""
+    """Return an experiment's configuration, whose values are of the right kinds.
+
+    Raises:
+        ConfigError: It cannot be read, is no TTS configuration, or has values of
+            another kind, a line for each.
+    """
+    conf = read_keys(config)
+    require_kinds(conf, f"{config}: ")
+    return conf | {"tts_conf": conf.get("tts_conf") or {}}
+
+
+def read_keys(config: Path) -> dict:
+    """Return a configuration as `read_config` does, whatever its values are."""
     conf = read_yaml(config)
     if conf is None:
         raise ConfigError(f"{config}: is empty; it is no ESPnet TTS configuration")
@@ -156,7 +169,8 @@ def load_weights(checkpoint: Path) -> dict:
     for wrapper in ("module", "state_dict"):
         if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
             state = state[wrapper]
-    if not isinstance(state, dict) or not all(map(_is_weight, state.values())):
+    is_named = isinstance(state, dict) and all(isinstance(key, str) for key in state)
+    if not is_named or not all(map(_is_weight, state.values())):
         raise ConfigError(
             f"{checkpoint}: not a model's weights alone; name an epoch's .pth"
         )

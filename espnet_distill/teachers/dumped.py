@@ -11,6 +11,7 @@ each teacher, `teacher`, `teacher2`, …:
 
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -20,6 +21,7 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.files import read_table, read_yaml, write_text
 from espnet_distill.objectives.base import Taps
 from espnet_distill.teachers.checkpoint import find_experiment
+from espnet_distill.utils.config_values import as_list, as_mapping, as_text, as_whole
 
 MANIFEST = "manifest.yaml"
 REMEDY = "run teacher_dump again"
@@ -191,6 +193,21 @@ def read_manifest(folder: Path) -> dict:
     if not (folder / MANIFEST).is_file():
         raise ConfigError(f"{folder}: no finished teacher dump; {REMEDY}")
     manifest = read_yaml(folder / MANIFEST)
-    if not isinstance(manifest, dict) or not {"teacher", "taps"} <= manifest.keys():
+    if not _is_manifest(manifest):
         raise ConfigError(f"{folder / MANIFEST}: is no teacher dump's; {REMEDY}")
     return manifest
+
+
+def _is_manifest(manifest) -> bool:
+    """Tell whether a manifest has what `begin` and `finish_dump` write."""
+    try:
+        as_mapping(manifest, MANIFEST)
+        teacher = as_mapping(manifest["teacher"], "teacher")
+        for key in ("config", "config_sha256", "model", "model_sha256"):
+            as_text(teacher[key], key)
+        as_mapping(manifest.get("data") or {}, "data")
+        for tap, shape in as_mapping(manifest["taps"], "taps").items():
+            as_list(shape, tap, of=partial(as_whole, least=0))
+    except (ConfigError, KeyError):
+        return False
+    return True

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.files import write_text, written_whole
+from espnet_distill.files import read_text, write_text, written_whole
 from espnet_distill.teachers.checkpoint import find_experiment, read_config
 from espnet_distill.teachers.ids import LANGUAGES, SPEAKERS, ids_of, inherit_ids
 
@@ -26,9 +26,14 @@ def inherit_tokens(conf: Mapping, token_list: Path) -> list[str]:
     Returns:
         The tokens of the text that the teacher does not know; it takes them for
         ``<unk>``.
+
+    Raises:
+        ConfigError: The teacher has no tokens, or the file cannot be read.
     """
-    known = conf["token_list"]
-    found = token_list.read_text(encoding="utf-8").split("\n")[:-1]
+    known = conf.get("token_list")
+    if not isinstance(known, list):
+        raise ConfigError("token_list: the teacher has none; is it an experiment?")
+    found = read_text(token_list).split("\n")[:-1]
     if found != known:
         write_text(token_list, "".join(f"{token}\n" for token in known))
     return [token for token in found if token not in set(known)]

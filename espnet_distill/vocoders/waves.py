@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from espnet_distill.errors import ConfigError
+from espnet_distill.errors import ConfigError, in_one_line
 from espnet_distill.files import (
     read_yaml,
     utterance_file,
@@ -141,9 +141,13 @@ def require_dump(folder: Path, mels: MelSpec) -> None:
         raise ConfigError(f"{path}: is no dump of a vocoder's waves; {REMEDY}")
     if "f0" not in told:
         raise ConfigError(f"{path}: is of a time before F0 was dumped, too; {REMEDY}")
+    try:
+        dumped = MelSpec(**told["mels"])
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ConfigError(f"{path}: mels: {in_one_line(error)}; {REMEDY}") from error
     different = [
         f"{LABELS[name]} {theirs}, but feats_extract_conf.{name} says {ours}"
-        for name, ours, theirs in mels.differences(MelSpec(**told["mels"]))
+        for name, ours, theirs in mels.differences(dumped)
     ]
     if different:
         raise ConfigError(f"{path}: made with {'; '.join(different)}; {REMEDY}")

@@ -33,7 +33,7 @@ def test_a_weight_is_1_unless_given_and_the_configuration_is_left_as_it_was():
             {"type": "melody"},
             "no objective 'melody'; there are " + ", ".join(OBJECTIVES),
         ),
-        ({"type": "mel", "wieght": 1}, "mel has no key 'wieght'; it has weight"),
+        ({"type": "mel", "wieght": 1}, "mel has no key 'wieght'; near: weight"),
         ({"type": "hidden"}, "hidden needs the key 'tap'"),
         ({"type": "mel", "weight": -0.5}, "mel.weight: expected a finite number"),
         ({"type": "mel", "weight": math.nan}, "mel.weight: expected a finite number"),

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 import torch
 from espnet2.gan_tts.hifigan import HiFiGANGenerator
 
-from espnet_distill.errors import ConfigError, Faults, in_one_line, near
+from espnet_distill.errors import ConfigError, Faults, in_one_line
 from espnet_distill.mel_spec import MelSpec
+from espnet_distill.utils.config_values import as_mapping, one_of, require_known
 from espnet_distill.vocoders.generators.harmonic_istft import HarmonicISTFTGenerator
 from espnet_distill.vocoders.generators.istft import ISTFTGenerator
 from espnet_distill.vocoders.generators.multiband_istft import MultibandISTFTGenerator
@@ -42,7 +43,7 @@ def build_generator(
     given = dict(params) | {key: getattr(mels, FROM_MELS[key]) for key in asked}
     try:
         generator = GENERATORS[kind](**given)
-    except (ArithmeticError, AssertionError, RuntimeError, TypeError, ValueError) as error:
+    except Exception as error:  # torch, vocos and ESPnet each raise their own
         raise ConfigError(
             f"{where}.vocoder_params: no {kind} can be built: {in_one_line(error)}"
         ) from error
@@ -62,19 +63,11 @@ def ready_to_speak(generator: torch.nn.Module) -> torch.nn.Module:
 
 
 def _read(conf: Mapping, where: str) -> tuple[str, Mapping]:
-    kind, params = conf.get("vocoder_type"), conf.get("vocoder_params") or {}
-    if kind not in GENERATORS:
-        raise ConfigError(f"{where}.vocoder_type: {kind!r}; {near(kind, GENERATORS)}")
+    as_mapping(conf, where)
+    kind = one_of(conf.get("vocoder_type"), GENERATORS, f"{where}.vocoder_type")
+    params = as_mapping(conf.get("vocoder_params") or {}, f"{where}.vocoder_params")
     known = inspect.signature(GENERATORS[kind]).parameters.keys() - FROM_MELS.keys()
     with Faults() as faults:
-        faults.lines += [
-            f"{where}: no key {key!r}; {near(key, KEYS)}"
-            for key in conf
-            if key not in KEYS
-        ]
-        faults.lines += [
-            f"{where}.vocoder_params: {kind} has no key {key!r}; {near(key, known)}"
-            for key in params
-            if key not in known
-        ]
+        faults.of(require_known, conf, KEYS, f"{where}: ")
+        faults.of(require_known, params, known, f"{where}.vocoder_params: {kind} has ")
     return kind, params

@@ -1,0 +1,79 @@
+"""What kinds of values an ESPnet TTS configuration holds."""
+
+from collections.abc import Mapping
+
+from espnet_distill.errors import ConfigError, Faults
+from espnet_distill.utils.config_values import (
+    as_list,
+    as_mapping,
+    as_number,
+    as_text,
+    as_whole,
+    require_values,
+    shown,
+)
+
+
+def as_tokens(value, where: str) -> None:
+    """Refuse what is neither a list of tokens nor the path of one."""
+    if isinstance(value, str):
+        return
+    for index, token in enumerate(as_list(value, where)):
+        if not isinstance(token, str):
+            raise ConfigError(
+                f"{where}: token {index}: expected text, got {shown(token)}; quote it"
+            )
+
+
+def as_data(value, where: str) -> None:
+    """Refuse what is no list of ESPnet's (path, name, type) of data."""
+    as_list(value, where, of=_as_triple)
+
+
+def _as_triple(value, where: str) -> None:
+    if len(as_list(value, where, of=as_text)) != 3:
+        raise ConfigError(f"{where}: expected path, name and type, got {shown(value)}")
+
+
+def _as_count(value, where: str) -> None:
+    as_whole(value, where, least=1)
+
+
+TEXTS = (
+    *("tts", "feats_extract", "normalize", "pitch_extract", "pitch_normalize"),
+    *("energy_extract", "energy_normalize", "token_type", "cleaner", "g2p"),
+    *("bpemodel", "output_dir"),
+)
+KINDS = {
+    **dict.fromkeys(TEXTS, as_text),
+    "odim": _as_count,
+    "token_list": as_tokens,
+    "train_data_path_and_name_and_type": as_data,
+    "valid_data_path_and_name_and_type": as_data,
+}
+OF_MODEL = {
+    "reduction_factor": _as_count,
+    **dict.fromkeys(("spks", "langs", "spk_embed_dim"), as_number),
+}
+OF_STATISTICS = {"stats_file": as_text}
+
+
+def require_kinds(conf: Mapping, whose: str = "") -> None:
+    """Refuse a configuration in which a key that the package reads has another kind.
+
+    Args:
+        conf: An experiment's configuration, or the arguments of a training.
+        whose: What goes before each line.
+
+    Raises:
+        ConfigError: A line for each such key.
+    """
+    subkeys = {"tts_conf": OF_MODEL, "normalize_conf": OF_STATISTICS}
+    subkeys |= {f"{kind}_normalize_conf": OF_STATISTICS for kind in ("pitch", "energy")}
+    with Faults() as faults:
+        faults.of(require_values, conf, KINDS, whose)
+        mappings = {key: as_mapping for key in conf if str(key).endswith("_conf")}
+        faults.of(require_values, conf, mappings, whose)
+        for key, kinds in subkeys.items():
+            if isinstance(conf.get(key), dict):
+                faults.of(require_values, conf[key], kinds, f"{whose}{key}.")
