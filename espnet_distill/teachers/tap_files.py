@@ -8,6 +8,7 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.files import utterance_file, write_text, written_whole
 from espnet_distill.objectives.base import Taps
 from espnet_distill.utils.validation import require_finite
+from espnet_distill.utils.whole_files import is_whole_array
 
 # One value a token: little to store, and its error would show.
 FULL_PRECISION = ("duration", "pitch", "energy")
@@ -25,7 +26,8 @@ class TapFiles:
         return utterance_file(self.folder / "data" / tap, utterance, ".npy")
 
     def has(self, utterance: str) -> bool:
-        return all(self.path(tap, utterance).is_file() for tap in self.taps)
+        """Tell whether an utterance's files are there, and whole."""
+        return all(is_whole_array(self.path(tap, utterance)) for tap in self.taps)
 
     def write(self, utterances: list[str], taps: Taps) -> None:
         """Write a batch; frames and hidden representations in half precision.

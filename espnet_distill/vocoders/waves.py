@@ -18,6 +18,7 @@ import numpy as np
 
 from espnet_distill.errors import ConfigError, in_one_line
 from espnet_distill.files import (
+    read_table,
     read_yaml,
     utterance_file,
     write_text,
@@ -28,6 +29,7 @@ from espnet_distill.mel_spec import LABELS, MelSpec
 from espnet_distill.teachers.dumped import MANIFEST, begin, checksum
 from espnet_distill.teachers.tap_files import BEGUN
 from espnet_distill.utils.validation import require_finite
+from espnet_distill.utils.whole_files import is_whole_array, is_whole_wav
 from espnet_distill.vocoders.build import is_none
 from espnet_distill.vocoders.formats import find_config
 
@@ -50,7 +52,9 @@ class WaveFiles:
         return utterance_file(self.folder / "wave", utterance, ".wav")
 
     def has(self, utterance: str) -> bool:
-        return all(place(utterance).is_file() for place in (self.mel, self.f0, self.wave))
+        """Tell whether an utterance's files are there, and whole."""
+        arrays = (self.mel(utterance), self.f0(utterance))
+        return all(map(is_whole_array, arrays)) and is_whole_wav(self.wave(utterance))
 
     def write(
         self,
@@ -151,3 +155,13 @@ def require_dump(folder: Path, mels: MelSpec) -> None:
     ]
     if different:
         raise ConfigError(f"{path}: made with {'; '.join(different)}; {REMEDY}")
+    _require_listed(folder)
+
+
+def _require_listed(folder: Path) -> None:
+    """Raise a ConfigError for the first file of a set's lists that is not whole."""
+    kinds = {"mel": is_whole_array, "f0": is_whole_array, "wave": is_whole_wav}
+    for name, is_whole in kinds.items():
+        for file in map(Path, read_table(folder / f"{name}.scp").values()):
+            if not is_whole(file):
+                raise ConfigError(f"{file}: is missing or not whole; {REMEDY}")

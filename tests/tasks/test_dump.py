@@ -238,6 +238,20 @@ def test_a_dump_is_not_finished_before_all_is_there(dumps):
         dumps.train("out")
 
 
+def test_an_array_that_lost_its_end_is_dumped_again(dumps):
+    utterances = list(dumps.corpus.TEXTS["train"])
+    dumps.run_job("train", utterances)
+    path = dumps.folder / "train/teacher/data/encoder/a3.npy"
+    whole = path.read_bytes()
+    for content in (whole[:-4], whole + b"more", b""):
+        path.write_bytes(content)
+        with pytest.raises(ConfigError, match="1 of 4 utterances are not dumped: a3"):
+            dumps.finish("train")
+    dumps.run_job("train", utterances)
+    assert path.read_bytes() == whole
+    dumps.finish("train")
+
+
 def test_two_teachers_do_not_mix_in_one_folder(dumps, corpus):
     dumps.run_job("train", ["a1"])
     dumps.teachers = [make_experiment(dumps.root / "other", 5, tts_conf=STEADY)]

@@ -349,6 +349,24 @@ def test_an_unfinished_dump_names_what_is_missing(
         dump(corpus, big_vocoder, teacher, part, "--finish")
 
 
+@pytest.mark.parametrize("name", ["mel/a2.npy", "f0/a2.npy", "wave/a2.wav"])
+def test_a_file_of_a_dump_that_lost_its_end_is_refused(
+    name, dumped, teacher, big_vocoder, corpus, tmp_path
+):
+    part = tmp_path / "part"
+    shutil.copytree(dumped, part)
+    for scp in part.glob("train/*.scp"):
+        scp.write_text(scp.read_text().replace(str(dumped), str(part)))
+    config = write_config(teacher, tmp_path / "train.yaml", part)
+    assert "istft_generator" in check(config, [])
+    path = part / "train" / name
+    path.write_bytes(path.read_bytes()[:-4])
+    with pytest.raises(ConfigError, match=f"{name}: is missing or not whole"):
+        check(config, [])
+    with pytest.raises(ConfigError, match="1 of 4 utterances are not dumped: a2"):
+        dump(corpus, big_vocoder, teacher, part, "--finish")
+
+
 def test_a_segment_is_of_one_place():
     frames = np.arange(50, dtype=np.float32)
     data = {"mel": np.stack([frames] * 3, 1), "teacher_wave": np.repeat(frames, HOP)}
