@@ -89,7 +89,7 @@ def _parsed(line: str, where: str) -> dict:
         result = ast.literal_eval(tree)
         if isinstance(result, dict) and "key" in result:
             return result
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
         pass
     raise ConfigError(f"{where}: no result of VERSA; let stage 9 of tts.sh run again")
 

@@ -15,7 +15,8 @@ from espnet2.utils.types import str2triple_str
 from torch.utils.data import BatchSampler, DataLoader
 
 from espnet_distill.data.audio import require_recordings, required_by
-from espnet_distill.files import read_table
+from espnet_distill.errors import ConfigError
+from espnet_distill.files import read_durations, read_rows, read_table
 from espnet_distill.progress import watched
 from espnet_distill.tasks.compatibility import require_conditions, require_same_tokens
 from espnet_distill.tasks.options import DistillOptions
@@ -63,6 +64,13 @@ def describe(experiment: str, teacher: OnlineTeacher, taps, args) -> dict:
     }
 
 
+def _require_durations(path: str) -> None:
+    """Refuse durations that ESPnet's reader, which reads every line, would not take."""
+    for utterance, frames in read_durations(path, read_table(path)).items():
+        if not frames:
+            raise ConfigError(f"{path}: {utterance} has no durations; align it again")
+
+
 def run_job(index: int, experiment: str, taps: tuple[str, ...], args) -> None:
     conf = config_of(experiment)
     require_same_tokens(vars(args), conf, f"teacher {experiment}")
@@ -75,9 +83,15 @@ def run_job(index: int, experiment: str, taps: tuple[str, ...], args) -> None:
     for tap in taps:
         available.require(tap, f"teacher {experiment}")
     begin(folder / BEGUN, describe(experiment, teacher, taps, args), OTHERS)
-    text = next(p for p, name, _ in args.data_path_and_name_and_type if name == "text")
-    texts = read_table(text)
+    data = {name: path for path, name, _ in args.data_path_and_name_and_type}
+    if "text" not in data:
+        raise ConfigError(
+            f"--data_path_and_name_and_type: no text among {', '.join(data)}"
+        )
+    if "durations" in data:
+        _require_durations(data["durations"])
     keys = list(read_table(args.key_file))
+    texts = read_rows(data["text"], keys)
     keys = sorted(
         (key for key in keys if not files.has(key)), key=lambda key: len(texts[key])
     )

@@ -6,7 +6,7 @@
 import argparse
 from pathlib import Path
 
-from espnet_distill.files import read_table, write_text
+from espnet_distill.files import read_table, read_text, write_text
 from espnet_distill.tasks.options import DistillOptions
 from espnet_distill.teachers.checkpoint import read_config
 from espnet_distill.teachers.dumped import MANIFEST, folder_name
@@ -20,8 +20,8 @@ def finish(folder: Path, taps: tuple[str, ...], text: Path) -> None:
         ConfigError: Utterances of `text` have not been dumped; the first ten are named.
     """
     TapFiles(folder, taps).write_index(list(read_table(text)))
-    write_text(folder / "text", text.read_text(encoding="utf-8"))
-    write_text(folder / MANIFEST, (folder / BEGUN).read_text(encoding="utf-8"))
+    write_text(folder / "text", read_text(text))
+    write_text(folder / MANIFEST, read_text(folder / BEGUN))
 
 
 def get_parser() -> argparse.ArgumentParser:

@@ -18,7 +18,7 @@ import torch
 import yaml
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.files import read_table, read_yaml, write_text
+from espnet_distill.files import read_table, read_text, read_yaml, write_text
 from espnet_distill.objectives.base import Taps
 from espnet_distill.teachers.checkpoint import find_experiment
 from espnet_distill.utils.config_values import as_list, as_mapping, as_text, as_whole
@@ -61,7 +61,7 @@ def begin(path: Path, record: dict, others: str) -> None:
         ConfigError: It was begun from others, which the message says.
     """
     text = yaml.safe_dump(record, sort_keys=False)
-    if path.is_file() and path.read_text(encoding="utf-8") != text:
+    if path.is_file() and read_text(path) != text:
         raise ConfigError(f"{path.parent}: holds {others}")
     write_text(path, text)
 

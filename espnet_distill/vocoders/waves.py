@@ -19,6 +19,7 @@ import numpy as np
 from espnet_distill.errors import ConfigError, in_one_line
 from espnet_distill.files import (
     read_table,
+    read_text,
     read_yaml,
     utterance_file,
     write_text,
@@ -106,7 +107,7 @@ class WaveFiles:
             place = getattr(self, name)
             lines = (f"{utterance} {place(utterance)}\n" for utterance in utterances)
             write_text(self.folder / f"{name}.scp", "".join(lines))
-        write_text(self.folder / MANIFEST, (self.folder / BEGUN).read_text("utf-8"))
+        write_text(self.folder / MANIFEST, read_text(self.folder / BEGUN))
 
 
 def record(

@@ -1,0 +1,60 @@
+"""Whatever is spoilt, a command ends by itself: with 0, or with 2 and a line that says
+why, and leaves nothing behind.
+
+A case that fails is run again by ``python -m tests.fuzz --seed SEED --case NUMBER``.
+"""
+
+from importlib.util import find_spec
+
+import pytest
+
+from espnet_distill import cli
+
+from .cases import run_case, run_whole
+from .commands import COMMANDS
+from .world import build
+
+SEED = 0
+FAST, SLOW = 400, 4000
+SHARDS = 8
+READ_NOTHING = {"template", "espnet-root"}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("world")
+    build(folder)
+    return folder
+
+
+def require_good(world, place, numbers):
+    cases = (run_case(world, place, SEED, number) for number in numbers)
+    failed = [str(case) for case in cases if not case.is_good]
+    assert not failed, "\n".join(failed)
+
+
+def test_every_command_that_reads_something_is_tried():
+    assert {command.name for command in COMMANDS} >= cli.COMMANDS.keys() - READ_NOTHING
+
+
+@pytest.mark.parametrize(
+    "number",
+    range(len(COMMANDS)),
+    ids=[f"{number}-{command.name}" for number, command in enumerate(COMMANDS)],
+)
+def test_what_is_not_spoilt_works(number, world, tmp_path):
+    if COMMANDS[number].name == "evaluate" and find_spec("pysptk") is None:
+        pytest.skip("wants pysptk")
+    case = run_whole(world, tmp_path / "case", number)
+    assert case.ended == "0", case
+
+
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_spoilt_input(shard, world, tmp_path):
+    require_good(world, tmp_path / "case", range(shard, FAST, SHARDS))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_much_spoilt_input(shard, world, tmp_path):
+    require_good(world, tmp_path / "case", range(FAST + shard, SLOW, SHARDS))
