@@ -575,6 +575,18 @@ TRIES = [
     ),
     Try(
         "check",
+        "a teacher's statistics, truncated",
+        lambda p: [p.train(p.teacher(normalize_conf={"stats_file": p.statistics(99)}))],
+        "config.yaml: normalize_conf.stats_file: ",
+    ),
+    Try(
+        "check",
+        "a teacher's statistics, missing",
+        lambda p: [p.train(p.teacher(normalize_conf={"stats_file": "no.npz"}))],
+        "config.yaml: normalize_conf.stats_file: no.npz: no such file",
+    ),
+    Try(
+        "check",
         "a dump whose manifest names no files",
         lambda p: [p.train(teacher_dump=str(p.dump(teacher=7, data={}, taps={})))],
         "manifest.yaml: is no teacher dump's; run teacher_dump again",
