@@ -96,6 +96,6 @@ def require_temperature(value, where: str) -> float:
 
 
 def _numbers(parameters: Mapping[str, inspect.Parameter]) -> set[str]:
-    """Return the arguments, but those checked by themselves, that default to a float."""
-    own = ("weight", "temperature")
-    return {k for k, p in parameters.items() if type(p.default) is float and k not in own}
+    """Return the arguments that default to a float, but those with their own check."""
+    numbers = {key for key, one in parameters.items() if type(one.default) is float}
+    return numbers - {"weight", "temperature"}

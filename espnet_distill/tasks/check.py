@@ -117,8 +117,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--planned",
         action="store_true",
-        help="initial weights (init_param), statistics and the teachers' dump may be made "
-        "later",
+        help="initial weights (init_param), statistics and the teachers' dump may be "
+        "made later",
     )
     parser.add_argument("train_config", metavar="train.yaml", type=Path)
     parser.add_argument(

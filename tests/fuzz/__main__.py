@@ -5,6 +5,7 @@
 """
 
 import argparse
+import re
 import sys
 import tempfile
 from collections import Counter
@@ -29,7 +30,7 @@ def main() -> None:
 
 
 def run(seed: int, numbers: Iterable[int]) -> Iterator[Case]:
-    """Yield the cases of these numbers, and say on stderr which should end otherwise."""
+    """Yield the cases of these numbers; print those that failed on stderr."""
     with tempfile.TemporaryDirectory() as folder:
         world = Path(folder) / "world"
         world.mkdir()
@@ -53,12 +54,9 @@ def _cause(case: Case) -> str:
     lines = case.detail.strip().splitlines()
     if case.ended != "traceback":
         return f"{case.command}: {case.ended}"
-    places = [
-        line.partition("espnet_distill/")[2].partition(", in")[0].replace('", line ', ":")
-        for line in lines
-        if "/espnet_distill/" in line
-    ]
-    return f"{' < '.join(places[:-4:-1])}: {lines[-1][:150]}"
+    places = re.findall(r'/espnet_distill/(\S+)", line (\d+)', case.detail)
+    found = [":".join(place) for place in places[:-4:-1]]
+    return f"{' < '.join(found)}: {lines[-1][:150]}"
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from ..conftest import files
 from .commands import COMMANDS, Command
 from .mutations import spoil, spoil_option
 
-SECONDS = 60  # that one may take, on a busy machine
+SECONDS = 120  # that one may take, on a busy machine
 GOOD = ("0", "2")
 
 

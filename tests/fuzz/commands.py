@@ -6,8 +6,6 @@ from pathlib import Path
 
 from espnet_distill import cli
 
-EXPERIMENT = ("config.yaml", "train.loss.ave.pth")
-TEACHER = tuple(f"exp/teacher/{name}" for name in EXPERIMENT)
 STATISTICS = tuple(
     f"corpus/stats/train/{name}_stats.npz" for name in ("feats", "pitch", "energy")
 )
@@ -16,6 +14,14 @@ HIFIGAN = ("hifigan/config.yml", "hifigan/checkpoint.pkl")
 SPOKEN = "exp/teacher/decode/data/wav/b1.wav"
 TABLE = ("evaluation/table.json", "evaluation/scores.csv")
 OUT = "out"
+
+
+def _files(experiment: str) -> tuple[str, str]:
+    """Configuration and checkpoint."""
+    return f"exp/{experiment}/config.yaml", f"exp/{experiment}/train.loss.ave.pth"
+
+
+TEACHER = _files("teacher")
 
 
 @dataclass(frozen=True)
@@ -147,12 +153,12 @@ COMMANDS = (
     Command("prune", ("exp/teacher", OUT, *PRESSURE), TEACHER, 1.5),
     Command("prune", ("exp/teacher", OUT, *PRESSURE, *HELD), DATA),
     Command("prune", ("exp/teacher", OUT, *PRESSURE, "--low-rank"), TEACHER, 0.5),
-    Command("compact", ("exp/pruned", OUT), tuple(f"exp/pruned/{n}" for n in EXPERIMENT)),
+    Command("compact", ("exp/pruned", OUT), _files("pruned")),
     Command("compact", ("packed.zip", OUT), ("packed.zip",)),
     Command(
         "vocoder",
         ("exp/vocoder", OUT),
-        tuple(f"exp/vocoder/{name}" for name in EXPERIMENT),
+        _files("vocoder"),
         2,
     ),
     Command(
@@ -178,16 +184,16 @@ COMMANDS = (
     Command(
         "bench",
         ("exp/student", "--repeats", "1", "--threads", "1", "--out", OUT),
-        ("exp/student/config.yaml", "exp/student/train.loss.ave.pth"),
+        _files("student"),
         0.7,
     ),
     Command(
         "bench",
         (
             *("exp/student", "--repeats", "1", "--threads", "1"),
-            *("--sentences", "sentences", "--vocoder_file", "exp/vocoder/" + EXPERIMENT[1]),
+            *("--sentences", "sentences", "--vocoder_file", _files("vocoder")[1]),
         ),
-        ("sentences", *(f"exp/vocoder/{name}" for name in EXPERIMENT)),
+        ("sentences", *_files("vocoder")),
         0.7,
     ),
     Command("seeds", ("evaluation", "--csv", "runs.csv"), TABLE, 3),
@@ -214,7 +220,10 @@ COMMANDS = (
     Command(
         "focused",
         ("exp/tacotron2", "decoded/valid", OUT),
-        ("exp/tacotron2/config.yaml", "decoded/valid/durations", "decoded/valid/focus_rates"),
+        (
+            *("exp/tacotron2/config.yaml", "decoded/valid/durations"),
+            "decoded/valid/focus_rates",
+        ),
         2,
     ),
     Command(
@@ -226,11 +235,19 @@ COMMANDS = (
         ),
         2,
     ),
-    Command("init", ("recipe",), ("recipe/run.sh", "recipe/exp/tts_train/config.yaml"), 2),
+    Command(
+        "init",
+        ("recipe",),
+        ("recipe/run.sh", "recipe/exp/tts_train/config.yaml"),
+        2,
+    ),
     Command(
         "dump",
         (*DUMP, *_data("valid"), "--key_file", "data/text"),
-        ("train_dumped.yaml", "corpus/valid/text", "corpus/valid/durations", "data/text"),
+        (
+            *("train_dumped.yaml", "corpus/valid/text", "corpus/valid/durations"),
+            "data/text",
+        ),
         0.5,
         _program("tasks.dump"),
         leaves=("new",),

@@ -48,7 +48,7 @@ def test_text_lists_and_mappings():
 
 
 def test_names():
-    assert refusal(one_of, [1], ("mel", "stop"), "k") == "k: no [1]; there are mel, stop"
+    assert refusal(one_of, [1], ("mel", "f0"), "k") == "k: no [1]; there are mel, f0"
     assert refusal(one_of, "mels", ("mel",), "k") == "k: no 'mels'; near: mel"
     require_known(["mel"], ("mel",), "k: ")
     assert refusal(require_known, [7], ("mel",), "k: ") == "k: no key 7; there are mel"
