@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import yaml
 
@@ -84,7 +85,8 @@ class DistillOptions:
             if value is not BROKEN:
                 setattr(options, key, value)
         callbacks = getattr(args, "callbacks", None) or []
-        options.callbacks = _read(as_list, callbacks, "callbacks", faults, [])
+        kind = partial(as_list, what="a list of {type: …}")
+        options.callbacks = _read(kind, callbacks, "callbacks", faults, [])
         return options
 
     def objectives_found(self, faults: Faults) -> list[Objective]:

@@ -57,10 +57,15 @@ def as_mapping(value, where: str) -> dict:
     return value
 
 
-def as_list(value, where: str, of: Callable | None = None) -> list:
-    """Return a list, each item of which passes `of(item, where)`; see `as_text`."""
+def as_list(
+    value, where: str, of: Callable | None = None, what: str = "a list"
+) -> list:
+    """Return a list, each item of which passes `of(item, where)`; see `as_text`.
+
+    `what` is how the message calls it.
+    """
     if not isinstance(value, (list, tuple)):
-        raise ConfigError(f"{where}: expected a list, got {shown(value)}")
+        raise ConfigError(f"{where}: expected {what}, got {shown(value)}")
     for index, item in enumerate(value if of else ()):
         of(item, f"{where}[{index}]")
     return list(value)

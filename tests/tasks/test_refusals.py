@@ -197,7 +197,7 @@ def test_dumped_features_need_no_extractor(corpus, tmp_path):
         ),
         (
             {"temprature": 2},
-            "distill_conf: no key 'temprature'; there are ground_truth_we",
+            "distill_conf: no key 'temprature'; near: temperature",
         ),
     ],
 )
