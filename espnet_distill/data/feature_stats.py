@@ -60,6 +60,8 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             with stats:
                 found = stats["count"], stats["sum"], stats["sum_square"]
         count, total, squares = map(np.asarray, found)
+        if count.size != 1:
+            raise ValueError(f"a count of shape {count.shape}")
         if total.shape != squares.shape:
             raise ValueError(f"sums of shapes {total.shape} and {squares.shape}")
         if not all(np.issubdtype(x.dtype, np.number) for x in (count, total, squares)):

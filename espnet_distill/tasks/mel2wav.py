@@ -11,7 +11,7 @@ from espnet2.train.collate_fn import CommonCollateFn
 from espnet2.train.gan_trainer import GANTrainer
 
 from espnet_distill.data.feature_stats import require_statistics
-from espnet_distill.errors import ConfigError, Faults, in_one_line
+from espnet_distill.errors import BROKEN, ConfigError, Faults, in_one_line
 from espnet_distill.mel_spec import MelSpec, require_extractor
 from espnet_distill.objectives.base import Objective
 from espnet_distill.objectives.stft import STFT
@@ -23,6 +23,7 @@ from espnet_distill.tasks.segment import Segment
 from espnet_distill.tasks.vocoder_model import DistillVocoderModel
 from espnet_distill.teachers.checkpoint import config_of
 from espnet_distill.training.child_processes import ExitsInOneLine
+from espnet_distill.utils.config_values import as_text
 from espnet_distill.vocoders.gan import SEGMENT, VocoderGAN
 from espnet_distill.vocoders.generators import build_generator
 from espnet_distill.vocoders.generators.harmonic_istft import HarmonicISTFTGenerator
@@ -150,6 +151,8 @@ def look_at_vocoder(args: argparse.Namespace, faults: Faults, planned: bool = Fa
             f"teacher_dump: names no folder; tts: {VOCODER} learns from waves that "
             "espnet_distill.tasks.dump_waves has written"
         )
+        return wanted, mels
+    if faults.of(as_text, args.teacher_dump, "teacher_dump") is BROKEN:
         return wanted, mels
     for name in ("train", "valid"):
         if not planned or is_finished(Path(args.teacher_dump) / name):
