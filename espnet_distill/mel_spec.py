@@ -136,7 +136,7 @@ def _or(value, default):
 
 
 def _same(a, b):
-    if isinstance(a, float):
+    if isinstance(a, float) and isinstance(b, float):
         return math.isclose(a, b, rel_tol=1e-6)
     return a == b
 
