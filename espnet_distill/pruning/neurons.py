@@ -25,7 +25,8 @@ from espnet_distill.structure.streams import (
     is_attention,
     is_inside,
     is_stream,
-    with_unseen_readers,
+    is_style,
+    with_position_readers,
 )
 
 
@@ -85,7 +86,10 @@ class Neurons(Target):
         streams = [group for group in groups if is_stream(group)]
         if not self._is_global:
             tied = [
-                is_stream(g) or options.stock and is_inside(g, streams) for g in groups
+                is_stream(g)
+                or is_style(g, streams)
+                or options.stock and is_inside(g, streams)
+                for g in groups
             ]
             how = options.pressure, options.floor
             counts = plan(groups, self._shapes, *how, tied=tied)
@@ -197,18 +201,24 @@ def _name(group: Group) -> str:
 
 
 def _included(model: nn.Module, groups: list[Group], options: Options) -> list[Group]:
-    """The groups of more than one unit that may lose some."""
+    """The groups of more than one unit that may lose some.
+
+    Style tokens go as the residual width does, or not at all.
+    """
     goes_residual = "residual" in options.include
     if goes_residual:
-        groups = with_unseen_readers(groups, shapes_of(model))
+        groups = with_position_readers(groups, shapes_of(model))
     streams = [group for group in groups if is_stream(group)]
     found = [group for group in groups if group.size > 1 and not is_attention(group)]
-    if not goes_residual:
-        found = [group for group in found if not is_stream(group)]
+    channels = list(chain.from_iterable(find_channel_groups(model, groups)))
+    if goes_residual:
+        found += [group for group in channels if is_style(group, streams)]
+    else:
+        found = [g for g in found if not (is_stream(g) or is_style(g, streams))]
     if "heads" in options.include:
-        found += find_head_groups(model)
+        heads = find_head_groups(model, groups)
+        found += [group for group in heads if not is_style(group, streams)]
     if options.stock and goes_residual:
-        channels = chain.from_iterable(find_channel_groups(model))
         found += [group for group in channels if is_inside(group, streams)]
     elif options.stock:
         found = [group for group in found if not is_inside(group, streams)]

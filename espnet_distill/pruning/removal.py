@@ -105,16 +105,17 @@ def _saves_little(tts: AbsTTS, state: State) -> bool:
 
 def _described(tts, described: Described, kept: Kept) -> tuple[str, dict, State]:
     state = slice_groups(tts.state_dict(), kept)
-    left = _by_heads(kept)
     heads = {}
-    for path, attention in attentions(tts).items():
-        channels = [number for number in left[path] if number]
+    for path, numbers in _by_heads(kept).items():
+        channels = [number for number in numbers if number]
         heads[path] = len(channels)
-        scale_queries(state, path, attention.d_k, channels[0])
+        scale_queries(state, path, tts.get_submodule(path).d_k, channels[0])
         for name in BY_HEAD:
             if (bias := f"{path}.{name}") in state:
                 state[bias] = state[bias].view(len(channels), -1)
     shapes = {name: tuple(state[name].shape) for name in shapes_of(tts)}
+    named = attentions(tts)
+    heads = {path: number for path, number in heads.items() if path in named}
     name, conf = described.of_shapes(shapes, heads)
     return name, conf, state
 

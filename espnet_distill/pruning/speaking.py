@@ -13,7 +13,7 @@ from espnet_distill.structure.silent import silent_units
 from espnet_distill.structure.streams import (
     is_attention,
     is_stream,
-    with_unseen_readers,
+    with_position_readers,
 )
 from espnet_distill.students.groups import groups_of
 from espnet_distill.students.reshaped import Described
@@ -28,11 +28,12 @@ class Speaking:
         knobs = [knob for knob in described.knobs if not knob.is_depth]
         self._axes = [knob.own_axes(described.shapes) for knob in knobs]
         groups = [g for g in groups_of(tts, lambda: described.knobs) if g.size > 1]
-        groups = with_unseen_readers(groups, shapes_of(tts))
+        groups = with_position_readers(groups, shapes_of(tts))
         self._groups = [group for group in groups if not is_attention(group)]
         self._silent = [silent_units(group, tts) for group in self._groups]
         self._attentions: list[range] = []
-        for heads, channels in zip(find_head_groups(tts), find_channel_groups(tts)):
+        both = (find(tts, groups) for find in (find_head_groups, find_channel_groups))
+        for heads, channels in zip(*both):
             first = len(self._groups)
             self._attentions.append(range(first, first + heads.size))
             self._groups += channels

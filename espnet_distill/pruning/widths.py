@@ -7,8 +7,9 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.pruning.plan import MULTIPLE, plan
 from espnet_distill.structure.coupling import Group
 from espnet_distill.structure.knobs import Shapes, count, shapes_of
-from espnet_distill.structure.streams import is_stream, with_unseen_readers
+from espnet_distill.structure.streams import is_stream, with_position_readers
 from espnet_distill.students.reshaped import Described
+from espnet_distill.students.shape import style_heads
 
 SPARED = 0.25  # share of their units that others keep if the residual width stays
 
@@ -32,7 +33,7 @@ class Widths:
             own = [g for g in groups if any(axis in g for axis in axes)]
             if any(map(is_stream, own)):
                 self.stream = knob.key
-                own = with_unseen_readers(own, described.shapes)
+                own = with_position_readers(own, described.shapes)
             if own:
                 self._tied[knob.key] = _union(own)
 
@@ -83,7 +84,7 @@ class Widths:
         """The residual width that shrinks with the others; heads must divide it."""
         planned = self._planned(self._tied, self._described.shapes, pressure, scales)
         whole = self._described.sizes.conf
-        pairs = 2 * whole.get("aheads", 1)
+        pairs = math.lcm(2 * whole.get("aheads", 1), style_heads(whole))
         step = math.lcm(MULTIPLE, pairs) if whole[self.stream] > 4 * MULTIPLE else pairs
         target = (1 - pressure) * count(self._described.shapes)
         width = max(step * round(planned[self.stream] / step), step)
@@ -97,6 +98,10 @@ class Widths:
 
 
 def _union(groups: Sequence[Group]) -> Group:
-    """Groups of equal size as one, whose units go from all of them."""
-    axes = [axis for group in groups for axis in group.axes]
-    return Group(groups[0].size, tuple(axes))
+    """Groups of equal size as one, whose units go from all of them.
+
+    Smaller ones, such as those of style tokens, are left out: they are few.
+    """
+    size = max(group.size for group in groups)
+    axes = [axis for g in groups if g.size == size for axis in g.axes]
+    return Group(size, tuple(axes))

@@ -3,8 +3,9 @@
 Torch-Pruning's dependency graph (Fang et al., CVPR 2023) says which layers feed which.
 """
 
+import contextlib
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -40,10 +41,33 @@ class Group:
         return any((own.parameter, own.dim) == axis for own in self.axes)
 
 
-def can_be_traced(model: nn.Module) -> bool:
-    """Tell whether the graph sees all of a model; recurrent cells it does not."""
-    recurrent = (nn.RNNBase, nn.RNNCellBase)
-    return not any(isinstance(module, recurrent) for module in model.modules())
+def can_be_traced(model: nn.Module, apart: Iterable[nn.Module] = ()) -> bool:
+    """Tell whether the graph sees all of a model; recurrent cells it does not.
+
+    Args:
+        model: The model.
+        apart: Modules of it that are left out of the graph.
+    """
+    left_out = {id(module) for root in apart for module in root.modules()}
+    return not any(
+        isinstance(module, (nn.RNNBase, nn.RNNCellBase))
+        for module in model.modules()
+        if id(module) not in left_out
+    )
+
+
+@contextlib.contextmanager
+def without_gradients(modules: Iterable[nn.Module]) -> Iterator[None]:
+    """Leave modules, each of which returns a tensor, out of the graph for a while."""
+    hooks = [
+        module.register_forward_hook(lambda module, inputs, output: output.detach())
+        for module in modules
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def find_groups(model: nn.Module, run: Callable) -> list[Group]:
@@ -70,16 +94,25 @@ def find_groups(model: nn.Module, run: Callable) -> list[Group]:
     for module in sorted(roots, key=_out_size):  # a gate before what feeds it
         axis = (f"{names[id(module)]}.weight", _weight_dim(module, True))
         if not any(axis in group for group in groups):
-            groups += _group(graph, module, names)
+            groups += _group(graph, module, _out_size(module), names)
+    for parameter, name in _bare_rows(graph, model):
+        if not any(axis.parameter == name for group in groups for axis in group.axes):
+            groups += _group(graph, parameter, parameter.size(1), names)
     order = {name: place for place, name in enumerate(model.state_dict())}
     return sorted(
         groups, key=lambda group: min(order[axis.parameter] for axis in group.axes)
     )
 
 
-def _group(graph, module: nn.Module, names: dict[int, str]) -> list[Group]:
-    """The group of a module's outputs; none if they are the model's outputs."""
-    size = _out_size(module)
+def _bare_rows(graph, model: nn.Module) -> Iterator[tuple[nn.Parameter, str]]:
+    """Yield the matrices that are no layer's, such as style tokens, and their names."""
+    for name, parameter in model.named_parameters():
+        if parameter.dim() == 2 and parameter in graph.module2node:
+            yield parameter, name
+
+
+def _group(graph, module, size: int, names: dict[int, str]) -> list[Group]:
+    """The group of what a module puts out; none if those are the model's outputs."""
     prune_out = graph.get_pruner_of_module(module).prune_out_channels
     items = graph.get_pruning_group(module, prune_out, list(range(size)))
     axes = {}
@@ -89,7 +122,7 @@ def _group(graph, module: nn.Module, names: dict[int, str]) -> list[Group]:
             return []
         is_out = graph.is_out_channel_pruning_fn(item.dep.handler)
         places = torch.tensor(item.idxs)[torch.argsort(torch.tensor(item.root_idxs))]
-        for name, tensor, dim in _tensors(target.module, is_out):
+        for name, tensor, dim in _tensors(target.module, is_out, size):
             whole = ".".join(filter(None, (names[id(target.module)], name)))
             length = tensor.numel() if dim is None else tensor.size(dim)
             axes[whole, dim] = Axis(whole, dim, _gated(places, size, length, is_out))
@@ -102,11 +135,14 @@ def _gated(places: torch.Tensor, size: int, length: int, is_out: bool) -> torch.
     return torch.stack([places + repeat * size for repeat in range(repeats)])
 
 
-def _tensors(module, is_out: bool) -> Iterator[tuple[str, torch.Tensor, int | None]]:
+def _tensors(
+    module, is_out: bool, size: int
+) -> Iterator[tuple[str, torch.Tensor, int | None]]:
     """Name, tensor and dimension of what a module has along its outputs or inputs."""
     if isinstance(module, nn.Parameter):
         if module.numel() > 1:
-            yield "", module, None
+            has_rows = module.dim() == 2 and module.size(1) == size
+            yield "", module, 1 if has_rows else None
     elif isinstance(module, NORMS):
         for name, tensor in module.state_dict().items():
             if tensor.dim():

@@ -1,5 +1,7 @@
 """Attention heads: groups whose units are whole heads, or the channels of one."""
 
+from collections.abc import Sequence
+
 import torch
 from espnet2.legacy.nets.pytorch_backend.transformer.attention import (
     MultiHeadedAttention,
@@ -7,6 +9,7 @@ from espnet2.legacy.nets.pytorch_backend.transformer.attention import (
 from torch import nn
 
 from espnet_distill.structure.coupling import Axis, Group
+from espnet_distill.structure.streams import is_attention
 
 BY_CHANNEL = (
     ("linear_q.weight", 0),
@@ -21,28 +24,54 @@ BY_CHANNEL = (
 BY_HEAD = ("pos_bias_u", "pos_bias_v")
 
 
-def find_head_groups(model: nn.Module) -> list[Group]:
+def find_head_groups(
+    model: nn.Module, groups: Sequence[Group] | None = None
+) -> list[Group]:
     """Return one group for each attention layer of a model, in module order.
 
     A layer without some of its heads has as many channels in each of the others
     (``d_k``), which no stock configuration says: its ``h`` must be set.
+
+    Args:
+        model: The model.
+        groups: All its groups: without an attention whose channels are no group of
+            their own, but go with other units.
     """
-    return [
-        _heads(name, module)
-        for name, module in model.named_modules()
-        if isinstance(module, MultiHeadedAttention)
-    ]
+    return [_heads(*one) for one in _attentions(model, groups)]
 
 
-def find_channel_groups(model: nn.Module) -> list[list[Group]]:
+def find_channel_groups(
+    model: nn.Module, groups: Sequence[Group] | None = None
+) -> list[list[Group]]:
     """Return one group for each head of each attention layer: its channels.
 
     A layer whose heads have all lost as many is narrower in ``d_k`` alone.
+
+    Args:
+        model: The model.
+        groups: As :func:`find_head_groups` takes them.
     """
     return [
         [_channels(name, module, head) for head in range(module.h)]
+        for name, module in _attentions(model, groups)
+    ]
+
+
+def _attentions(
+    model: nn.Module, groups: Sequence[Group] | None
+) -> list[tuple[str, MultiHeadedAttention]]:
+    found = [
+        (name, module)
         for name, module in model.named_modules()
         if isinstance(module, MultiHeadedAttention)
+    ]
+    if groups is None:
+        return found
+    own = [group for group in groups if is_attention(group)]
+    return [
+        (name, module)
+        for name, module in found
+        if any((f"{name}.linear_q.weight".lstrip("."), 0) in group for group in own)
     ]
 
 

@@ -1,13 +1,15 @@
 """Residual streams: what every layer reads and adds to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
 
 import torch
 
 from espnet_distill.structure.coupling import Axis, Group
 
-INSIDE = ("linear_q.weight", "pointwise_conv1.weight")
+QUERIES, KEYS = "linear_q.weight", "linear_k.weight"
+POSITIONS, OUTPUTS = "linear_pos.weight", "linear_out.weight"
+CONVOLUTION = "pointwise_conv1.weight"
 
 
 def is_stream(group: Group) -> bool:
@@ -20,8 +22,12 @@ def is_stream(group: Group) -> bool:
 
 
 def has_positions(group: Group) -> bool:
-    """Tell whether a group is a stream that a table of positions is added to."""
-    return _reads(group, "linear_q.weight")
+    """Tell whether a group is a stream that a table of positions is added to.
+
+    One attention reads its queries and its keys from it; that of style tokens reads
+    each from elsewhere.
+    """
+    return any((f"{name}{KEYS}", 1) in group for name in _attentions(group, QUERIES))
 
 
 def is_inside(group: Group, streams: Sequence[Group]) -> bool:
@@ -31,10 +37,33 @@ def is_inside(group: Group, streams: Sequence[Group]) -> bool:
     convolutions.
     """
     return any(
-        axis.parameter.endswith(INSIDE) and (axis.parameter, 1) in stream
+        axis.parameter.endswith((QUERIES, CONVOLUTION))
+        and (axis.parameter, 1) in stream
         for axis in group.axes
         if axis.dim == 0
         for stream in streams
+    )
+
+
+def is_style(group: Group, streams: Sequence[Group]) -> bool:
+    """Tell whether a group's units are of style tokens, as many as their stream says.
+
+    An attention that adds to a stream and reads its queries from none has them as its
+    channels, or reads them as its keys.
+    """
+    names = {*_attentions(group, OUTPUTS), *_attentions(group, KEYS)}
+    return any(
+        any((f"{name}{OUTPUTS}", 0) in stream for stream in streams)
+        and not any((f"{name}{QUERIES}", 1) in stream for stream in streams)
+        for name in names
+    )
+
+
+def is_attention(group: Group) -> bool:
+    """Tell whether a group's units are channels of one attention, and nothing else."""
+    return any(
+        all(axis.parameter.startswith(name) for axis in group.axes)
+        for name in _attentions(group, QUERIES, dim=0)
     )
 
 
@@ -42,30 +71,34 @@ def _reads(group: Group, name: str) -> bool:
     return any(a.dim == 1 and a.parameter.endswith(name) for a in group.axes)
 
 
-def is_attention(group: Group) -> bool:
-    """Tell whether a group's units are channels of queries, keys and values."""
-    return any(
-        axis.dim == 0 and axis.parameter.endswith("linear_q.weight")
-        for axis in group.axes
-    )
+def _attentions(group: Group, weight: str, dim: int = 1) -> Iterator[str]:
+    """Yield the prefixes of the attentions one weight of which has a group's units."""
+    for axis in group.axes:
+        if axis.dim == dim and axis.parameter.endswith(weight):
+            yield axis.parameter.removesuffix(weight)
 
 
-def with_unseen_readers(
-    groups: list[Group], shapes: Mapping[str, tuple[int, ...]]
+def with_position_readers(
+    groups: Sequence[Group], names: Container[str]
 ) -> list[Group]:
-    """Add to the residual streams what reads them where autograd does not see.
+    """Add to residual streams what reads their table of positions.
 
-    A table of positions, or a predictor behind a stopped gradient, reads what its
-    neighbour before it reads: it is as wide, and no group's.
+    Autograd does not see it: the table is a constant, as wide as what the queries of
+    the same attention read.
+
+    Args:
+        groups: Groups of a model.
+        names: Of the model's parameters.
     """
-    unseen: dict[int, list[Axis]] = {id(group): [] for group in groups}
-    stream = None
-    for name, shape in shapes.items():
-        if len(shape) < 2:
-            continue
-        readers = [group for group in groups if (name, 1) in group]
-        stream = next(filter(is_stream, readers), stream)
-        if not readers and stream and shape[1] == stream.size:
-            places = torch.arange(stream.size)[None]
-            unseen[id(stream)].append(Axis(name, 1, places))
-    return [replace(group, axes=(*group.axes, *unseen[id(group)])) for group in groups]
+    return [_with_position_readers(group, names) for group in groups]
+
+
+def _with_position_readers(group: Group, names: Container[str]) -> Group:
+    readers = [f"{name}{POSITIONS}" for name in _attentions(group, QUERIES)]
+    places = torch.arange(group.size)[None]
+    added = [
+        Axis(name, 1, places)
+        for name in dict.fromkeys(readers)
+        if name in names and (name, 1) not in group
+    ]
+    return replace(group, axes=(*group.axes, *added))

@@ -1,8 +1,8 @@
 """Groups read off the shapes alone, for a model that no graph can be drawn of.
 
 All axes that follow a knob share its units, so that a unit goes from every layer that
-the knob governs, or from none. What a silent unit feeds gets no gradient: that tells
-where in a concatenation a knob's units lie.
+the knob governs, or from none. What reads a unit that is zero gets no gradient: that
+tells where in a concatenation a knob's units lie.
 """
 
 import contextlib
@@ -14,6 +14,8 @@ from torch import nn
 from espnet_distill.structure.coupling import Axis, Group
 from espnet_distill.structure.knobs import Knob, shapes_of
 from espnet_distill.structure.slicing import mask_groups
+
+READERS = (nn.Linear, nn.modules.conv._ConvNd, nn.RNNBase, nn.RNNCellBase)
 
 
 def find_tied_groups(
@@ -70,28 +72,41 @@ def _statistics(model: nn.Module, axes: list[Axis]) -> list[Axis]:
 def _offset(
     model: nn.Module, group: Group, name: str, dim: int, length: int, run: Callable
 ) -> int:
-    """Where in an axis the units of a group begin: where silence has no gradient."""
+    """Where in an axis the units of a group begin: where zeros have no gradient."""
     parameter = model.get_parameter(name)
-    with _all_else_speaks(model, group):
+    with _only_zeros(model, group):
         loss = sum(output.square().sum() for output in run(model, None))
         (gradient,) = torch.autograd.grad(loss, parameter)
-    silent = gradient.movedim(dim, 0).flatten(1).abs().sum(1) == 0
-    places = silent.nonzero().flatten()
+    zeros = gradient.movedim(dim, 0).flatten(1).abs().sum(1) == 0
+    places = zeros.nonzero().flatten()
     if len(places) != length or places[-1] - places[0] != length - 1:
-        raise ValueError(f"{name}: {len(places)} silent places, not {length} in a row")
+        raise ValueError(f"{name}: {len(places)} zero places, not {length} in a row")
     return int(places[0])
 
 
 @contextlib.contextmanager
-def _all_else_speaks(model: nn.Module, group: Group) -> Iterator[None]:
-    """Let a group's units be silent and no other one, for a while."""
+def _only_zeros(model: nn.Module, group: Group) -> Iterator[None]:
+    """Let a group's units be zero where they are made, and no other one, for a while.
+
+    What reads them stays, so that gradients pass it. Weights are positive and of the
+    order of one over their inputs, so that no gate is saturated.
+    """
     state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     generator = torch.Generator().manual_seed(0)
+    made = tuple(axis for axis in group.axes if not _reads(model, axis))
     try:
         for parameter in model.parameters():
-            parameter.data.uniform_(0.01, 0.1, generator=generator)
+            inputs = parameter[0].numel() if parameter.dim() > 1 else 1
+            parameter.data.uniform_(0.5, 1.0, generator=generator).div_(inputs)
         none = torch.empty(0, dtype=torch.long)
-        model.load_state_dict(mask_groups(model.state_dict(), [(group, none)]))
+        masked = mask_groups(model.state_dict(), [(Group(group.size, made), none)])
+        model.load_state_dict(masked)
         yield
     finally:
         model.load_state_dict(state)
+
+
+def _reads(model: nn.Module, axis: Axis) -> bool:
+    """Tell whether an axis is of a layer's inputs, and not of what one puts out."""
+    module = model.get_submodule(axis.parameter.rpartition(".")[0])
+    return axis.dim == 1 and isinstance(module, READERS)

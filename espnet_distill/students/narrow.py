@@ -1,6 +1,6 @@
 """A narrow model's initial weights, cut out of a wide one's."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from espnet2.legacy.nets.pytorch_backend.transformer.attention import (
@@ -9,13 +9,13 @@ from espnet2.legacy.nets.pytorch_backend.transformer.attention import (
 from torch import nn
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.structure.coupling import Axis, Group
+from espnet_distill.structure.coupling import Group
 from espnet_distill.structure.depth import depths, keep_layers, spread_evenly
 from espnet_distill.structure.heads import scale_queries
 from espnet_distill.structure.importance import Importance, magnitude
 from espnet_distill.structure.positions import nearest_frequencies
 from espnet_distill.structure.slicing import State, slice_groups
-from espnet_distill.structure.streams import has_positions, is_stream
+from espnet_distill.structure.streams import has_positions, with_position_readers
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def narrow(
     Args:
         teacher: The wide model, as deep as its student, see :func:`drop_layers`.
         student: The narrow one, of the same class, as it was initialised.
-        groups: The teacher's, of ``find_groups`` or ``find_tied_groups``.
+        groups: The teacher's, of ``groups_of``.
         importance: Group and state → a score a unit.
 
     Returns:
@@ -87,7 +87,7 @@ def choose_units(
     state = teacher.state_dict()
     attentions = _attentions(teacher, student)
     kept = []
-    for group in _with_strays(groups, state, shapes):
+    for group in with_position_readers(groups, state):
         size = _wanted_size(group, shapes)
         attention = _attention_of(group, attentions)
         if attention:
@@ -111,26 +111,6 @@ def cut_out(
     for name, (wide, slim) in _attentions(teacher, student).items():
         scale_queries(sliced, name, wide.d_k, slim.d_k)
     return _fitted(sliced, student)
-
-
-def _with_strays(groups: list[Group], state: State, shapes: dict) -> list[Group]:
-    """Add to the residual streams what reads them where autograd does not see.
-
-    A table of positions, or a predictor behind a stopped gradient, reads what its
-    neighbour before it reads.
-    """
-    strays: dict[int, list[Axis]] = {id(group): [] for group in groups}
-    stream = None
-    for name, tensor in state.items():
-        if tensor.dim() < 2 or name not in shapes:
-            continue
-        readers = [group for group in groups if (name, 1) in group]
-        stream = next(filter(is_stream, readers), stream)
-        if not readers and tensor.size(1) != shapes[name][1] and stream:
-            if tensor.size(1) == stream.size:
-                places = torch.arange(stream.size)[None]
-                strays[id(stream)].append(Axis(name, 1, places))
-    return [replace(group, axes=(*group.axes, *strays[id(group)])) for group in groups]
 
 
 def _wanted_size(group: Group, shapes: dict) -> int:
@@ -160,7 +140,8 @@ def _attentions(teacher: nn.Module, student: nn.Module) -> dict[str, tuple]:
 
 def _attention_of(group: Group, attentions: dict[str, tuple]) -> tuple | None:
     for name, pair in attentions.items():
-        if (f"{name}.linear_q.weight", 0) in group:
+        channels = pair[0].h * pair[0].d_k
+        if group.size == channels and (f"{name}.linear_q.weight", 0) in group:
             return pair
     return None
 
@@ -183,9 +164,14 @@ def _fitted(sliced: State, student: nn.Module) -> Narrowed:
     state, own = {}, []
     for name, initial in student.state_dict().items():
         weights = sliced.get(name)
-        if weights is not None and weights.numel() == initial.numel():
+        if weights is not None and _is_of_shape(weights, initial):
             state[name] = weights.reshape(initial.shape).clone()
         else:
             state[name] = initial.clone()
             own.append(name)
     return Narrowed(state, own)
+
+
+def _is_of_shape(weights: torch.Tensor, initial: torch.Tensor) -> bool:
+    """Tell whether weights are of a shape, or flattened what is."""
+    return weights.shape in (initial.shape, (initial.numel(),))

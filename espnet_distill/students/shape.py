@@ -17,7 +17,10 @@ STEP = 8  # widths are multiples of it, as kernels like them
 DEPTHS = (1.0, 0.75, 0.5)  # shares of the layers that a student may keep
 IMBALANCE = math.log(2)  # at most, between the stream's shrinking and all others'
 # What belongs to the data, not to the model's size.
-FIXED = ("idim", "odim", "reduction_factor", "spks", "langs", "spk_embed_dim")
+FIXED = (
+    *("idim", "odim", "reduction_factor", "spks", "langs", "spk_embed_dim"),
+    "gst_tokens",  # each has a part in a softmax, which a mask does not take away
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,11 @@ class Shape:
 def with_defaults(kind: type[AbsTTS], conf: Mapping) -> dict:
     """Return a class's configuration with what it does not say."""
     return _defaults(kind) | dict(conf)
+
+
+def style_heads(conf: Mapping) -> int:
+    """Return what divides the width of style tokens, 1 without any."""
+    return conf.get("gst_heads", 1) if conf.get("use_gst") else 1
 
 
 def _defaults(kind: type[AbsTTS]) -> dict:
@@ -62,6 +70,7 @@ class Sizes:
         self._kind, self._dims = kind, {"idim": idim, "odim": odim}
         self.knobs = self._find(self.conf)
         self.parameters = count(shapes_of(self.build(self.conf)))
+        self._step = math.lcm(STEP, style_heads(self.conf))
 
     def build(self, conf: Mapping) -> AbsTTS:
         """Build a model of the class without weights."""
@@ -169,7 +178,9 @@ class Sizes:
         others = [knob for knob in free if knob is not stream]
 
         def scaled(factor: float) -> dict[str, int]:
-            return {knob.key: _scaled(knob, factor, floors) for knob in others}
+            return {
+                knob.key: _scaled(knob, factor, self._step, floors) for knob in others
+            }
 
         for width in self._stream_widths(stream, floors) if stream in free else [None]:
             own = {} if width is None else {stream.key: width}
@@ -183,15 +194,15 @@ class Sizes:
 
     def _stream_widths(self, stream: Knob, floors: Mapping[str, int]) -> list[int]:
         """Widths that heads and positions divide."""
-        step = math.lcm(STEP, 2 * self.conf.get("aheads", 1))
+        step = math.lcm(self._step, 2 * self.conf.get("aheads", 1))
         least = floors.get(stream.key, step)
         return [
             width for width in range(step, stream.value + 1, step) if width >= least
         ]
 
 
-def _scaled(knob: Knob, factor: float, floors: Mapping[str, int]) -> int:
-    size = max(STEP * round(knob.value * factor / STEP), STEP, floors.get(knob.key, 1))
+def _scaled(knob: Knob, factor: float, step: int, floors: Mapping[str, int]) -> int:
+    size = max(step * round(knob.value * factor / step), step, floors.get(knob.key, 1))
     return min(size, knob.value)
 
 

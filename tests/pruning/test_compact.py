@@ -14,6 +14,7 @@ from espnet_distill.structure.heads import find_head_groups
 from espnet_distill.structure.knobs import count, shapes_of
 from espnet_distill.structure.slicing import mask_groups
 from espnet_distill.structure.tied import find_tied_groups
+from espnet_distill.students.groups import groups_of
 from espnet_distill.students.outputs import outputs_of
 from espnet_distill.students.shape import Sizes
 from espnet_distill.teachers.checkpoint import load_experiment
@@ -301,7 +302,9 @@ def prune(folder, **told):
     model, twin = load_stock(folder).tts, load_stock(folder).tts
     when = {"schedule": "one_shot", "start": 1}
     callback = build_callback({"type": "prune", **when, **told})
-    callback.find_groups = lambda tts: find_groups(twin, outputs_of(twin))
+    conf = whole_configuration(folder)
+    sizes = Sizes(type(twin), twin.idim, twin.odim, conf)
+    callback.find_groups = lambda tts: groups_of(twin, lambda: sizes.knobs)
     callback.on_train_start(Training(model, steps=1, epochs=1))
     callback.on_step_end(1)
     state = load_stock(folder).state_dict()
@@ -457,3 +460,32 @@ def test_outputs_that_are_not_finite_are_equal_to_nothing(tmp_path, value):
         told = f"the {which} model for sentence 1: NaN or infinity in mel_before"
         with pytest.raises(ConfigError, match=told):
             difference(models, made_up(models))
+
+
+STYLE = {"use_gst": True, "gst_tokens": 5, "gst_heads": 4, "gst_gru_units": 10}
+STYLE |= {"gst_conv_layers": 1, "gst_conv_chans_list": [2]}
+CONDITIONS = {
+    "embedding": {"spk_embed_dim": 32},
+    "appended": {"spk_embed_dim": 32, "spk_embed_integration_type": "concat"},
+    "style": STYLE,
+    "style, embedding": STYLE | {"spk_embed_dim": 32},
+    "style, appended": STYLE
+    | {"spk_embed_dim": 32, "spk_embed_integration_type": "concat"},
+}
+
+
+@pytest.mark.parametrize("stock", [True, False])
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_the_residual_width_of_conditioned_models(name, stock, tmp_path):
+    wide = CONF | {"adim": 32, "eunits": 64, "dunits": 64} | CONDITIONS[name]
+    folder = experiment(tmp_path / "exp", conf=wide)
+    state = torch.load(folder / "train.loss.ave.pth", weights_only=True)
+    state |= {key: x * 0 for key, x in state.items() if key.endswith("alpha")}
+    torch.save(state, folder / "train.loss.ave.pth")  # no table of positions
+    masked = prune(folder, pressure=0.4, include=["residual"], stock=stock)
+    config = compact(folder, tmp_path / "out")
+    assert config["tts_conf"]["adim"] < 32
+    assert (config["tts"] == "fastspeech2") == stock
+    files = tmp_path / "out/config.yaml", tmp_path / "out/model.pth"
+    both = masked, load_experiment(*files)[0].tts.eval()
+    assert difference(both, made_up(both)).most < 1e-4

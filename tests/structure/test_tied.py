@@ -17,6 +17,9 @@ SIZES = {"embed_dim": 10, "eunits": 16, "econv_chans": 6, "adim": 8, "aconv_chan
 SIZES |= {"dunits": 12, "prenet_units": 6, "postnet_chans": 10}
 LAYERS = {"elayers": 2, "econv_layers": 2, "dlayers": 2, "postnet_layers": 3}
 CONF = TACOTRON2 | SIZES | LAYERS | {"dropout_rate": 0.0}
+STYLE = {"use_gst": True, "gst_tokens": 5, "gst_heads": 4, "gst_gru_units": 10}
+STYLE |= {"gst_conv_layers": 1, "gst_conv_chans_list": [2]}
+WIDE = {"eunits": 256, "dunits": 1024, "prenet_units": 256, "spk_embed_dim": 192}
 SPEAKERS = {"spks": 3, "spk_embed_dim": 5, "spk_embed_integration_type": "concat"}
 
 
@@ -83,3 +86,28 @@ def test_masked_and_cut_are_equal(conf):
             torch.testing.assert_close(
                 found[name], wanted[name], atol=1e-5, rtol=1e-4, msg=f"{key} {name}"
             )
+
+
+def test_wide_gates_are_not_saturated():
+    conf = CONF | WIDE | {"econv_chans": 64, "spk_embed_integration_type": "concat"}
+    found = {name: axes_of(group) for name, group in groups_of(conf).items()}
+    cell = "dec.lstm.0.cell.weight_ih", 1
+    assert found["eunits"][cell] == list(range(256))
+    assert found["prenet_units"][cell] == list(range(448, 704))
+
+
+@pytest.mark.parametrize("integration", ["add", "concat"])
+def test_style_tokens_go_with_the_encoder(integration):
+    speakers = {"spk_embed_dim": 16, "spk_embed_integration_type": integration}
+    conf = CONF | STYLE | speakers
+    groups = groups_of(conf)
+    assert groups.keys() == {*SIZES, "gst_gru_units"}
+    assert groups["eunits"].size == 4  # a head's channels
+    kept = [(groups["eunits"], torch.tensor([1, 3]))]
+    slim_conf, state = cut(build(conf), conf, knobs_of(conf), kept)
+    assert slim_conf["eunits"] == 8
+    build(slim_conf).load_state_dict(state)
+
+
+def axes_of(group):
+    return {(a.parameter, a.dim): a.places.flatten().tolist() for a in group.axes}
