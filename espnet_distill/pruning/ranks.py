@@ -7,9 +7,10 @@ import torch
 from torch import nn
 
 from espnet_distill.errors import ConfigError
+from espnet_distill.progress import watched
 from espnet_distill.pruning.targets import most_of
 from espnet_distill.structure.knobs import count, shapes_of
-from espnet_distill.structure.low_rank import Decomposition, Factors
+from espnet_distill.structure.low_rank import Decomposition, Factors, Pair
 from espnet_distill.students.factorised import Factorised
 
 MULTIPLE = 8  # of ranks, as CPUs like them
@@ -34,20 +35,23 @@ class Choices:
     @classmethod
     def of(cls, weight: torch.Tensor, whole: Decomposition) -> "Choices":
         """List the choices of a weight that has been decomposed."""
-        inputs = weight.size(1)
-        thin = inputs + weight.numel() // inputs
-        step = MULTIPLE if min(weight.shape[:2]) >= SMALL else 1
-        ranks = torch.arange(step, (weight.numel() - 1) // thin + 1, step)
-        lost = whole.lost[ranks]
-        return cls(
-            torch.cat([ranks.new_zeros(1), ranks]),
-            torch.cat([ranks.new_tensor([weight.numel()]), ranks * thin]),
-            torch.cat([lost.new_zeros(1), lost]),
-        )
+        ranks, parameters = _sizes(weight)
+        lost = whole.lost[ranks[1:]]
+        return cls(ranks, parameters, torch.cat([lost.new_zeros(1), lost]))
 
     def best(self, price: float) -> int:
         """Return the choice that loses least, at a price a parameter."""
         return int((self.lost + price * self.parameters).argmin())
+
+
+def _sizes(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ranks that a weight can have, 0 for itself, and what they come to, (choices,)."""
+    inputs = weight.size(1)
+    thin = inputs + weight.numel() // inputs
+    step = MULTIPLE if min(weight.shape[:2]) >= SMALL else 1
+    ranks = torch.arange(step, (weight.numel() - 1) // thin + 1, step)
+    whole = ranks.new_tensor([weight.numel()])
+    return torch.cat([ranks.new_zeros(1), ranks]), torch.cat([whole, ranks * thin])
 
 
 def factorisable(model: nn.Module) -> dict[str, nn.Module]:
@@ -81,25 +85,27 @@ def choose_factors(
         ConfigError: A pressure that no ranks reach.
     """
     layers = factorisable(model)
-    wholes = {
-        name: Decomposition(layer.weight, moments.get(f"{name}.weight"))
-        for name, layer in layers.items()
-    }
-    choices = {name: Choices.of(layers[name].weight, wholes[name]) for name in layers}
     whole = count(shapes_of(model))
     rest = whole - sum(layer.weight.numel() for layer in layers.values())
+    least = rest + sum(int(_sizes(x.weight)[1].min()) for x in layers.values())
+    if least > (1 - pressure) * whole:
+        raise ConfigError(
+            f"--pressure {pressure}: low ranks take at most "
+            f"{most_of(1 - least / whole)} of this model; say less, or prune units, too"
+        )
+    choices: dict[str, Choices] = {}
+    widest: dict[str, Pair] = {}
+    for name, layer in watched(layers.items(), desc="low rank"):
+        decomposed = Decomposition(layer.weight, moments.get(f"{name}.weight"))
+        choices[name] = Choices.of(layer.weight, decomposed)
+        if most := int(choices[name].ranks[-1]):
+            widest[name] = decomposed.pair(most)
 
     def left(price: float) -> int:
         return rest + sum(
             int(one.parameters[one.best(price)]) for one in choices.values()
         )
 
-    least = rest + sum(int(one.parameters.min()) for one in choices.values())
-    if least > (1 - pressure) * whole:
-        raise ConfigError(
-            f"--pressure {pressure}: low ranks take at most "
-            f"{most_of(1 - least / whole)} of this model; say less, or prune units, too"
-        )
     low, high = -40.0, 5.0  # of the price, as a power of ten
     for _ in range(HALVINGS):
         middle = (low + high) / 2
@@ -109,8 +115,14 @@ def choose_factors(
             high = middle
     chosen = {name: one.best(10**high) for name, one in choices.items()}
     _spend((1 - pressure) * whole - left(10**high), choices, chosen)
-    ranks = {name: int(choices[name].ranks[index]) for name, index in chosen.items()}
-    return {name: wholes[name].factors(rank) for name, rank in ranks.items() if rank}
+    found = {}
+    for name, index in chosen.items():
+        if rank := int(choices[name].ranks[index]):
+            first, second = widest.pop(name)
+            pair = first[:rank].clone(), second[:, :rank].clone()
+            weight = layers[name].weight
+            found[name] = Factors.of(pair, weight, moments.get(f"{name}.weight"))
+    return found
 
 
 def _spend(rest: float, choices: Mapping[str, Choices], chosen: dict[str, int]) -> None:

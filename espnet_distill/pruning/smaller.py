@@ -66,7 +66,8 @@ def write_smaller(
     conf = read_config(files[0]) | {"tts": smaller.name, "tts_conf": smaller.conf}
     model = _build(conf, smaller.state)
     with folder_written_whole(args.out) as beside:
-        save_weights(beside / WEIGHTS, model, whole, load_weights(files[1]))
+        like = load_weights(files[1], device="meta")
+        save_weights(beside / WEIGHTS, model, whole, like)
         portable = with_statistics_in(conf, beside, args.out)
         write_portable(portable, beside / "config.yaml")
         write_training(beside, training_of(conf), args.out / WEIGHTS)

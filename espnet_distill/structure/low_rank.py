@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 
 RIDGE = 1e-6  # of the mean power of an input
+Pair = tuple[torch.Tensor, torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,23 @@ class Factors:
     error: float
     plain_error: float
 
+    @classmethod
+    def of(
+        cls, pair: Pair, weight: torch.Tensor, moments: torch.Tensor | None = None
+    ) -> "Factors":
+        """Measure two weights in a row beside the one that they stand for.
+
+        Args:
+            pair: The two.
+            weight: The one.
+            moments: As :class:`Decomposition` takes them.
+        """
+        rows = _rows(weight.detach())
+        error = plain_error = _error(rows - _rows(_product(*pair)), rows, moments)
+        if moments is not None:
+            plain_error = _error(rows - _truncated(rows, len(pair[0])), rows, moments)
+        return cls(*pair, error, plain_error)
+
     @property
     def parameters(self) -> int:
         """Count the numbers in both."""
@@ -35,8 +53,7 @@ class Factors:
 
     def bake(self) -> torch.Tensor:
         """Return the one weight of this rank."""
-        first = self.first.flatten(1)
-        return torch.einsum("or...,ri->oi...", self.second, first)
+        return _product(self.first, self.second)
 
 
 class Decomposition:
@@ -53,14 +70,12 @@ class Decomposition:
                 them; None for white input.
         """
         self._weight = weight.detach()
-        self._rows = self._weight.movedim(1, -1).flatten(0, -2).double()
-        self._is_white = moments is None
+        rows = _rows(self._weight)
         if moments is None:
-            moments = torch.eye(self._rows.size(1))
-        self._moments = moments.to(self._rows)
-        self._root = _root(self._moments)
+            moments = torch.eye(rows.size(1))
+        self._root = _root(moments.to(rows))
         self._left, self._values, self._right = torch.linalg.svd(
-            self._rows @ self._root, full_matrices=False
+            rows @ self._root, full_matrices=False
         )
 
     @property
@@ -79,8 +94,8 @@ class Decomposition:
             raise ValueError(f"factorise: error {error} is not from 0 to below 1")
         return max(1, int((self.lost[:-1] > error**2).sum()))
 
-    def factors(self, rank: int) -> Factors:
-        """Return the two weights of a rank.
+    def pair(self, rank: int) -> Pair:
+        """Return the two weights of a rank, which begin with those of any lower one.
 
         Raises:
             ValueError: A rank that cannot be.
@@ -94,22 +109,11 @@ class Decomposition:
             self._root, scales[:, None] * self._right[:rank], upper=False, left=False
         )
         second = self._left[:, :rank] * scales
-        error = plain_error = self._error(second @ first)
-        if not self._is_white:
-            plain_error = self._error(_truncated(self._rows, rank))
         taps = self._weight.shape[2:]
-        return Factors(
+        return (
             first.view(rank, -1, *(1,) * len(taps)).to(self._weight),
             second.view(-1, *taps, rank).movedim(-1, 1).to(self._weight),
-            error,
-            plain_error,
         )
-
-    def _error(self, found: torch.Tensor) -> float:
-        lost, whole = (
-            (w @ self._moments * w).sum() for w in (self._rows - found, self._rows)
-        )
-        return (lost / whole).clamp(min=0).sqrt().item()
 
 
 def factorise(
@@ -133,7 +137,25 @@ def factorise(
     if (rank is None) == (error is None):
         raise ValueError("factorise: say one of rank and error")
     whole = Decomposition(weight, moments)
-    return whole.factors(whole.least_rank(error) if rank is None else rank)
+    pair = whole.pair(whole.least_rank(error) if rank is None else rank)
+    return Factors.of(pair, weight, moments)
+
+
+def _product(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+    return torch.einsum("or...,ri->oi...", second, first.flatten(1))
+
+
+def _error(lost: torch.Tensor, rows: torch.Tensor, moments) -> float:
+    lost, whole = (
+        (w.square() if moments is None else w @ moments.to(w) * w).sum()
+        for w in (lost, rows)
+    )
+    return (lost / whole).clamp(min=0).sqrt().item()
+
+
+def _rows(weight: torch.Tensor) -> torch.Tensor:
+    """A weight by its inputs, (outputs · taps, inputs), in double precision."""
+    return weight.movedim(1, -1).flatten(0, -2).double()
 
 
 def _root(moments: torch.Tensor) -> torch.Tensor:

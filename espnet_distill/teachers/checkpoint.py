@@ -146,11 +146,15 @@ def load_experiment(config: Path, checkpoint: Path):
     return model.eval(), args
 
 
-def load_weights(checkpoint: Path) -> dict:
+def load_weights(checkpoint: Path, device: str = "cpu") -> dict:
     """Return a checkpoint's tensors by name; no code that is in it is run.
 
     They are those that ESPnet's loader takes, also out of what DeepSpeed and Lightning
     write around them.
+
+    Args:
+        checkpoint: The file.
+        device: Where they go; on ``meta`` they have shapes and types, and no values.
 
     Raises:
         ConfigError: A checkpoint that is truncated, that holds anything else, or NaN or
@@ -159,7 +163,7 @@ def load_weights(checkpoint: Path) -> dict:
     import torch
 
     try:
-        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        state = torch.load(checkpoint, map_location=device, weights_only=True)
     except Exception as error:  # zip, pickle and I/O each raise their own
         reason = str(error).partition(". ")[0] or type(error).__name__
         reason = " ".join(reason.split())
@@ -179,7 +183,9 @@ def load_weights(checkpoint: Path) -> dict:
             f"{checkpoint}: all names begin with 'module.', which DataParallel puts "
             "there and ESPnet passes over; save the state_dict() of model.module"
         )
-    require_finite(state, str(checkpoint), "name a checkpoint that did not diverge")
+    if device != "meta":
+        remedy = "name a checkpoint that did not diverge"
+        require_finite(state, str(checkpoint), remedy)
     return state
 
 
