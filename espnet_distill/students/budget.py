@@ -7,6 +7,7 @@ from collections.abc import Callable
 from espnet2.tts.abs_tts import AbsTTS
 
 from espnet_distill.errors import ConfigError
+from espnet_distill.progress import watched
 from espnet_distill.students.cost import Cost, cost
 from espnet_distill.students.shape import Shape, Sizes
 
@@ -48,9 +49,11 @@ def choose_sizes(
     if args.objective == "params":
         return found[0].sizes
     attribute = {"macs": "macs", "latency": "seconds"}[args.objective]
-    return min(
-        found[:MEASURED], key=lambda shape: getattr(measured(shape), attribute)
-    ).sizes
+    costs = [
+        getattr(measured(shape), attribute)
+        for shape in watched(found[:MEASURED], desc="shapes")
+    ]
+    return found[costs.index(min(costs))].sizes
 
 
 def _fast_enough(
@@ -59,7 +62,7 @@ def _fast_enough(
     """The sizes of the largest shape that takes so many seconds a frame."""
     best, least = None, math.inf
     low, high = SMALLEST * most, float(most)
-    for turn in range(1 + BISECTIONS):
+    for turn in watched(range(1 + BISECTIONS), desc="shapes"):
         target = round(math.sqrt(low * high)) if turn else most
         shape = nearest_shape(target)
         found = measured(shape).seconds

@@ -13,9 +13,11 @@ from espnet2.tts.abs_tts import AbsTTS
 from espnet_distill.evaluation.complexity import parameters
 from espnet_distill.evaluation.macs import MacCounter
 from espnet_distill.evaluation.speed import on_threads, turns
+from espnet_distill.progress import watched
 from espnet_distill.taps import made_up_sentence
 
 TOKENS, FRAMES_PER_TOKEN = 50, 7  # a sentence of four seconds
+FEW_TOKENS, FEW_REPEATS = 12, 2  # of one that takes its own frames one by one
 
 
 @dataclass(frozen=True)
@@ -28,13 +30,28 @@ class Cost:
 
 
 def cost(tts: AbsTTS, repeats: int = 5) -> Cost:
-    """Measure a model on a made-up sentence; its outputs do not matter."""
-    run, frames = made_up_speech(tts)
+    """Measure a model on a dummy sentence; its outputs do not matter.
+
+    The sentence of an autoregressive model is of one second.
+    """
     with on_threads(1):
         with MacCounter() as counter:
-            run()
-        seconds = median(_seconds(run) for _ in range(repeats))
+            run, frames = made_up_speech(tts, _tokens(tts))
+        seconds = median(_seconds(run) for _ in range(_repeats(tts, repeats)))
     return Cost(parameters(tts), counter.macs / frames, seconds / frames)
+
+
+def is_autoregressive(tts: AbsTTS) -> bool:
+    """Tell whether a model takes its own frames one by one."""
+    return "maxlenratio" in inspect.signature(tts.inference).parameters
+
+
+def _tokens(tts: AbsTTS) -> int:
+    return FEW_TOKENS if is_autoregressive(tts) else TOKENS
+
+
+def _repeats(tts: AbsTTS, repeats: int) -> int:
+    return min(repeats, FEW_REPEATS) if is_autoregressive(tts) else repeats
 
 
 def seconds_a_frame(
@@ -42,35 +59,35 @@ def seconds_a_frame(
 ) -> list[float]:
     """Measure models on one thread in alternation, (models,).
 
-    So a machine that has other work meanwhile favours none of them. One that speaks
-    frame by frame takes seconds: three repeats will do.
+    So a machine that has other work meanwhile favours none of them. The sentence of
+    autoregressive models is of one second.
 
     Args:
         models: The models.
         repeats: How often each of them speaks, after once that does not count.
         clock: What tells seconds; ``time.thread_time`` leaves out other work.
     """
-    if any("maxlenratio" in inspect.signature(m.inference).parameters for m in models):
-        repeats = min(repeats, 3)
-    runs = [made_up_speech(tts) for tts in models]
+    repeats = min(_repeats(tts, repeats) for tts in models)
+    runs = [made_up_speech(tts, _tokens(tts)) for tts in models]
     timed: list[list[float]] = [[] for _ in runs]
     with on_threads(1):
-        for _, place in turns(range(len(runs)), 1, repeats + 1):
+        order = list(turns(range(len(runs)), 1, repeats + 1))
+        for _, place in watched(order, desc="speed"):
             run, frames = runs[place]
             timed[place].append(_seconds(run, clock) / frames)
     return [median(seconds[1:]) for seconds in timed]
 
 
-def made_up_speech(tts: AbsTTS) -> tuple[Callable, int]:
+def made_up_speech(tts: AbsTTS, tokens: int = TOKENS) -> tuple[Callable, int]:
     """What makes a model speak a sentence, text to mel, and the frames that come out.
 
     An autoregressive model takes its own frames one by one, as many as it is told; any
     other is given durations, pitch and energy.
     """
-    batch = made_up_sentence(tts.eval(), TOKENS, FRAMES_PER_TOKEN)
+    batch = made_up_sentence(tts.eval(), tokens, FRAMES_PER_TOKEN)
     wanted = inspect.signature(tts.inference).parameters
     inputs = {name: x[0] for name, x in batch.items() if name in wanted}
-    if "maxlenratio" in wanted:
+    if is_autoregressive(tts):
         inputs |= {"minlenratio": FRAMES_PER_TOKEN, "maxlenratio": FRAMES_PER_TOKEN}
     else:
         inputs["use_teacher_forcing"] = True
