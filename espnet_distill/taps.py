@@ -11,6 +11,7 @@ import difflib
 import inspect
 
 import torch
+from espnet2.tasks.tts import tts_choices
 from espnet2.tts.abs_tts import AbsTTS
 from espnet2.tts.fastspeech import FastSpeech
 from espnet2.tts.fastspeech2 import FastSpeech2
@@ -18,7 +19,7 @@ from espnet2.tts.prodiff import ProDiff
 from espnet2.tts.tacotron2 import Tacotron2
 from espnet2.tts.transformer import Transformer
 
-from espnet_distill.errors import ConfigError
+from espnet_distill.errors import ConfigError, near
 from espnet_distill.focus import most_focused
 from espnet_distill.objectives.base import Taps
 
@@ -48,15 +49,44 @@ LEVELS = {
 }
 
 
-def family(tts: AbsTTS) -> type[AbsTTS]:
-    """Return the class under which a model's taps are known."""
+def family(tts: AbsTTS | type[AbsTTS]) -> type[AbsTTS]:
+    """Return the class under which the taps of a model, or of a class, are known."""
+    kind = tts if isinstance(tts, type) else type(tts)
     for known in OUTPUTS:
-        if isinstance(tts, known):
+        if issubclass(kind, known):
             return known
     names = ", ".join(known.__name__ for known in OUTPUTS)
     raise ConfigError(
-        f"tts: {type(tts).__name__} has no taps; models that have are {names}"
+        f"tts: {kind.__name__} has no taps; models that have are {names}"
     )
+
+
+def class_of(tts, where) -> type[AbsTTS]:
+    """Return the class that a configuration's `tts` names.
+
+    Raises:
+        ConfigError: A name that is none of ESPnet's or of this package's.
+    """
+    known = tts_choices.classes
+    if str(tts).lower() not in known:
+        raise ConfigError(f"{where}: tts: no {tts!r}; {near(tts, known)}")
+    return known[str(tts).lower()]
+
+
+def require_taps(tts, where) -> type[AbsTTS]:
+    """Return the class that a configuration's `tts` names, if it has taps.
+
+    So a model that has none is refused before its weights are loaded.
+
+    Raises:
+        ConfigError: It has none, or the name is none.
+    """
+    kind = class_of(tts, where)
+    try:
+        family(kind)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from None
+    return kind
 
 
 class TapRecorder:

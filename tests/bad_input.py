@@ -19,7 +19,7 @@ import yaml
 
 from espnet_distill.evaluation.seeds import MEASURES
 
-from .conftest import RATE, TOKENS, make_experiment, model_config
+from .conftest import PRODIFF, RATE, TOKENS, make_experiment, model_config
 
 CHECKPOINT = "train.loss.ave.pth"
 LAUGHS = "a0: &a0 [x]\n" + "".join(
@@ -90,6 +90,17 @@ class Place:
         if checkpoint is not None:
             (folder / CHECKPOINT).write_bytes(checkpoint)
         return folder
+
+    def text2wav(self) -> Path:
+        """A VITS by its configuration alone."""
+        return self.teacher("vits", checkpoint=b"", tts="vits")
+
+    def denoising(self, **conf) -> Path:
+        """A training of a ProDiff that is pruned."""
+        path = self.train([], callbacks=[PRUNE | conf], tts="prodiff")
+        conf = yaml.safe_load(path.read_text()) | {"tts_conf": PRODIFF}
+        path.write_text(yaml.safe_dump(conf))
+        return path
 
     def truncated(self, share=0.5) -> Path:
         content = (self.source / CHECKPOINT).read_bytes()
@@ -823,6 +834,55 @@ TRIES = [
         "file is no folder",
     ),
     on_full_disk("compact", "a full disk", lambda p: [p.pruned(), p.disk / "out"]),
+    # models that are not text-to-mel: before their weights are read
+    Try(
+        "derive",
+        "a text-to-waveform model",
+        lambda p: [p.text2wav(), OUT, "--pressure", 0.5],
+        "config.yaml: no student can be derived from VITS, only from FastSpeech2",
+    ),
+    Try(
+        "prune",
+        "a text-to-waveform model",
+        lambda p: [p.text2wav(), OUT, "--pressure", 0.5],
+        "config.yaml: no units can be taken from VITS, only from FastSpeech2",
+    ),
+    Try(
+        "prune",
+        "a text-to-waveform model, low rank",
+        lambda p: [p.text2wav(), OUT, "--pressure", 0.5, "--low-rank"],
+        "config.yaml: no low rank for vits; there is for fastspeech2",
+    ),
+    Try(
+        "compact",
+        "a text-to-waveform model",
+        lambda p: [p.text2wav(), OUT],
+        "config.yaml: tts: VITS has no taps; models that have are FastSpeech2",
+    ),
+    Try(
+        "compact",
+        "an unknown `tts`",
+        lambda p: [p.teacher(tts="fastspeach2", checkpoint=b""), OUT],
+        "config.yaml: tts: no 'fastspeach2'; near: fastspeech2",
+    ),
+    Try(
+        "check",
+        "a text-to-waveform student",
+        lambda p: [p.train(tts="vits", tts_conf={})],
+        "student: tts: VITS has no taps; models that have are FastSpeech2",
+    ),
+    Try(
+        "check",
+        "a text-to-waveform teacher",
+        lambda p: [p.train(p.text2wav())],
+        "config.yaml: tts: VITS has no taps; models that have are FastSpeech2",
+    ),
+    Try(
+        "check",
+        "neurons of a ProDiff",
+        lambda p: [p.denoising(what="neurons")],
+        "callbacks[0]: what: neurons is for FastSpeech2, FastSpeech, Tacotron2, ",
+    ),
     # evaluate
     evaluating(
         "no such experiment",

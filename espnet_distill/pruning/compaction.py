@@ -8,6 +8,7 @@ from espnet_distill.pruning.smaller import FEW, Smaller, write_smaller
 from espnet_distill.structure.silent import share_of_zeros
 from espnet_distill.students.experiment import SUPPORTED
 from espnet_distill.students.sized import SUFFIX, require_whole_layers
+from espnet_distill.taps import require_taps
 from espnet_distill.teachers.checkpoint import (
     find_experiment,
     load_experiment,
@@ -29,6 +30,7 @@ def compact(args: argparse.Namespace) -> str:
     """
     config, checkpoint = find_experiment(args.experiment)
     conf = read_config(config)
+    require_taps(conf["tts"], config)
     require_whole_layers(conf["tts_conf"], config)
     masked, names = load_experiment(config, checkpoint)
     whole, _ = load_experiment(config, checkpoint)

@@ -41,8 +41,8 @@ def prune(args: argparse.Namespace) -> str:
     """
     config, checkpoint = find_experiment(args.experiment)
     conf = read_config(config)
+    require_supported(conf["tts"], config, "units can be taken from")
     whole, names = load_experiment(config, checkpoint)
-    require_supported(whole.tts, config, "units can be taken from")
     model, _ = load_experiment(config, checkpoint)
     tts = model.tts
 

@@ -4,12 +4,14 @@ import dataclasses
 from collections.abc import Mapping
 
 import torch
+from espnet2.tts.abs_tts import AbsTTS
 from espnet2.tts.espnet_model import ESPnetTTSModel
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.structure.coupling import Group
 from espnet_distill.structure.knobs import shapes_of
 from espnet_distill.students import groups as students_groups
+from espnet_distill.students.experiment import SUPPORTED
 from espnet_distill.students.shape import Sizes
 from espnet_distill.students.sized import require_whole_layers
 
@@ -24,9 +26,10 @@ def groups_of(model: ESPnetTTSModel, tts_conf: Mapping) -> list[Group]:
         tts_conf: What its `tts` was built with.
 
     Raises:
-        ConfigError: It was built with something else.
+        ConfigError: It was built with something else, or its class is not taken apart.
     """
     tts = model.tts
+    require_units(type(tts))
     require_whole_layers(tts_conf, "callbacks")
     with torch.random.fork_rng():
         twin = type(tts)(idim=tts.idim, odim=tts.odim, **tts_conf).eval()
@@ -36,6 +39,16 @@ def groups_of(model: ESPnetTTSModel, tts_conf: Mapping) -> list[Group]:
             twin, lambda: Sizes(type(tts), tts.idim, tts.odim, tts_conf).knobs
         )
     return [_below(group, "tts") for group in groups]
+
+
+def require_units(kind: type[AbsTTS]) -> None:
+    """Raise a ConfigError unless the units of a class of models can be pruned."""
+    if not issubclass(kind, SUPPORTED):
+        names = ", ".join(known.__name__ for known in SUPPORTED)
+        raise ConfigError(
+            f"what: neurons is for {names} and their variants, not for "
+            f"{kind.__name__}; say weights"
+        )
 
 
 def _below(group: Group, prefix: str) -> Group:

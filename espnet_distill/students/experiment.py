@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 
 from espnet2.tasks.tts import TTSTask
-from espnet2.tts.abs_tts import AbsTTS
 from espnet2.tts.fastspeech import FastSpeech
 from espnet2.tts.fastspeech2 import FastSpeech2
 from espnet2.tts.tacotron2 import Tacotron2
@@ -24,6 +23,7 @@ from espnet_distill.students.written import (
     training_of,
     write_training,
 )
+from espnet_distill.taps import class_of
 from espnet_distill.teachers.checkpoint import (
     find_experiment,
     load_experiment,
@@ -52,6 +52,7 @@ def derive(args: argparse.Namespace) -> str:
     """
     config, checkpoint = find_experiment(args.teacher)
     conf = read_config(config)
+    require_supported(conf["tts"], config, "student can be derived from")
     training = read_config(args.config) if args.config else training_of(conf)
     training["tts_conf"] = dict(training.get("tts_conf") or {})
     if training["tts"] != conf["tts"]:
@@ -59,7 +60,6 @@ def derive(args: argparse.Namespace) -> str:
             f"{args.config}: tts: {training['tts']}; the teacher is {conf['tts']}"
         )
     teacher, names = load_experiment(config, checkpoint)
-    require_supported(teacher.tts, config, "student can be derived from")
     tts, frames = teacher.tts, frames_a_second(teacher)
     if args.budget_rtf and frames is None:
         raise ConfigError(
@@ -80,13 +80,12 @@ def derive(args: argparse.Namespace) -> str:
     return _table(confs, (before, cost(student.tts)), frames, narrowed)
 
 
-def require_supported(tts: AbsTTS, config: Path, what: str) -> None:
-    """Raise a ConfigError unless a model is of a class that is cut out of."""
-    if type(tts) not in SUPPORTED:
+def require_supported(tts: str, config: Path, what: str) -> None:
+    """Raise a ConfigError unless a choice of `--tts` is a class that is cut out of."""
+    kind = class_of(tts, config)
+    if kind not in SUPPORTED:
         names = ", ".join(kind.__name__ for kind in SUPPORTED)
-        raise ConfigError(
-            f"{config}: no {what} {type(tts).__name__}, only from {names}"
-        )
+        raise ConfigError(f"{config}: no {what} {kind.__name__}, only from {names}")
 
 
 def _write(folder: Path, conf, training, teacher, sizes, args, losses) -> tuple:

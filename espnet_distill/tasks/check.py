@@ -56,6 +56,7 @@ def check(
         DistillTTSTask,
         require_own_trainer,
         require_read,
+        require_text2mel,
     )
     from espnet_distill.teachers.front_end import require_bpemodel, require_tokens
 
@@ -70,6 +71,7 @@ def check(
     faults.of(require_bpemodel, vars(args), "student")
     faults.of(check_vocoder, vocoder_file, args.feats_extract_conf)
     chosen = faults.of(check_stock.require_choices, args)
+    chosen = faults.of(require_text2mel, chosen)
     faults.of(require_read, chosen)
     args.token_list = faults.of(check_stock.tokens, args, configs)
     if args.use_preprocessor and args.token_type:

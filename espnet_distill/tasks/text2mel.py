@@ -18,6 +18,7 @@ from espnet_distill.pruning.base import Callback
 from espnet_distill.pruning.callbacks import Callbacks
 from espnet_distill.pruning.espnet_trainer import CallbackTrainer
 from espnet_distill.pruning.tts import groups_of
+from espnet_distill.taps import require_taps
 from espnet_distill.tasks import options
 from espnet_distill.tasks.companion import CALLBACKS, LESSONS, save_with
 from espnet_distill.tasks.compatibility import require_compatible, require_conditions
@@ -79,8 +80,10 @@ class DistillTTSTask(ExitsInOneLine, TTSTask):
         names = [name for _, name, _ in args.train_data_path_and_name_and_type]
         require_conditions(names, vars(args), args.tts)
         require_own_trainer(args, wanted)
-        if not wanted.is_stock and _trains(args):
-            require_statistics(vars(args))
+        if not wanted.is_stock:
+            require_text2mel(args)
+            if _trains(args):
+                require_statistics(vars(args))
         if not _learns_from_teachers(args, wanted):
             _leave_out_unread(args)
             return
@@ -230,6 +233,16 @@ def require_read(args: argparse.Namespace) -> None:
             for kind in ("pitch", "energy")
             if getattr(args, f"{kind}_extract") and kind not in _takes(args)
         ]
+
+
+def require_text2mel(args: argparse.Namespace) -> argparse.Namespace:
+    """Return the arguments if the student is a text-to-mel model.
+
+    Raises:
+        ConfigError: It makes waveforms, as VITS and JETS do.
+    """
+    require_taps(args.tts, "student")
+    return args
 
 
 def require_own_trainer(args: argparse.Namespace, wanted: DistillOptions) -> None:

@@ -8,8 +8,12 @@ import torch
 from espnet2.tts.prodiff import ProDiff
 
 from espnet_distill.objectives.base import Taps
-from espnet_distill.taps import TapRecorder, probe
-from espnet_distill.teachers.checkpoint import find_experiment, load_experiment
+from espnet_distill.taps import TapRecorder, probe, require_taps
+from espnet_distill.teachers.checkpoint import (
+    find_experiment,
+    load_experiment,
+    read_config,
+)
 from espnet_distill.teachers.units import in_plain_units
 
 
@@ -28,6 +32,7 @@ class OnlineTeacher:
             modules: Names of the taps to record.
         """
         self.config, self.checkpoint = map(Path, find_experiment(experiment))
+        require_taps(read_config(self.config)["tts"], self.config)
         self.model, self.args = load_experiment(self.config, self.checkpoint)
         self.model.requires_grad_(False)
         if isinstance(self.model.tts, ProDiff):
