@@ -1,6 +1,7 @@
 """A tiny corpus, and tiny experiments on it made by stock ESPnet."""
 
 import argparse
+import contextlib
 import copy
 import os
 import socket
@@ -372,3 +373,20 @@ def assert_equal(ours, theirs, where=""):
 def load(path):
     """Load what torch saved, as weights only."""
     return torch.load(path, weights_only=True)
+
+
+@contextlib.contextmanager
+def stopped_in(epoch):
+    """Interrupt what trains with callbacks or a teacher as this epoch begins."""
+    from espnet_distill.pruning.espnet_trainer import CallbackTrainer
+
+    train_one_epoch = CallbackTrainer.train_one_epoch.__func__
+
+    def interrupted(cls, reporter, **others):
+        if reporter.get_epoch() == epoch:
+            raise KeyboardInterrupt
+        return train_one_epoch(cls, reporter=reporter, **others)
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(CallbackTrainer, "train_one_epoch", classmethod(interrupted))
+        yield

@@ -36,7 +36,9 @@ class TTS(nn.Module):
         sentence = made_up_sentence(self.tts)
         text = torch.randint(3, 29, sentence["text"].shape, generator=generator)
         feats = torch.randn(sentence["feats"].shape, generator=generator)
-        loss, *_ = self.tts(**sentence | {"text": text, "feats": feats})
+        drawn = {"text": text, "feats": feats}
+        drawn = {name: value.to(sentence[name].device) for name, value in drawn.items()}
+        loss, *_ = self.tts(**sentence | drawn)
         return loss
 
 

@@ -45,13 +45,17 @@ def tacotron2(**tts_conf):
     return yaml.safe_dump(conf)
 
 
-def run(recipe, *options, script="./run.sh"):
-    """Call a script of the recipe with this interpreter's programs."""
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+def run(recipe, *options, script="./run.sh", **environment):
+    """Call a script of the recipe with this interpreter's programs.
+
+    More environment variables are keyword arguments.
+    """
+    environment = os.environ | environment
+    path = f"{Path(sys.executable).parent}:{environment['PATH']}"
     command = [script, *map(str, options)]
     if script.startswith("./run"):
         command[1:1] = ["--num_threads", "1"]
-    environment = os.environ | {"PATH": path}
+    environment["PATH"] = path
     return subprocess.run(
         command, cwd=recipe, env=environment, capture_output=True, text=True
     )
