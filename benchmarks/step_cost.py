@@ -3,8 +3,9 @@
 A 2 M-parameter FastSpeech2 is trained on 4 s utterances (i) alone, (ii) from a dump
 of the 37 M FastSpeech2 of ESPnet's LJSpeech recipe, (iii) with that teacher online; the
 objectives are mel, encoder, decoder, duration, pitch and energy. Each variant lives in
-a process of its own, on all cores, and they take their steps in turn; a step reads its
-batch from disk, in the same process. Memory is the resident set at its highest.
+a process of its own, on all cores or on a GPU, and they take their steps in turn; a step
+reads its batch from disk, in the same process. Memory is the resident set at its highest,
+with `--device cuda` what PyTorch has allocated on the GPU.
 
 Then the dump is timed against the teacher's own forward pass on the same batches.
 """
@@ -151,9 +152,10 @@ def write_dump(root: Path, data: list[str]) -> float:
     return len(Path(text).read_text().splitlines()) / min(seconds)
 
 
-def work(config: str, data: list[str], pipe) -> None:
+def work(config: str, data: list[str], device: str, pipe) -> None:
     """Train one variant: a step for each message, answered by its seconds."""
     import torch
+    from espnet2.torch_utils.device_funcs import to_device
     from espnet2.train.dataset import ESPnetDataset
 
     from espnet_distill.tasks.text2mel import DistillTTSTask
@@ -167,7 +169,7 @@ def work(config: str, data: list[str], pipe) -> None:
     options += ["--train_shape_file=-", "--valid_shape_file=-"]
     args = DistillTTSTask.get_parser().parse_args([*options, *files])
     DistillTTSTask.check_required_command_args(args)
-    model = DistillTTSTask.build_model(args).train()
+    model = DistillTTSTask.build_model(args).to(device).train()
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
     dataset = ESPnetDataset(
         args.train_data_path_and_name_and_type,
@@ -178,12 +180,15 @@ def work(config: str, data: list[str], pipe) -> None:
     while pipe.recv():
         start = time.perf_counter()
         _, batch = collate([dataset[name] for name in names])
-        loss, _, _ = model(**batch)
+        loss, _, _ = model(**to_device(batch, device))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        if device == "cuda":
+            torch.cuda.synchronize()
         pipe.send(time.perf_counter() - start)
-    pipe.send(highest_resident_set())
+    on_gpu = device == "cuda"
+    pipe.send(torch.cuda.max_memory_allocated() if on_gpu else highest_resident_set())
 
 
 def highest_resident_set() -> int:
@@ -222,7 +227,7 @@ def forward_speed(root: Path, data: list[str]) -> float:
     return len(names) / min(seconds)
 
 
-def measure(root: Path, steps: int, utterances: int) -> dict:
+def measure(root: Path, steps: int, utterances: int, device: str = "cpu") -> dict:
     data = write_corpus(root / "data", utterances)
     write_teacher(root / "teacher")
     taught = {"teacher": [str(root / "teacher")]}
@@ -240,7 +245,7 @@ def measure(root: Path, steps: int, utterances: int) -> dict:
     pipes, workers = {}, []
     for name, config in configs.items():
         pipes[name], theirs = context.Pipe()
-        worker = context.Process(target=work, args=(str(config), data, theirs))
+        worker = context.Process(target=work, args=(str(config), data, device, theirs))
         worker.start()
         workers.append(worker)
     times = {name: [] for name in configs}
@@ -274,17 +279,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="within a minute")
     parser.add_argument("--json", action="store_true", help="the ratios alone")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     args = parser.parse_args()
     steps, utterances = (5, 16) if args.quick else (30, 64)
     with tempfile.TemporaryDirectory() as folder:
-        found = measure(Path(folder), steps, utterances)
+        found = measure(Path(folder), steps, utterances, args.device)
     if args.json:
         ratios = {name: round(value, 3) for name, value in found["ratios"].items()}
         print(json.dumps(ratios))
         return
     for name, seconds in found["seconds"].items():
         megabytes = found["memory"][name] / 1e6
-        print(f"{name:8} {seconds:.3f} s a step, {megabytes:.0f} MB resident")
+        print(f"{name:8} {seconds:.3f} s a step, {megabytes:.0f} MB")
     for name, value in found["ratios"].items():
         print(f"{name:24} {value:.2f}")
 

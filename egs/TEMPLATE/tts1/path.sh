@@ -8,7 +8,10 @@ export PATH=${PWD}/utils:${PATH}
 
 export LC_ALL=C                                     # one sorting order everywhere
 export PYTHONIOENCODING=UTF-8 PYTHONUTF8=1          # phones are not ASCII
-export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}        # job arrays already fill the cores
+# job arrays already fill the cores; a job of Slurm's has those that it asked for
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-${SLURM_CPUS_PER_TASK:-1}}
+# threads that wait spin for a moment, then sleep: else each busy core stops them all
+[ -n "${OMP_WAIT_POLICY:-}" ] || export GOMP_SPINCOUNT=${GOMP_SPINCOUNT:-4000}
 export NCCL_SOCKET_IFNAME=${NCCL_SOCKET_IFNAME:-^lo,docker,virbr,vmnet,vboxnet}
 
 # for programs that run without the plugin, which finds an espeak-ng itself
