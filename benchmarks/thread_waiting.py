@@ -1,9 +1,9 @@
 """How a training's threads should wait for each other, on idle and on busy cores.
 
-A small FastSpeech2 student takes optimizer steps on random data, on two threads pinned to
-two cores. Threads that meet at a barrier can spin or sleep: each variant sets that
-differently in the environment of a process of its own, and all variants take their steps
-in turn, first on idle cores and then beside a process that keeps one of the cores busy.
+A small FastSpeech2 student takes optimizer steps on random data, on two threads pinned
+to two cores. Threads that meet at a barrier can spin or sleep: each variant sets that
+differently in the environment of a process of its own, and all variants take their
+steps in turn, first on idle cores and then beside a process that keeps one core busy.
 Figures are medians. Where other work shares the cores, `--realtime` (of root) keeps it
 off them for the first table.
 """

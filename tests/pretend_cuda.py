@@ -1,7 +1,7 @@
 """A pretend GPU: finds tensors on the wrong device where there is no GPU.
 
-All values are computed on the CPU. Within :func:`pretend_cuda` a tensor that is moved to
-`cuda`, or made there, is labelled, and so is what is computed from it; `device`,
+All values are computed on the CPU. Within :func:`pretend_cuda` a tensor that is moved
+to `cuda`, or made there, is labelled, and so is what is computed from it; `device`,
 `is_cuda` and `is_cpu` say what its label says. An operation that mixes devices where
 CUDA would refuse to raises the RuntimeError that CUDA raises.
 """
@@ -23,7 +23,8 @@ BY_NO_OPERATION = tuple(
 )
 TO_NUMPY = (torch.Tensor.numpy, torch.Tensor.__array__)
 GETTERS = {
-    name: getattr(torch.Tensor, name).__get__ for name in ("device", "is_cuda", "is_cpu")
+    name: getattr(torch.Tensor, name).__get__
+    for name in ("device", "is_cuda", "is_cpu")
 }
 BETWEEN_DEVICES = (aten.copy_, aten._to_copy, aten._pad_packed_sequence, aten.set_)
 BY_INDICES = (aten.index, aten.index_put, aten.index_put_, aten._index_put_impl_)
@@ -56,7 +57,9 @@ class Labels:
         return len(self._known)
 
     def any(self, values):
-        return any(x in self for x in tree_leaves(values) if isinstance(x, torch.Tensor))
+        return any(
+            x in self for x in tree_leaves(values) if isinstance(x, torch.Tensor)
+        )
 
 
 class Move(torch.autograd.Function):
@@ -110,8 +113,10 @@ class PropagateLabels(TorchDispatchMode):
         elif not any(on_gpu) or all(on_gpu) or packet in BETWEEN_DEVICES:
             return
         elif packet in BY_INDICES:
-            if args[0] not in self.labels or len(args) > 2 and _mixes(
-                [args[2]], [args[2] in self.labels]
+            if (
+                args[0] not in self.labels
+                or len(args) > 2
+                and _mixes([args[2]], [args[2] in self.labels])
             ):
                 _refuse(func)
         elif packet.__name__.startswith("_foreach"):
@@ -136,8 +141,8 @@ def _mixes(tensors, on_gpu):
 
 def _refuse(func):
     raise RuntimeError(
-        "Expected all tensors to be on the same device, but found at least two devices, "
-        f"cuda:0 and cpu! (when checking argument in {func})"
+        "Expected all tensors to be on the same device, but found at least two "
+        f"devices, cuda:0 and cpu! (when checking argument in {func})"
     )
 
 

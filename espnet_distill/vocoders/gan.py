@@ -20,8 +20,10 @@ from espnet_distill.mel_spec import MelSpec
 from espnet_distill.objectives.base import Objective, Taps
 from espnet_distill.vocoders.generators.harmonic_istft import HarmonicISTFTGenerator
 
-DISCRIMINATORS = AVAILABLE_DISCRIMINATORS | {
-    "msstft_discriminator": MultiScaleSTFTDiscriminator
+WITHOUT_FEATURES = ("parallel_wavegan_discriminator",)  # to be matched
+DISCRIMINATORS = {
+    **{k: v for k, v in AVAILABLE_DISCRIMINATORS.items() if k not in WITHOUT_FEATURES},
+    "msstft_discriminator": MultiScaleSTFTDiscriminator,
 }
 SEGMENT = 64  # frames
 QUIETEST = 1e-3  # a root mean square that is amplified to 1
@@ -39,8 +41,8 @@ class VocoderGAN(torch.nn.Module):
         generator: (B, n_mels, T) to (B, 1, T * hop length).
         mels: What it reads.
         objectives: What compares its waveform with the teacher's.
-        discriminator_type: One of those of ESPnet's joint_text2wav, or
-            `msstft_discriminator`, which looks at complex spectra of several sizes
+        discriminator_type: One of those of ESPnet's joint_text2wav that have features,
+            or `msstft_discriminator`, which looks at complex spectra of several sizes
             (EnCodec, https://arxiv.org/abs/2210.13438).
         discriminator_params: Its arguments.
         segment_size: Frames of each utterance in a batch.

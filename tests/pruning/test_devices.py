@@ -10,7 +10,11 @@ from .models import TTS, groups_of, train
 
 PRUNE = {"type": "prune", "pressure": 0.3, "start": 1, "end": 3, "interval": 1}
 CASES = [
-    *({"what": what, "criterion": name} for what in ("neurons", "weights") for name in CRITERIA),
+    *(
+        {"what": what, "criterion": name}
+        for what in ("neurons", "weights")
+        for name in CRITERIA
+    ),
     {"what": "layers", "criterion": "taylor", "pressure": 0.213},
     {"what": "weights", "pattern": "2:4", "pressure": None, "exclude": ["*_embed.*"]},
     {"what": "weights", "scope": "global", "floor": 0.1},

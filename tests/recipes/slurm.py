@@ -69,7 +69,9 @@ class Cluster:
         path = self.root / "jobs"
         lines = path.read_text().splitlines() if path.exists() else []
         fields = (line.split() for line in lines)
-        return [dict(item.split("=", 1) for item in line if "=" in item) for line in fields]
+        return [
+            dict(item.split("=", 1) for item in line if "=" in item) for line in fields
+        ]
 
 
 @contextlib.contextmanager

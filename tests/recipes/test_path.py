@@ -25,10 +25,16 @@ NAMES = ("OMP_NUM_THREADS", "GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "SLURM_CPUS_PER
 def test_threads(given, threads, spins):
     environment = {key: x for key, x in os.environ.items() if key not in NAMES} | given
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
-    script = "set -euo pipefail; . ./path.sh; echo ${OMP_NUM_THREADS} ${GOMP_SPINCOUNT:-}"
+    script = (
+        "set -euo pipefail; . ./path.sh; echo ${OMP_NUM_THREADS} ${GOMP_SPINCOUNT:-}"
+    )
     folder = ROOT / "egs/TEMPLATE/tts1"
     done = subprocess.run(
-        ["bash", "-c", script], cwd=folder, env=environment, capture_output=True, text=True
+        ["bash", "-c", script],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{threads} {spins}".rstrip() + "\n"

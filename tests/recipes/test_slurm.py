@@ -1,4 +1,4 @@
-"""egs/mini_an4 through every stage, its jobs submitted to a Slurm cluster of one node."""
+"""egs/mini_an4 through every stage, its jobs on a Slurm cluster of one node."""
 
 import json
 import time
@@ -78,5 +78,7 @@ def test_a_failed_job_fails_the_recipe_with_one_line(finished, cluster):
     options = ["--stage", 2, "--stop_stage", 2, "--align_steps", "few"]
     done = run(recipe, *options, cmd_backend="slurm", **cluster.environment)
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith("./distill.sh: error: alignment failed: ")
+    assert done.stderr.splitlines()[-1].startswith(
+        "./distill.sh: error: alignment failed: "
+    )
     assert cluster.jobs()[-1]["JobState"] == "FAILED"

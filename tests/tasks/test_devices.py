@@ -34,9 +34,18 @@ from ..vocoders.big import save_hifigan
 from . import test_vocoder as vocoder
 
 ENCODER = {"type": "hidden", "tap": "encoder"}
-OBJECTIVES = [{"type": "mel", "temperature": 2.0}, ENCODER, {"type": "relation", "tap": "encoder"}]
+OBJECTIVES = [
+    {"type": "mel", "temperature": 2.0},
+    ENCODER,
+    {"type": "relation", "tap": "encoder"},
+]
 TIMED = [*OBJECTIVES, {"type": "duration"}]
-VARIED = [*TIMED, {"type": "hidden", "tap": "decoder"}, {"type": "pitch"}, {"type": "energy"}]
+VARIED = [
+    *TIMED,
+    {"type": "hidden", "tap": "decoder"},
+    {"type": "pitch"},
+    {"type": "energy"},
+]
 ATTENDING = [*OBJECTIVES, {"type": "stop", "temperature": 2.0}, {"type": "attention"}]
 
 COMMON = {"adim": 8, "postnet_layers": 0, **PREDICTORS}
@@ -52,13 +61,20 @@ STUDENTS = {
     "gru": (COMMON, VARIED),
     "lstm": (COMMON | {"cell": "lstm", "bidirectional": False}, VARIED),
     "fastspeech2_sepconv": (COMMON, VARIED),
-    "fastspeech2_convnext": (COMMON | {"elayers": 1, "eunits": 16, "dunits": 16}, VARIED),
+    "fastspeech2_convnext": (
+        COMMON | {"elayers": 1, "eunits": 16, "dunits": 16},
+        VARIED,
+    ),
     "fastspeech": (FASTSPEECH, TIMED),
     "prodiff": (PRODIFF, TIMED),
     "tacotron2": (TACOTRON2, ATTENDING),
     "transformer": (TRANSFORMER | {"reduction_factor": 2}, ATTENDING),
 }
-CLASSES = {"conformer": "fastspeech2", "gru": "fastspeech2_rnn", "lstm": "fastspeech2_rnn"}
+CLASSES = {
+    "conformer": "fastspeech2",
+    "gru": "fastspeech2_rnn",
+    "lstm": "fastspeech2_rnn",
+}
 AUTOREGRESSIVE = ("tacotron2", "transformer")
 
 
@@ -91,7 +107,9 @@ def distil(corpus, out, teachers, *options, student="fastspeech2", **changes):
     if name == "prodiff" or name.startswith("fastspeech2"):
         settings |= {key: x for key, x in model_config().items() if "_extract" in key}
         settings |= global_mvn(**{name: corpus.stats(name) for name in MEASURES})
-    config = corpus.config(out.with_suffix(".yaml"), name, tts_conf, **settings | changes)
+    config = corpus.config(
+        out.with_suffix(".yaml"), name, tts_conf, **settings | changes
+    )
     command = corpus.training(config, out)
     DistillTTSTask.main(cmd=[*command, "--ngpu", "1", *options])
     return load(out / "checkpoint.pth")
@@ -110,11 +128,19 @@ def test_a_student_with_its_teacher_online(corpus, teachers, gpu, student, tmp_p
     assert len(gpu) > 100
     found = checkpoint["reporter"]["stats"][1]["valid"]
     assert all(value > 0 for name, value in found.items() if name.startswith("distill"))
-    files = {"train_config": tmp_path / "exp/config.yaml", "model_file": tmp_path / "exp/1epoch.pth"}
-    synthesize = Text2Speech(**files, device="cuda")
+    config, model = (tmp_path / "exp" / name for name in ("config.yaml", "1epoch.pth"))
+    synthesize = Text2Speech(config, model, device="cuda")
     shorten(synthesize.tts)
     mel = synthesize("two words")["feat_gen"]
     assert mel in gpu and mel.size(1) == FEATURES["n_mels"]
+
+
+def test_a_teacher_of_durations_for_a_student_that_attends(
+    corpus, teachers, gpu, tmp_path
+):
+    conf = {"objectives": [{"type": "mel"}, {"type": "attention"}]}
+    online = [teachers["fastspeech2"]]
+    distil(corpus, tmp_path / "exp", online, student="tacotron2", distill_conf=conf)
 
 
 def shorten(tts):
@@ -134,16 +160,24 @@ def test_two_teachers_are_fused(corpus, teachers, gpu, tmp_path):
 
 
 def test_a_teacher_is_dumped_and_the_dump_is_learnt(corpus, teachers, gpu, tmp_path):
-    conf = {"teacher": [str(teachers["fastspeech2"])], "distill_conf": {"objectives": VARIED}}
+    conf = {
+        "teacher": [str(teachers["fastspeech2"])],
+        "distill_conf": {"objectives": VARIED},
+    }
     config = corpus.config(tmp_path / "train.yaml", **conf)
     for name in ("train", "valid"):
         source = corpus.root / name
         options = ["--config", config, "--output_dir", tmp_path / "dump" / name]
         job = ["--ngpu", "1", "--key_file", source / "text"]
-        for item in ("text,text,text", "wav.scp,speech,sound", "durations,durations,text_int"):
+        for item in (
+            "text,text,text",
+            "wav.scp,speech,sound",
+            "durations,durations,text_int",
+        ):
             job += ["--data_path_and_name_and_type", source / item]
         dump.main([str(word) for word in [*options, *job]])
         finish_dump.main([str(word) for word in [*options, "--text", source / "text"]])
+    assert len(gpu) > 100
     dumped = str(tmp_path / "dump")
     distil(corpus, tmp_path / "exp", [teachers["fastspeech2"]], teacher_dump=dumped)
 
@@ -217,7 +251,10 @@ SCALE = PERIOD | {"max_groups": 1, "downsample_scales": [2, 1]}
 DISCRIMINATORS = {
     "hifigan_period_discriminator": PERIOD,
     "hifigan_scale_discriminator": SCALE,
-    "hifigan_multi_period_discriminator": {"periods": [2], "discriminator_params": PERIOD},
+    "hifigan_multi_period_discriminator": {
+        "periods": [2],
+        "discriminator_params": PERIOD,
+    },
     "hifigan_multi_scale_discriminator": {"scales": 2, "discriminator_params": SCALE},
     "hifigan_multi_scale_multi_period_discriminator": {
         "scales": 2,
@@ -225,8 +262,8 @@ DISCRIMINATORS = {
         "periods": [2],
         "period_discriminator_params": PERIOD,
     },
-    "melgan_multi_scale_discriminator": PERIOD | {"scales": 2, "downsample_scales": [4]},
-    "parallel_wavegan_discriminator": {"layers": 3, "conv_channels": 2},
+    "melgan_multi_scale_discriminator": PERIOD
+    | {"scales": 2, "downsample_scales": [4]},
     "style_melgan_discriminator": {
         "repeats": 1,
         "window_sizes": [128, 256],
@@ -244,7 +281,12 @@ DISCRIMINATORS = {
 
 def train_vocoder(corpus, teacher, waves, out, *options, **changes):
     config = vocoder.write_config(
-        teacher, out.with_suffix(".yaml"), waves, num_iters_per_epoch=2, max_epoch=1, **changes
+        teacher,
+        out.with_suffix(".yaml"),
+        waves,
+        num_iters_per_epoch=2,
+        max_epoch=1,
+        **changes,
     )
     vocoder.train(corpus, config, out, "--ngpu", 1, *options)
     return load(out / "checkpoint.pth")
@@ -260,7 +302,9 @@ def test_a_vocoder_of_each_generator(corpus, teacher, waves, gpu, generator, tmp
     changes = {"tts_conf": tts_conf, "distill_conf": objectives, "model_conf": model}
     out = tmp_path / "exp"
     train_vocoder(corpus, teacher, waves, out, **changes)
-    train_vocoder(corpus, teacher, waves, out, "--resume", "true", "--max_epoch", 2, **changes)
+    train_vocoder(
+        corpus, teacher, waves, out, "--resume", "true", "--max_epoch", 2, **changes
+    )
     trained = build_vocoder(out / "2epoch.pth", device="cuda")
     wave = trained(torch.randn(30, FEATURES["n_mels"], device="cuda"))
     assert wave in gpu and wave.shape == (30 * HOP,)
@@ -291,7 +335,9 @@ def test_every_generator_and_discriminator_is_among_them():
 # The pretend GPU finds faults
 
 
-def test_a_tensor_made_on_the_cpu_is_found(corpus, teachers, gpu, monkeypatch, tmp_path):
+def test_a_tensor_made_on_the_cpu_is_found(
+    corpus, teachers, gpu, monkeypatch, tmp_path
+):
     def mean_before(error, lengths, shares=None):
         steps = torch.arange(error.size(1))  # on which device?
         return error[steps < lengths.unsqueeze(1)].mean()

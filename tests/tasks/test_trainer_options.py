@@ -10,8 +10,18 @@ from espnet_distill.tasks.text2mel import DistillTTSTask
 
 from ..conftest import assert_equal, load, stopped_in, train_in_two_processes
 
-OBJECTIVES = [{"type": "mel"}, {"type": "hidden", "tap": "encoder"}, {"type": "duration"}]
-PRUNE = {"type": "prune", "pressure": 0.3, "start": 0, "interval": 1, "criterion": "taylor"}
+OBJECTIVES = [
+    {"type": "mel"},
+    {"type": "hidden", "tap": "encoder"},
+    {"type": "duration"},
+]
+PRUNE = {
+    "type": "prune",
+    "pressure": 0.3,
+    "start": 0,
+    "interval": 1,
+    "criterion": "taylor",
+}
 EPOCHS = 2
 
 
@@ -53,7 +63,9 @@ def test_a_stopped_training_resumes(corpus, teacher, plain, name, tmp_path):
     steps = 2 if name == "accum_grad" else 4
     path = tmp_path / "train.yaml"
     config = settings_of(corpus, teacher, path, steps, **OPTIONS[name])
-    stopped, whole = (corpus.training(config, tmp_path / x) for x in ("stopped", "whole"))
+    stopped, whole = (
+        corpus.training(config, tmp_path / x) for x in ("stopped", "whole")
+    )
     bf16 = torch.autocast("cpu", torch.bfloat16, cache_enabled=False)
     with bf16 if name == "bf16" else contextlib.nullcontext():
         DistillTTSTask.main(cmd=whole)
@@ -64,8 +76,13 @@ def test_a_stopped_training_resumes(corpus, teacher, plain, name, tmp_path):
         load(tmp_path / x / "checkpoint.pth") for x in ("stopped", "whole")
     )
     assert_pruned_alike(resumed, checkpoint)
-    assert {x.dtype for x in checkpoint["model"].values()} <= {torch.float32, torch.int64}
-    same = all(torch.equal(x, plain["model"][key]) for key, x in checkpoint["model"].items())
+    assert {x.dtype for x in checkpoint["model"].values()} <= {
+        torch.float32,
+        torch.int64,
+    }
+    same = all(
+        torch.equal(x, plain["model"][key]) for key, x in checkpoint["model"].items()
+    )
     assert same == (name == "amp")  # without a GPU, ESPnet's AMP changes nothing
 
 

@@ -270,6 +270,7 @@ def test_recordings_that_are_given_pass_for_real(corpus, teacher, dumped, traine
         ({"model_conf": {"segment": 8}}, "model_conf: .*segment"),
         ({"model_conf": MODEL | {"discriminator_size": 9}}, "not between 1 and"),
         ({"model_conf": MODEL | {"reconstruction_end": 0}}, "reconstruction_end"),
+        ({"model_conf": MODEL | {"discriminator_type": "parallel_wavegan_discriminator"}}, "'parallel_wavegan_discriminator'; near: style_melgan"),
         ({"model_conf": MODEL | {"discriminator_type": "hifigan"}}, "discriminator_type: 'hifigan'; there are hifigan_period"),
         ({"distill_conf": {"objectives": [{"type": "mel"}]}}, "a waveform only: stft"),
         ({"distill_conf": {"objectives": [{"type": "f0"}]}}, "f0: only a harmonic_istft"),
