@@ -11,6 +11,7 @@ import contextlib
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.overrides import TorchFunctionMode
+from torch.utils._device import _device_constructors
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -21,6 +22,7 @@ MOVES = (torch.Tensor.to, torch.Tensor.cuda, torch.Tensor.cpu)
 BY_NO_OPERATION = tuple(
     getattr(torch.Tensor, name) for name in ("__deepcopy__", "new", "new_tensor")
 )
+FACTORIES = _device_constructors() - {torch.tensor, torch.as_tensor, torch.asarray}
 TO_NUMPY = (torch.Tensor.numpy, torch.Tensor.__array__)
 GETTERS = {
     name: getattr(torch.Tensor, name).__get__
@@ -165,7 +167,8 @@ class MakeOnDevice(TorchFunctionMode):
             return 0 if args[0] in self.labels else -1
         if func in TO_NUMPY and args[0] in self.labels:
             raise TypeError("can't convert cuda:0 device type tensor to numpy")
-        with self._computing(self.labels.any((args, kwargs))):
+        is_factory = func in FACTORIES  # a size read from the GPU moves nothing there
+        with self._computing(not is_factory and self.labels.any((args, kwargs))):
             if func in MOVES:
                 return self._move(func, *args, **kwargs)
             if func is torch.Tensor.backward:
