@@ -57,6 +57,7 @@ class Cluster:
 
     def __init__(self, root):
         self.root = root
+        self.daemons = []
         self.environment = {"SLURM_CONF": str(root / "slurm.conf"), "PATH": PATH}
 
     def query(self, *command):
@@ -84,7 +85,7 @@ def start_cluster(seconds=60):
         conf = ["-D", "-f", str(root / "slurm.conf")]
         with contextlib.ExitStack() as daemons:
             for command in (_munged(root), ["slurmctld", *conf], ["slurmd", *conf]):
-                daemons.enter_context(_daemon(command, root))
+                cluster.daemons.append(daemons.enter_context(_daemon(command, root)))
             end = time.monotonic() + seconds
             while cluster.query("sinfo", "-h", "-o", "%T") != "idle":
                 logs = [path.read_text()[-2000:] for path in root.glob("*.log")]

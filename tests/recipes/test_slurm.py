@@ -82,3 +82,10 @@ def test_a_failed_job_fails_the_recipe_with_one_line(finished, cluster):
         "./distill.sh: error: alignment failed: "
     )
     assert cluster.jobs()[-1]["JobState"] == "FAILED"
+
+
+def test_every_daemon_is_stopped_afterwards():
+    with start_cluster() as cluster:
+        assert [daemon.poll() for daemon in cluster.daemons] == [None] * 3
+    assert None not in [daemon.poll() for daemon in cluster.daemons]
+    assert not cluster.root.exists()

@@ -33,10 +33,9 @@ from ..pretend_cuda import pretend_cuda
 from ..vocoders.big import save_hifigan
 from . import test_vocoder as vocoder
 
-ENCODER = {"type": "hidden", "tap": "encoder"}
 OBJECTIVES = [
     {"type": "mel", "temperature": 2.0},
-    ENCODER,
+    {"type": "hidden", "tap": "encoder"},
     {"type": "relation", "tap": "encoder"},
 ]
 TIMED = [*OBJECTIVES, {"type": "duration"}]
@@ -75,7 +74,6 @@ CLASSES = {
     "gru": "fastspeech2_rnn",
     "lstm": "fastspeech2_rnn",
 }
-AUTOREGRESSIVE = ("tacotron2", "transformer")
 
 
 @pytest.fixture
