@@ -19,7 +19,7 @@ import yaml
 
 from espnet_distill.evaluation.seeds import MEASURES
 
-from .conftest import PRODIFF, RATE, TOKENS, make_experiment, model_config
+from .conftest import PRODIFF, RATE, TOKENS, model_config
 
 CHECKPOINT = "train.loss.ave.pth"
 LAUGHS = "a0: &a0 [x]\n" + "".join(
@@ -232,7 +232,7 @@ class Place:
             table = json.dumps({"rows": [table], "environment": {}})
         return self.file("evaluation/table.json", table).parent
 
-    def statistics(self, size: int) -> str:
+    def truncated_statistics(self, size: int) -> str:
         """The first bytes of statistics."""
         content = Path(self.corpus.stats("pitch")).read_bytes()[:size]
         return str(self.file("stats.npz", content))
@@ -452,7 +452,9 @@ TRIES = [
     Try(
         "check",
         "statistics of pitch, truncated",
-        lambda p: [p.train(pitch_normalize_conf={"stats_file": p.statistics(200)})],
+        lambda p: [
+            p.train(pitch_normalize_conf={"stats_file": p.truncated_statistics(200)})
+        ],
         "pitch_normalize_conf.stats_file: ",
     ),
     Try(
@@ -587,7 +589,11 @@ TRIES = [
     Try(
         "check",
         "a teacher's statistics, truncated",
-        lambda p: [p.train(p.teacher(normalize_conf={"stats_file": p.statistics(99)}))],
+        lambda p: [
+            p.train(
+                p.teacher(normalize_conf={"stats_file": p.truncated_statistics(99)})
+            )
+        ],
         "config.yaml: normalize_conf.stats_file: ",
     ),
     Try(
@@ -635,7 +641,11 @@ TRIES = [
         for what, made, said in [
             ("an id twice", ("a|x\na|y\n", "a.wav"), "line 2: id 'a' is that of "),
             ("an id of two words", ("a b|x\n", "a b.wav"), "line 1: id 'a b': exp"),
-            ("an id that leaves the folder", ("../a|x\n", "a.wav"), "id '../a': expected"),
+            (
+                "an id that leaves the folder",
+                ("../a|x\n", "a.wav"),
+                "id '../a': expected",
+            ),
             ("an empty text", ("a|\n", "a.wav"), "line 1: has no text; write it, or"),
             ("no recording", ("a|x\n", "b.wav"), "expected one recording of 'a' in "),
             ("two recordings", ("a|x\n", "a.wav", "a.flac"), "found a.flac, a.wav"),

@@ -16,7 +16,7 @@ from espnet_distill.teachers.unpack import unpack
 
 from ..conftest import load_stock
 from ..vocoders.big import save_hifigan
-from .mini_an4 import ROOT, copy_recipe, run, tacotron2, two_updates
+from .mini_an4 import copy_recipe, run, tacotron2, two_updates
 
 TEST_CLIPS = 2
 

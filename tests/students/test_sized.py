@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.students.reshaped import Described
 from espnet_distill.structure.knobs import shapes_of
+from espnet_distill.students.reshaped import Described
 from espnet_distill.taps import made_up_sentence
 
 from ..conftest import CONFORMER, TRANSFORMER, WIDE_FASTSPEECH2
