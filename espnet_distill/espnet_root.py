@@ -4,12 +4,11 @@ import os
 import subprocess
 import sys
 import tarfile
-import tempfile
 from importlib import metadata
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.files import cache_folder
+from espnet_distill.files import cache_folder, work_folder
 
 TTS_SH = "egs2/TEMPLATE/tts1/tts.sh"
 SDIST_SHA256 = {  # of ESPnet's releases on PyPI, by version
@@ -79,13 +78,11 @@ def _checked(root: Path) -> Path:
 def _fetch(version: str, root: Path) -> None:
     try:
         root.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(
-            prefix=f"{root.name}.", dir=root.parent
-        ) as scratch:
+        with work_folder(root) as scratch:
             _say(f"[1/3] downloading the recipes of ESPnet {version} (36 MB, once)")
-            sdist = _download(version, Path(scratch))
+            sdist = _download(version, scratch)
             _say("[2/3] unpacking them")
-            tree = _unpack(sdist, Path(scratch))
+            tree = _unpack(sdist, scratch)
             _say(f"[3/3] linking their folders, in {root}")
             link_folders(tree)
             _move(tree, root)

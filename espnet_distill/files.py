@@ -2,16 +2,19 @@
 
 import contextlib
 import csv
+import errno
 import io
+import itertools
 import json
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError, in_one_line
+from espnet_distill.utils.process_identity import PATTERN as PROCESS
+from espnet_distill.utils.process_identity import current_process, has_ended
 
 
 def cache_folder() -> Path:
@@ -21,25 +24,28 @@ def cache_folder() -> Path:
 
 
 @contextlib.contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def written_whole(path: Path, flush: bool = True) -> Iterator[Path]:
     """Give a path beside `path`, which takes its name if the block ends well.
 
-    The folder is made if need be; the suffix is kept, for writers that go by it.
+    The folder is made if need be; the suffix is kept, for writers that go by it. What
+    processes that were killed have left in the folder is removed.
+
+    Args:
+        path: What is to be made.
+        flush: Whether it is on the disk before it takes the name. Without, a power
+            cut may leave an empty file: for what is checked as it is read.
     """
     path = Path(path)
-    beside = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
-    with _folders_above(path):
+    with folders_above(path):
+        _remove_abandoned_once(path.parent)
+        beside = _part_of(path)
         try:
             yield beside
+            if flush:
+                flush_to_disk(beside)
             os.replace(beside, path)
         finally:
             beside.unlink(missing_ok=True)
-
-
-def remove_parts(folder: Path) -> None:
-    """Remove what a process that was killed had begun to write whole in a folder."""
-    for part in folder.glob(".*.part*"):
-        part.unlink()
 
 
 @contextlib.contextmanager
@@ -48,22 +54,118 @@ def folder_written_whole(folder: Path, instead: bool = False) -> Iterator[Path]:
 
     Args:
         folder: What is to be made.
-        instead: Whether one of that name is then removed.
+        instead: Whether it replaces one of that name, which is moved aside before, so
+            that under the name there is the old one, the new one, or for a moment none.
+
+    Raises:
+        ConfigError: Another process has made the folder in the meantime.
     """
-    with _folders_above(folder):
-        beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-        try:
-            yield beside
-            beside.chmod(0o755)
-            if instead and folder.exists():
-                shutil.rmtree(folder)
-            beside.rename(folder)
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
+    with work_folder(folder) as beside:
+        yield beside
+        beside.chmod(0o755)
+        for path in (*beside.rglob("*"), beside):
+            flush_to_disk(path)
+        if instead and folder.exists():
+            with work_folder(folder) as aside:
+                folder.rename(aside / folder.name)
+                _take_name(beside, folder)
+        else:
+            _take_name(beside, folder)
+
+
+def _take_name(beside: Path, folder: Path) -> None:
+    try:
+        beside.rename(folder)
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            raise
+        raise ConfigError(
+            f"{folder}: was made by another process in the meantime; name another "
+            "folder"
+        ) from error
 
 
 @contextlib.contextmanager
-def _folders_above(path: Path) -> Iterator[None]:
+def work_folder(beside: Path) -> Iterator[Path]:
+    """Give a hidden folder beside a path, which is removed at the end of the block.
+
+    What processes that were killed have left beside the path is removed, too.
+    """
+    with folders_above(beside):
+        _remove_abandoned_once(beside.parent)
+        folder = _part_of(beside)
+        folder.mkdir(mode=0o700)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def flush_to_disk(path: Path) -> None:
+    """Have the system write a file, or the names in a folder, to the disk."""
+    if path.is_symlink():
+        return
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a file system that cannot do it to folders
+            raise
+    finally:
+        os.close(file)
+
+
+def flush_disk() -> None:
+    """Have the system write to the disk all that this machine has written so far.
+
+    Once for thousands of small files, where `flush_to_disk` takes milliseconds each.
+    """
+    os.sync()
+
+
+_parts = itertools.count()
+
+
+def _part_of(path: Path) -> Path:
+    """Return a hidden path beside `path` that no other process or call has."""
+    name = f".{path.stem}.{current_process()}-{next(_parts)}.part{path.suffix}"
+    return path.with_name(name)
+
+
+PART = re.compile(rf"\..*\.(?P<process>{PROCESS})-\d+\.part(\..*)?", re.DOTALL)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove what killed processes of this machine had begun to write in a folder."""
+    for part in folder.iterdir():
+        found = PART.fullmatch(part.name)
+        if found and has_ended(found["process"]):
+            if part.is_dir() and not part.is_symlink():
+                shutil.rmtree(part, ignore_errors=True)
+            else:
+                with contextlib.suppress(OSError):
+                    part.unlink()
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what any process had begun to write, for who has locked the folder."""
+    for part in folder.glob(".*.part*"):
+        part.unlink()
+
+
+_looked_through: set[tuple[int, str]] = set()
+
+
+def _remove_abandoned_once(folder: Path) -> None:
+    """Do so once in a process: a dump writes thousands of files into a folder."""
+    key = (os.getpid(), os.path.realpath(folder))
+    if key not in _looked_through:
+        remove_abandoned(folder)
+        _looked_through.add(key)
+
+
+@contextlib.contextmanager
+def folders_above(path: Path) -> Iterator[None]:
     """Make the folders above a path; those that stay empty are removed again."""
     require_makeable(path)
     made = [folder for folder in path.parents if not folder.exists()]
@@ -100,9 +202,9 @@ def require_new(folder: Path) -> None:
     require_makeable(folder)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file in UTF-8, whole or not at all."""
-    with written_whole(path) as beside:
+def write_text(path: Path, text: str, flush: bool = True) -> None:
+    """Write a text file in UTF-8, whole or not at all; see `written_whole`."""
+    with written_whole(path, flush) as beside:
         beside.write_text(text, encoding="utf-8")
 
 
@@ -131,6 +233,24 @@ def require_no_pipe(path: Path) -> None:
     """
     if Path(path).is_fifo() and not Path(path).is_relative_to("/dev"):
         raise ConfigError(f"{path}: cannot be read: it is a pipe; name a file")
+
+
+def write_array(path: Path, array) -> None:
+    """Write a NumPy array; an OSError, as of a full disk, says what it is."""
+    import numpy as np
+
+    written = io.BytesIO()
+    np.save(written, array)
+    Path(path).write_bytes(written.getbuffer())
+
+
+def write_tensors(path: Path, state) -> None:
+    """Write what torch.save takes; an OSError, as of a full disk, says what it is."""
+    import torch
+
+    written = io.BytesIO()
+    torch.save(state, written)
+    Path(path).write_bytes(written.getbuffer())
 
 
 def read_text(path: Path) -> str:

@@ -1,6 +1,5 @@
 """The files of an experiment that was cut out of another."""
 
-import io
 import shutil
 from collections import Counter
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ import torch
 import yaml
 from torch import nn
 
+from espnet_distill.files import write_tensors
 from espnet_distill.teachers.inherit import STATISTICS
 
 # What a training configuration has of a finished experiment's.
@@ -58,9 +58,7 @@ def save_weights(
     state = {
         name: tensor.to(_precision(name, tensor, like)) for name, tensor in state.items()
     }
-    written = io.BytesIO()  # torch.save says nothing of a disk that is full
-    torch.save(state, written)
-    path.write_bytes(written.getbuffer())
+    write_tensors(path, state)
 
 
 def _precision(

@@ -5,7 +5,12 @@ from pathlib import Path
 import yaml
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.files import folder_written_whole, require_new, write_text
+from espnet_distill.files import (
+    folder_written_whole,
+    require_new,
+    write_tensors,
+    write_text,
+)
 from espnet_distill.teachers.checkpoint import find_experiment, read_config
 
 KEPT = ("tts", "tts_conf", "feats_extract", "feats_extract_conf")
@@ -29,8 +34,6 @@ def main(args) -> None:
     if conf["tts"] != "vocoder":
         raise ConfigError(f"{config}: is no vocoder's (tts: {conf['tts']})")
 
-    import torch
-
     from espnet_distill.vocoders.student import load_distilled, weights_of
 
     load_distilled(model, config)  # for what would be wrong with it
@@ -41,7 +44,7 @@ def main(args) -> None:
             for key, value in weights.items()
         }
     with folder_written_whole(args.out) as beside:
-        torch.save(weights, beside / "model.pth")
+        write_tensors(beside / "model.pth", weights)
         kept = {key: conf[key] for key in KEPT if key in conf}
         write_text(beside / "config.yaml", yaml.safe_dump(kept, sort_keys=False))
     size = (args.out / "model.pth").stat().st_size / 1e6
