@@ -122,7 +122,9 @@ def main(args: argparse.Namespace) -> None:
     from espnet_distill.evaluation import quality
     from espnet_distill.evaluation.memo import Memo
     from espnet_distill.evaluation.speech import require_speech
+    from espnet_distill.utils.locking import locked, require_unlocked
 
+    require_unlocked(args.out)
     require_speech(quality.references(utterances) | _spoken(systems))
     found = args.out / "found"
     asked = quality.Judge(args.measures, *_models(args), Memo(found))
@@ -130,7 +132,8 @@ def main(args: argparse.Namespace) -> None:
         quality.judge_all(_spoken(systems), utterances, {}, asked, args.out)
         print(f"part {args.part}: {len(utterances)} sentences are in {found}")
     else:
-        _evaluate(args, asked, systems, utterances)
+        with locked(args.out):
+            _evaluate(args, asked, systems, utterances)
 
 
 def _evaluate(args: argparse.Namespace, asked, systems: list, utterances: dict) -> None:

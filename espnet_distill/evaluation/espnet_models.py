@@ -43,9 +43,9 @@ def find(model: str, prefix: str, usual: tuple[str, ...]) -> Found:
     Raises:
         ConfigError: No such model, or one whose checkpoint lacks weights.
     """
-    from espnet_distill.evaluation.memo import digest
     from espnet_distill.files import read_yaml
     from espnet_distill.teachers.checkpoint import find_experiment
+    from espnet_distill.utils.checksums import checksum
 
     if Path(model).exists() or not is_tag(model):
         paths = find_experiment(model, usual)
@@ -53,7 +53,7 @@ def find(model: str, prefix: str, usual: tuple[str, ...]) -> Found:
         files = dict(zip(names, map(str, paths)))
     else:
         files = _fetch(model, f"{prefix}model_file")
-    digests = (digest(Path(path)) for path in files.values() if Path(path).is_file())
+    digests = (checksum(Path(path)) for path in files.values() if Path(path).is_file())
     conf = read_yaml(Path(files[f"{prefix}train_config"]))
     return Found(
         tuple(files.items()), _rate(conf), (f"espnet {version('espnet')}", *digests)

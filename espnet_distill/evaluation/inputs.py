@@ -8,6 +8,7 @@ from pathlib import Path
 from espnet_distill.data.audio import require_audio
 from espnet_distill.errors import ConfigError, Faults
 from espnet_distill.evaluation import versa
+from espnet_distill.experiments.identity import require_made_from
 from espnet_distill.files import (
     read_table,
     read_text,
@@ -111,14 +112,22 @@ def find_systems(
     The first experiment is the teacher. Raises ConfigError naming what is missing.
     """
     return [
-        System(
-            name,
-            *_config_and_model(experiment, inference_model),
-            *_decoded(_decode_folder(experiment, data, inference_tag), utterances),
-            _own_vocoder(_folder(experiment) / "vocoder_file"),
-        )
+        _system(name, experiment, data, utterances, inference_tag, inference_model)
         for name, experiment in zip(_names(experiments), experiments)
     ]
+
+
+def _system(name, experiment, data, utterances, tag, inference_model) -> System:
+    config, model = _config_and_model(experiment, inference_model)
+    folder = _decode_folder(experiment, data, tag)
+    require_made_from(folder.parents[1], model)
+    return System(
+        name,
+        config,
+        model,
+        *_decoded(folder, utterances),
+        _own_vocoder(_folder(experiment) / "vocoder_file"),
+    )
 
 
 def _own_vocoder(path: Path) -> str | None:

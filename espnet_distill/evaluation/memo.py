@@ -27,12 +27,9 @@ class Memo:
         """
         name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]
         path = self._folder / name[:2] / f"{name}.json"
-        if not path.is_file():
-            write_text(path, json.dumps(compute()))
-        return json.loads(path.read_text(encoding="utf-8"))
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        try:
+            return json.loads(path.read_bytes())["result"]
+        except (OSError, ValueError, KeyError, TypeError):  # none yet, or truncated
+            text = json.dumps({"result": compute()})
+        write_text(path, text, flush=False)
+        return json.loads(text)["result"]

@@ -1,5 +1,6 @@
 """Judge speech against its text and the recording, and by itself."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
@@ -14,7 +15,7 @@ from espnet_distill.evaluation.asr_espnet import EspnetRecognizer
 from espnet_distill.evaluation.fidelity import Fidelity, Recording
 from espnet_distill.evaluation.inputs import Utterance
 from espnet_distill.evaluation.measures import made_by
-from espnet_distill.evaluation.memo import Memo, digest
+from espnet_distill.evaluation.memo import Memo
 from espnet_distill.evaluation.mos import RATE, dnsmos
 from espnet_distill.evaluation.nisqa import nisqa
 from espnet_distill.evaluation.speaker import (
@@ -30,6 +31,8 @@ from espnet_distill.evaluation.transcripts import (
 )
 from espnet_distill.evaluation.utmos import utmos
 from espnet_distill.progress import watched
+from espnet_distill.utils.checksums import checksum
+from espnet_distill.utils.parent_watch import end_with_parent
 from espnet_distill.utils.validation import require_finite
 
 REFERENCE = "reference"
@@ -76,7 +79,7 @@ class Speech:
 
     @cached_property
     def digest(self) -> str:
-        return digest(self.path)
+        return checksum(self.path)
 
     @cached_property
     def wave(self) -> np.ndarray:
@@ -219,8 +222,9 @@ def judge(
         forced: By row and utterance; goes into the scores.
         asked: What is asked of each file.
     """
+    parent = os.getpid()
     jobs = (
-        delayed(asked)(utt, text, {row: wavs[row][utt] for row in wavs})
+        delayed(_score)(parent, asked, utt, text, {row: wavs[row][utt] for row in wavs})
         for utt, text in texts.items()
     )
     results = Parallel(n_jobs=cpu_count(), return_as="generator")(jobs)
@@ -237,6 +241,14 @@ def _finite(value: float, measure: str, path: Path) -> float:
     """Return what was measured, or raise a ConfigError if it is NaN or infinite."""
     require_finite({measure: value}, str(path), "decode the utterance again")
     return value
+
+
+def _score(
+    parent: int, asked: Judge, utt: str, text: str, wavs: dict[str, Path]
+) -> list[Score]:
+    """Score in a process that does not outlive its parent, which waits for it."""
+    end_with_parent(parent)
+    return asked(utt, text, wavs)
 
 
 @cache

@@ -31,6 +31,6 @@ def require_speech(sources: dict[str, dict[str, Path]]) -> None:
 
 def _copy(source: Path, target: Path) -> Path:
     wave, rate = read_audio(source)
-    with written_whole(target) as beside:
+    with written_whole(target, flush=False) as beside:
         write_wav(beside, wave, rate)
     return target

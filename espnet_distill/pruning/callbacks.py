@@ -104,14 +104,19 @@ class Callbacks(Callback):
             "states": [callback.state_dict() for callback in self.callbacks],
         }
 
+    def require_same(self, state: dict | None) -> None:
+        """Raise a ConfigError if a state is not of these callbacks and settings."""
+        confs = state and state["confs"]
+        if confs != self.confs:
+            raise ConfigError(f"callbacks: the run began with {confs or 'none'}")
+
     def load_state_dict(self, state: dict) -> None:
         """Go on from a state.
 
         Raises:
             ConfigError: It is of other callbacks, or of the same with other settings.
         """
-        if state["confs"] != self.confs:
-            raise ConfigError(f"callbacks: the run began with {state['confs']}")
+        self.require_same(state)
         self.step = state["step"]
         self.unsettled_until = state["unsettled_until"]
         self._began_settled = state["began_settled"]

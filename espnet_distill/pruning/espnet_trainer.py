@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import espnet2.train.trainer as stock
@@ -30,10 +30,17 @@ class CallbackTrainer(Trainer):
 
     callbacks = Callbacks()
 
+    @staticmethod
+    def on_accept() -> None:
+        """Do what waits until a run is begun, or its checkpoint has been loaded."""
+
     @classmethod
-    def of(cls, callbacks: Callbacks) -> type["CallbackTrainer"]:
-        """Return a trainer that has these callbacks."""
-        return type(cls.__name__, (cls,), {"callbacks": callbacks})
+    def of(
+        cls, callbacks: Callbacks, on_accept: Callable[[], None]
+    ) -> type["CallbackTrainer"]:
+        """Return a trainer that has these callbacks, and this to do once it begins."""
+        members = {"callbacks": callbacks, "on_accept": staticmethod(on_accept)}
+        return type(cls.__name__, (cls,), members)
 
     @classmethod
     def run(
@@ -66,6 +73,7 @@ class CallbackTrainer(Trainer):
             remove_parts(output_dir)
         if not (trainer_options.resume and (output_dir / "checkpoint.pth").exists()):
             cls.callbacks.on_train_start(cls.training)
+            cls.on_accept()
         with (
             written_beside(),
             in_place_of(
@@ -104,6 +112,7 @@ class CallbackTrainer(Trainer):
         if cls.writes:
             mend(Path(checkpoint), reporter, cls.options, average_chosen)
         cls.callbacks.on_train_start(cls.training)
+        cls.on_accept()
 
     @classmethod
     def train_one_epoch(cls, reporter: SubReporter, **others) -> bool:

@@ -62,14 +62,15 @@ def look_at_dump(
         faults: Gets what is wrong.
     """
     for name in ("train", "valid"):
-        data = {key: Path(path) for path, key, _ in getattr(args, f"{name}_{DATA}")}
-        text = data.pop("text", None)
-        data.pop("speech", None)
+        data = {
+            key: (path, kind) for path, key, kind in getattr(args, f"{name}_{DATA}")
+        }
+        text, _ = data.pop("text", (None, None))
         for index, experiment in enumerate(wanted.teachers):
             folder = Path(wanted.dump) / name / folder_name(index)
             dumped = DumpedSet(folder, experiment, taps)
             if not planned and text is not None:
-                faults.of(dumped.require_fit, text, data)
+                faults.of(dumped.require_fit, Path(text), data)
             elif dumped.is_finished or not planned:
                 own = faults.of(dumped.require_own)
                 if not planned and own is not BROKEN:

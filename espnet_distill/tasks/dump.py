@@ -16,12 +16,17 @@ from torch.utils.data import BatchSampler, DataLoader
 
 from espnet_distill.data.audio import require_recordings, required_by
 from espnet_distill.errors import ConfigError
-from espnet_distill.files import read_durations, read_rows, read_table
+from espnet_distill.files import flush_disk, read_durations, read_rows, read_table
 from espnet_distill.progress import watched
 from espnet_distill.tasks.compatibility import require_conditions, require_same_tokens
 from espnet_distill.tasks.options import DistillOptions
 from espnet_distill.teachers.checkpoint import config_of, read_config
-from espnet_distill.teachers.dumped import begin, checksum, folder_name, identity
+from espnet_distill.teachers.dumped import (
+    begin,
+    checksum_of_data,
+    folder_name,
+    identity,
+)
 from espnet_distill.teachers.front_end import build_front_end
 from espnet_distill.teachers.online import OnlineTeacher
 from espnet_distill.teachers.tap_files import BEGUN, TapFiles
@@ -49,6 +54,7 @@ def dump(teacher: OnlineTeacher, files: TapFiles, args, keys: list[str]) -> None
             batch = {name: value[order].to(device) for name, value in batch.items()}
             files.write([utterances[i] for i in order], teacher(batch))
             progress.update(len(utterances))
+    flush_disk()
 
 
 def describe(experiment: str, teacher: OnlineTeacher, taps, args) -> dict:
@@ -56,9 +62,8 @@ def describe(experiment: str, teacher: OnlineTeacher, taps, args) -> dict:
     return {
         "teacher": identity(experiment),
         "data": {
-            name: checksum(path)
-            for path, name, _ in args.data_path_and_name_and_type
-            if name != "speech"
+            name: checksum_of_data(path, kind)
+            for path, name, kind in args.data_path_and_name_and_type
         },
         "taps": {tap: list(shapes[tap].shape) for tap in taps},
     }

@@ -20,7 +20,7 @@ from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 from torch.nn import functional
 
 from espnet_distill.data.audio import read_audio, require_recordings, required_by
-from espnet_distill.files import read_rows, read_table
+from espnet_distill.files import flush_disk, read_rows, read_table
 from espnet_distill.mel_spec import MelSpec, require_extractor
 from espnet_distill.progress import watched
 from espnet_distill.teachers.checkpoint import read_config
@@ -48,6 +48,7 @@ def dump(
         f0 = pitch(wave[None], feats_lengths=torch.tensor([len(mel)]))[0][0, :, 0]
         mel = mel.numpy() if read is None else np.asarray(read[key])
         files.write(key, mel, f0.numpy(), wave.numpy(), rate)
+    flush_disk()
 
 
 def f0_extractor(mels: dict, pitch: dict) -> Dio:
@@ -68,7 +69,9 @@ def get_parser() -> argparse.ArgumentParser:
         required=True,
         help="config.yaml of the text2mel experiment, whose mels these are",
     )
-    add("--vocoder_file", default="none", help="a HiFi-GAN generator (none: recordings)")
+    add(
+        "--vocoder_file", default="none", help="a HiFi-GAN generator (none: recordings)"
+    )
     add("--wav_scp", type=Path, required=True, help="the recordings")
     add("--output_dir", type=Path, required=True)
     add(

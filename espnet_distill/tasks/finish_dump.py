@@ -11,6 +11,7 @@ from espnet_distill.tasks.options import DistillOptions
 from espnet_distill.teachers.checkpoint import read_config
 from espnet_distill.teachers.dumped import MANIFEST, folder_name
 from espnet_distill.teachers.tap_files import BEGUN, TapFiles
+from espnet_distill.utils.locking import locked
 
 
 def finish(folder: Path, taps: tuple[str, ...], text: Path) -> None:
@@ -18,10 +19,12 @@ def finish(folder: Path, taps: tuple[str, ...], text: Path) -> None:
 
     Raises:
         ConfigError: Utterances of `text` have not been dumped; the first ten are named.
+            Or another process finishes it.
     """
-    TapFiles(folder, taps).write_index(list(read_table(text)))
-    write_text(folder / "text", read_text(text))
-    write_text(folder / MANIFEST, read_text(folder / BEGUN))
+    with locked(folder):
+        TapFiles(folder, taps).write_index(list(read_table(text)))
+        write_text(folder / "text", read_text(text))
+        write_text(folder / MANIFEST, read_text(folder / BEGUN))
 
 
 def get_parser() -> argparse.ArgumentParser:

@@ -1,6 +1,8 @@
 """ESPnet's GAN task, with a choice of `--tts` that distils a vocoder."""
 
 import argparse
+import functools
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,19 +17,23 @@ from espnet_distill.errors import BROKEN, ConfigError, Faults, in_one_line
 from espnet_distill.mel_spec import MelSpec, require_extractor
 from espnet_distill.objectives.base import Objective
 from espnet_distill.objectives.stft import STFT
+from espnet_distill.pruning.callbacks import Callbacks
 from espnet_distill.pruning.espnet_trainer import CallbackTrainer
 from espnet_distill.tasks import options
+from espnet_distill.tasks.companion import LESSONS, require_resumable, save_with
 from espnet_distill.tasks.options import DistillOptions
+from espnet_distill.tasks.output_dir import CHECKPOINT, is_resumed, output_locked
 from espnet_distill.tasks.record import write_record
 from espnet_distill.tasks.segment import Segment
 from espnet_distill.tasks.vocoder_model import DistillVocoderModel
 from espnet_distill.teachers.checkpoint import config_of
 from espnet_distill.training.child_processes import ExitsInOneLine
 from espnet_distill.utils.config_values import as_text
+from espnet_distill.utils.locking import require_unlocked
 from espnet_distill.vocoders.gan import SEGMENT, VocoderGAN
 from espnet_distill.vocoders.generators import build_generator
 from espnet_distill.vocoders.generators.harmonic_istft import HarmonicISTFTGenerator
-from espnet_distill.vocoders.waves import is_finished, require_dump
+from espnet_distill.vocoders.waves import identity, is_finished, require_dump
 
 VOCODER = "vocoder"
 SPECTRA = [{"type": "stft", "weight": 1.0}]
@@ -46,6 +52,35 @@ tts_choices.classes[VOCODER] = VocoderGAN  # here, so that spawned processes kno
 
 class VocoderTrainer(CallbackTrainer, GANTrainer):
     """ESPnet's GANTrainer, whose files are whole or not there."""
+
+
+class WaveSource:
+    """What a vocoder learns from and by: a run resumes only with the same."""
+
+    def __init__(self, dump: str, objectives: list[str]):
+        """Read the manifests of a dump of waves."""
+        self.state = {"objectives": objectives} | {
+            name: identity(Path(dump) / name) for name in ("train", "valid")
+        }
+
+    def state_dict(self) -> dict:
+        return self.state
+
+    def require_same(self, state: dict | None) -> None:
+        """Raise a ConfigError if a state is of another dump or other objectives."""
+        if state is None:
+            logging.warning(
+                "checkpoint.pth: does not name the dump that it learnt from, an earlier "
+                "version wrote it; going on with this one"
+            )
+            return
+        for name, value in self.state.items():
+            if state[name] != value:
+                what = name if name == "objectives" else f"waves of the {name} set"
+                raise ConfigError(f"the {what} were others")
+
+    def load_state_dict(self, state: dict) -> None:
+        """Take nothing: what a state has was compared before."""
 
 
 class DistillGANTTSTask(ExitsInOneLine, GANTTSTask):
@@ -69,6 +104,7 @@ class DistillGANTTSTask(ExitsInOneLine, GANTTSTask):
     @classmethod
     def check_required_command_args(cls, args: argparse.Namespace):
         """Refuse what cannot work, and add the dump to the data of the training."""
+        require_unlocked(args.output_dir)
         if args.tts != VOCODER:
             _require_stock(args)
             super().check_required_command_args(args)
@@ -118,18 +154,32 @@ class DistillGANTTSTask(ExitsInOneLine, GANTTSTask):
         wanted = vocoder_options(args)
         cls.record = {
             "text2mel": args.text2mel,
+            "teacher": identity(Path(wanted.dump) / "train")["teacher"],
             "teacher_dump": wanted.dump,
             "distill_conf": {"objectives": wanted.objectives},
         }
         _take(args)
-        cls.trainer = VocoderTrainer
-        return build_vocoder_model(args, wanted.build_objectives())
+        objectives = wanted.build_objectives()
+        cls.source = WaveSource(wanted.dump, [item.label for item in objectives])
+        return build_vocoder_model(args, objectives)
 
     @classmethod
     def build_optimizers(cls, args: argparse.Namespace, model):
+        optimizers = super().build_optimizers(args, model)
         if cls.trains_vocoder:
-            write_record(args.output_dir, cls.record)
-        return super().build_optimizers(args, model)
+            companions = {LESSONS: cls.source}
+            save_with(optimizers[0], companions)
+            if is_resumed(args):
+                require_resumable(Path(args.output_dir, CHECKPOINT), model, companions)
+            write = functools.partial(write_record, args.output_dir, cls.record)
+            cls.trainer = VocoderTrainer.of(Callbacks(), write)
+        return optimizers
+
+    @classmethod
+    def main_worker(cls, args: argparse.Namespace):
+        """Train; the folder of a vocoder's training is locked."""
+        with output_locked(args, is_stock=args.tts != VOCODER):
+            super().main_worker(args)
 
 
 def look_at_vocoder(args: argparse.Namespace, faults: Faults, planned: bool = False):
@@ -231,9 +281,7 @@ def build_vocoder_model(
     return DistillVocoderModel(normalize, tts)
 
 
-def _require_taps(
-    generator: torch.nn.Module, objectives: Sequence[Objective]
-) -> None:
+def _require_taps(generator: torch.nn.Module, objectives: Sequence[Objective]) -> None:
     """Raise a ConfigError for what this generator has not, or cannot be told."""
     makes_pulses = isinstance(generator, HarmonicISTFTGenerator)
     with Faults() as faults:

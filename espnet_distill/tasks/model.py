@@ -1,11 +1,13 @@
 """The model that trains when there is a teacher."""
 
 import inspect
+import logging
 
 import torch
 from espnet2.torch_utils.device_funcs import force_gatherable
 from espnet2.tts.espnet_model import ESPnetTTSModel
 
+from espnet_distill.errors import ConfigError
 from espnet_distill.objectives.base import Objective, Taps
 from espnet_distill.taps import TapRecorder, probe
 from espnet_distill.teachers.dumped import DumpedTeacher
@@ -35,13 +37,49 @@ class Lesson(torch.nn.Module):
         """Return each objective's scalar under its label."""
         return {item.label: item(ours, theirs, shares) for item in self.objectives}
 
-    def get_extra_state(self) -> list[str]:
-        """Return the labels: a run resumes with the objectives that it began with."""
-        return [item.label for item in self.objectives]
+    def get_extra_state(self) -> dict:
+        """Return what a run resumes with only if it has begun with it."""
+        kinds = ("config_sha256", "model_sha256")
+        return {
+            "objectives": [item.label for item in self.objectives],
+            "teacher": {kind: self.teacher.identity[kind] for kind in kinds},
+        }
 
-    def set_extra_state(self, labels: list[str]) -> None:
-        if labels != self.get_extra_state():
-            raise RuntimeError(f"objectives {labels}, not {self.get_extra_state()}")
+    def set_extra_state(self, state: dict | list[str]) -> None:
+        """Raise a ConfigError if the state is of other objectives or another teacher.
+
+        Until version 0.1.0 it was the objectives' labels alone.
+        """
+        own = self.get_extra_state()
+        if isinstance(state, list):
+            logging.warning(
+                "checkpoint.pth: does not name its teacher's checksums, an earlier "
+                f"version wrote it; going on with {self.teacher.checkpoint}"
+            )
+            state = own | {"objectives": state}
+        if state["objectives"] != own["objectives"]:
+            raise ConfigError(f"objectives {', '.join(state['objectives'])}")
+        for kind, value in own["teacher"].items():
+            if state["teacher"][kind] != value:
+                raise ConfigError(
+                    f"{self.teacher.checkpoint}: the teacher's "
+                    f"{kind.removesuffix('_sha256')} was another"
+                )
+
+
+class ObjectivesByTeacher(torch.nn.ModuleList):
+    """The objectives of each teacher."""
+
+    def require_same(self, state: dict | None) -> None:
+        """Raise a ConfigError if a state is of others; none is loaded."""
+        own = self.state_dict()
+        if state is None or state.keys() != own.keys():
+            raise ConfigError("other projections" if state else "none")
+        for index, item in enumerate(self):
+            item.set_extra_state(state[f"{index}._extra_state"])
+        for name, value in own.items():
+            if torch.is_tensor(value) and value.shape != state[name].shape:
+                raise ConfigError(f"{name} of another shape")
 
 
 class DistillTTSModel(ESPnetTTSModel):
@@ -95,7 +133,7 @@ class DistillTTSModel(ESPnetTTSModel):
             theirs = teacher.probe()
             for term in terms:
                 term.attach(ours, theirs)
-        self.lessons = torch.nn.ModuleList(map(Lesson, teachers, objectives))
+        self.lessons = ObjectivesByTeacher(map(Lesson, teachers, objectives))
         self.register_state_dict_post_hook(_leave_out_lessons)
         self.register_load_state_dict_post_hook(_do_not_miss_lessons)
 

@@ -20,10 +20,16 @@ from espnet_distill.pruning.espnet_trainer import CallbackTrainer
 from espnet_distill.pruning.tts import groups_of
 from espnet_distill.taps import require_taps
 from espnet_distill.tasks import options
-from espnet_distill.tasks.companion import CALLBACKS, LESSONS, save_with
+from espnet_distill.tasks.companion import (
+    CALLBACKS,
+    LESSONS,
+    require_resumable,
+    save_with,
+)
 from espnet_distill.tasks.compatibility import require_compatible, require_conditions
 from espnet_distill.tasks.model import GIVEN, DistillTTSModel, Teacher
 from espnet_distill.tasks.options import DistillOptions
+from espnet_distill.tasks.output_dir import CHECKPOINT, is_resumed, output_locked
 from espnet_distill.tasks.record import write_record
 from espnet_distill.teachers.checkpoint import config_of
 from espnet_distill.teachers.dumped import (
@@ -35,6 +41,7 @@ from espnet_distill.teachers.dumped import (
 from espnet_distill.teachers.front_end import require_bpemodel
 from espnet_distill.teachers.online import OnlineTeacher
 from espnet_distill.training.child_processes import ExitsInOneLine
+from espnet_distill.utils.locking import require_unlocked
 from espnet_distill.vocoders import build_vocoder
 
 register_students()  # here, so that the processes a training spawns know them too
@@ -75,6 +82,7 @@ class DistillTTSTask(ExitsInOneLine, TTSTask):
         if not wanted.is_stock:
             require_kinds(vars(args))
         super().check_required_command_args(args)
+        require_unlocked(args.output_dir)
         require_read(args)
         require_bpemodel(vars(args), args.tts)
         names = [name for _, name, _ in args.train_data_path_and_name_and_type]
@@ -138,10 +146,21 @@ class DistillTTSTask(ExitsInOneLine, TTSTask):
             companions[CALLBACKS] = cls.callbacks
             cls.callbacks.listen(optimizers[0])
         save_with(optimizers[0], companions)
-        cls.trainer = CallbackTrainer.of(cls.callbacks) if companions else Trainer
+        if is_resumed(args):
+            require_resumable(Path(args.output_dir, CHECKPOINT), model, companions)
+        cls.trainer = Trainer
         if companions:
-            write_record(args.output_dir, _record(cls.wanted, model))
+            record = _record(cls.wanted, model)
+            write = functools.partial(write_record, args.output_dir, record)
+            cls.trainer = CallbackTrainer.of(cls.callbacks, write)
         return optimizers
+
+    @classmethod
+    def main_worker(cls, args: argparse.Namespace):
+        """Train; the folder is locked unless this is the stock run."""
+        is_stock = not _trains(args) or DistillOptions.of(args).is_stock
+        with output_locked(args, is_stock):
+            super().main_worker(args)
 
     @classmethod
     def build_vocoder_from_file(
@@ -211,13 +230,12 @@ def dumped_data(wanted: DistillOptions, name: str, data: list) -> list[tuple]:
     Raises:
         ConfigError: The dump is not whole, or not of this teacher or data.
     """
-    paths = {name: Path(path) for path, name, _ in data}
-    text = paths.pop("text")
-    paths.pop("speech", None)
+    others = {name: (path, kind) for path, name, kind in data}
+    text = Path(others.pop("text")[0])
     found = []
     for index, experiment in enumerate(wanted.teachers):
         folder = Path(wanted.dump) / name / folder_name(index)
-        DumpedSet(folder, experiment, wanted.targets()).require_fit(text, paths)
+        DumpedSet(folder, experiment, wanted.targets()).require_fit(text, others)
         found += [
             (str(folder / f"{tap}.scp"), data_name(index, tap), "npy")
             for tap in wanted.targets()
@@ -282,10 +300,7 @@ def _record(wanted: DistillOptions, model: ESPnetTTSModel) -> dict:
     record = {}
     if wanted.teachers:
         record |= {
-            "teacher": [
-                {"config": str(item.config), "model": str(item.checkpoint)}
-                for item in (lesson.teacher for lesson in model.lessons)
-            ],
+            "teacher": [item.teacher.identity for item in model.lessons],
             "teacher_dump": wanted.dump,
             "distill_conf": {
                 "ground_truth_weight": wanted.ground_truth_weight,

@@ -15,8 +15,8 @@ from espnet_distill.teachers.checkpoint import (
     find_experiment,
     read_config,
 )
-from espnet_distill.teachers.dumped import checksum
 from espnet_distill.teachers.model_zoo import FETCHED, describe_fetched, is_tag
+from espnet_distill.utils.checksums import checksum
 
 
 def adopt(experiment: str, out: Path) -> Path:
@@ -37,12 +37,12 @@ def adopt(experiment: str, out: Path) -> Path:
     """
     config, found = find_experiment(experiment)
     link, model = out / USUAL_NAMES[0], found.resolve()
-    if link.resolve() != model or not (out / "config.yaml").is_file():
+    conf = with_own_names(read_config(config), _copy_to(out), out.absolute())
+    write_portable(conf, out / "config.yaml")
+    if link.resolve() != model:
         if is_tag(experiment):
             record = describe_fetched(experiment, found) | {"sha256": checksum(model)}
             write_text(out / FETCHED, yaml.safe_dump(record, sort_keys=False))
-        conf = with_own_names(read_config(config), _copy_to(out), out.absolute())
-        write_portable(conf, out / "config.yaml")
         with written_whole(link) as beside:
             os.symlink(model, beside)
     return out

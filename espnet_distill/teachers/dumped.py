@@ -9,7 +9,6 @@ each teacher, `teacher`, `teacher2`, …:
     <tap>.bytes     utterance and size of that file
 """
 
-import hashlib
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,7 +20,9 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.files import read_table, read_text, read_yaml, write_text
 from espnet_distill.objectives.base import Taps
 from espnet_distill.teachers.checkpoint import find_experiment
+from espnet_distill.utils.checksums import checksum, checksum_of_listed
 from espnet_distill.utils.config_values import as_list, as_mapping, as_text, as_whole
+from espnet_distill.utils.locking import locked
 
 MANIFEST = "manifest.yaml"
 REMEDY = "run teacher_dump again"
@@ -37,10 +38,10 @@ def data_name(index: int, tap: str) -> str:
     return f"{folder_name(index)}_{tap}"
 
 
-def checksum(path) -> str:
-    """Return the SHA-256 of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def checksum_of_data(path, kind: str) -> str:
+    """Return a checksum of data of ESPnet: a file, or the files that a table names."""
+    is_table = kind in ("sound", "npy")
+    return checksum_of_listed(Path(path)) if is_table else checksum(path)
 
 
 def identity(experiment) -> dict:
@@ -61,9 +62,11 @@ def begin(path: Path, record: dict, others: str) -> None:
         ConfigError: It was begun from others, which the message says.
     """
     text = yaml.safe_dump(record, sort_keys=False)
-    if path.is_file() and read_text(path) != text:
-        raise ConfigError(f"{path.parent}: holds {others}")
-    write_text(path, text)
+    with locked(path.parent, wait=True):
+        if not path.is_file():
+            write_text(path, text)
+        elif read_text(path) != text:
+            raise ConfigError(f"{path.parent}: holds {others}")
 
 
 class DumpedTeacher:
@@ -75,6 +78,7 @@ class DumpedTeacher:
         manifest = read_manifest(folder / "train" / folder_name(index))
         self.config = Path(manifest["teacher"]["config"])
         self.checkpoint = Path(manifest["teacher"]["model"])
+        self.identity = manifest["teacher"]
         self.shapes = {tap: manifest["taps"][tap] for tap in taps}
 
     def __call__(self, batch: dict[str, torch.Tensor]) -> Taps:
@@ -114,18 +118,18 @@ class DumpedSet:
     experiment: str
     taps: tuple[str, ...]
 
-    def require_fit(self, text: Path, others: dict[str, Path]) -> None:
+    def require_fit(self, text: Path, others: dict[str, tuple[str, str]]) -> None:
         """Raise a ConfigError unless the dump is whole and of this teacher and data.
 
         Args:
             text: The transcriptions of the training; the dump may have more.
-            others: Name and path of data that the teacher was given besides.
+            others: Path and type of data that the teacher was given besides, by name.
         """
         self.require_own()
         self._require_text(read_table(text), text)
         data = read_manifest(self.folder).get("data") or {}
-        for name, path in others.items():
-            if name in data and data[name] != checksum(path):
+        for name, (path, kind) in others.items():
+            if name in data and data[name] != checksum_of_data(path, kind):
                 raise ConfigError(
                     f"{self.folder}: made with another {name} than {path}; {REMEDY}"
                 )

@@ -14,6 +14,7 @@ from espnet_distill.teachers.checkpoint import (
     load_experiment,
     read_config,
 )
+from espnet_distill.teachers.dumped import identity
 from espnet_distill.teachers.units import in_plain_units
 
 
@@ -33,6 +34,7 @@ class OnlineTeacher:
         """
         self.config, self.checkpoint = map(Path, find_experiment(experiment))
         require_taps(read_config(self.config)["tts"], self.config)
+        self.identity = identity(experiment)
         self.model, self.args = load_experiment(self.config, self.checkpoint)
         self.model.requires_grad_(False)
         if isinstance(self.model.tts, ProDiff):

@@ -5,7 +5,14 @@ from pathlib import Path
 import numpy as np
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.files import utterance_file, write_text, written_whole
+from espnet_distill.files import (
+    flush_disk,
+    remove_abandoned,
+    utterance_file,
+    write_array,
+    write_text,
+    written_whole,
+)
 from espnet_distill.objectives.base import Taps
 from espnet_distill.utils.validation import require_finite
 from espnet_distill.utils.whole_files import is_whole_array
@@ -50,8 +57,9 @@ class TapFiles:
                 "leave out those utterances, or name another teacher",
             )
             for utterance, array in zip(utterances, arrays):
-                with written_whole(self.path(tap, utterance)) as beside:
-                    np.save(beside, array)
+                path = self.path(tap, utterance)
+                with written_whole(path, flush=False) as beside:
+                    write_array(beside, array)
 
     def write_index(self, utterances: list[str]) -> None:
         """Write `<tap>.scp` and `<tap>.bytes`.
@@ -65,7 +73,9 @@ class TapFiles:
                 f"{self.folder}: {len(missing)} of {len(utterances)} utterances "
                 f"are not dumped: {', '.join(missing[:10])}; run teacher_dump again"
             )
+        flush_disk()
         for tap in self.taps:
+            remove_abandoned(self.folder / "data" / tap)
             paths = {utterance: self.path(tap, utterance) for utterance in utterances}
             sizes = {
                 utterance: path.stat().st_size for utterance, path in paths.items()

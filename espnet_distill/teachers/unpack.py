@@ -7,7 +7,16 @@ import yaml
 
 from espnet_distill.errors import ConfigError, in_one_line
 from espnet_distill.experiments.archive import CONFIG, MODEL, PackedModel
-from espnet_distill.files import cache_folder, folder_written_whole, write_text
+from espnet_distill.files import (
+    cache_folder,
+    folder_written_whole,
+    remove_abandoned,
+    write_text,
+)
+from espnet_distill.utils.checksums import checksum
+from espnet_distill.utils.locking import locked
+
+STAMP = "unpacked_from"
 
 
 def unpack(archive: Path, out: Path) -> Path:
@@ -25,18 +34,37 @@ def unpack(archive: Path, out: Path) -> Path:
     """
     if not archive.is_file():
         raise ConfigError(f"{archive}: no such packed model")
-    stamp, found = out / "unpacked_from", archive.stat()
-    size_and_time = f"{archive.resolve()} {found.st_size} {found.st_mtime_ns}\n"
-    if out.exists() and not stamp.is_file():
+    stamp = f"{checksum(archive)}\n"
+    if out.parent.is_dir():
+        remove_abandoned(out.parent)
+    if not _is_unpacked(out, stamp):
+        with locked(out.parent, wait=True):
+            _unpack_instead(archive, out, stamp)
+    return out
+
+
+def _unpack_instead(archive: Path, out: Path, stamp: str) -> None:
+    """Unpack unless another process has done so while this one waited."""
+    if out.exists() and not _stamp_of(out):
         raise ConfigError(
             f"{out}: is no unpacked model; name another folder or remove it"
         )
-    is_whole = all((out / name).is_file() for name in (CONFIG, MODEL))
-    if not (is_whole and stamp.read_text("utf-8") == size_and_time):
+    if not _is_unpacked(out, stamp):
         with folder_written_whole(out, instead=True) as beside:
             _unpack(archive, beside, out)
-            (beside / stamp.name).write_text(size_and_time, encoding="utf-8")
-    return out
+            (beside / STAMP).write_text(stamp, encoding="utf-8")
+
+
+def _is_unpacked(folder: Path, stamp: str) -> bool:
+    """Return whether a folder holds, whole, what an archive of this checksum has."""
+    is_whole = all((folder / name).is_file() for name in (CONFIG, MODEL))
+    return is_whole and _stamp_of(folder) == stamp
+
+
+def _stamp_of(folder: Path) -> str:
+    """Return the checksum of the archive that a folder was unpacked from, or ""."""
+    path = folder / STAMP
+    return path.read_text("utf-8") if path.is_file() else ""
 
 
 def unpack_into_cache(archive: Path) -> Path:

@@ -60,6 +60,17 @@ def find_config(vocoder_file, config_file=None):
     )
 
 
+def files_of(vocoder_file):
+    """Return what a vocoder is read from: checkpoint, configuration, statistics if any.
+
+    Raises:
+        ConfigError: there is no such checkpoint, or no configuration.
+    """
+    vocoder_file = Path(vocoder_file)
+    stats = (vocoder_file.with_name(f"stats.{suffix}") for suffix in ("h5", "npy"))
+    return [vocoder_file, find_config(vocoder_file), *filter(Path.is_file, stats)]
+
+
 def is_distilled(config):
     """Tell whether a configuration is that of a vocoder that the plugin has trained."""
     config = _parse(config)

@@ -18,21 +18,26 @@ import numpy as np
 
 from espnet_distill.errors import ConfigError, in_one_line
 from espnet_distill.files import (
+    flush_disk,
     read_table,
     read_text,
     read_yaml,
+    remove_abandoned,
     utterance_file,
+    write_array,
     write_text,
     write_wav,
     written_whole,
 )
 from espnet_distill.mel_spec import LABELS, MelSpec
-from espnet_distill.teachers.dumped import MANIFEST, begin, checksum
+from espnet_distill.teachers.dumped import MANIFEST, begin
 from espnet_distill.teachers.tap_files import BEGUN
+from espnet_distill.utils.checksums import checksum, checksum_of_listed
+from espnet_distill.utils.locking import locked
 from espnet_distill.utils.validation import require_finite
 from espnet_distill.utils.whole_files import is_whole_array, is_whole_wav
 from espnet_distill.vocoders.build import is_none
-from espnet_distill.vocoders.formats import find_config
+from espnet_distill.vocoders.formats import files_of
 
 REMEDY = "remove the folder and dump the waves again"
 
@@ -76,9 +81,9 @@ class WaveFiles:
             "see to the recording, or name another vocoder",
         )
         for path, array in ((self.mel(utterance), mel), (self.f0(utterance), f0)):
-            with written_whole(path) as beside:
-                np.save(beside, array)
-        with written_whole(self.wave(utterance)) as beside:
+            with written_whole(path, flush=False) as beside:
+                write_array(beside, array)
+        with written_whole(self.wave(utterance), flush=False) as beside:
             write_wav(beside, wave, rate)
 
     def begin(self, record: dict) -> None:
@@ -96,14 +101,19 @@ class WaveFiles:
         Raises:
             ConfigError: Some utterances are not there; the first ten are named.
         """
-        utterances = list(utterances)
+        with locked(self.folder):
+            self._finish(list(utterances))
+
+    def _finish(self, utterances: list[str]) -> None:
         missing = [utterance for utterance in utterances if not self.has(utterance)]
         if missing:
             raise ConfigError(
                 f"{self.folder}: {len(missing)} of {len(utterances)} utterances are not "
                 f"dumped: {', '.join(missing[:10])}; run the dump again"
             )
+        flush_disk()
         for name in ("mel", "f0", "wave"):
+            remove_abandoned(self.folder / name)
             place = getattr(self, name)
             lines = (f"{utterance} {place(utterance)}\n" for utterance in utterances)
             write_text(self.folder / f"{name}.scp", "".join(lines))
@@ -121,14 +131,25 @@ def record(
     sources = {"wav.scp": recordings, "mel.scp": read}
     teacher = {"vocoder_file": str(vocoder_file)}
     if not is_none(vocoder_file):
-        teacher["vocoder_sha256"] = checksum(vocoder_file)
-        teacher["config_sha256"] = checksum(find_config(vocoder_file))
+        kinds = ("vocoder", "config", "stats")  # which not every vocoder has
+        for kind, path in zip(kinds, files_of(vocoder_file)):
+            teacher[f"{kind}_sha256"] = checksum(path)
     return {
         "teacher": teacher,
         "mels": asdict(mels),
         "f0": list(f0_range),
-        "data": {name: checksum(path) for name, path in sources.items() if path},
+        "data": {
+            name: checksum_of_listed(path) for name, path in sources.items() if path
+        },
     }
+
+
+def identity(folder: Path) -> dict:
+    """Return what a set's finished dump was made from, without the vocoder's path."""
+    manifest = read_yaml(folder / MANIFEST)
+    teacher = manifest.get("teacher") or {}
+    sums = {key: value for key, value in teacher.items() if key.endswith("_sha256")}
+    return manifest | {"teacher": sums}
 
 
 def is_finished(folder: Path) -> bool:

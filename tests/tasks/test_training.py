@@ -13,6 +13,7 @@ from espnet2.tasks import tts as stock_module
 from espnet_distill import register
 from espnet_distill.errors import ConfigError
 from espnet_distill.tasks.text2mel import DistillTTSTask
+from espnet_distill.utils.checksums import checksum
 
 from ..conftest import (
     MEASURES,
@@ -123,12 +124,13 @@ def test_the_experiment_is_a_stock_one_with_a_record_beside_it(
     )
     assert list(config) == list(stock)
     record = yaml.safe_load((distilled / "distill.yaml").read_text())
-    assert record["teacher"] == [
-        {
-            "config": str(teacher / "config.yaml"),
-            "model": str(teacher / "train.loss.ave.pth"),
-        }
-    ]
+    paths = {
+        "config": teacher / "config.yaml",
+        "model": teacher / "train.loss.ave.pth",
+    }
+    checksums = {f"{kind}_sha256": checksum(path) for kind, path in paths.items()}
+    paths = {kind: str(path) for kind, path in paths.items()}
+    assert record["teacher"] == [paths | checksums]
     assert record["distill_conf"] == {
         "ground_truth_weight": 0.5,
         "temperature": 1.0,

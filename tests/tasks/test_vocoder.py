@@ -240,6 +240,43 @@ def test_a_killed_run_resumes_bit_for_bit(corpus, teacher, dumped, trained, tmp_
     assert_equal(load(out / "2epoch.pth"), load(trained / "2epoch.pth"))
 
 
+def test_a_run_does_not_resume_with_other_waves(
+    corpus, teacher, dumped, trained, big_vocoder, tmp_path
+):
+    out, other = tmp_path / "exp", tmp_path / "other"
+    shutil.copytree(trained, out, symlinks=True)
+    shutil.copytree(dumped, tmp_path / "dump")
+    for manifest in (tmp_path / "dump").glob("*/manifest.yaml"):
+        found = yaml.safe_load(manifest.read_text())
+        found["teacher"]["vocoder_sha256"] = "0" * 64
+        manifest.write_text(yaml.safe_dump(found))
+    config = write_config(teacher, tmp_path / "train.yaml", tmp_path / "dump")
+    before = {path: path.read_bytes() for path in out.glob("*.yaml")}
+    resume = ("--resume", "true", "--max_epoch", "3")
+    with pytest.raises(ConfigError, match="the waves of the train set were others"):
+        train(corpus, config, out, *resume)
+    assert {path: path.read_bytes() for path in out.glob("*.yaml")} == before
+    shutil.copytree(dumped, other)
+    config = write_config(teacher, tmp_path / "train.yaml", other)  # the same ones
+    train(corpus, config, out, *resume)
+    record = yaml.safe_load((out / "distill.yaml").read_text())
+    assert record["teacher_dump"] == str(other)
+    assert len(record["teacher"]["vocoder_sha256"]) == 64
+
+
+def test_a_checkpoint_that_names_no_waves_is_taken_with_a_warning(
+    corpus, teacher, dumped, trained, tmp_path, caplog
+):
+    out = tmp_path / "exp"
+    shutil.copytree(trained, out, symlinks=True)
+    checkpoint = load(out / "checkpoint.pth")
+    del checkpoint["optimizers"][0]["espnet_distill"]
+    torch.save(checkpoint, out / "checkpoint.pth")
+    config = write_config(teacher, tmp_path / "train.yaml", dumped)
+    train(corpus, config, out, "--resume", "true")
+    assert "does not name the dump that it learnt from" in caplog.text
+
+
 def test_recordings_that_are_given_pass_for_real(corpus, teacher, dumped, trained, tmp_path):
     config = write_config(teacher, tmp_path / "train.yaml", dumped)
     given = []

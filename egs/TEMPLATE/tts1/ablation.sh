@@ -21,7 +21,8 @@ measures=            # Of the speech (default: all), e.g. "wer dnsmos mcd".
 
 help_message="Usage: $0 [--seeds \"1 2 3\"] [--settings \"alone distilled\"] [--<variable> <value>] ...
 
-Wants run.sh's stages 1 to 5 done. What is finished is not done again.
+Wants run.sh's stages 1 to 5 done. What is finished is not done again, and is
+refused if it was made with other options.
 Every variable at the head of this script is an option of the same name."
 
 # shellcheck source=egs/TEMPLATE/tts1/check_options.sh

@@ -2,6 +2,7 @@
 # Distil an ESPnet text-to-mel teacher into a small student, with ESPnet's own tts.sh.
 
 set -euo pipefail
+trap 'exit 130' INT  # ESPnet's programs end with a status of their own
 
 log() {
     local fname=${BASH_SOURCE[1]##*/}
@@ -109,6 +110,10 @@ run_args=$(scripts/utils/print_args.sh "$0" "$@")
 fail() {
     echo "$0: error: $*" >&2
     exit 2
+}
+
+made_from() {  # made_from OPTIONS: what a result is made from, a checksum a line
+    python3 -m espnet_distill.recipes.made_from "$@" || exit 2
 }
 
 reason() {  # reason LOG...: the last error in the logs of a job
@@ -397,19 +402,29 @@ dump_teacher() {  # dump_teacher SET SPLIT: a job array, then a look at what it 
         || fail "teacher dump failed: $(reason "${logdir}/finish.log")"
 }
 
+is_made() {  # is_made RESULT: whether ${from} is what its made_from says
+    [ "$(cat "$1/made_from" 2> /dev/null)" = "${from}" ] || return 1
+    log "Made before: $1"
+}
+
 speak() {  # speak EXPERIMENT CHECKPOINT: synthesis, unless the same was made before
-    local made_from=$1/${inference_tag}/made_from from set
-    from="$(stat -Lc '%n %Y %s' "$1/$2") ${vocoder_file} ${test_sets}"
+    local result=$1/${inference_tag} from set file given=()
     for set in ${test_sets}; do
-        from+=" $(cksum < "${dumpdir}/raw/${set}/text")"
+        for file in text utt2sid utt2lid; do
+            given+=(--file "${set}/${file}" "${dumpdir}/raw/${set}/${file}")
+        done
+        given+=(--listed "${set}/wav.scp" "${dumpdir}/raw/${set}/wav.scp")
+        for file in "${dumpdir}"/*/"${set}"/*.scp; do  # speaker embeddings
+            [[ ${tts_opts} != *"--use_spk_embed true"* ]] || given+=(--listed "${file}" "${file}")
+        done
     done
-    if [ "$(cat "${made_from}" 2> /dev/null)" = "${from}" ]; then
-        log "Made before: $1/${inference_tag}"
-        return 0
-    fi
+    from=$(made_from --experiment "$1/$2" --vocoder vocoder "${vocoder_file}" \
+        --words options "tts.sh ${tts_opts}" "${given[@]}")
+    ! is_made "${result}" || return 0
+    rm -f "${result}/made_from"
     run_tts 8 8 --tts_exp "$1" --inference_model "$2" \
         --inference_tag "${inference_tag}" --vocoder_file "${vocoder_file}"
-    echo "${from}" > "${made_from}"
+    echo "${from}" > "${result}/made_from"
 }
 
 require_told() {  # require_told CONFIG: what its model is told besides the text, is given
@@ -527,14 +542,40 @@ prepare_distillation() {  # write the training configuration, refuse what cannot
         ${student_args}
 }
 
-cut_out_of_teacher() {  # initial weights, unless the training has begun
-    [ ! -e "${student_exp}/checkpoint.pth" ] || return 0
-    rm -rf "${student_exp}/warm_start"
-    espnet-distill derive "${teacher_model}" "${student_exp}/warm_start" \
-        --config "${student_train}"
+statistics_from() {  # data and settings
+    local set given=()
+    for set in ${train_set} ${valid_set}; do
+        given+=(--listed "${set}/wav.scp" "${dumpdir}/raw/${set}/wav.scp"
+            --file "${set}/text" "${dumpdir}/raw/${set}/text"
+            --file "${set}/durations" "${align_dir}/${set}/durations")
+    done
+    ! ${teacher_stats} || given+=(--file teacher "${teacher_model}")
+    made_from "${given[@]}" --file tokens "${token_list}" --words settings \
+        "${fs} ${n_fft} ${n_shift} ${win_length} ${n_mels} ${fmin} ${fmax} ${f0min} ${f0max} ${teacher_stats}"
+}
+
+cut_out_of_teacher() {  # initial weights, those that the training has begun with
+    local result=${student_exp}/warm_start from
+    from=$(made_from --experiment "${teacher_model}" --keys model "${student_train}" tts,tts_conf)
+    if [ -e "${student_exp}/checkpoint.pth" ]; then
+        [ ! -e "${result}/made_from" ] || [ "$(cat "${result}/made_from")" = "${from}" ] \
+            || fail "${student_exp}: was begun with weights of another teacher or of a student of another size; name another --student_tag"
+        return 0
+    fi
+    rm -rf "${result}"
+    espnet-distill derive "${teacher_model}" "${result}" --config "${student_train}"
+    echo "${from}" > "${result}/made_from"
 }
 
 take_out_pruned() {  # take_out_pruned CHECKPOINT EXPERIMENT: what the masks have left
+    local from kind given=()
+    [ -e "$1" ] || [ ! -e "$2/model.pth" ] || return 0
+    for kind in feats pitch energy; do
+        given+=(--file "${kind}_stats" "${stats_dir}/train/${kind}_stats.npz")
+    done
+    from=$(made_from --experiment "$1" --file bpemodel "${bpemodel}" \
+        --words stats "${stats_dir}" "${given[@]}")
+    ! is_made "$2" || return 0
     log "Compacting $1 -> $2"
     rm -rf "$2"
     espnet-distill compact "$1" "$2"
@@ -542,6 +583,7 @@ take_out_pruned() {  # take_out_pruned CHECKPOINT EXPERIMENT: what the masks hav
     sed -E -i "s#: .*/((feats|pitch|energy)_stats\.npz)#: ${stats_dir}/train/\1#" "$2/config.yaml"
     [ -z "${front_end}" ] || sed -i "s#^bpemodel: .*#bpemodel: ${bpemodel}#" "$2/config.yaml"
     cp -r "$(dirname "$1")/images" "$2"
+    echo "${from}" > "$2/made_from"
 }
 
 for config in "${student_config}" "${teacher_yaml}"; do
@@ -648,14 +690,21 @@ if [ -n "${more_text}" ]; then
     if begin 3 "Reading of ${more_text} by ${teacher_exp}"; then
         read_more
     fi
+    [ "${stop_stage}" -lt 3 ] || LC_ALL=C sort "${more_text}" | cmp -s - "${dumpdir}/raw/${reading}/text" \
+        || fail "--more_text ${more_text}: is not what stage 3 has read as ${reading}; run it, or rename the file"
     train_set+=_${reading}
 fi
 
 if begin 3 "Statistics: ${stats_dir}"; then
+    rm -f "${stats_dir}/made_from"
     run_tts 6 6 --train_config "${student_train}" --teacher_dumpdir "${align_dir}" \
         --write_collected_feats true
     ${train_teacher} || ! ${teacher_stats} \
         || espnet-distill inherit "${teacher_model}" --statistics "${stats_dir}/train"
+    statistics_from > "${stats_dir}/made_from"
+elif [ "${stage}" -gt 3 ] && [ "${stage}" -le 6 ] && [ -e "${stats_dir}/made_from" ]; then
+    statistics_from | cmp -s - "${stats_dir}/made_from" \
+        || fail "${stats_dir}: is of other data or settings; run stage 3 again, or name another --stats_dir"
 fi
 
 if begin 4 "Teacher: ${teacher_exp}"; then
@@ -681,8 +730,7 @@ fi
 student_model=${student_exp}/${inference_model}
 if grep -qsE "type: *prune\b" "${distill_config}" && [ "${stop_stage}" -ge 6 ]; then
     student_model=${student_exp}_compact/model.pth
-    [ "${student_model}" -nt "${student_exp}/${inference_model}" ] \
-        || take_out_pruned "${student_exp}/${inference_model}" "${student_exp}_compact"
+    take_out_pruned "${student_exp}/${inference_model}" "${student_exp}_compact"
 fi
 [ ! -d "${student_exp}" ] || echo "${student_model}" > "${student_exp}/student_model"
 

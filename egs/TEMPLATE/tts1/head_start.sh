@@ -16,7 +16,8 @@ csv=                 # Also write each validation here.
 
 help_message="Usage: $0 --student_config FILE [--<variable> <value>] ...
 
-Wants run.sh's stages 1 to 4 done. What is finished is not done again.
+Wants run.sh's stages 1 to 4 done. What is finished is not done again, and is
+refused if it was made with other options.
 Every variable at the head of this script is an option of the same name."
 
 # shellcheck source=egs/TEMPLATE/tts1/check_options.sh

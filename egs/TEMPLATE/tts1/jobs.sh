@@ -8,7 +8,18 @@ fail() {
     exit 2
 }
 
+require_same_options() {  # require_same_options NAME OPTIONS...: those of its training
+    local file=${root}/$1.made_from from words
+    words=$(sed -E 's/--(vocoder_file|inference_tag|inference_model) [^ ]*//g' <<< "${*:2} ${options}")
+    from=$(python3 -m espnet_distill.recipes.made_from --words options "run.sh ${words}")
+    if [ -e "${file}" ] && [ "$(cat "${file}")" != "${from}" ]; then
+        fail "${root}/$1: was trained with other options; name another --tag, or remove it and ${file}"
+    fi
+    echo "${from}" > "${file}"
+}
+
 run_stage() {  # run_stage NUMBER NAME [OPTIONS]: of run.sh, for the student ${tag}/NAME
+    [ "$1" -ne 6 ] || require_same_options "${@:2}"
     # shellcheck disable=SC2086
     ./run.sh --stage "$1" --stop_stage "$1" --num_threads 1 --expdir "${expdir}" \
         --student_tag "${tag}/$2" "${@:3}" ${options} >> "${root}/$2.log" 2>&1 \

@@ -37,7 +37,8 @@ A setting is WAY_PRESSURE. Ways: neurons and weights go gradually, from prune_st
 prune_end; one-shot takes the neurons at prune_end, in one go; alone is neurons without a
 teacher; low-rank makes layers two of low rank before the first step. Each is compared with
 what it began as: the student unpruned, or the teacher.
-Wants run.sh's stages 1 to 5 done. What is finished is not done again.
+Wants run.sh's stages 1 to 5 done. What is finished is not done again, and is
+refused if it was made with other options.
 Every variable at the head of this script is an option of the same name."
 
 # shellcheck source=egs/TEMPLATE/tts1/check_options.sh
@@ -91,10 +92,15 @@ run() {  # run SETTING SEED STAGE [OPTIONS]
 }
 
 factorise() {  # factorise PRESSURE MODEL OUT: layers of low rank
-    [ -d "$3" ] || espnet-distill prune "$2" "$3" --pressure "$1" --low-rank \
-        --data "dump/raw/${train_set}" \
-        --durations "${expdir}/alignment/${train_set}/durations" > "$3.log" 2>&1 \
-        || fail "see $3.log"
+    local data=dump/raw/${train_set} from
+    local durations=${expdir}/alignment/${train_set}/durations
+    from=$(python3 -m espnet_distill.recipes.made_from --experiment "$2" --words pressure "$1" \
+        --file text "${data}/text" --listed wav.scp "${data}/wav.scp" --file durations "${durations}")
+    [ "$(cat "$3/made_from" 2> /dev/null)" != "${from}" ] || return 0
+    rm -rf "$3"
+    espnet-distill prune "$2" "$3" --pressure "$1" --low-rank \
+        --data "${data}" --durations "${durations}" > "$3.log" 2>&1 || fail "see $3.log"
+    echo "${from}" > "$3/made_from"
 }
 
 prune() {  # prune SETTING SEED
