@@ -8,8 +8,14 @@ import importlib.util
 import os
 import runpy
 import sys
+from typing import NoReturn
 
-from espnet_distill.errors import ConfigError
+from espnet_distill.errors import (
+    ConfigError,
+    faults_of,
+    is_full_disk,
+    report_interrupt,
+)
 from espnet_distill.plugin import register_when_imported
 
 USAGE = "usage: python3 -m espnet_distill (-m MODULE | SCRIPT) [ARGS...]"
@@ -53,9 +59,19 @@ def main() -> None:
     try:
         run(arguments)
     except ConfigError as error:
-        for fault in error.faults:
-            print(f"espnet_distill: error: {fault}", file=sys.stderr)
-        sys.exit(2)
+        _refuse(error)
+    except OSError as error:
+        if not is_full_disk(error):
+            raise
+        _refuse(error)
+    except KeyboardInterrupt:
+        sys.exit(report_interrupt("espnet_distill"))
+
+
+def _refuse(error: ConfigError | OSError) -> NoReturn:
+    for fault in faults_of(error):
+        print(f"espnet_distill: error: {fault}", file=sys.stderr)
+    sys.exit(2)
 
 
 if __name__ == "__main__":

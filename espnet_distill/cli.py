@@ -8,7 +8,7 @@ import argparse
 import sys
 from importlib import import_module, metadata
 
-from espnet_distill.errors import ConfigError, faults_of
+from espnet_distill.errors import ConfigError, faults_of, report_interrupt
 
 COMMANDS = {
     "init": (
@@ -89,20 +89,25 @@ COMMANDS = {
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command and return its exit status: 2 for input that cannot work."""
+    """Run one command and return its exit status.
+
+    It is 2 for input that cannot work and 130 after an interrupt.
+    """
     chosen = _parser().parse_args(argv)
     help_line, module = COMMANDS[chosen.command]
-    command = import_module(module)
     parser = argparse.ArgumentParser(
         prog=f"espnet-distill {chosen.command}", description=help_line
     )
-    command.add_arguments(parser)
     try:
+        command = import_module(module)
+        command.add_arguments(parser)
         return command.main(parser.parse_args(chosen.arguments)) or 0
     except (ConfigError, OSError) as error:
         for fault in faults_of(error):
             print(f"{parser.prog}: error: {fault}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return report_interrupt(parser.prog)
 
 
 def _parser() -> argparse.ArgumentParser:

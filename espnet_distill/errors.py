@@ -1,6 +1,8 @@
 """The one exception a user sees, and how several faults become one."""
 
 import difflib
+import errno
+import sys
 from collections.abc import Callable, Iterable
 
 
@@ -28,6 +30,17 @@ def faults_of(error: ConfigError | OSError) -> list[str]:
         return error.faults
     where = f"{error.filename}: " if error.filename else ""
     return [f"{where}{error.strerror or in_one_line(error)}"]
+
+
+def report_interrupt(program: str) -> int:
+    """Say in a line that a program was interrupted; return its exit status, 130."""
+    print(f"{program}: interrupted", file=sys.stderr)
+    return 130
+
+
+def is_full_disk(error: OSError) -> bool:
+    """Tell whether there was no room for what was to be written."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 BROKEN = object()  # stands for what a check could not give

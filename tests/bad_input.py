@@ -18,8 +18,10 @@ import torch
 import yaml
 
 from espnet_distill.evaluation.seeds import MEASURES
+from espnet_distill.mel_spec import MelSpec
+from espnet_distill.vocoders.generators import build_generator
 
-from .conftest import PRODIFF, RATE, TOKENS, model_config
+from .conftest import FEATURES, PRODIFF, RATE, TOKENS, model_config
 
 CHECKPOINT = "train.loss.ave.pth"
 LAUGHS = "a0: &a0 [x]\n" + "".join(
@@ -135,6 +137,23 @@ class Place:
             if "feed_forward.w_2.weight" in name:
                 tensor[:, :8] = 0
         torch.save(state, folder / CHECKPOINT)
+        return folder
+
+    def vocoder(self) -> Path:
+        """A vocoder's training."""
+        folder = self.folder("exp/vocoder")
+        mels = MelSpec.of_conf(FEATURES)
+        conf = {"vocoder_type": "istft_generator", "vocoder_params": {"channels": 8}}
+        generator = build_generator(conf, mels)
+        weights = {
+            f"tts.generator.{name}": value
+            for name, value in generator.state_dict().items()
+        }
+        weights["normalize.mean"] = torch.zeros(mels.n_mels)
+        weights["normalize.std"] = torch.ones(mels.n_mels)
+        torch.save(weights, folder / CHECKPOINT)
+        config = {"tts": "vocoder", "tts_conf": conf, "feats_extract_conf": FEATURES}
+        (folder / "config.yaml").write_text(yaml.safe_dump(config))
         return folder
 
     def attentive(self) -> Path:
@@ -1069,6 +1088,7 @@ TRIES = [
         lambda p: [p.teacher(config=VOCODER[:-2] + b", vocoder_params: 7}}"), OUT],
         "tts_conf.vocoder_params: expected keys and values, got 7",
     ),
+    on_full_disk("vocoder", "a full disk", lambda p: [p.vocoder(), p.disk / "out"]),
     # bench
     Try(
         "bench",

@@ -1,12 +1,14 @@
-"""Run commands in children that are killed before each of their renames.
+"""Run commands in children that are killed before each rename and each removal.
 
 A program. It reads from stdin, as JSON, a folder to work in and a list of calls, each a
 list of a module and its arguments, which are run one after the other. It ends with
 status 0 if whatever a killed child left under a name without a dot is what the whole
 run leaves there, and prints how many kills there were. With `again` the calls are run
-once more after each kill, and have to come to the same.
+once more after each kill, and have to come to the same, with nothing hidden left. With
+calls to make `before`, a killed child leaves what those made, the whole or nothing.
 """
 
+import functools
 import hashlib
 import importlib
 import json
@@ -27,6 +29,15 @@ def visible(root: Path) -> dict[str, str]:
     }
 
 
+EVENTS = ("os.rename", "os.remove", "os.rmdir")
+
+
+def hidden(root: Path) -> list[str]:
+    """Names of what a killed child has hidden and nobody has removed; a lock may stay."""
+    found = (path.name for path in root.rglob(".*"))
+    return [name for name in found if name != ".lock"]
+
+
 def run(calls, kill=None) -> bool:
     """Run calls in a child; return whether it was killed, before that rename."""
     child = os.fork()
@@ -39,7 +50,7 @@ def run(calls, kill=None) -> bool:
 
     def count(event, arguments):
         nonlocal left
-        if event == "os.rename" and kill:
+        if event in EVENTS and kill:
             left -= 1
             if not left:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -63,20 +74,31 @@ def main():
 
         espnet_distill.register()
     kept = {path.name for path in root.iterdir()}
+    before = task["before"]
+    prepare = functools.partial(run, before) if before else lambda: None
+    prepare()
+    old = visible(root)
     run(calls)
     whole, kills = visible(root), 0
     while True:
         for path in root.iterdir():
             if path.name not in kept:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
+        nothing = visible(root)
+        prepare()
         if not run(calls, kill=kills + 1):
             break
         kills += 1
         found = visible(root)
-        assert found.items() <= whole.items(), f"kill {kills} left {sorted(found)}"
+        message = f"kill {kills} left {sorted(found)}"
+        if before:
+            assert found in (old, whole, nothing), message
+        else:
+            assert found.items() <= whole.items(), message
         if task["again"]:
             run(calls)
             assert visible(root) == whole, f"kill {kills}, run again"
+            assert not hidden(root), f"kill {kills}, run again, left {hidden(root)}"
     print(f"{kills} kills")
 
 

@@ -1,6 +1,8 @@
 """Input that cannot work: one line, exit status 2, and nothing under a final name."""
 
+import importlib
 import json
+import shutil
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
@@ -8,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from espnet_distill import cli
+from espnet_distill.errors import faults_of
 from espnet_distill.files import read_yaml
 
 from .bad_input import OTHER_TOKENS, PRUNE, SMALL, TRIES, Place, table
 from .conftest import files, run_python
+from .holding import held
 
 PROGRAM = Path(__file__).with_name("killed.py")
 CLI = "espnet_distill.cli"
@@ -69,10 +73,11 @@ def test_the_documentation_has_these_tries():
     )
 
 
-def killed(root, calls, again, registered=True):
-    """Kill the calls before each rename, see what is left; return how often."""
+def killed(root, calls, again, registered=True, before=()):
+    """Kill the calls before each change of names, see what is left; count the kills."""
     task = {"root": str(root), "again": again, "registered": registered}
     task["calls"] = [list(map(str, call)) for call in calls]
+    task["before"] = [list(map(str, call)) for call in before]
     done = run_python(PROGRAM, input=json.dumps(task))
     assert done.returncode == 0, done.stderr[-5000:]
     return int(done.stdout.splitlines()[-1].split()[0])
@@ -81,6 +86,17 @@ def killed(root, calls, again, registered=True):
 def test_unpack_killed(place):
     call = [CLI, "unpack", place.archive(), "out"]
     assert killed(place.root, [call], again=True, registered=False) > 1
+
+
+def test_unpack_of_another_archive_killed(place):
+    """There is the old model, the new one or none, and the next run makes it whole."""
+    old = place.archive().rename(place.root / "old.zip")
+    new = place.archive(("exp/more.txt", "more"))
+    before, call = ([CLI, "unpack", path, "out"] for path in (old, new))
+    kills = killed(
+        place.root, [call], again=True, registered=False, before=[before]
+    )
+    assert kills > 6
 
 
 @pytest.mark.slow
@@ -102,6 +118,55 @@ def test_dump_killed(place):
     calls = [["espnet_distill.tasks.dump", *dump]]
     calls += [["espnet_distill.tasks.finish_dump", *common, "--text", data / "text"]]
     assert killed(place.root, calls, again=True) > 6
+
+
+FULL = """
+import errno, os
+raise OSError(errno.{error}, os.strerror(errno.{error}), "out/a1.npy")
+"""
+
+
+@pytest.mark.parametrize("kind", ["dump", "dump_waves"])
+def test_a_full_disk_stops_a_dump_with_what_it_is(place, kind):
+    """Run with the plugin it is one line, see below."""
+    if place.disk is None:
+        pytest.skip("tmpfs cannot be mounted here")
+    data, out = place.data(), place.disk / "dump"
+    command = ["--config", place.train(), "--output_dir", out]
+    command += ["--key_file", data / "text"]
+    if kind == "dump":
+        names = ("text,text,text", "wav.scp,speech,sound")
+        for item in (*names, "durations,durations,text_int"):
+            command += ["--data_path_and_name_and_type", f"{data}/{item}"]
+    else:
+        command[1] = place.teacher() / "config.yaml"
+        command += ["--wav_scp", data / "wav.scp"]
+    program = importlib.import_module(f"espnet_distill.tasks.{kind}")
+    with pytest.raises(OSError) as caught:
+        program.main([str(word) for word in command])
+    try:
+        assert faults_of(caught.value)[0].endswith("No space left on device")
+        names = {path.name for path in out.rglob("*") if path.is_file()}
+        assert names <= {"begun.yaml"}
+    finally:
+        shutil.rmtree(out, ignore_errors=True)
+
+
+def test_a_program_run_with_the_plugin_ends_in_a_line_on_a_full_disk(place):
+    program = place.file("full.py", FULL.format(error="ENOSPC"))
+    done = run_python("-m", "espnet_distill", program)
+    line = "espnet_distill: error: out/a1.npy: No space left on device\n"
+    assert (done.returncode, done.stderr) == (2, line)
+    program = place.file("full.py", FULL.format(error="EIO"))
+    assert "Traceback" in run_python("-m", "espnet_distill", program).stderr
+
+
+def test_an_evaluation_that_is_being_written_is_refused(place, capsys):
+    arguments = [*place.heard(), "--out", "evaluation"]
+    with held(place.root / "evaluation") as child:
+        assert cli.main(["evaluate", *map(str, arguments)]) == 2
+    line = f"evaluation: is being written by process {child.pid} on "
+    assert f"espnet-distill evaluate: error: {line}" in capsys.readouterr().err
 
 
 ODD = "mein Ordner/Stra\xdfe \u97f3\u58f0"
