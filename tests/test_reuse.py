@@ -348,6 +348,24 @@ def test_a_comparison_does_not_take_a_student_of_other_options(recipe):
     assert call("jobs.sh", names, ask.format(""))[0] == 2
 
 
+@pytest.mark.parametrize(
+    "changed", ["a.wav", "dump/raw/train/text", "exp/alignment/train/durations", None]
+)
+def test_statistics_are_of_data_and_settings(recipe, changed):
+    names = ("made_from", "statistics_from")
+    ask = (
+        "align_dir=exp/alignment valid_set=eval teacher_stats=false token_list=text\n"
+        "fs={} n_fft=1 n_shift=1 win_length=1 n_mels=1 fmin=1 fmax=1 f0min=1 f0max=1\n"
+        "statistics_from"
+    )
+    status, before = call("distill.sh", names, ask.format(16000))
+    assert status == 0 and before == call("distill.sh", names, ask.format(16000))[1]
+    if changed:
+        append(Path(changed), "b 1\n")
+    rate = 16000 if changed else 22050
+    assert call("distill.sh", names, ask.format(rate))[1] != before
+
+
 # Commands and programs
 
 
