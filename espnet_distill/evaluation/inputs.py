@@ -12,6 +12,7 @@ from espnet_distill.experiments.identity import require_made_from
 from espnet_distill.files import (
     read_table,
     read_text,
+    require_file_name,
     require_folder,
     utterance_file,
 )
@@ -73,6 +74,7 @@ def read_data(folder: Path, num_utts: int | None = None) -> dict[str, Utterance]
         raise ConfigError(f"--num_utts: {num_utts} leaves no sentence; give 1 or more")
     utterances = {}
     for utt, text in list(texts.items())[:num_utts]:
+        require_file_name(utt, f"{folder / 'text'}: utterance")
         if utt not in paths:
             raise ConfigError(
                 f"{folder / 'wav.scp'}: no audio for {utt}; give the folder that "
