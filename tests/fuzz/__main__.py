@@ -20,7 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
-    parser.add_argument("--count", type=int, default=400)
+    parser.add_argument("--count", type=int, default=320)
     parser.add_argument("--case", type=int, help="run this one alone")
     args = parser.parse_args()
     numbers = range(args.first, args.first + args.count)

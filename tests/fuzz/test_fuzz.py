@@ -15,7 +15,7 @@ from .commands import COMMANDS
 from .world import build
 
 SEED = 0
-FAST, SLOW = 400, 4000
+FAST, SLOW = 320, 4000
 SHARDS = 8
 READ_NOTHING = {"template", "espnet-root"}
 
