@@ -1679,29 +1679,3 @@ def table() -> str:
 
 def _code(words: str) -> str:
     return f"`` {words} ``" if "`" in words else f"`{words}`"
-
-
-ABOUT = """\
-# What was tried
-
-Input that cannot work is refused with exit status 2 and a line on stderr that names the
-file, the key and the remedy, without a traceback, and nothing is left under a final
-name. `espnet-distill check` finds all that is wrong with a training at once, a line
-each. The table is that of [tests/bad_input.py](../tests/bad_input.py), from which
-`python -m tests.bad_input > docs/reliability.md` makes this page;
-[tests/test_bad_input.py](../tests/test_bad_input.py) tries every line of it.
-
-Besides, that test shows:
-
-- Checkpoints are loaded as weights alone. One with code in it is refused, and the code
-  is not run.
-- Members of an archive that would lie outside its folder, or are links, are refused.
-- A process that is killed at any of its renames leaves under a final name what was
-  there before, or what is whole; `derive`, `prune`, `compact`, `unpack` and the teacher
-  dump were.
-- Paths with spaces and letters beyond ASCII work.
-
-"""
-
-if __name__ == "__main__":
-    print(ABOUT + table(), end="")

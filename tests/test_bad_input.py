@@ -13,8 +13,9 @@ from espnet_distill import cli
 from espnet_distill.errors import faults_of
 from espnet_distill.files import read_yaml
 
-from .bad_input import OTHER_TOKENS, PRUNE, SMALL, TRIES, Place, table
+from .bad_input import OTHER_TOKENS, PRUNE, SMALL, TRIES, Place
 from .conftest import files, run_python
+from .reliability import page
 from .holding import held
 
 PROGRAM = Path(__file__).with_name("killed.py")
@@ -67,9 +68,9 @@ def test_one_line_and_nothing_left(tried, place, capfd, monkeypatch):
     assert place.disk is None or not files(place.disk)
 
 
-def test_the_documentation_has_these_tries():
-    assert table() in DOCS.read_text(encoding="utf-8"), (
-        "python -m tests.bad_input > docs/reliability.md"
+def test_the_documentation_is_made_of_these_tests():
+    assert page() == DOCS.read_text(encoding="utf-8"), (
+        "python -m tests.reliability > docs/reliability.md"
     )
 
 
