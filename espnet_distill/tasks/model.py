@@ -15,6 +15,7 @@ from espnet_distill.teachers.fusion import shares_of
 from espnet_distill.teachers.online import OnlineTeacher
 from espnet_distill.teachers.pace import at_pace_of
 from espnet_distill.teachers.units import in_units_of
+from espnet_distill.training.loss_monitor import mark_invalid
 from espnet_distill.utils.validation import is_finite
 
 GIVEN = ("durations", "pitch", "energy")  # to models that do not attend
@@ -166,6 +167,8 @@ class DistillTTSModel(ESPnetTTSModel):
             stats |= {f"share{i + 1}": share.mean() for i, share in enumerate(shares)}
         stats["loss"] = loss.detach()
         self.fault = self._find_fault(stats, taught, ours, batch.get("utt_id"))
+        if self.fault:
+            stats = mark_invalid(stats)
         return force_gatherable((loss, stats, weight), loss.device)
 
     def _find_fault(

@@ -5,6 +5,7 @@ from espnet2.layers.abs_normalize import AbsNormalize
 from espnet2.torch_utils.device_funcs import force_gatherable
 from espnet2.train.abs_gan_espnet_model import AbsGANESPnetModel
 
+from espnet_distill.training.loss_monitor import mark_invalid
 from espnet_distill.utils.validation import is_finite
 from espnet_distill.vocoders.gan import VocoderGAN
 
@@ -49,6 +50,8 @@ class DistillVocoderModel(AbsGANESPnetModel):
         stats = {name: _value(part) for name, part in stats.items()}
         inputs = {"mel": mel, "teacher_wave": teacher_wave, "f0": f0, "speech": real}
         self.fault = _find_fault(loss, stats, inputs, others.get("utt_id"))
+        if self.fault:
+            stats = mark_invalid(stats)
         loss, stats, weight = force_gatherable((loss, stats, len(mel)), loss.device)
         return {
             "loss": loss,

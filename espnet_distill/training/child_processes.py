@@ -31,6 +31,6 @@ class ExitsInOneLine:
         except ConfigError as error:
             if multiprocessing.parent_process() is None:
                 raise
-            for fault in error.faults:
-                print(f"espnet_distill: error: {fault}", file=sys.stderr)
+            lines = (f"espnet_distill: error: {fault}\n" for fault in error.faults)
+            sys.stderr.write("".join(lines))  # at once, beside other processes
             sys.exit(2)

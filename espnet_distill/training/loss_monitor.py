@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 
+import torch
 from torch import nn
 
 from espnet_distill.errors import ConfigError
@@ -17,7 +18,7 @@ class LossMonitor:
     """Watches the statistics that a step reports.
 
     All processes of a training report their mean, so that all of them end at the same
-    step. Gradients that are not finite, as mixed precision has them, are none of its
+    step, if one has marked what it found by `mark_invalid`. Gradients that are not finite, as mixed precision has them, are none of its
     business.
     """
 
@@ -49,6 +50,19 @@ class LossMonitor:
             raise ConfigError(
                 f"loss: NaN or infinite in {self._invalid} steps in a row; {REMEDY}"
             )
+
+
+def mark_invalid(stats: dict) -> dict:
+    """Return statistics with infinity for all that is not finite.
+
+    The mean over processes that ESPnet reports leaves NaN out.
+    """
+    return {
+        name: torch.full_like(value, math.inf)
+        if torch.is_tensor(value) and not torch.isfinite(value).all()
+        else value
+        for name, value in stats.items()
+    }
 
 
 def require_valid_step(all_steps_are_invalid: bool, epoch: int) -> None:
