@@ -44,8 +44,9 @@ def written_whole(path: Path, flush: bool = True) -> Iterator[Path]:
             if flush:
                 flush_to_disk(beside)
             os.replace(beside, path)
-        finally:
+        except BaseException:
             beside.unlink(missing_ok=True)
+            raise
 
 
 @contextlib.contextmanager
