@@ -95,7 +95,7 @@ def choose_factors(
         )
     choices: dict[str, Choices] = {}
     widest: dict[str, Pair] = {}
-    for name, layer in watched(layers.items(), desc="low rank"):
+    for name, layer in watched(layers.items(), desc="low rank", leave=False):
         decomposed = Decomposition(layer.weight, moments.get(f"{name}.weight"))
         choices[name] = Choices.of(layer.weight, decomposed)
         if most := int(choices[name].ranks[-1]):

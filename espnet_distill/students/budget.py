@@ -51,7 +51,7 @@ def choose_sizes(
     attribute = {"macs": "macs", "latency": "seconds"}[args.objective]
     costs = [
         getattr(measured(shape), attribute)
-        for shape in watched(found[:MEASURED], desc="shapes")
+        for shape in watched(found[:MEASURED], desc="shapes", leave=False)
     ]
     return found[costs.index(min(costs))].sizes
 
@@ -62,7 +62,7 @@ def _fast_enough(
     """The sizes of the largest shape that takes so many seconds a frame."""
     best, least = None, math.inf
     low, high = SMALLEST * most, float(most)
-    for turn in watched(range(1 + BISECTIONS), desc="shapes"):
+    for turn in watched(range(1 + BISECTIONS), desc="shapes", leave=False):
         target = round(math.sqrt(low * high)) if turn else most
         shape = nearest_shape(target)
         found = measured(shape).seconds

@@ -72,7 +72,7 @@ def seconds_a_frame(
     timed: list[list[float]] = [[] for _ in runs]
     with on_threads(1):
         order = list(turns(range(len(runs)), 1, repeats + 1))
-        for _, place in watched(order, desc="speed"):
+        for _, place in watched(order, desc="speed", leave=False):
             run, frames = runs[place]
             timed[place].append(_seconds(run, clock) / frames)
     return [median(seconds[1:]) for seconds in timed]
