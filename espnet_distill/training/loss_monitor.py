@@ -18,8 +18,8 @@ class LossMonitor:
     """Watches the statistics that a step reports.
 
     All processes of a training report their mean, so that all of them end at the same
-    step, if one has marked what it found by `mark_invalid`. Gradients that are not finite, as mixed precision has them, are none of its
-    business.
+    step, if one has marked what it found by `mark_invalid`. Gradients that are not
+    finite, as mixed precision has them, pass.
     """
 
     def __init__(self, model: nn.Module):
