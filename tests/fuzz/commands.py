@@ -236,6 +236,16 @@ COMMANDS = (
         2,
     ),
     Command(
+        "check-text",
+        ("--new", "data/text", "corpus/train/text"),
+        ("data/text", "corpus/train/text"),
+    ),
+    Command(
+        "list-clips",
+        ("clips", OUT, "--speaker", "one"),
+        ("clips/metadata.csv", "clips/wavs/b1.wav"),
+    ),
+    Command(
         "init",
         ("recipe",),
         ("recipe/run.sh", "recipe/exp/tts_train/config.yaml"),

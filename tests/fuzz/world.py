@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -70,6 +71,7 @@ def build(root: Path) -> None:
             _collect(corpus)
             _experiments(corpus)
             _data()
+            _clips()
             _trainings(corpus)
             _dumps()
             _evaluation()
@@ -156,6 +158,15 @@ def _data() -> None:
     versa = _folder("exp/teacher/decode/data/scoring/versa_eval") / "result.1.txt"
     versa.write_text("".join(f"{{'key': '{utt}', 'pesq': 2.5}}\n" for utt in TEXTS))
     Path("sentences").write_text("one\ntwo words\nthree words here\n")
+
+
+def _clips() -> None:
+    """A corpus in LJSpeech's layout."""
+    wavs = _folder("clips/wavs")
+    for utt in TEXTS:
+        shutil.copy(f"corpus/valid/{utt}.wav", wavs)
+    lines = "".join(f"{utt}|{text}\n" for utt, text in TEXTS.items())
+    Path("clips/metadata.csv").write_text(lines)
 
 
 def _trainings(corpus: Corpus) -> None:
