@@ -48,7 +48,8 @@ def test_a_command_ends_with_a_line(tmp_path):
         "import sys; from espnet_distill import cli\n"
         "cli.COMMANDS['slow'] = ('wait', 'slow'); sys.exit(cli.main(['slow']))"
     )
-    environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{os.environ['PYTHONPATH']}"}
+    paths = [str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
     status, err = interrupt([sys.executable, "-c", script], env=environment)
     assert (status, err) == (130, "espnet-distill slow: interrupted\n")
 
