@@ -68,8 +68,13 @@ def folder_written_whole(folder: Path, instead: bool = False) -> Iterator[Path]:
             flush_to_disk(path)
         if instead and folder.exists():
             with work_folder(folder) as aside:
-                folder.rename(aside / folder.name)
-                _take_name(beside, folder)
+                old = folder.rename(aside / folder.name)
+                try:
+                    _take_name(beside, folder)
+                except BaseException:
+                    if not folder.exists():
+                        old.rename(folder)
+                    raise
         else:
             _take_name(beside, folder)
 

@@ -130,3 +130,17 @@ def test_a_folder_is_replaced_or_stays(tmp_path):
             1 / 0
     assert os.listdir(tmp_path) == ["folder"]
     assert os.listdir(tmp_path / "folder") == ["new"]
+
+
+def test_a_folder_that_cannot_be_replaced_comes_back(tmp_path, monkeypatch):
+    write_text(tmp_path / "out/old", "old")
+    monkeypatch.setattr(files, "_take_name", _refuse)
+    with pytest.raises(OSError, match="no room"):
+        with folder_written_whole(tmp_path / "out", instead=True):
+            pass
+    assert os.listdir(tmp_path / "out") == ["old"]
+    assert os.listdir(tmp_path) == ["out"]
+
+
+def _refuse(beside, folder):
+    raise OSError("no room")
