@@ -44,6 +44,7 @@ VOCODER = {
 }
 NARROW = {
     "segment_size": 8,
+    "discriminator_size": 4,
     "discriminator_params": {
         "periods": [2],
         "discriminator_params": {"channels": 2, "max_downsample_channels": 4},
@@ -115,7 +116,7 @@ def _experiments(corpus: Corpus) -> None:
     (speakers / "config.yaml").write_text(yaml.safe_dump(conf))
     (speakers / CHECKPOINT).touch()
     (_folder("raw/org/train") / "spk2sid").write_text("<unk> 0\nb1 1\n")
-    save_hifigan(_folder("hifigan"), FEATURES | {"log_base": None}, [8, 16])
+    save_hifigan(_folder("hifigan"), FEATURES, [8, 16])
     _distilled_vocoder(_folder("exp/vocoder"))
     with zipfile.ZipFile("packed.zip", "w") as archive:
         files = {"model_file": f"exp/{CHECKPOINT}"}
