@@ -28,7 +28,14 @@ GETTERS = {
     name: getattr(torch.Tensor, name).__get__
     for name in ("device", "is_cuda", "is_cpu")
 }
-BETWEEN_DEVICES = (aten.copy_, aten._to_copy, aten._pad_packed_sequence, aten.set_)
+BETWEEN_DEVICES = (
+    aten.copy_,
+    aten._to_copy,
+    aten._pad_packed_sequence,
+    aten.set_,
+    aten._ctc_loss,  # PyTorch moves its targets and lengths
+    aten._ctc_loss_backward,
+)
 BY_INDICES = (aten.index, aten.index_put, aten.index_put_, aten._index_put_impl_)
 
 
