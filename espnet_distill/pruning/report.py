@@ -7,9 +7,11 @@ from pathlib import Path
 
 import torch
 from espnet2.tts.abs_tts import AbsTTS
+from torch.nn import functional
 
 from espnet_distill.evaluation.complexity import parameters, size_mb
 from espnet_distill.markdown import aligned
+from espnet_distill.pruning.espnet_trainer import in_place_of
 from espnet_distill.students.cost import FRAMES_PER_TOKEN, TOKENS, seconds_a_frame
 from espnet_distill.taps import TapRecorder, made_up_sentence
 from espnet_distill.utils.validation import require_finite
@@ -27,15 +29,17 @@ class Difference:
 
 
 def difference(
-    models: tuple[AbsTTS, AbsTTS], losses: tuple[Iterator, Iterator], seed: int = 0
+    models: tuple[AbsTTS, AbsTTS], losses: tuple[Iterator, Iterator]
 ) -> Difference:
     """Run two models side by side and compare all that they put out.
+
+    Dropout that stays on in eval mode, of Tacotron2's prenet, is left out: it draws
+    other units in each width.
 
     Args:
         models: The models, in eval mode.
         losses: For each of them what makes it run on sentence after sentence as it is
             drawn, the same sentences for both.
-        seed: Of the dropout that an autoregressive model has even in eval mode.
 
     Raises:
         ConfigError: Outputs that are NaN or infinite, which are equal to nothing.
@@ -45,8 +49,7 @@ def difference(
     while True:
         taps = []
         for recorder, ones in zip(recorders, losses):
-            with torch.random.fork_rng(), torch.no_grad():
-                torch.manual_seed(seed)
+            with torch.no_grad(), in_place_of(functional, dropout=_without_dropout):
                 if next(ones, None) is None:
                     return Difference(most, where, sentences)
             taps.append(recorder.taps.tensors)
@@ -58,6 +61,10 @@ def difference(
             apart = (tensor - taps[1][name]).abs().max().item()
             if apart >= most:
                 most, where = apart, name
+
+
+def _without_dropout(x: torch.Tensor, *args, **kwargs) -> torch.Tensor:
+    return x
 
 
 def made_up(models: tuple[AbsTTS, AbsTTS]) -> tuple[Iterator, ...]:

@@ -27,7 +27,10 @@ from espnet_distill.tasks.record import write_record
 from espnet_distill.tasks.segment import Segment
 from espnet_distill.tasks.vocoder_model import DistillVocoderModel
 from espnet_distill.teachers.checkpoint import config_of
-from espnet_distill.training.child_processes import ExitsInOneLine
+from espnet_distill.training.child_processes import (
+    refusal_in_one_line,
+    refusal_of_children,
+)
 from espnet_distill.utils.config_values import as_text
 from espnet_distill.utils.locking import require_unlocked
 from espnet_distill.vocoders.gan import SEGMENT, VocoderGAN
@@ -83,7 +86,7 @@ class WaveSource:
         """Take nothing: what a state has was compared before."""
 
 
-class DistillGANTTSTask(ExitsInOneLine, GANTTSTask):
+class DistillGANTTSTask(GANTTSTask):
     """What `espnet2.bin.gan_tts_train` runs with the plugin.
 
     With `tts: vocoder` a small vocoder learns from the waves in `teacher_dump`; with
@@ -176,9 +179,15 @@ class DistillGANTTSTask(ExitsInOneLine, GANTTSTask):
         return optimizers
 
     @classmethod
+    def main(cls, *args, **kwargs):
+        with refusal_of_children():
+            return super().main(*args, **kwargs)
+
+    @classmethod
     def main_worker(cls, args: argparse.Namespace):
         """Train; the folder of a vocoder's training is locked."""
-        with output_locked(args, is_stock=args.tts != VOCODER):
+        is_stock = args.tts != VOCODER
+        with refusal_in_one_line(), output_locked(args, is_stock):
             super().main_worker(args)
 
 

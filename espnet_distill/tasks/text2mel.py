@@ -40,14 +40,17 @@ from espnet_distill.teachers.dumped import (
 )
 from espnet_distill.teachers.front_end import require_bpemodel
 from espnet_distill.teachers.online import OnlineTeacher
-from espnet_distill.training.child_processes import ExitsInOneLine
+from espnet_distill.training.child_processes import (
+    refusal_in_one_line,
+    refusal_of_children,
+)
 from espnet_distill.utils.locking import require_unlocked
 from espnet_distill.vocoders import build_vocoder
 
 register_students()  # here, so that the processes a training spawns know them too
 
 
-class DistillTTSTask(ExitsInOneLine, TTSTask):
+class DistillTTSTask(TTSTask):
     """What `espnet2.bin.tts_train` and `tts_inference` run with the plugin.
 
     Without a `teacher` and without `callbacks` it does what TTSTask does.
@@ -156,10 +159,15 @@ class DistillTTSTask(ExitsInOneLine, TTSTask):
         return optimizers
 
     @classmethod
+    def main(cls, *args, **kwargs):
+        with refusal_of_children():
+            return super().main(*args, **kwargs)
+
+    @classmethod
     def main_worker(cls, args: argparse.Namespace):
         """Train; the folder is locked unless this is the stock run."""
         is_stock = not _trains(args) or DistillOptions.of(args).is_stock
-        with output_locked(args, is_stock):
+        with refusal_in_one_line(), output_locked(args, is_stock):
             super().main_worker(args)
 
     @classmethod

@@ -1,36 +1,34 @@
 """One line and exit status 2 also where ESPnet trains in processes of its own."""
 
+import contextlib
 import multiprocessing
 import sys
+from collections.abc import Iterator
 
 from torch.multiprocessing.spawn import ProcessExitedException
 
 from espnet_distill.errors import ConfigError
 
 
-class ExitsInOneLine:
-    """What a task of ESPnet's inherits first, so that its processes end as one does.
+@contextlib.contextmanager
+def refusal_of_children() -> Iterator[None]:
+    """Exit with status 2 if a process that ESPnet has spawned in the block did so."""
+    try:
+        yield
+    except ProcessExitedException as error:
+        if error.exit_code != 2:
+            raise
+        sys.exit(2)
 
-    A process that ESPnet has spawned writes its line itself; the one that waits for it
-    passes on its exit status.
-    """
 
-    @classmethod
-    def main(cls, *args, **kwargs):
-        try:
-            return super().main(*args, **kwargs)
-        except ProcessExitedException as error:
-            if error.exit_code != 2:
-                raise
-            sys.exit(2)
-
-    @classmethod
-    def main_worker(cls, args):
-        try:
-            super().main_worker(args)
-        except ConfigError as error:
-            if multiprocessing.parent_process() is None:
-                raise
-            lines = (f"espnet_distill: error: {fault}\n" for fault in error.faults)
-            sys.stderr.write("".join(lines))  # at once, beside other processes
-            sys.exit(2)
+@contextlib.contextmanager
+def refusal_in_one_line() -> Iterator[None]:
+    """Write the lines of a ConfigError and exit with 2, in a process that was spawned."""
+    try:
+        yield
+    except ConfigError as error:
+        if multiprocessing.parent_process() is None:
+            raise
+        lines = (f"espnet_distill: error: {fault}\n" for fault in error.faults)
+        sys.stderr.write("".join(lines))  # at once, beside other processes
+        sys.exit(2)

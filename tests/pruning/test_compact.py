@@ -48,7 +48,7 @@ MODELS = {
 OTHERS = {
     "tacotron2": (
         "tacotron2",
-        TACOTRON2 | {"dunits": 16, "dropout_rate": 0.0},
+        TACOTRON2 | {"dunits": 16},
         {"dunits": 10, "adim": 5, "postnet_chans": 3, "eunits": 4, "embed_dim": 6},
     ),
     "rnn": ("fastspeech2_rnn", {"adim": 8, **POSTNET}, {"postnet_chans": 5}),

@@ -7,7 +7,7 @@ import pytest
 from torch.multiprocessing.spawn import ProcessExitedException
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.training.child_processes import ExitsInOneLine
+from espnet_distill.training.child_processes import refusal_of_children
 from espnet_distill.training.loss_monitor import (
     MOST_INVALID,
     LossMonitor,
@@ -63,15 +63,7 @@ def test_an_epoch_without_a_valid_step():
     "status, raised", [(2, SystemExit), (1, ProcessExitedException)]
 )
 def test_the_waiting_process_passes_on_a_refusal(status, raised):
-    class Waiting:
-        @classmethod
-        def main(cls, cmd):
-            raise ProcessExitedException("", 0, 1, exit_code=status)
-
-    class Task(ExitsInOneLine, Waiting):
-        pass
-
-    with pytest.raises(raised) as caught:
-        Task.main(cmd=[])
+    with pytest.raises(raised) as caught, refusal_of_children():
+        raise ProcessExitedException("", 0, 1, exit_code=status)
     if raised is SystemExit:
         assert caught.value.code == 2

@@ -30,14 +30,18 @@ judge({"reference": dict.fromkeys("ab", Path("x"))}, dict.fromkeys("ab", ""), {}
 
 
 def interrupt(command, **options):
-    child = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
-    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    child = subprocess.Popen(command, preexec_fn=_take_interrupts, **pipes, **options)
     while "begun" not in (line := child.stdout.readline()):
         assert line, child.stderr.read()
     child.send_signal(signal.SIGINT)
     _, err = child.communicate(timeout=60)
     return child.returncode, err
+
+
+def _take_interrupts():
+    """Undo what a shell does to the jobs that it runs in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_a_command_ends_with_a_line(tmp_path):
