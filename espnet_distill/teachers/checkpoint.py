@@ -10,7 +10,7 @@ from espnet_distill.files import read_yaml
 from espnet_distill.teachers.front_end import require_bpemodel
 from espnet_distill.teachers.model_zoo import explain_missing, fetch, is_tag
 from espnet_distill.teachers.unpack import unpack_into_cache
-from espnet_distill.utils.validation import require_finite
+from espnet_distill.utils.validation import is_state_dict, require_finite
 
 # ESPnet's names, the one that tts.sh decodes with first.
 USUAL_NAMES = (
@@ -173,12 +173,11 @@ def load_weights(checkpoint: Path, device: str = "cpu") -> dict:
     for wrapper in ("module", "state_dict"):
         if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
             state = state[wrapper]
-    is_named = isinstance(state, dict) and all(isinstance(key, str) for key in state)
-    if not is_named or not all(map(_is_weight, state.values())):
+    if not is_state_dict(state):
         raise ConfigError(
             f"{checkpoint}: not a model's weights alone; name an epoch's .pth"
         )
-    if state and all(str(key).startswith("module.") for key in state):
+    if state and all(key.startswith("module.") for key in state):
         raise ConfigError(
             f"{checkpoint}: all names begin with 'module.', which DataParallel puts "
             "there and ESPnet passes over; save the state_dict() of model.module"
@@ -187,12 +186,6 @@ def load_weights(checkpoint: Path, device: str = "cpu") -> dict:
         remedy = "name a checkpoint that did not diverge"
         require_finite(state, str(checkpoint), remedy)
     return state
-
-
-def _is_weight(value) -> bool:
-    import torch
-
-    return torch.is_tensor(value) and value.layout is torch.strided
 
 
 def require_all_weights(model, state: dict, checkpoint: Path) -> None:

@@ -30,3 +30,13 @@ def require_finite(values: Mapping, where: str, remedy: str) -> None:
     if wrong:
         named = ", ".join(wrong[:3]) + (", …" if len(wrong) > 3 else "")
         raise ConfigError(f"{where}: NaN or infinity in {named}; {remedy}")
+
+
+def is_state_dict(value) -> bool:
+    """Return whether a value has names for keys and dense tensors for values."""
+    import torch
+
+    return isinstance(value, dict) and all(
+        isinstance(name, str) and torch.is_tensor(one) and one.layout is torch.strided
+        for name, one in value.items()
+    )

@@ -7,7 +7,7 @@ import torch
 from espnet2.gan_tts.hifigan.hifigan import HiFiGANGenerator
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.utils.validation import require_finite
+from espnet_distill.utils.validation import is_state_dict, require_finite
 from espnet_distill.vocoders.formats import name_as_espnet
 
 STATS_REMEDY = "copy them again from where the vocoder is from"
@@ -77,7 +77,7 @@ def _read_state(vocoder_file, config):
                 f"'{'.'.join(config.state_path)}', where {config.path} puts the weights"
             )
         state = state[key]
-    if not isinstance(state, dict) or not all(map(torch.is_tensor, state.values())):
+    if not is_state_dict(state):
         raise ConfigError(
             f"vocoder {vocoder_file}: '{'.'.join(config.state_path)}' holds no weights"
         )

@@ -133,7 +133,8 @@ def _distilled_vocoder(folder: Path) -> None:
     mels = MelSpec.of_conf(FEATURES)
     generator = build_generator(VOCODER["tts_conf"], mels)
     state = {f"tts.generator.{k}": v for k, v in generator.state_dict().items()}
-    state |= {"normalize.mean": torch.zeros(20), "normalize.std": torch.ones(20)}
+    wide = torch.full((20,), 10.0)  # for mels of any loudness
+    state |= {"normalize.mean": torch.zeros(20), "normalize.std": wide}
     torch.save(state, folder / CHECKPOINT)
     (folder / "config.yaml").write_text(yaml.safe_dump(VOCODER))
 
