@@ -26,7 +26,7 @@ setup(
     package_dir=SHARED,
     package_data={
         **{name: ["*.sh", "*.yaml", "*.md"] for name in SHARED},
-        "espnet_distill.evaluation.page": ["*.css", "*.html", "*.js", "*.md"],
+        "espnet_distill.evaluation.html": ["*.css", "*.html", "*.js", "*.md"],
     },
     install_requires=[
         "espnet[train,tts]>=202611,<202612",
@@ -54,5 +54,5 @@ setup(
         ],
         "demo": ["espeakng-loader", "hibari-tts", "phonemizer"],
     },
-    entry_points={"console_scripts": ["espnet-distill=espnet_distill.cli:main"]},
+    entry_points={"console_scripts": ["espnet-distill=espnet_distill.cli.main:main"]},
 )

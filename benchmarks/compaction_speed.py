@@ -13,14 +13,14 @@ from pathlib import Path
 import torch
 from ljspeech import FRAMES_A_SECOND, MELS, TOKENS, training_config
 
-from espnet_distill.evaluation.complexity import parameters
-from espnet_distill.files import write_csv
-from espnet_distill.markdown import aligned
-from espnet_distill.pruning.latency import latency_scales
-from espnet_distill.pruning.widths import Widths
-from espnet_distill.students.cost import seconds_a_frame
-from espnet_distill.students.groups import groups_of
-from espnet_distill.students.reshaped import Described
+from espnet_distill.profiling.dummy_input import seconds_a_frame
+from espnet_distill.profiling.macs import parameters
+from espnet_distill.pruning.allocation.config_widths import Widths
+from espnet_distill.pruning.allocation.latency import latency_scales
+from espnet_distill.students.find_groups import groups_of
+from espnet_distill.students.infer_config import ConfigSpace
+from espnet_distill.utils.files import write_csv
+from espnet_distill.utils.markdown import aligned
 
 PRESSURES = (0.5, 0.8)
 OBJECTIVES = ("params", "latency")
@@ -30,11 +30,11 @@ COLUMNS = ("pressure", "objective", "params", "rtf", "speed_ratio", "sizes")
 def measure(repeats: int) -> list[dict]:
     """Return a row for the model itself, pressure 0, and one for each smaller one."""
     conf = training_config("fastspeech2")["tts_conf"]
-    described = Described("fastspeech2", conf, TOKENS, MELS)
+    described = ConfigSpace("fastspeech2", conf, TOKENS, MELS)
     models = [described.kind(TOKENS, MELS, **conf)]
     traced = described.kind(TOKENS, MELS, **conf)
-    widths = Widths(described, groups_of(traced, lambda: described.knobs))
-    scales = {"params": None, "latency": latency_scales(described, widths.knobs)}
+    widths = Widths(described, groups_of(traced, lambda: described.config_dims))
+    scales = {"params": None, "latency": latency_scales(described, widths.config_dims)}
     rows = [{"pressure": 0.0, "objective": "", "sizes": {}}]
     for pressure in PRESSURES:
         for objective in OBJECTIVES:

@@ -10,8 +10,8 @@ import torch
 from tqdm import tqdm
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.files import write_csv
-from espnet_distill.markdown import aligned
+from espnet_distill.utils.files import write_csv
+from espnet_distill.utils.markdown import aligned
 
 
 def curve(experiment: Path, measure: str) -> dict[int, float]:

@@ -13,10 +13,10 @@ from espnet2.tasks.tts import tts_choices
 from ljspeech import FRAMES_A_SECOND, MELS, TOKENS, training_config
 from tqdm import tqdm
 
-from espnet_distill.files import write_csv
-from espnet_distill.markdown import aligned
-from espnet_distill.students.cost import cost
-from espnet_distill.students.shape import Sizes
+from espnet_distill.profiling.dummy_input import cost
+from espnet_distill.students.size_search import Sizes
+from espnet_distill.utils.files import write_csv
+from espnet_distill.utils.markdown import aligned
 
 TEACHERS = ("fastspeech2", "conformer_fastspeech2", "fastspeech", "tacotron2")
 TEACHERS += ("transformer",)

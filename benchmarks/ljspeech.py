@@ -2,7 +2,7 @@
 
 import yaml
 
-from espnet_distill.espnet_root import espnet_root
+from espnet_distill.utils.espnet_root import espnet_root
 
 TOKENS, MELS, FRAMES_A_SECOND = 75, 80, 22050 / 256
 

@@ -16,17 +16,17 @@ import torch
 from tqdm import tqdm
 
 import espnet_distill
-from espnet_distill.files import write_csv
-from espnet_distill.markdown import aligned
-from espnet_distill.structure.coupling import Group, find_groups
-from espnet_distill.structure.importance import magnitude
+from espnet_distill.data.calibration import calibration_losses
+from espnet_distill.experiments.experiment import find_experiment, load_experiment
+from espnet_distill.structure.groups import Group, find_groups
 from espnet_distill.structure.low_rank import factorise
-from espnet_distill.structure.merge_groups import merge_groups
-from espnet_distill.structure.moments import second_moments
 from espnet_distill.structure.slicing import mask_groups
-from espnet_distill.students.initial import losses_on
-from espnet_distill.students.outputs import outputs_of
-from espnet_distill.teachers.checkpoint import find_experiment, load_experiment
+from espnet_distill.structure.statistics.importance import magnitude
+from espnet_distill.structure.statistics.second_moments import second_moments
+from espnet_distill.structure.unit_merging import merge_groups
+from espnet_distill.students.find_groups import outputs_of
+from espnet_distill.utils.files import write_csv
+from espnet_distill.utils.markdown import aligned
 
 SHARES = (0.3, 0.5, 0.7)
 COLUMNS = ("gone", "how", "mel_l1", "loss")
@@ -44,7 +44,9 @@ class Bench:
     def heard(self) -> Iterator[torch.Tensor]:
         """Yield losses on what may be heard."""
         args = self._args
-        return losses_on(args.heard, args.heard_durations, self.model, self._names)
+        return calibration_losses(
+            args.heard, args.heard_durations, self.model, self._names
+        )
 
     def measure(self, state: dict) -> tuple[float, float]:
         """Return mel L1 to the model, and the loss, of other weights."""
@@ -64,7 +66,9 @@ class Bench:
         )
         args = self._args
         with torch.no_grad():
-            drawn = losses_on(args.data, args.durations, self.model, self._names)
+            drawn = calibration_losses(
+                args.data, args.durations, self.model, self._names
+            )
             losses = [loss.item() for loss in drawn]
         hook.remove()
         return torch.cat(mels), sum(losses) / len(losses)

@@ -79,13 +79,13 @@ def twin(conf: dict, batch: dict, callback) -> Twin:
     """Build a model that trains on one batch, and tells a callback of its steps."""
     import torch
 
-    from espnet_distill.pruning.base import Callback, Training
+    from espnet_distill.training.callback import Callback, TrainingContext
 
     model = build(conf).train()
     callback = callback or Callback()
     callback.attach(model)
     optimizer = torch.optim.AdamW(model.parameters(), 1e-4)
-    callback.on_train_start(Training(model, [optimizer]))
+    callback.on_train_start(TrainingContext(model, [optimizer]))
 
     def step(number: int) -> None:
         optimizer.zero_grad()
@@ -99,9 +99,9 @@ def twin(conf: dict, batch: dict, callback) -> Twin:
 
 def pruning(conf: dict, told: dict, updates: int, apart: int):
     """A callback whose updates are so far apart, the first of them after as many."""
-    from espnet_distill.pruning.callback import build_callback
-    from espnet_distill.structure.coupling import find_groups
-    from espnet_distill.students.outputs import outputs_of
+    from espnet_distill.structure.groups import find_groups
+    from espnet_distill.students.find_groups import outputs_of
+    from espnet_distill.training.registry import build_callback
 
     callback = build_callback(
         {"type": "prune", "pressure": PRESSURE, "schedule": "linear", "start": 0}
@@ -115,8 +115,8 @@ def pruning(conf: dict, told: dict, updates: int, apart: int):
 
 def looks_of(criterion: str) -> int:
     """How many steps a criterion looks at, of those from one update to the next."""
-    from espnet_distill.pruning.criteria import CRITERIA
-    from espnet_distill.pruning.gates import Gates
+    from espnet_distill.pruning.criteria.gates import Gates
+    from espnet_distill.pruning.criteria.registry import CRITERIA
 
     looks = CRITERIA.get(criterion, Gates).looks
     return APART if looks is None else looks

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from espnet_distill.files import written_whole
+from espnet_distill.utils.files import written_whole
 
 MEASURES = {"wer": "Word error (%)", "dnsmos": "DNSMOS"}
 WAYS = ("neurons", "weights", "low-rank", "one-shot", "alone")
@@ -34,7 +34,9 @@ def read_means(path: Path) -> dict[str, dict[str, float]]:
 def draw(means: dict[str, dict[str, float]], path: Path) -> None:
     """Draw a line a way of pruning, from the unpruned student on."""
     figure = Figure(figsize=(9, 3.4), dpi=150, layout="constrained")
-    for axes, (measure, title) in zip(figure.subplots(1, len(MEASURES)), MEASURES.items()):
+    for axes, (measure, title) in zip(
+        figure.subplots(1, len(MEASURES)), MEASURES.items()
+    ):
         for way in WAYS:
             points = [(0.0, means["unpruned"][measure])]
             points += [

@@ -130,7 +130,8 @@ def write_teacher(folder: Path) -> None:
 
 def write_dump(root: Path, data: list[str]) -> float:
     """Dump the teacher and return the utterances a second, start-up left out."""
-    from espnet_distill.tasks import dump, finish_dump
+    from espnet_distill.bin import dump_teacher as dump
+    from espnet_distill.bin import finish_dump
 
     options = ["--config", str(root / "dumped.yaml")]
     files = [f"--data_path_and_name_and_type={item}" for item in data]
@@ -203,8 +204,8 @@ def forward_speed(root: Path, data: list[str]) -> float:
     import torch
     from espnet2.train.dataset import ESPnetDataset
 
+    from espnet_distill.experiments.experiment import find_experiment, load_experiment
     from espnet_distill.tasks.text2mel import DistillTTSTask
-    from espnet_distill.teachers.checkpoint import find_experiment, load_experiment
 
     model, args = load_experiment(*find_experiment(root / "teacher"))
     files = [tuple(item.split(",")) for item in data]

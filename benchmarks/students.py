@@ -20,12 +20,12 @@ import yaml
 from ljspeech import FRAMES_A_SECOND, MELS, TOKENS, training_config
 from tqdm import tqdm
 
-from espnet_distill.evaluation.complexity import parameters
-from espnet_distill.evaluation.seeds import read_runs
-from espnet_distill.evaluation.speed import on_threads, turns
-from espnet_distill.files import write_csv, write_text
-from espnet_distill.markdown import aligned
-from espnet_distill.students.cost import made_up_speech
+from espnet_distill.evaluation.seed_summary import read_runs
+from espnet_distill.profiling.dummy_input import dummy_durations
+from espnet_distill.profiling.macs import parameters
+from espnet_distill.profiling.speed import on_threads, round_robin
+from espnet_distill.utils.files import write_csv, write_text
+from espnet_distill.utils.markdown import aligned
 
 ROOT = Path(__file__).parents[1]
 PRESETS = ROOT / "conf" / "students"
@@ -55,9 +55,9 @@ def models() -> dict[str, torch.nn.Module]:
 def measure(repeats: int) -> list[dict]:
     """Return a row a model: parameters, real-time factor, and both against the big."""
     found = models()
-    speech = {name: made_up_speech(model) for name, model in found.items()}
+    speech = {name: dummy_durations(model) for name, model in found.items()}
     seconds: dict[str, list[float]] = {name: [] for name in found}
-    schedule = list(turns(list(found), 1, repeats))
+    schedule = list(round_robin(list(found), 1, repeats))
     with on_threads(1):
         for _, name in tqdm(schedule, desc="speed"):
             start = time.perf_counter()
@@ -126,7 +126,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one object, ratios")
     parser.add_argument("--evaluation", type=Path, help="with table.json of students")
     parser.add_argument("--csv", type=Path, help="write a line a preset")
-    parser.add_argument("--write", type=Path, help="put the table between a file's marks")
+    parser.add_argument(
+        "--write", type=Path, help="put the table between a file's marks"
+    )
     args = parser.parse_args()
     rows = measure(5 if args.quick else 30)
     if args.evaluation:

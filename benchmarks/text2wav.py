@@ -19,13 +19,16 @@ import yaml
 from ljspeech import FRAMES_A_SECOND, MELS, TOKENS
 from tqdm import tqdm
 
-from espnet_distill.evaluation.complexity import parameters
-from espnet_distill.evaluation.speed import on_threads, turns
-from espnet_distill.files import write_csv
-from espnet_distill.markdown import aligned
-from espnet_distill.mel_spec import MelSpec
-from espnet_distill.students.cost import made_up_speech
-from espnet_distill.vocoders.generators import build_generator, ready_to_speak
+from espnet_distill.data.mel_spec import MelSpec
+from espnet_distill.profiling.dummy_input import dummy_durations
+from espnet_distill.profiling.macs import parameters
+from espnet_distill.profiling.speed import on_threads, round_robin
+from espnet_distill.utils.files import write_csv
+from espnet_distill.utils.markdown import aligned
+from espnet_distill.vocoders.generators.registry import (
+    build_generator,
+    prepare_inference,
+)
 
 CONF = Path(__file__).parents[1] / "conf"
 SPEC = MelSpec(22050, 1024, None, 256, "hann", MELS, 0, 8000, None)
@@ -49,7 +52,7 @@ def preset(folder: str, name: str) -> dict:
 
 def generator(conf: dict) -> torch.nn.Module:
     """Build a vocoder as it is when it speaks."""
-    return ready_to_speak(build_generator(conf, SPEC))
+    return prepare_inference(build_generator(conf, SPEC))
 
 
 def vocoder(conf: dict) -> Contestant:
@@ -70,7 +73,7 @@ def pair(student: str, conf: dict) -> Contestant:
     told = preset("students", student)
     model = tts_choices.get_class(told["tts"])(TOKENS, MELS, **told["tts_conf"])
     built = generator(conf)
-    text2mel, frames = made_up_speech(model)
+    text2mel, frames = dummy_durations(model)
     speak = torch.no_grad()(lambda: built(text2mel()["feat_gen"].t()[None]))
     weights = parameters(model) + parameters(built)
     return Contestant(speak, frames / FRAMES_A_SECOND, weights)
@@ -93,7 +96,9 @@ def measure(contestants: dict[str, Contestant], repeats: int) -> dict[str, float
     with on_threads(1):
         for contestant in contestants.values():
             contestant.speak()
-        for _, name in tqdm(list(turns(list(contestants), 1, repeats)), desc="speed"):
+        for _, name in tqdm(
+            list(round_robin(list(contestants), 1, repeats)), desc="speed"
+        ):
             start = time.perf_counter()
             contestants[name].speak()
             timed[name].append(time.perf_counter() - start)

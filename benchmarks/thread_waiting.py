@@ -18,8 +18,8 @@ from statistics import median
 
 import yaml
 
-from espnet_distill.files import write_csv
-from espnet_distill.markdown import aligned
+from espnet_distill.utils.files import write_csv
+from espnet_distill.utils.markdown import aligned
 
 VARIANTS = {
     "default": {},

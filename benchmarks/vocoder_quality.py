@@ -10,13 +10,14 @@ by their folders' names. The speech stays in OUT/wav, to listen to.
 import argparse
 from pathlib import Path
 
-from espnet_distill.evaluation import quality, table
-from espnet_distill.evaluation.asr import Whisper
-from espnet_distill.evaluation.inputs import read_data
-from espnet_distill.evaluation.memo import Memo
-from espnet_distill.evaluation.speed import on_threads
-from espnet_distill.files import read_table
-from espnet_distill.tasks import dump_waves
+from espnet_distill.bin import dump_waves
+from espnet_distill.data.utterances import read_data
+from espnet_distill.evaluation import score as quality
+from espnet_distill.evaluation import table
+from espnet_distill.evaluation.cache import DiskCache
+from espnet_distill.evaluation.metrics.asr import Whisper
+from espnet_distill.profiling.speed import on_threads
+from espnet_distill.utils.files import read_table
 
 
 def spoken(vocoder: Path, args: argparse.Namespace, out: Path) -> dict[str, Path]:
@@ -47,10 +48,10 @@ def main() -> None:
         for name, vocoder in zip(names, args.vocoders, strict=True)
     }
     recognizer = Whisper(None)
-    asked = quality.Judge(
-        tuple(args.measures), recognizer, None, Memo(args.out / "found")
+    asked = quality.Scorer(
+        tuple(args.measures), recognizer, None, DiskCache(args.out / "found")
     )
-    scores = quality.judge_all(wavs, utterances, {}, asked, args.out)
+    scores = quality.score_all(wavs, utterances, {}, asked, args.out)
     rows = [
         table.row(name, scores, "teacher" if name in names[1:] else None)
         for name in (quality.REFERENCE, *names)

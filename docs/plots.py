@@ -12,7 +12,7 @@ import matplotlib
 import torch
 from matplotlib import pyplot
 
-from espnet_distill.objectives.laplace import laplace_distance
+from espnet_distill.objectives.regression import laplace_distance
 
 DOCS = Path(__file__).parent
 DERIVED = DOCS.parent / "egs/kathleen/tts1/results/derive.csv"

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from espnet_distill.errors import (
     ConfigError,
-    faults_of,
+    error_lines,
     is_full_disk,
     report_interrupt,
 )
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def _refuse(error: ConfigError | OSError) -> NoReturn:
-    for fault in faults_of(error):
+    for fault in error_lines(error):
         print(f"espnet_distill: error: {fault}", file=sys.stderr)
     sys.exit(2)
 

@@ -21,7 +21,7 @@ class ConfigError(ValueError):
         return str(self).split("\n")
 
 
-def faults_of(error: ConfigError | OSError) -> list[str]:
+def error_lines(error: ConfigError | OSError) -> list[str]:
     """Return a line for each thing that a user can see to.
 
     An OSError is a full disk, or a folder that cannot be written to.
@@ -29,7 +29,7 @@ def faults_of(error: ConfigError | OSError) -> list[str]:
     if isinstance(error, ConfigError):
         return error.faults
     where = f"{error.filename}: " if error.filename else ""
-    return [f"{where}{error.strerror or in_one_line(error)}"]
+    return [f"{where}{error.strerror or summarize(error)}"]
 
 
 def report_interrupt(program: str) -> int:
@@ -43,10 +43,10 @@ def is_full_disk(error: OSError) -> bool:
     return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
-BROKEN = object()  # stands for what a check could not give
+INVALID = object()  # stands for what a check could not give
 
 
-class Faults:
+class ErrorCollector:
     """Gathers what checks find, so that all of it is said at once.
 
     As a context it raises what was found when its block has come to its end.
@@ -55,14 +55,14 @@ class Faults:
     def __init__(self):
         self.lines: list[str] = []
 
-    def __enter__(self) -> "Faults":
+    def __enter__(self) -> "ErrorCollector":
         return self
 
     def __exit__(self, kind, *_) -> None:
         if kind is None:
             self.require_none()
 
-    def of(self, check: Callable, *needed, where: str = ""):
+    def check(self, check: Callable, *needed, where: str = ""):
         """Return what a check of what it needs gives.
 
         Args:
@@ -73,13 +73,13 @@ class Faults:
         Returns:
             BROKEN if it was left out or found anything.
         """
-        if any(value is BROKEN for value in needed):
-            return BROKEN
+        if any(value is INVALID for value in needed):
+            return INVALID
         try:
             return check(*needed)
         except ConfigError as error:
             self.lines += [where + line for line in error.faults]
-            return BROKEN
+            return INVALID
 
     def require_none(self) -> None:
         """Raise all that was found as one ConfigError."""
@@ -87,7 +87,7 @@ class Faults:
             raise ConfigError(*dict.fromkeys(self.lines))
 
 
-def near(name, known: Iterable[str]) -> str:
+def suggest(name, known: Iterable[str]) -> str:
     """Say which names are like one that is unknown, or else all there are."""
     known = list(map(str, known))
     found = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
@@ -96,6 +96,6 @@ def near(name, known: Iterable[str]) -> str:
     return f"there are {', '.join(known)}"
 
 
-def in_one_line(error: Exception, most: int = 300) -> str:
+def summarize(error: Exception, most: int = 300) -> str:
     """Return what an exception says, without line breaks, or else its type."""
     return " ".join(str(error).split())[:most] or type(error).__name__

@@ -6,16 +6,16 @@ import importlib.util
 import sys
 from dataclasses import dataclass
 
+from espnet_distill.entry_points import entries, load, taken
 from espnet_distill.errors import ConfigError
-from espnet_distill.espeak import provide_espeak
-from espnet_distill.extensions import entries, load, taken
-from espnet_distill.students import VARIANTS
+from espnet_distill.students.registry import VARIANTS
+from espnet_distill.utils.espeak import provide_espeak
 
 TTS, GAN_TTS = "espnet2.tasks.tts", "espnet2.tasks.gan_tts"
 
 
 @dataclass(frozen=True)
-class Seat:
+class TaskPatch:
     """A name that a module of ESPnet has, the class put there, who has copied it."""
 
     name: str
@@ -24,14 +24,14 @@ class Seat:
     programs: tuple[str, ...]
 
 
-SEATS = {
-    TTS: Seat(
+TASK_PATCHES = {
+    TTS: TaskPatch(
         "TTSTask",
         "espnet_distill.tasks.text2mel",
         "DistillTTSTask",
         ("espnet2.bin.tts_train", "espnet2.bin.tts_inference"),
     ),
-    GAN_TTS: Seat(
+    GAN_TTS: TaskPatch(
         "GANTTSTask",
         "espnet_distill.tasks.mel2wav",
         "DistillGANTTSTask",
@@ -46,19 +46,19 @@ def register() -> None:
     Calling it again changes nothing. A class of ESPnet's that is already held by the
     caller keeps working as it did.
     """
-    for module in SEATS:
-        _take_seat(module)
+    for module in TASK_PATCHES:
+        _replace_task(module)
     provide_espeak()
 
 
-def _take_seat(module: str) -> None:
-    seat = SEATS[module]
+def _replace_task(module: str) -> None:
+    patch = TASK_PATCHES[module]
     task_module = importlib.import_module(module)
-    task = getattr(importlib.import_module(seat.module), seat.task)
-    setattr(task_module, seat.name, task)
-    for name in seat.programs:
+    task = getattr(importlib.import_module(patch.module), patch.task)
+    setattr(task_module, patch.name, task)
+    for name in patch.programs:
         if name in sys.modules:
-            setattr(sys.modules[name], seat.name, task)
+            setattr(sys.modules[name], patch.name, task)
 
 
 def register_students() -> None:
@@ -70,7 +70,7 @@ def register_students() -> None:
     choices = importlib.import_module(TTS).tts_choices.classes
     for name, place in VARIANTS.items():
         module, _, kind = place.rpartition(".")
-        students = importlib.import_module(f"espnet_distill.students.{module}")
+        students = importlib.import_module(f"espnet_distill.students.models.{module}")
         choices[name] = getattr(students, kind)
     base = importlib.import_module("espnet2.tts.abs_tts").AbsTTS
     for name, entry in entries("students").items():
@@ -85,15 +85,15 @@ def register_students() -> None:
 
 def register_when_imported() -> None:
     """Register each task once ESPnet's is imported, so that others start fast."""
-    for module in SEATS:
+    for module in TASK_PATCHES:
         if module in sys.modules:
-            _take_seat(module)
+            _replace_task(module)
         else:
-            sys.meta_path.insert(0, _SeatTaker(module))
+            sys.meta_path.insert(0, _TaskPatcher(module))
     provide_espeak()
 
 
-class _SeatTaker(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+class _TaskPatcher(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Finds one module, leaves its loading to the loader it has, and takes the seat."""
 
     def __init__(self, module: str):
@@ -112,4 +112,4 @@ class _SeatTaker(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def exec_module(self, module):
         self.loader.exec_module(module)
-        _take_seat(self.module)
+        _replace_task(self.module)

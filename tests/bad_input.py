@@ -17,9 +17,9 @@ import soundfile
 import torch
 import yaml
 
-from espnet_distill.evaluation.seeds import MEASURES
-from espnet_distill.mel_spec import MelSpec
-from espnet_distill.vocoders.generators import build_generator
+from espnet_distill.data.mel_spec import MelSpec
+from espnet_distill.evaluation.seed_summary import MEASURES
+from espnet_distill.vocoders.generators.registry import build_generator
 
 from .conftest import FEATURES, PRODIFF, RATE, TOKENS, model_config
 
@@ -1047,48 +1047,50 @@ TRIES = [
     ),
     # vocoder
     Try(
-        "vocoder",
+        "extract-vocoder",
         "a text-to-mel experiment",
         lambda p: [p.teacher(), OUT],
         "config.yaml: is no vocoder's (tts: fastspeech2)",
     ),
     Try(
-        "vocoder",
+        "extract-vocoder",
         "a truncated checkpoint",
         lambda p: [p.teacher(config=VOCODER, checkpoint=b"PK\x03\x04"), OUT],
         "not a readable checkpoint",
     ),
     Try(
-        "vocoder",
+        "extract-vocoder",
         "a configuration of no generator",
         lambda p: [p.teacher(tts="vocoder"), OUT],
         "tts_conf.vocoder_type: no None; there are istft_generator, ",
     ),
     Try(
-        "vocoder",
+        "extract-vocoder",
         "the weights of another model",
         lambda p: [p.teacher(config=VOCODER), OUT],
         f"{CHECKPOINT}: is not what ",
     ),
     Try(
-        "vocoder",
+        "extract-vocoder",
         "a folder that is there",
         lambda p: [p.teacher(), p.folder()],
         "exists: name a folder to be made",
     ),
     Try(
-        "vocoder",
+        "extract-vocoder",
         "a target below a file",
         lambda p: [p.teacher(), p.below_a_file()],
         "file is no folder",
     ),
     Try(
-        "vocoder",
+        "extract-vocoder",
         "arguments of the generator that are a number",
         lambda p: [p.teacher(config=VOCODER[:-2] + b", vocoder_params: 7}}"), OUT],
         "tts_conf.vocoder_params: expected keys and values, got 7",
     ),
-    on_full_disk("vocoder", "a full disk", lambda p: [p.vocoder(), p.disk / "out"]),
+    on_full_disk(
+        "extract-vocoder", "a full disk", lambda p: [p.vocoder(), p.disk / "out"]
+    ),
     # bench
     Try(
         "bench",
@@ -1122,57 +1124,57 @@ TRIES = [
         "file is no folder",
     ),
     # seeds
-    Try("seeds", "no such folder", lambda p: ["no"], "no/table.json: "),
+    Try("summarize-seeds", "no such folder", lambda p: ["no"], "no/table.json: "),
     Try(
-        "seeds",
+        "summarize-seeds",
         "a table nested a hundred thousand levels deep",
         lambda p: [p.evaluation(table="[" * 100_000 + "]" * 100_000)],
         "table.json: cannot be read: nested too deep",
     ),
     Try(
-        "seeds",
+        "summarize-seeds",
         "a truncated table",
         lambda p: [p.evaluation(table='{"rows": [{"na')],
         "table.json: ",
     ),
     Try(
-        "seeds",
+        "summarize-seeds",
         "a table of another kind",
         lambda p: [p.evaluation(table="[1, 2]")],
         "table.json: no table of",
     ),
     Try(
-        "seeds",
+        "summarize-seeds",
         "rows without a name",
         lambda p: [p.evaluation(table='{"rows": [{"wer": 1}]}')],
         "table.json: no table of",
     ),
     Try(
-        "seeds",
+        "summarize-seeds",
         "rows without measures",
         lambda p: [p.evaluation(table='{"rows": [{"name": "teacher"}]}')],
         "table.json: no table of",
     ),
     Try(
-        "seeds",
+        "summarize-seeds",
         "scores in Latin-1",
         lambda p: [p.evaluation(scores=LATIN)],
         "scores.csv: ",
     ),
     Try(
-        "seeds",
+        "summarize-seeds",
         "a setting that is not there",
         lambda p: [p.evaluation(), "--against", "alone"],
         "--against alone: ",
     ),
     Try(
-        "seeds",
+        "summarize-seeds",
         "scores of other rows",
         lambda p: [p.evaluation(scores="row,errors,words,dnsmos\n")],
         "scores.csv: no scores of teacher; evaluate again",
     ),
     Try(
-        "seeds",
+        "summarize-seeds",
         "a CSV file below a file",
         lambda p: [p.evaluation(), "--csv", p.below_a_file()],
         "file is no folder",
@@ -1242,19 +1244,19 @@ TRIES = [
         "token_list: has 'a' more than once",
     ),
     Try(
-        "seeds",
+        "summarize-seeds",
         "a figure that is text",
         lambda p: [p.evaluation(table=FIGURES | {"wer": "low"})],
         "table.json: teacher: wer: expected a number, got 'low'",
     ),
     Try(
-        "seeds",
+        "summarize-seeds",
         "errors that are no number",
         lambda p: [p.evaluation(scores=SCORES + "teacher,few,3,\n")],
         "scores.csv: line 3: errors: expected a number, got 'few'",
     ),
     Try(
-        "seeds",
+        "summarize-seeds",
         "a row with fewer sentences",
         lambda p: [p.evaluation(scores=SCORES + "student,,,\nstudent,,,\n")],
         "scores.csv: the rows have different sentences; evaluate again",
@@ -1343,33 +1345,33 @@ TRIES = [
     ),
     on_full_disk("unpack", "a full disk", lambda p: [p.archive(), p.disk / "out"]),
     # settings
-    Try("settings", "no such folder", lambda p: ["no"], "no: no such experiment"),
+    Try("teacher-config", "no such folder", lambda p: ["no"], "no: no such experiment"),
     Try(
-        "settings",
+        "teacher-config",
         "a teacher of sentencepieces without their model",
         lambda p: [p.teacher(token_type="bpe", bpemodel="no.model")],
         "config.yaml: bpemodel: no.model: no such file",
     ),
     Try(
-        "settings",
+        "teacher-config",
         "a teacher whose cleaner a shell would run",
         lambda p: [p.teacher(cleaner="$(touch PWNED)")],
         "config.yaml: cleaner: '$(touch PWNED)' is none of ESPnet's; there are taco",
     ),
     Try(
-        "settings",
+        "teacher-config",
         "a teacher whose sampling rate a shell would run",
         lambda p: [p.teacher(feats_extract_conf={"fs": "1;touch PWNED"})],
         "config.yaml: feats_extract_conf.fs: '1;touch PWNED' is no finite number",
     ),
     Try(
-        "settings",
+        "teacher-config",
         "an option that is no number",
         lambda p: [p.teacher(), "--fmin", "nan"],
         "--fmin: 'nan' is no finite number",
     ),
     Try(
-        "settings",
+        "teacher-config",
         "another sampling rate than the teacher's",
         lambda p: [p.teacher(), "--fs", 22050],
         "--fs 22050: the teacher was trained with 16000",
@@ -1421,74 +1423,74 @@ TRIES = [
     ),
     # focused
     Try(
-        "focused",
+        "attention-durations",
         "nothing decoded",
         lambda p: [p.attentive(), "no", OUT],
         "no/durations: cannot be read",
     ),
     Try(
-        "focused",
+        "attention-durations",
         "a teacher without attention",
         lambda p: [p.teacher(), p.spoken(), OUT],
         "fastspeech2 has no attention over the text",
     ),
     Try(
-        "focused",
+        "attention-durations",
         "focus rates that are no numbers",
         lambda p: [p.attentive(), p.spoken(focus_rates="b1 high\nb2 low\n"), OUT],
         "focus_rates: ",
     ),
     Try(
-        "focused",
+        "attention-durations",
         "an utterance without a focus rate",
         lambda p: [p.attentive(), p.spoken(focus_rates="b1 0.9\n"), OUT],
         "focus_rates: ",
     ),
     Try(
-        "focused",
+        "attention-durations",
         "a target below a file",
         lambda p: [p.attentive(), p.spoken(), p.below_a_file()],
         "file is no folder",
     ),
     Try(
-        "focused",
+        "attention-durations",
         "a `tts` that is a list",
         lambda p: [p.teacher(config=b"{tts: [tacotron2]}"), p.spoken(), OUT],
         "config.yaml: tts: expected text, got ['tacotron2']",
     ),
     # reading
     Try(
-        "reading",
+        "pseudo-label",
         "durations in Latin-1",
         lambda p: [p.spoken(durations=LATIN), p.data(), OUT, "--n_shift", 128],
         "durations: cannot be read: line 1 is not UTF-8",
     ),
     Try(
-        "reading",
+        "pseudo-label",
         "durations that are no numbers",
         lambda p: [p.spoken(durations="b1 a b\n"), p.data(), OUT, "--n_shift", 128],
         "durations: ",
     ),
     Try(
-        "reading",
+        "pseudo-label",
         "a truncated wav",
         lambda p: [_broken_wav(p), p.data(), OUT, "--n_shift", 128],
         "b2.wav: ",
     ),
     Try(
-        "reading",
+        "pseudo-label",
         "a source without the text",
         lambda p: [p.spoken(), p.data(text="b1 two\n"), OUT, "--n_shift", 128],
         "text: ",
     ),
     Try(
-        "reading",
+        "pseudo-label",
         "an utterance id that leads out of the folder",
         lambda p: [*_decoded_outside(p), OUT, "--n_shift", 128],
         "utterance '../../evil': is no file name",
     ),
     Try(
-        "reading",
+        "pseudo-label",
         "a blank line in the text",
         lambda p: [
             *(p.spoken(), p.data(text="b1 two\n\nb2 words here\n"), OUT),
@@ -1497,19 +1499,19 @@ TRIES = [
         "text: line 2 is blank; remove it",
     ),
     Try(
-        "reading",
+        "pseudo-label",
         "0 samples a frame",
         lambda p: [p.spoken(), p.data(), OUT, "--n_shift", 0],
         "--n_shift: 0 is not above 0",
     ),
     Try(
-        "reading",
+        "pseudo-label",
         "a target below a file",
         lambda p: [p.spoken(), p.data(), p.below_a_file(), "--n_shift", 128],
         "file is no folder",
     ),
     on_full_disk(
-        "reading",
+        "pseudo-label",
         "a full disk",
         lambda p: [p.spoken(), p.data(), p.disk / "out", "--n_shift", 128],
     ),

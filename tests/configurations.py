@@ -83,8 +83,8 @@ class Result:
 
 def recipe_tree() -> Path | None:
     """Return ESPnet's recipes, if they are on this machine."""
-    import espnet_distill.espnet_root as root
-    from espnet_distill.files import cache_folder
+    import espnet_distill.utils.espnet_root as root
+    from espnet_distill.utils.files import cache_folder
 
     trees = [os.environ.get("ESPNET_ROOT"), *sorted(cache_folder().glob("espnet-*"))]
     found = (Path(tree) for tree in trees if tree)
@@ -132,7 +132,7 @@ def run(
 
 
 def _run(command: str, experiment: Path, out: Path) -> tuple[int, str, str]:
-    from espnet_distill.cli import main
+    from espnet_distill.cli.main import main
 
     pressure = str(COMMANDS[command])
     arguments = {
@@ -157,20 +157,20 @@ def _run(command: str, experiment: Path, out: Path) -> tuple[int, str, str]:
 def _mask(experiment: Path, out: Path, pressure: float, options: dict) -> str | None:
     """Prune by a callback whose one step trains nothing; return why it refuses."""
     from espnet_distill.errors import ConfigError
-    from espnet_distill.pruning.base import Training
-    from espnet_distill.pruning.callback import build_callback
-    from espnet_distill.tasks.text2mel import let_find_groups, require_text2mel
-    from espnet_distill.teachers.checkpoint import (
+    from espnet_distill.experiments.experiment import (
         find_experiment,
         load_experiment,
         read_config,
     )
+    from espnet_distill.tasks.text2mel import require_text2mel
+    from espnet_distill.training.callback import Training
+    from espnet_distill.training.registry import build_callback
 
     config, checkpoint = find_experiment(experiment)
     conf = read_config(config)
     schedule = {"schedule": "one_shot", "start": 1, "pressure": pressure}
     callback = build_callback({"type": "prune", **schedule, **options})
-    let_find_groups(callback, conf["tts_conf"])
+    callback.use_model_conf(conf["tts_conf"])
     try:
         require_text2mel(type("Arguments", (), {"tts": conf["tts"]}))
         model, _ = load_experiment(config, checkpoint)
@@ -206,7 +206,7 @@ def _load(out: Path) -> tuple[str, int]:
     """Load an experiment strictly; return whose class it is, and its parameters."""
     from espnet2.tasks.tts import TTSTask
 
-    from espnet_distill.structure.knobs import count, shapes_of
+    from espnet_distill.structure.config_dims import count, shapes_of
 
     model, _ = TTSTask.build_model_from_file(out / "config.yaml")
     (weights,) = out.glob("*.pth")

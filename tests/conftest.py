@@ -378,7 +378,7 @@ def load(path):
 @contextlib.contextmanager
 def stopped_in(epoch):
     """Interrupt what trains with callbacks or a teacher as this epoch begins."""
-    from espnet_distill.pruning.espnet_trainer import CallbackTrainer
+    from espnet_distill.training.espnet_trainer import CallbackTrainer
 
     train_one_epoch = CallbackTrainer.train_one_epoch.__func__
 
@@ -388,5 +388,7 @@ def stopped_in(epoch):
         return train_one_epoch(cls, reporter=reporter, **others)
 
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(CallbackTrainer, "train_one_epoch", classmethod(interrupted))
+        monkeypatch.setattr(
+            CallbackTrainer, "train_one_epoch", classmethod(interrupted)
+        )
         yield

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from espnet_distill import cli
-from espnet_distill.errors import faults_of
-from espnet_distill.files import read_yaml
+from espnet_distill.cli import main as cli
+from espnet_distill.errors import error_lines
+from espnet_distill.utils.files import read_yaml
 
 from .bad_input import OTHER_TOKENS, PRUNE, SMALL, TRIES, Place
 from .conftest import files, run_python
-from .reliability import page
 from .holding import held
+from .reliability import page
 
 PROGRAM = Path(__file__).with_name("killed.py")
-CLI = "espnet_distill.cli"
+CLI = "espnet_distill.cli.main"
 DOCS = Path(__file__).parents[1] / "docs" / "reliability.md"
 
 
@@ -94,9 +94,7 @@ def test_unpack_of_another_archive_killed(place):
     old = place.archive().rename(place.root / "old.zip")
     new = place.archive(("exp/more.txt", "more"))
     before, call = ([CLI, "unpack", path, "out"] for path in (old, new))
-    kills = killed(
-        place.root, [call], again=True, registered=False, before=[before]
-    )
+    kills = killed(place.root, [call], again=True, registered=False, before=[before])
     assert kills > 6
 
 
@@ -116,8 +114,8 @@ def test_dump_killed(place):
     names = ("text,text,text", "wav.scp,speech,sound", "durations,durations,text_int")
     given = [("--data_path_and_name_and_type", f"{data}/{name}") for name in names]
     dump = [*common, *sum(given, ()), "--key_file", data / "text", "--batch_size", 1]
-    calls = [["espnet_distill.tasks.dump", *dump]]
-    calls += [["espnet_distill.tasks.finish_dump", *common, "--text", data / "text"]]
+    calls = [["espnet_distill.bin.dump_teacher", *dump]]
+    calls += [["espnet_distill.bin.finish_dump", *common, "--text", data / "text"]]
     assert killed(place.root, calls, again=True) > 6
 
 
@@ -146,7 +144,7 @@ def test_a_full_disk_stops_a_dump_with_what_it_is(place, kind):
     with pytest.raises(OSError) as caught:
         program.main([str(word) for word in command])
     try:
-        assert faults_of(caught.value)[0].endswith("No space left on device")
+        assert error_lines(caught.value)[0].endswith("No space left on device")
         names = {path.name for path in out.rglob("*") if path.is_file()}
         assert names <= {"begun.yaml"}
     finally:
@@ -192,7 +190,7 @@ def test_check_unpack_and_seeds_of_such_paths(place, capsys):
     *_, folder = capsys.readouterr().out.splitlines()
     assert cli.main(["check", str(odd.train(teacher=folder))]) == 0
     assert folder in capsys.readouterr().out
-    assert cli.main(["seeds", str(odd.evaluation())]) == 0
+    assert cli.main(["summarize-seeds", str(odd.evaluation())]) == 0
 
 
 def test_check_says_all_at_once(place, capsys):

@@ -16,10 +16,10 @@ import pytest
 import torch
 import yaml
 
-from espnet_distill import cli
-from espnet_distill.espnet_root import TTS_SH, espnet_root
-from espnet_distill.extensions import entries
+from espnet_distill.cli import main as cli
+from espnet_distill.entry_points import entries
 from espnet_distill.plugin import register_students
+from espnet_distill.utils.espnet_root import TTS_SH, espnet_root
 
 from .conftest import (
     FASTSPEECH2,
@@ -29,7 +29,7 @@ from .conftest import (
     make_experiment,
     run_python,
 )
-from .vocoders.test_student import save as save_vocoder
+from .vocoders.test_distilled import save as save_vocoder
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -231,7 +231,7 @@ def test_links_lead_somewhere(page):
 @pytest.fixture
 def own_choices(monkeypatch):
     """The choices of `--tts`, left as they were."""
-    from espnet_distill.tasks.text2mel import tts_choices  # with this package's
+    from espnet_distill.tasks.text2mel import tts_choices
 
     monkeypatch.setattr(tts_choices, "classes", dict(tts_choices.classes))
     return tts_choices
@@ -296,9 +296,9 @@ def test_a_configuration_builds_what_it_names(page, installed):
 
 
 def build_vocoder_in_training(conf, objectives):
-    from espnet_distill.mel_spec import MelSpec
-    from espnet_distill.vocoders.gan import VocoderGAN
-    from espnet_distill.vocoders.generators import build_generator
+    from espnet_distill.data.mel_spec import MelSpec
+    from espnet_distill.vocoders.generators.registry import build_generator
+    from espnet_distill.vocoders.training.gan import VocoderGAN
 
     mels = MelSpec(22050, 1024, None, 256, "hann", 80, 0, 8000, None)
     generator = build_generator(conf["tts_conf"], mels)

@@ -30,8 +30,9 @@ def tensors(monkeypatch):
         lambda gpu, cpu: torch._foreach_mul_([gpu], [cpu]),
         lambda gpu, cpu: torch.nn.Linear(3, 3)(gpu),
         lambda gpu, cpu: gpu.index_select(0, torch.tensor([0])),
-        lambda gpu, cpu: torch.nn.functional.one_hot(gpu[:, 0].long().abs(), 9)
-        + torch.arange(9),
+        lambda gpu, cpu: (
+            torch.nn.functional.one_hot(gpu[:, 0].long().abs(), 9) + torch.arange(9)
+        ),
         lambda gpu, cpu: gpu[:, 0] + torch.zeros(gpu.new_tensor(4, dtype=torch.long)),
         lambda gpu, cpu: np.asarray(gpu),
         lambda gpu, cpu: gpu.numpy(),

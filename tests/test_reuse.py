@@ -19,13 +19,14 @@ import soundfile
 import torch
 import yaml
 
+from espnet_distill.bin import dump_teacher as dump
+from espnet_distill.bin import dump_waves
 from espnet_distill.errors import ConfigError
-from espnet_distill.evaluation.memo import Memo
+from espnet_distill.evaluation.cache import DiskCache
+from espnet_distill.experiments.archive import unpack
+from espnet_distill.experiments.experiment import adopt
 from espnet_distill.experiments.identity import checksums_of, require_made_from
 from espnet_distill.recipes import made_from
-from espnet_distill.tasks import dump, dump_waves
-from espnet_distill.teachers.adopt import adopt
-from espnet_distill.teachers.unpack import unpack
 
 from .conftest import FEATURES, RATE
 from .vocoders.big import save_hifigan
@@ -99,7 +100,7 @@ REUSES = [
         "refused",
     ),
     Reuse(
-        "espnet_distill.tasks.dump",
+        "espnet_distill.bin.dump_teacher",
         "taps of a teacher",
         (*MODEL, *DATA),
         "refused",
@@ -111,7 +112,7 @@ REUSES = [
         "refused",
     ),
     Reuse(
-        "espnet_distill.tasks.dump_waves",
+        "espnet_distill.bin.dump_waves",
         "waves, mels and F0",
         (
             *("vocoder's checkpoint, configuration and statistics", "settings of mels"),
@@ -385,7 +386,7 @@ def test_speech_of_another_model_is_not_measured(inputs, changed):
 
 
 def test_a_memo_that_is_truncated_is_measured_again(tmp_path):
-    memo, results = Memo(tmp_path), iter(range(1000, 2000))
+    memo, results = DiskCache(tmp_path), iter(range(1000, 2000))
     assert memo(lambda: next(results), "mcd", "a") == 1000
     assert memo(lambda: next(results), "mcd", "a") == 1000
     assert memo(lambda: next(results), "mcd", "b") == 1001
@@ -427,7 +428,7 @@ RACE = """
 import os, shutil, sys
 from pathlib import Path
 from espnet2.main_funcs import pack_funcs
-from espnet_distill.teachers.unpack import unpack_into_cache
+from espnet_distill.experiments.archive import unpack_into_cache
 for _ in range(int(sys.argv[2])):
     children = []
     for _ in range(4):

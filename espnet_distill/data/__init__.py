@@ -1,1 +1,1 @@
-"""Utterances, audio and text that models are trained and measured on."""
+"""Utterances, audio, alignments and calibration batches."""

@@ -12,7 +12,7 @@ from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 
 from espnet_distill.data.audio import read_audio, require_recordings
 from espnet_distill.errors import ConfigError
-from espnet_distill.files import (
+from espnet_distill.utils.files import (
     folder_written_whole,
     read_table,
     write_csv,
@@ -20,6 +20,8 @@ from espnet_distill.files import (
 )
 
 COLUMNS = ("utterance", "tokens", "frames", "longest", "score", "left_out")
+
+
 OUTLYING = 9  # median deviations, 6 standard deviations of normally distributed scores
 
 

@@ -8,14 +8,19 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from espnet_distill.errors import ConfigError, Faults, in_one_line
-from espnet_distill.files import read_rows
+from espnet_distill.errors import ConfigError, ErrorCollector, summarize
+from espnet_distill.utils.files import read_rows
 
 if TYPE_CHECKING:
     import numpy as np
 
+
 MOST_FAULTS = 10  # of a table: what is wrong with the first is mostly so with the rest
+
+
 UNKNOWN_SIZE = 0x7FFFF000  # a header written to a pipe promises at least as many bytes
+
+
 LOUDEST = 8.0  # full scale is 1; integers that were stored as floats are far above
 
 
@@ -144,9 +149,9 @@ def require_recordings(
     utterances = list(utterances)
     table = read_rows(wav_scp, utterances)
     lengths = {}
-    with Faults() as faults:
+    with ErrorCollector() as faults:
         for utterance in utterances:
-            lengths[utterance] = faults.of(
+            lengths[utterance] = faults.check(
                 require_audio, table[utterance], utterance, rate, shortest
             )
             if len(faults.lines) == MOST_FAULTS:
@@ -165,4 +170,4 @@ def _require_whole(info, where: str) -> None:
 
 
 def _reason(error: Exception) -> str:
-    return in_one_line(error).rpartition(": ")[2].rstrip(".")
+    return summarize(error).rpartition(": ")[2].rstrip(".")

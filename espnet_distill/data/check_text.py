@@ -4,8 +4,8 @@ import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from espnet_distill.errors import ConfigError, Faults
-from espnet_distill.files import read_text, require_file_name
+from espnet_distill.errors import ConfigError, ErrorCollector
+from espnet_distill.utils.files import read_text, require_file_name
 
 MOST = 10  # lines that a fault names
 
@@ -33,7 +33,7 @@ def require_new_text(path: Path, recorded: Collection[str]) -> None:
         if fault := _fault_of(line, earlier, recorded):
             found.setdefault(fault, []).append(number)
         earlier.update(line.split()[:1])
-    with Faults() as faults:
+    with ErrorCollector() as faults:
         faults.lines += [
             f"{path}: {_lines(at)}: {fault}" for fault, at in found.items()
         ]
@@ -80,23 +80,3 @@ def recorded_ids(texts: Iterable[Path]) -> set[str]:
                 require_file_name(key, f"{path}: line {number}: utterance")
                 found.add(key)
     return found
-
-
-def add_arguments(parser) -> None:
-    """Add the arguments of the command."""
-    parser.add_argument(
-        "--new",
-        metavar="FILE",
-        type=Path,
-        help="text that nobody has recorded: <utterance> <words> lines",
-    )
-    parser.add_argument(
-        "texts", metavar="TEXT", type=Path, nargs="*", help="of the recordings' folders"
-    )
-
-
-def main(args) -> None:
-    """Say nothing where nothing is wrong."""
-    recorded = recorded_ids(args.texts)
-    if args.new:
-        require_new_text(args.new, recorded)

@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from espnet_distill.errors import ConfigError
-from espnet_distill.files import require_folder, write_text
+from espnet_distill.utils.files import require_folder, write_text
 
 
 def write_data_folder(
@@ -21,31 +20,3 @@ def write_data_folder(
     for column, name in enumerate(("wav.scp", "text", "utt2spk"), start=1):
         lines = (f"{row[0]} {row[column]}\n" for row in rows)
         write_text(out / name, "".join(lines))
-
-
-def add_arguments(parser) -> None:
-    parser.add_argument(
-        "corpus",
-        type=Path,
-        help="a folder with metadata.csv (id|text, or id|text|normalized text) and "
-        "wavs/, or with data/<id>_<time>.wav and .txt",
-    )
-    parser.add_argument("out", type=Path, help="the data folder")
-    parser.add_argument("--speaker", required=True, help="the name of the speaker")
-
-
-def main(args) -> None:
-    """Write the data folder and say how many recordings it has."""
-    from espnet_distill.data.metadata import read_clips
-
-    if args.speaker.split() != [args.speaker]:
-        raise ConfigError(f"--speaker {args.speaker!r}: expected one word")
-    clips = read_clips(args.corpus)
-    write_data_folder(
-        args.out,
-        (
-            (clip.utterance, clip.audio.resolve(), clip.text, args.speaker)
-            for clip in clips
-        ),
-    )
-    print(f"{args.out}: {len(clips)} recordings of {args.speaker}")

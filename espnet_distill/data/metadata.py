@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from espnet_distill.data.audio import MOST_FAULTS, require_audio
-from espnet_distill.errors import ConfigError, Faults
-from espnet_distill.files import read_text
+from espnet_distill.errors import ConfigError, ErrorCollector
+from espnet_distill.utils.files import read_text
 
 AUDIO = {
     *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"),
@@ -61,7 +61,7 @@ def read_clips(folder: Path) -> list[Clip]:
         raise ConfigError(f"{folder}: lists no recordings")
     with _FirstFaults() as faults:
         for clip in clips:
-            faults.of(require_audio, clip.audio, clip.utterance)
+            faults.check(require_audio, clip.audio, clip.utterance)
     return sorted(clips, key=lambda clip: clip.utterance)
 
 
@@ -89,7 +89,7 @@ def lines_of(path: Path) -> Iterator[tuple[str, str]]:
             yield f"{path}: line {number}", line
 
 
-class _FirstFaults(Faults):
+class _FirstFaults(ErrorCollector):
     """Raises once it has ten faults."""
 
     def of(self, *check, **options):
@@ -126,9 +126,9 @@ def _checked(lines: Iterable[Line]) -> list[Line]:
     lines, seen = list(lines), {}
     with _FirstFaults() as faults:
         for line in lines:
-            faults.of(_require_id, line.utterance, where=f"{line.where}: ")
-            faults.of(_require_text, line.text, where=f"{line.where}: ")
-            faults.of(_require_new, line, seen)
+            faults.check(_require_id, line.utterance, where=f"{line.where}: ")
+            faults.check(_require_text, line.text, where=f"{line.where}: ")
+            faults.check(_require_new, line, seen)
             seen.setdefault(line.utterance, line)
     return lines
 
@@ -171,7 +171,9 @@ def _clips_of_metadata(folder: Path) -> list[Clip]:
         return [
             Clip(line.utterance, audio, line.text)
             for line in _checked(lines)
-            for audio in [faults.of(_recording_of, line, recordings, folder / "wavs")]
+            for audio in [
+                faults.check(_recording_of, line, recordings, folder / "wavs")
+            ]
         ]
 
 

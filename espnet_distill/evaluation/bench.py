@@ -1,19 +1,12 @@
 """``espnet-distill bench``: what experiments cost, side by side."""
 
 import argparse
-import contextlib
 import os
-import sys
 from pathlib import Path
 
-from espnet_distill.errors import ConfigError, Faults
-from espnet_distill.evaluation.inputs import (
-    check_file,
-    check_folder,
-    name_or_none,
-    require_distinct,
-)
-from espnet_distill.files import read_text
+from espnet_distill.errors import ConfigError, ErrorCollector
+from espnet_distill.evaluation.systems import require_distinct
+from espnet_distill.utils.files import check_file, read_text
 
 SENTENCES = [
     "Good morning.",
@@ -23,96 +16,14 @@ SENTENCES = [
 ]
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    add = parser.add_argument
-    add(
-        "experiments",
-        metavar="EXP",
-        nargs="+",
-        help="experiment folder, .pth, .zip or tag",
-    )
-    add(
-        "--sentences",
-        metavar="FILE",
-        type=Path,
-        help="sentences, one a line, of which a short, a middling and a long one are "
-        "spoken (default: three in English)",
-    )
-    add(
-        "--vocoder_file",
-        metavar="FILE",
-        type=name_or_none,
-        help="HiFi-GAN generator for mel → wav (default: Griffin-Lim)",
-    )
-    add(
-        "--threads",
-        metavar="N",
-        type=int,
-        default=_cores(),
-        help="measure speed on N threads besides one (default: all cores, %(default)s)",
-    )
-    add(
-        "--repeats",
-        metavar="N",
-        type=int,
-        default=5,
-        help="times that each sentence is spoken (default: %(default)s)",
-    )
-    add(
-        "--chunk",
-        metavar="N",
-        type=int,
-        help="let the vocoder turn N frames at a time into sound, which a distilled one "
-        "can: latency is then that of the first chunk",
-    )
-    add("--json", action="store_true", help="print JSON instead of Markdown")
-    add(
-        "--out",
-        metavar="DIR",
-        type=Path,
-        help="where bench.md, bench.json and speed_size.png go",
-    )
-
-
-def main(args: argparse.Namespace) -> None:
-    """Measure, print, and write into ``args.out`` if there is one."""
-    for option in ("threads", "repeats"):
-        if getattr(args, option) < 1:
-            raise ConfigError(f"--{option}: {getattr(args, option)} is not above 0")
-    check_file(args.vocoder_file, "--vocoder_file")
-    if args.out:
-        check_folder(args.out, "--out")
-    sentences = _read(args.sentences) if args.sentences else SENTENCES
-    names = _names(args.experiments)
-
-    from espnet_distill.evaluation import bench_table
-    from espnet_distill.evaluation.machine import machine
-    from espnet_distill.evaluation.speed import three_lengths
-    from espnet_distill.teachers.checkpoint import find_experiment
-
-    sentences = three_lengths(sentences)
-    found = dict(zip(names, map(find_experiment, args.experiments)))
-    with contextlib.redirect_stdout(sys.stderr):  # whatever a text front end prints
-        rows = _rows(found, sentences, args)
-    surroundings = machine() | {
-        "vocoder": args.vocoder_file or "Griffin-Lim",
-        "repeats": args.repeats,
-        "chunk": f"the first {args.chunk} frames are" if args.chunk else "the whole is",
-        "sentences": sentences,
-    }
-    if args.out:
-        bench_table.write(args.out, rows, surroundings)
-    text = bench_table.to_json if args.json else bench_table.markdown
-    print(text(rows, surroundings))
-
-
 def _rows(
     found: dict[str, tuple[Path, Path]], sentences: list[str], args: argparse.Namespace
 ) -> list:
     """Measure experiments, by name, that are (configuration, checkpoint)."""
-    from espnet_distill.evaluation import complexity, load, macs, memory, speed
     from espnet_distill.evaluation.bench_table import Row
+    from espnet_distill.profiling import macs, memory, speed
+    from espnet_distill.profiling import macs as complexity
+    from espnet_distill.profiling import text2speech as load
 
     systems = {
         name: load.load(*paths, args.vocoder_file) for name, paths in found.items()
@@ -149,8 +60,8 @@ def require_stream(vocoder, chunk: int, vocoder_file: str | None) -> None:
 
     from espnet_distill.vocoders.streaming import require_chunk
 
-    with Faults() as faults:
-        faults.of(require_chunk, chunk, vocoder.look_ahead, vocoder_file, where="--")
+    with ErrorCollector() as faults:
+        faults.check(require_chunk, chunk, vocoder.look_ahead, vocoder_file, where="--")
 
 
 def _read(path: Path) -> list[str]:
@@ -173,10 +84,3 @@ def _name(experiment: str) -> str:
     if path.suffix == ".pth":
         path = path.parent
     return path.name.removesuffix(".zip")
-
-
-def _cores() -> int:
-    """Number of cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

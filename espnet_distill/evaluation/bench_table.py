@@ -1,22 +1,23 @@
-"""What a bench has measured: rows, a Markdown table, and the files they go into."""
+"""The table and plot of ``espnet-distill bench``."""
 
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from espnet_distill.evaluation.memory import Memory
-from espnet_distill.evaluation.plot import plot_speed
-from espnet_distill.evaluation.speed import Speed
-from espnet_distill.evaluation.stages import Stages
-from espnet_distill.files import write_text, written_whole
-from espnet_distill.markdown import aligned
+from matplotlib.figure import Figure
+
+from espnet_distill.profiling.memory import Memory
+from espnet_distill.profiling.speed import Speed, Stages
+from espnet_distill.utils.files import write_text, written_whole
+from espnet_distill.utils.markdown import aligned
 
 STAGES = {
     "text2mel": "text → mel",
     "mel2wav": "mel → wav",
     "text2wav": "text → wav",
 }
+
 
 CAPTION = """\
 {date}; {cpu}; espnet {espnet}, torch {torch}, Python {python}.
@@ -110,3 +111,39 @@ def _latency(threads: int) -> Callable[[Row], str | None]:
 
 def _format(value: float | None, scale: float, form: str) -> str | None:
     return None if value is None else format(value * scale, form)
+
+
+MARKERS = {"text2mel": ("text → mel", "o"), "text2wav": ("text → wav", "s")}
+
+
+def plot_speed(path: Path, rows: list) -> None:
+    """Write an image of the real-time factors on one thread by parameters.
+
+    Args:
+        path: Where it goes; the suffix says which format.
+        rows: What has ``name``, ``params`` and ``speed``; text → mel may be None.
+    """
+    figure = Figure(figsize=(7, 5), layout="constrained")
+    axes = figure.subplots()
+    for stage, (label, marker) in MARKERS.items():
+        points = [(row.params, getattr(row.speed[1].rtf, stage)) for row in rows]
+        points = [(size, factor) for size, factor in points if factor is not None]
+        if points:
+            axes.scatter(*zip(*points), marker=marker, label=label)
+    for row in rows:
+        axes.annotate(
+            row.name,
+            (row.params, row.speed[1].rtf.text2wav),
+            (5, 5),
+            textcoords="offset points",
+        )
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlabel="Parameters",
+        ylabel="Real-time factor, one thread (lower is faster)",
+    )
+    axes.margins(0.15)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(path, dpi=150)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from espnet_distill.errors import ConfigError, in_one_line
-from espnet_distill.teachers.model_zoo import fetch_files, is_tag
+from espnet_distill.errors import ConfigError, summarize
+from espnet_distill.experiments.model_zoo import fetch_files, is_tag
 
 
 def is_espnet(model: str) -> bool:
@@ -43,9 +43,9 @@ def find(model: str, prefix: str, usual: tuple[str, ...]) -> Found:
     Raises:
         ConfigError: No such model, or one whose checkpoint lacks weights.
     """
-    from espnet_distill.files import read_yaml
-    from espnet_distill.teachers.checkpoint import find_experiment
+    from espnet_distill.experiments.experiment import find_experiment
     from espnet_distill.utils.checksums import checksum
+    from espnet_distill.utils.files import read_yaml
 
     if Path(model).exists() or not is_tag(model):
         paths = find_experiment(model, usual)
@@ -75,7 +75,7 @@ def load(
     Raises:
         ConfigError: ESPnet cannot build it, or would leave weights random.
     """
-    from espnet_distill.teachers.checkpoint import is_fixed_buffer, load_weights
+    from espnet_distill.experiments.experiment import is_fixed_buffer, load_weights
 
     files = dict(found.files)
     weights = load_weights(Path(files[checkpoint]))
@@ -83,7 +83,7 @@ def load(
         built = inference(**files, **options)
     except Exception as error:  # whatever the classes in the configuration raise
         raise ConfigError(
-            f"{files[checkpoint]}: cannot be built: {in_one_line(error)}"
+            f"{files[checkpoint]}: cannot be built: {summarize(error)}"
         ) from error
     network = module(built)
     missing = sorted(

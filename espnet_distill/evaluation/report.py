@@ -1,40 +1,9 @@
 """``espnet-distill report``: an evaluation to look at and to listen to."""
 
-import argparse
 import warnings
 from pathlib import Path
 
-from espnet_distill.errors import ConfigError
-
 SENTENCES = 8
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    add = parser.add_argument
-    add(
-        "evaluation",
-        metavar="DIR",
-        type=Path,
-        help="the --out of an `espnet-distill evaluate`; report.html, one file to open "
-        "in a browser, and RESULTS.md go there",
-    )
-    add(
-        "--num_sentences",
-        metavar="N",
-        type=int,
-        default=SENTENCES,
-        help="how many to play, evenly from the best to the worst (default: "
-        "%(default)s); fewer if the page would be larger than 15 MB",
-    )
-
-
-def main(args: argparse.Namespace) -> None:
-    """Write the page and the Markdown, and print where they are."""
-    if args.num_sentences < 1:
-        raise ConfigError(f"--num_sentences: {args.num_sentences}; give 1 or more")
-    for path in write(args.evaluation, args.num_sentences):
-        print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
 
 
 def write(folder: Path, sentences: int = SENTENCES) -> list[Path]:
@@ -47,12 +16,12 @@ def write(folder: Path, sentences: int = SENTENCES) -> list[Path]:
     Returns:
         The two files.
     """
-    from espnet_distill.files import write_text
+    from espnet_distill.utils.files import write_text
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pyworld asks pkg_resources for its version
-        from espnet_distill.evaluation.page import render
-        from espnet_distill.evaluation.page.found import read_evaluation
+        from espnet_distill.evaluation.html import render
+        from espnet_distill.evaluation.html.results import read_evaluation
 
     evaluation = read_evaluation(folder)
     texts = {

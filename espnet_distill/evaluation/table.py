@@ -10,13 +10,11 @@ from math import isfinite
 from pathlib import Path
 from statistics import mean
 
-from espnet_distill.errors import ConfigError, in_one_line
-from espnet_distill.evaluation.bootstrap import Difference, paired_difference
-from espnet_distill.evaluation.machine import machine
-from espnet_distill.evaluation.quality import OPINIONS, Score
-from espnet_distill.evaluation.transcripts import error_rate
-from espnet_distill.files import read_json, read_text, write_csv, write_text
-from espnet_distill.markdown import aligned
+from espnet_distill.errors import ConfigError, summarize
+from espnet_distill.evaluation.metrics.bootstrap import Difference, paired_difference
+from espnet_distill.evaluation.metrics.wer import error_rate
+from espnet_distill.evaluation.score import MOS_MODELS, Score
+from espnet_distill.profiling.environment import machine
 from espnet_distill.utils.config_values import (
     as_list,
     as_mapping,
@@ -24,6 +22,8 @@ from espnet_distill.utils.config_values import (
     as_text,
     require_values,
 )
+from espnet_distill.utils.files import read_json, read_text, write_csv, write_text
+from espnet_distill.utils.markdown import aligned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +75,8 @@ COLUMNS: dict[str, Callable[[Row], str | None]] = {
     "ΔWER [95 %]": lambda row: _format(row.wer_difference, "+.1f"),
     "ΔDNSMOS [95 %]": lambda row: _format(row.dnsmos_difference, "+.2f"),
 }
+
+
 FURTHER_COLUMNS: dict[str, Callable[[Row], str | None]] = {
     "": lambda row: row.name,
     "CER (%)": lambda row: _format(row.cer, ".1f"),
@@ -86,6 +88,7 @@ FURTHER_COLUMNS: dict[str, Callable[[Row], str | None]] = {
     "Speaker": lambda row: _format(row.similarity, ".3f"),
     "ΔSpeaker [95 %]": lambda row: _format(row.similarity_difference, "+.3f"),
 }
+
 
 CAPTION = """\
 {sentences} held-out sentences of `{data}`, {date}; espnet {espnet}, torch {torch}, \
@@ -101,6 +104,8 @@ turns. Vocoder: `{vocoder}`.
 - MCD, log-F0 RMSE (nats), V/UV (frames voiced on one side only): against the \
 reference audio after time warping, as ESPnet's `evaluate_mcd.py` and `evaluate_f0.py`.
 """
+
+
 FURTHER_CAPTIONS = {  # by the column that has them said
     "mel_error": """\
 - Duration: mean absolute error a token. Mel L1: mean absolute error of the normalised \
@@ -121,6 +126,8 @@ mel, given the recording's durations, pitch and energy.
 of all of them together, in percent.
 """,
 }
+
+
 DIFFERENCE_CAPTION = """\
 - Δ: less the teacher's, with the 95 % interval of a paired bootstrap over sentences.
 """
@@ -146,7 +153,9 @@ SCORE_COLUMNS: dict[str, Callable[[Score], str | int | None]] = {
 }
 
 
-MEANS = (*OPINIONS, "similarity")
+MEANS = (*MOS_MODELS, "similarity")
+
+
 TEXTS = ("name", "model", "config")
 
 
@@ -297,7 +306,7 @@ def read(path: Path) -> tuple[list[Row], dict]:
         return [Row(**_with_differences(row)) for row in rows], environment
     except (ConfigError, KeyError, TypeError) as error:
         raise ConfigError(
-            f"{path}: no table of `espnet-distill evaluate` ({in_one_line(error)}); "
+            f"{path}: no table of `espnet-distill evaluate` ({summarize(error)}); "
             "name its --out"
         ) from error
 

@@ -1,1 +1,1 @@
-"""Trained ESPnet models on disk: archives, model zoo, configurations."""
+"""Trained ESPnet models: archives, model zoo, configurations, front ends."""

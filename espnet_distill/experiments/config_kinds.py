@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from espnet_distill.errors import ConfigError, Faults
+from espnet_distill.errors import ConfigError, ErrorCollector
 from espnet_distill.utils.config_values import (
     as_list,
     as_mapping,
@@ -44,6 +44,8 @@ TEXTS = (
     *("energy_extract", "energy_normalize", "token_type", "cleaner", "g2p"),
     *("bpemodel", "output_dir"),
 )
+
+
 KINDS = {
     **dict.fromkeys(TEXTS, as_text),
     "odim": _as_count,
@@ -51,10 +53,14 @@ KINDS = {
     "train_data_path_and_name_and_type": as_data,
     "valid_data_path_and_name_and_type": as_data,
 }
+
+
 OF_MODEL = {
     "reduction_factor": _as_count,
     **dict.fromkeys(("spks", "langs", "spk_embed_dim"), as_number),
 }
+
+
 OF_STATISTICS = {"stats_file": as_text}
 
 
@@ -70,10 +76,10 @@ def require_kinds(conf: Mapping, whose: str = "") -> None:
     """
     subkeys = {"tts_conf": OF_MODEL, "normalize_conf": OF_STATISTICS}
     subkeys |= {f"{kind}_normalize_conf": OF_STATISTICS for kind in ("pitch", "energy")}
-    with Faults() as faults:
-        faults.of(require_values, conf, KINDS, whose)
+    with ErrorCollector() as faults:
+        faults.check(require_values, conf, KINDS, whose)
         mappings = {key: as_mapping for key in conf if str(key).endswith("_conf")}
-        faults.of(require_values, conf, mappings, whose)
+        faults.check(require_values, conf, mappings, whose)
         for key, kinds in subkeys.items():
             if isinstance(conf.get(key), dict):
-                faults.of(require_values, conf[key], kinds, f"{whose}{key}.")
+                faults.check(require_values, conf[key], kinds, f"{whose}{key}.")

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.files import read_text, read_yaml
 from espnet_distill.utils.checksums import checksum, checksum_of
+from espnet_distill.utils.files import read_text, read_yaml
 
 MADE_FROM = "made_from"
 

@@ -1,25 +1,26 @@
 """Prune while a model trains: masks that grow by a schedule and then stand still."""
 
-import inspect
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from espnet_distill.errors import ConfigError, Faults
-from espnet_distill.extensions import find
-from espnet_distill.pruning.base import Callback, Training
-from espnet_distill.pruning.criteria import CRITERIA, Criterion
-from espnet_distill.pruning.gates import Gates
-from espnet_distill.pruning.layers import Layers
-from espnet_distill.pruning.merger import Merger
-from espnet_distill.pruning.neurons import Neurons
-from espnet_distill.pruning.options import GATES, Options
-from espnet_distill.pruning.targets import Target, saved_parameters
-from espnet_distill.pruning.weights import Weights
-from espnet_distill.structure.coupling import Group
+from espnet_distill.errors import ConfigError
+from espnet_distill.pruning.config import GATES, Options
+from espnet_distill.pruning.criteria.base import Criterion
+from espnet_distill.pruning.criteria.gates import Gates
+from espnet_distill.pruning.criteria.registry import CRITERIA
+from espnet_distill.pruning.espnet_groups import groups_of
+from espnet_distill.pruning.masks.base import PruningMask, saved_parameters
+from espnet_distill.pruning.masks.layers import LayerMask
+from espnet_distill.pruning.masks.units import UnitMask
+from espnet_distill.pruning.masks.weights import WeightMask
+from espnet_distill.pruning.online_merging import Merger
+from espnet_distill.structure.groups import Group
+from espnet_distill.training.callback import Callback, TrainingContext
 
 FindGroups = Callable[[nn.Module], list[Group]]
 
@@ -59,12 +60,19 @@ class PruningCallback(Callback):
         self._model: nn.Module | None = None
         self._now = {"step": 0, "epoch": 0}
         self._steps_in_epoch = 0
-        self._looking: list[Criterion | Merger] = []
+        self._active: list[Criterion | Merger] = []
         self._masked: tuple[list, list] = ([], [])
         self._counting: list[RemovableHandle] = []
 
+    @classmethod
+    def from_conf(cls, conf: Mapping, name: str, where: str) -> "PruningCallback":
+        return cls(Options.of(conf), where=where)
+
+    def use_model_conf(self, tts_conf: Mapping) -> None:
+        self.find_groups = partial(groups_of, tts_conf=tts_conf)
+
     def attach(self, model: nn.Module) -> None:
-        self._look_away()
+        self._stop_observers()
         self._model = model
         self._parameters = saved_parameters(model)
         self._total = sum(parameter.numel() for parameter in self._parameters.values())
@@ -76,20 +84,20 @@ class PruningCallback(Callback):
         self._merger = None
         if self.options.merge:
             self._merger = Merger(model, self._parameters, self._target.groups)
-        self._lookers = [self._criterion, *filter(None, [self._merger])]
+        self._observers = [self._criterion, *filter(None, [self._merger])]
         self._measure()
 
-    def _build_target(self) -> Target:
+    def _build_target(self) -> PruningMask:
         if self.options.what == "weights":
-            return Weights(self._parameters, self.options)
+            return WeightMask(self._parameters, self.options)
         if self.options.what == "layers":
-            return Layers(self._model, self._parameters, self.options)
+            return LayerMask(self._model, self._parameters, self.options)
         if self.find_groups is None:
             raise ConfigError(
                 "what: neurons wants a find_groups to say which parameters belong "
                 "together; say weights or layers without"
             )
-        return Neurons(self._model, self._parameters, self.options, self.find_groups)
+        return UnitMask(self._model, self._parameters, self.options, self.find_groups)
 
     def _build_criterion(self) -> Criterion:
         own = {name: self._parameters[name] for name in self._target.names}
@@ -100,14 +108,14 @@ class PruningCallback(Callback):
     def _share_now(self) -> float:
         return self._schedule.share(self._now[self._schedule.unit])
 
-    def on_train_start(self, training: Training) -> None:
+    def on_train_start(self, training: TrainingContext) -> None:
         if self._model is not training.model:
             self.attach(training.model)
         self.require_end_within(training)
-        self._hold()
-        self._look_or_not()
+        self._apply_masks()
+        self._toggle_observers()
 
-    def require_end_within(self, training: Training) -> None:
+    def require_end_within(self, training: TrainingContext) -> None:
         """Raise a ConfigError if a training ends before the schedule does."""
         unit = self._schedule.unit
         whole = training.steps if unit == "step" else training.epochs
@@ -121,12 +129,12 @@ class PruningCallback(Callback):
     def on_step_end(self, step: int) -> None:
         self._now["step"] = step
         self._steps_in_epoch += 1
-        for looker in self._looking:
-            looker.look()
+        for observer in self._active:
+            observer.step()
         if self._schedule.unit == "step" and self._schedule.is_update(step):
             self._update(step)
         self._apply()
-        self._look_or_not()
+        self._toggle_observers()
 
     def on_epoch_end(self, epoch: int) -> None:
         self._now["epoch"] = epoch
@@ -135,15 +143,15 @@ class PruningCallback(Callback):
             self._update(epoch)
             self._apply()
         if self._merger:
-            self._merger.begin_anew()
-        self._look_or_not()
+            self._merger.reset()
+        self._toggle_observers()
 
     def on_train_end(self) -> None:
-        self._look_away()
+        self._stop_observers()
 
     @property
-    def settled(self) -> bool:
-        return self._schedule.settled(self._now[self._schedule.unit])
+    def is_final(self) -> bool:
+        return self._schedule.is_final(self._now[self._schedule.unit])
 
     def statistics(self) -> dict[str, float]:
         """Return shares gone: of the model's parameters, and of each part's units."""
@@ -174,7 +182,7 @@ class PruningCallback(Callback):
         self._steps_in_epoch = state["steps_in_epoch"]
         self._measure()
         self._learnt = dict(state["learnt"])
-        self._hold()
+        self._apply_masks()
 
     @torch.no_grad()
     def _update(self, now: int) -> None:
@@ -191,9 +199,9 @@ class PruningCallback(Callback):
             self._merger.merge(kept, [n for n in kept if not kept[n].equal(before[n])])
         self._criterion.fold()
         self._measure()
-        for looker in self._lookers:
-            looker.begin_anew()
-        self._hold()
+        for observer in self._observers:
+            observer.reset()
+        self._apply_masks()
         self.levels.append((now, self._sparsity))
         logging.info(
             f"{self._schedule.unit} {now}: {self._sparsity:.4f} of the parameters are "
@@ -201,16 +209,16 @@ class PruningCallback(Callback):
         )
 
     def _measure(self) -> None:
-        self._sparsity = self._target.gone() / self._total
+        self._sparsity = self._target.num_pruned() / self._total
         self._shares = self._target.shares()
         self._learnt = self._criterion.statistics()
 
-    def _hold(self) -> None:
+    def _apply_masks(self) -> None:
         """Prepare masks like the parameters they hold, and apply them."""
         for handle in self._counting:
             handle.remove()
         self._counting = self._target.count_kept(self._model)
-        factors = self._target.factors()
+        factors = self._target.multipliers()
         held = [(self._parameters[name], factor) for name, factor in factors.items()]
         self._masked = (
             [parameter for parameter, _ in held],
@@ -223,33 +231,35 @@ class PruningCallback(Callback):
         if self._masked[0]:
             torch._foreach_mul_(*self._masked)
 
-    def _look_or_not(self) -> None:
+    def _toggle_observers(self) -> None:
         """Let those look whose update is near enough."""
-        wanted = [looker for looker in self._lookers if self._is_near(looker.looks)]
-        for looker in self._lookers:
-            if looker in wanted and looker not in self._looking:
-                looker.start()
-            elif looker in self._looking and looker not in wanted:
-                looker.stop()
-        self._looking = wanted
+        wanted = [
+            observer for observer in self._observers if self._is_near(observer.window)
+        ]
+        for observer in self._observers:
+            if observer in wanted and observer not in self._active:
+                observer.start()
+            elif observer in self._active and observer not in wanted:
+                observer.stop()
+        self._active = wanted
 
-    def _look_away(self) -> None:
-        for looker in self._looking:
-            looker.stop()
-        self._looking = []
+    def _stop_observers(self) -> None:
+        for observer in self._active:
+            observer.stop()
+        self._active = []
 
-    def _is_near(self, looks: int | None) -> bool:
+    def _is_near(self, window: int | None) -> bool:
         """Tell whether a look at the next step is for an update to come."""
         now = self._now[self._schedule.unit]
         until = self._schedule.until_update(now)
         if until is None:
             return False
-        if looks is None:
+        if window is None:
             return now >= self._schedule.start
         if self._schedule.unit == "step":
-            return until <= looks
+            return until <= window
         # an epoch's first steps: nobody knows which are its last
-        return until == 1 and self._steps_in_epoch < looks
+        return until == 1 and self._steps_in_epoch < window
 
 
 def _for_products(factor: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
@@ -257,34 +267,3 @@ def _for_products(factor: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor
     if factor.dim() < 2 or factor.numel() == factor.size(0):
         return factor
     return factor.expand_as(parameter).contiguous()
-
-
-def build_callback(conf: Mapping, where: str = "callbacks") -> Callback:
-    """Build a callback from its YAML, e.g. `{type: prune, pressure: 0.5, end: 9000}`.
-
-    Args:
-        conf: `type`, which is `prune`, and what it is told, see `Options`; or the name
-            of another package's entry point, and the arguments of its class.
-        where: What a message starts with.
-
-    Raises:
-        ConfigError: What can be known to be wrong without a model.
-    """
-    if not isinstance(conf, Mapping) or "type" not in conf:
-        raise ConfigError(f"{where}: expected {{type: prune, …}}, got {conf!r}")
-    told = dict(conf)
-    name = told.pop("type")
-    kind = find("callbacks", name, {"prune": PruningCallback}, Callback, where)
-    with Faults() as faults:
-        callback = faults.of(_built, kind, told, name, where, where=f"{where}: ")
-    return callback
-
-
-def _built(kind: type[Callback], told: Mapping, name: str, where: str) -> Callback:
-    if kind is PruningCallback:
-        return PruningCallback(Options.of(told), where=where)
-    try:
-        inspect.signature(kind).bind(**told)
-    except TypeError as error:
-        raise ConfigError(f"{name}: {error}") from None
-    return kind(**told)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from espnet_distill.errors import ConfigError
 
 KINDS = ("cubic", "linear", "one_shot")
+
+
 UNITS = ("step", "epoch")
 
 
@@ -85,7 +87,7 @@ class Schedule:
         following = max(now, self.start) - gone % self._every + self._every
         return min(following, self.last) - now
 
-    def settled(self, now: int) -> bool:
+    def is_final(self, now: int) -> bool:
         """Tell whether the last update is over."""
         return now >= self.last
 

@@ -4,25 +4,38 @@ Writes ``run_distill.sh`` and ``conf/distill/train_student.yaml``; no file of th
 changes, and what is there already stays.
 """
 
-import argparse
 import os
 import shlex
 import time
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.files import written_whole
 from espnet_distill.recipes.run_sh import options_of
 from espnet_distill.recipes.shell_values import require_shell_value, require_word
 from espnet_distill.recipes.template import SCRIPTS, template_root
+from espnet_distill.utils.files import written_whole
 
 SCRIPT = Path("run_distill.sh")
+
+
 STUDENT = Path("conf/distill/train_student.yaml")
+
+
 PRESET = "conf/students/fastspeech2_small.yaml"
+
+
 OBJECTIVES = "conf/objectives/fastspeech2.yaml"
+
+
 SETS = ("train_set", "valid_set", "test_sets")
+
+
 FOLDERS = ("dumpdir", "expdir")
+
+
 FLAGS = {"sids": "use_sid", "lids": "use_lid", "spembs": "use_spk_embed"}
+
+
 PASSED_ON = (
     *("audio_format", "min_wav_duration", "max_wav_duration", "nlsyms_txt"),
     *("use_sid", "use_lid", "use_spk_embed"),
@@ -46,7 +59,7 @@ def init(recipe: Path) -> list[str]:
     told = {name: value for name, value in options if _is_let(name, value)}
     expdir = told.get("expdir", "exp")
     trained = trained_in(recipe, expdir)
-    teacher = next((one for one in trained if one.can_teach), None)
+    teacher = next((one for one in trained if one.is_supported), None)
     options = _options(told, teacher, recipe)
     wanted = {
         STUDENT: _student(teacher),
@@ -110,7 +123,7 @@ def _options(told: dict[str, str], teacher, recipe: Path) -> dict[str, str]:
     Raises:
         ConfigError: A value that a shell must not get.
     """
-    from espnet_distill.teachers.settings import OPTIONS, settings_of
+    from espnet_distill.recipes.teacher_settings import OPTIONS, settings_of
 
     config = recipe / teacher.folder / "config.yaml" if teacher else recipe / "run.sh"
     settings = settings_of(teacher.conf, config) if teacher else told
@@ -136,7 +149,7 @@ def _options(told: dict[str, str], teacher, recipe: Path) -> dict[str, str]:
 
 def _require_let(name: str, value: str, where: str) -> None:
     """Raise a ConfigError for a value that a shell must not get."""
-    from espnet_distill.teachers.settings import OPTIONS
+    from espnet_distill.recipes.teacher_settings import OPTIONS
 
     if name in OPTIONS:
         require_shell_value(name, value, where)
@@ -180,7 +193,7 @@ def _student(teacher) -> str:
     from espnet_distill.recipes.trained import (
         conditions_of,
         own_extraction,
-        taught_by,
+        tap_names_of,
     )
 
     root = template_root()
@@ -188,7 +201,7 @@ def _student(teacher) -> str:
     model = (root / PRESET).read_text("utf-8")
     objectives = (root / OBJECTIVES).read_text("utf-8").splitlines(keepends=True)
     conf = teacher.conf if teacher else {}
-    lessons = taught_by(conf.get("tts", "fastspeech2"))
+    lessons = tap_names_of(conf.get("tts", "fastspeech2"))
     taught = ["# What it learns from its teacher.\n"]
     taught += [line for line in objectives if _is_taught(line, lessons)]
     if own := own_extraction(conf):
@@ -235,7 +248,7 @@ def _found(trained: list, teacher, options: dict[str, str]) -> list[str]:
     for one in trained:
         if one is not teacher:
             day = time.strftime("%Y-%m-%d", time.localtime(one.time))
-            verb = "Could teach, too" if one.can_teach else "Cannot teach"
+            verb = "Could teach, too" if one.is_supported else "Cannot teach"
             lines.append(f"# {verb}: {one.folder} ({one.kind}, {day})")
     for name in SETS:
         if name not in options:
@@ -248,15 +261,3 @@ def _found(trained: list, teacher, options: dict[str, str]) -> list[str]:
         "# exp/tts_train_fastspeech2, a packed .zip or hub:owner/name of the hub.",
         "teacher=",
     ]
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the argument of the command."""
-    parser.add_argument(
-        "recipe", metavar="RECIPE_DIR", type=Path, help="egs2/<corpus>/tts1 of ESPnet"
-    )
-
-
-def main(args: argparse.Namespace) -> None:
-    """Say what was found and written."""
-    print("\n".join(init(args.recipe)))

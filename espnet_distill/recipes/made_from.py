@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from espnet_distill.errors import ConfigError, faults_of
+from espnet_distill.errors import ConfigError, error_lines
 from espnet_distill.experiments.identity import checksums_of
 from espnet_distill.utils.checksums import (
     checksum,
@@ -27,7 +27,7 @@ def _listed(path: str) -> str:
 
 
 def _vocoder(path: str) -> str:
-    from espnet_distill.vocoders.formats import files_of
+    from espnet_distill.vocoders.checkpoint_formats import files_of
 
     return checksum_of(map(checksum, files_of(path))) if Path(path).is_file() else path
 
@@ -35,7 +35,7 @@ def _vocoder(path: str) -> str:
 def _keys(path: str, keys: str) -> str:
     import yaml
 
-    from espnet_distill.files import read_yaml
+    from espnet_distill.utils.files import read_yaml
 
     conf = read_yaml(Path(path)) or {}
     return checksum_of([yaml.safe_dump([conf.get(key) for key in keys.split(",")])])
@@ -81,7 +81,7 @@ def main(cmd: list[str] | None = None) -> int:
         for name, value in describe(args).items():
             print(f"{name}: {value}")
     except (ConfigError, OSError) as error:
-        for fault in faults_of(error):
+        for fault in error_lines(error):
             print(f"made_from: error: {fault}", file=sys.stderr)
         return 2
     return 0

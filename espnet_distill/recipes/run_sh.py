@@ -6,10 +6,14 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from espnet_distill.files import read_text
+from espnet_distill.utils.files import read_text
 
 ASSIGNMENT = re.compile(r"\s*(\w+)=(.*)")
+
+
 CALL = re.compile(r"\s*(?:bash\s+)?\./tts\.sh\b(.*)")
+
+
 VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 
 

@@ -14,13 +14,23 @@ import math
 import re
 from collections.abc import Mapping
 
-from espnet_distill.errors import ConfigError, near
+from espnet_distill.errors import ConfigError, suggest
 
 CHOICES = ("token_type", "cleaner", "g2p")
+
+
 NUMBERS = ("fs", "n_fft", "n_shift", "win_length", "n_mels", "fmin", "fmax")
+
+
 NUMBERS += ("f0min", "f0max")
+
+
 NOTHING = ("none", "null", "")
+
+
 SPECIAL = "'\"$`\\;&|<>()#*?[]{}!"  # what a shell reads in a word
+
+
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?", re.ASCII)
 
 
@@ -83,7 +93,7 @@ def _require_choice(option: str, value, where: str) -> None:
     known = espnet_choices()[option]
     is_nothing = isinstance(value, str) and value.lower() in NOTHING
     if value not in known and not (is_nothing and None in known):
-        remedy = near(value, (name for name in known if name is not None))
+        remedy = suggest(value, (name for name in known if name is not None))
         raise ConfigError(f"{where}: {value!r} is none of ESPnet's; {remedy}")
 
 

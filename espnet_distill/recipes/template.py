@@ -24,12 +24,3 @@ def template_root() -> Path:
     raise ConfigError(
         f"{package}: {SCRIPTS}/distill.sh is missing; install espnet_distill again"
     )
-
-
-def add_arguments(parser) -> None:
-    """Take no arguments."""
-
-
-def main(args) -> None:
-    """Print the folder of the scripts."""
-    print(template_root() / SCRIPTS)

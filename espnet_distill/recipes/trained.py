@@ -5,20 +5,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError
+from espnet_distill.experiments.experiment import find_experiment, read_config
 from espnet_distill.recipes.shell_values import require_plain
-from espnet_distill.students import VARIANTS
-from espnet_distill.teachers.checkpoint import find_experiment, read_config
-from espnet_distill.teachers.settings import FEATURES, PITCH
+from espnet_distill.recipes.teacher_settings import FEATURES, PITCH
+from espnet_distill.students.registry import VARIANTS
 
 # What each of ESPnet's models can teach a FastSpeech2: types of objectives, and taps.
-TEACHES = {
+TAPS_OF = {
     "fastspeech2": ("mel", "encoder", "decoder", "duration", "pitch", "energy"),
     "fastspeech": ("mel", "encoder", "decoder", "duration"),
     "prodiff": ("mel", "encoder", "duration", "pitch", "energy"),
     "tacotron2": ("mel",),
     "transformer": ("mel",),
 }
+
+
 CONDITIONS = ("spks", "langs", "spk_embed_dim", "spk_embed_integration_type")
+
+
 # Keys that tts.sh sets from its options; a training configuration has the others.
 SET_BY_TTS_SH = (*FEATURES.values(), *PITCH)
 
@@ -37,9 +41,9 @@ class Trained:
         return self.conf["tts"]
 
     @property
-    def can_teach(self) -> bool:
+    def is_supported(self) -> bool:
         """Whether the package knows its class."""
-        return self.kind in TEACHES or self.kind in VARIANTS
+        return self.kind in TAPS_OF or self.kind in VARIANTS
 
     def data(self, name: str) -> dict[str, Path]:
         """Files of its training or validation (``train``, ``valid``), by name."""
@@ -76,9 +80,9 @@ def _require_class(conf: Mapping, config: Path) -> None:
         raise ConfigError(f"{config}: tts: {conf['tts']!r} is no class of ESPnet's")
 
 
-def taught_by(kind: str) -> tuple[str, ...]:
+def tap_names_of(kind: str) -> tuple[str, ...]:
     """Return what a class of ``--tts`` can teach."""
-    return TEACHES.get(kind, TEACHES["fastspeech2"])
+    return TAPS_OF.get(kind, TAPS_OF["fastspeech2"])
 
 
 def conditions_of(conf: Mapping) -> dict:

@@ -8,8 +8,8 @@ from espnet2.legacy.nets.pytorch_backend.transformer.attention import (
 )
 from torch import nn
 
-from espnet_distill.structure.coupling import Axis, Group
-from espnet_distill.structure.streams import is_attention
+from espnet_distill.structure.groups import Axis, Group
+from espnet_distill.structure.residual import is_attention
 
 BY_CHANNEL = (
     ("linear_q.weight", 0),
@@ -21,6 +21,8 @@ BY_CHANNEL = (
     ("linear_pos.weight", 0),
     ("linear_out.weight", 1),
 )
+
+
 BY_HEAD = ("pos_bias_u", "pos_bias_v")
 
 

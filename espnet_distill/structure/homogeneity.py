@@ -1,14 +1,34 @@
-"""Whether what lies behind a group is positively homogeneous, found by trying."""
+"""Groups whose units scale: f(λx) = λ f(x) for λ > 0."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from torch import nn
 
-from espnet_distill.structure.coupling import Axis, Group
-from espnet_distill.structure.listening import evaluating, listening
-from espnet_distill.structure.producers import producers
+from espnet_distill.structure.groups import Axis, Group
+from espnet_distill.structure.statistics.hooks import evaluation_mode, observe_inputs
+
+
+def producers(state: Mapping[str, torch.Tensor], group: Group) -> list[Axis]:
+    """Return the axes of the weight, and of its bias, that make a group's units.
+
+    None at all if several weights make them, if anything else lies along the units, as
+    a normalisation does, or if a unit has several places.
+    """
+    if any(axis.dim not in (0, 1) or len(axis.places) > 1 for axis in group.axes):
+        return []
+    made = [axis for axis in group.axes if axis.dim == 0]
+    weights = [axis.parameter for axis in made if state[axis.parameter].dim() > 1]
+    if len(weights) != 1 or len(made) == len(group.axes):
+        return []
+    own = {weights[0], _bias_of(weights[0])}
+    return made if own.issuperset(axis.parameter for axis in made) else []
+
+
+def _bias_of(weight: str) -> str:
+    return weight.removesuffix("weight") + "bias"
+
 
 TOLERANCE = 1e-3
 
@@ -65,10 +85,10 @@ def _heard(
     """What each reader gets of the units, (size, positions), when it last runs."""
     heard: dict[str, torch.Tensor] = {}
 
-    def hear(name: str, x: torch.Tensor) -> None:
+    def observe(name: str, x: torch.Tensor) -> None:
         heard[name] = x[readers[name].to(x.device)].double().cpu()
 
-    with evaluating(model), listening(model, hear, only=readers):
+    with evaluation_mode(model), observe_inputs(model, observe, only=readers):
         run(model, None)
     return heard
 

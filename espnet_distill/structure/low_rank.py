@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 
 RIDGE = 1e-6  # of the mean power of an input
+
+
 Pair = tuple[torch.Tensor, torch.Tensor]
 
 

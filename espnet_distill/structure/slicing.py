@@ -1,10 +1,12 @@
-"""Take units out of a state dictionary."""
+"""Slice a model's parameters to the units that stay, and its configuration."""
 
 from collections.abc import Mapping, Sequence
 
 import torch
+from torch import nn
 
-from espnet_distill.structure.coupling import Group
+from espnet_distill.structure.config_dims import ConfigDim, Shapes, shapes_of
+from espnet_distill.structure.groups import Group
 
 State = dict[str, torch.Tensor]
 
@@ -78,3 +80,54 @@ def mask_groups(
             flat = tensor.view(-1) if axis.dim is None else tensor
             flat.index_fill_(axis.dim or 0, axis.places[:, gone].flatten(), 0)
     return masked
+
+
+def cut(
+    model: nn.Module,
+    conf: Mapping,
+    config_dims: Sequence[ConfigDim],
+    kept: Sequence[tuple[Group, torch.Tensor]],
+) -> tuple[dict, State]:
+    """Return the configuration and the weights of a model without some of its units.
+
+    Its outputs are those of the model with these units at zero (``mask_groups``), but
+    behind a normalisation over channels, which also counts the zeros.
+
+    Args:
+        model: The model.
+        conf: Its configuration.
+        config_dims: Its config dimensions, as ``find_knobs`` gives them.
+        kept: Groups, and the units of each to keep, (units,); the others stay whole.
+
+    Raises:
+        ValueError: Groups of one config dimension that would have different shares of their units,
+            which a configuration cannot say.
+    """
+    shapes = shapes_of(model)
+    shares = {
+        (axis.parameter, axis.dim): len(units) / group.size
+        for group, units in kept
+        for axis in group.axes
+    }
+    sizes = {
+        config_dim.key: round(config_dim.value * _share(config_dim, shapes, shares))
+        for config_dim in config_dims
+        if not config_dim.is_depth
+    }
+    state = slice_groups(model.state_dict(), kept)
+    return dict(conf) | sizes, state
+
+
+def _share(
+    config_dim: ConfigDim, shapes: Shapes, shares: Mapping[tuple, float]
+) -> float:
+    """How much of a config dimension's units stays, alike in every layer.
+
+    Axes that it shares with another config dimension do not tell.
+    """
+    found = {shares.get(axis, 1.0) for axis in config_dim.own_axes(shapes)}
+    if len(found) > 1:
+        raise ValueError(
+            f"{config_dim.key}: layers keep different shares, {sorted(found)}"
+        )
+    return found.pop()

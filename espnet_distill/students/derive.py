@@ -1,108 +1,131 @@
-"""``espnet-distill derive``: a student that begins with its teacher's weights."""
+"""A student cut out of its teacher, as an ESPnet experiment to train."""
 
 import argparse
-import math
 from pathlib import Path
 
+from espnet2.tasks.tts import TTSTask
+from espnet2.tts.fastspeech import FastSpeech
+from espnet2.tts.fastspeech2 import FastSpeech2
+from espnet2.tts.tacotron2 import Tacotron2
+from espnet2.tts.transformer import Transformer
+
+from espnet_distill.data.calibration import calibration_losses
 from espnet_distill.errors import ConfigError
-from espnet_distill.files import require_new
+from espnet_distill.experiments.experiment import (
+    find_experiment,
+    load_experiment,
+    read_config,
+)
+from espnet_distill.experiments.portable_config import write_portable
+from espnet_distill.experiments.writing import save_weights, training_of, write_training
+from espnet_distill.profiling.dummy_input import Cost, cost
+from espnet_distill.students.init_from_teacher import Narrowed, initialise
+from espnet_distill.students.size_search import Sizes, choose_sizes, with_defaults
+from espnet_distill.teachers.taps import class_of
+from espnet_distill.utils.files import folder_written_whole
+from espnet_distill.utils.markdown import aligned
 
-OBJECTIVES = ("params", "macs", "latency")
-IMPORTANCES = ("magnitude", "activation", "taylor", "random")
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    add = parser.add_argument
-    add("teacher", metavar="TEACHER", help="experiment folder, .pth, .zip or tag")
-    add("out", metavar="OUT", type=Path, help="a folder to be made")
-    size = parser.add_mutually_exclusive_group(required=True)
-    size.add_argument(
-        "--pressure",
-        metavar="P",
-        type=float,
-        help="share of the teacher's parameters to take away, from 0 to below 1",
-    )
-    size.add_argument(
-        "--budget-params",
-        metavar="N",
-        type=int,
-        help="parameters of the student",
-    )
-    size.add_argument(
-        "--budget-rtf",
-        metavar="F",
-        type=float,
-        help="real-time factor, text to mel, on one thread of this machine",
-    )
-    size.add_argument(
-        "--config",
-        metavar="FILE",
-        type=Path,
-        help="training configuration of a student of the teacher's class",
-    )
-    add(
-        "--objective",
-        choices=OBJECTIVES,
-        default="params",
-        help="of the shapes with so many parameters take the one most like the teacher "
-        "(params), of fewest operations (macs) or the fastest here (latency); default: "
-        "%(default)s",
-    )
-    add(
-        "--keep",
-        metavar="KEY",
-        nargs="+",
-        default=[],
-        help="sizes that stay as they are; depth and width stand for all such",
-    )
-    add(
-        "--floor",
-        metavar="KEY=N",
-        nargs="+",
-        default=[],
-        type=_floor,
-        help="the least that a size may become",
-    )
-    add(
-        "--importance",
-        choices=IMPORTANCES,
-        default="magnitude",
-        help="which units stay: those of the largest weights, of the largest "
-        "activations, those the loss depends on (taylor), or any; default: %(default)s",
-    )
-    add(
-        "--data",
-        metavar="DIR",
-        type=Path,
-        help="ESPnet data folder (text, wav.scp) whose first utterances activation and "
-        "taylor look at",
-    )
-    add("--durations", metavar="FILE", type=Path, help="frames a token of --data")
+SUPPORTED = (FastSpeech2, FastSpeech, Tacotron2, Transformer)
 
 
-def main(args: argparse.Namespace) -> None:
-    """Write OUT and print what was chosen."""
-    require_new(args.out)
-    if args.pressure is not None and not 0 <= args.pressure < 1:
-        raise ConfigError(f"--pressure: {args.pressure} is not from 0 to below 1")
-    if args.budget_params is not None and args.budget_params < 1:
-        raise ConfigError(f"--budget-params: {args.budget_params} is not above 0")
-    if args.config and (args.keep or args.floor or args.objective != "params"):
-        raise ConfigError("--config: says every size; leave out what chooses sizes")
-    if args.budget_rtf is not None and not 0 < args.budget_rtf < math.inf:
-        raise ConfigError(f"--budget-rtf: {args.budget_rtf} is not above 0")
-    if args.importance in ("activation", "taylor") and not args.data:
-        raise ConfigError(f"--importance {args.importance}: wants --data")
-    import espnet_distill
-    from espnet_distill.students.experiment import derive
+def derive(args: argparse.Namespace) -> str:
+    """Write a student's configuration and its initial weights into a new folder.
 
-    espnet_distill.register()
-    print(derive(args))
+    ``args.out`` gets ``config.yaml`` and ``init.pth``, an experiment that stock ESPnet
+    loads, with the teacher's features and tokens; and ``train.yaml``, a training
+    configuration with its ``init_param`` set.
+
+    Args:
+        args: What ``espnet-distill derive`` was given.
+
+    Returns:
+        A table of teacher and student.
+
+    Raises:
+        ConfigError: A teacher of another class, a size that no shape has, or a student
+            that is larger somewhere.
+    """
+    config, checkpoint = find_experiment(args.teacher)
+    conf = read_config(config)
+    require_supported(conf["tts"], config, "student can be derived from")
+    training = read_config(args.config) if args.config else training_of(conf)
+    training["tts_conf"] = dict(training.get("tts_conf") or {})
+    if training["tts"] != conf["tts"]:
+        raise ConfigError(
+            f"{args.config}: tts: {training['tts']}; the teacher is {conf['tts']}"
+        )
+    teacher, names = load_experiment(config, checkpoint)
+    tts, frames = teacher.tts, frames_a_second(teacher)
+    if args.budget_rtf and frames is None:
+        raise ConfigError(
+            f"--budget-rtf: {config} has odim, so nothing tells how many frames a "
+            "second has; give --pressure or --budget-params"
+        )
+    losses = args.data and calibration_losses(args.data, args.durations, teacher, names)
+    sizes = Sizes(type(tts), tts.idim, tts.odim, conf["tts_conf"])
+    before = cost(tts)
+    if not args.config:
+        training["tts_conf"] |= choose_sizes(args, tts, sizes, frames)
+    with folder_written_whole(args.out) as beside:
+        student, narrowed = _write(beside, conf, training, teacher, sizes, args, losses)
+        write_training(beside, training, args.out / "init.pth")
+    confs = [with_defaults(type(tts), c["tts_conf"]) for c in (conf, training)]
+    return _table(confs, (before, cost(student.tts)), frames, narrowed)
 
 
-def _floor(value: str) -> tuple[str, int]:
-    key, _, least = value.partition("=")
-    if not key or not least.isdigit():
-        raise argparse.ArgumentTypeError(f"{value!r} is not KEY=N")
-    return key, int(least)
+def require_supported(tts: str, config: Path, what: str) -> None:
+    """Raise a ConfigError unless a choice of `--tts` is a class that is cut out of."""
+    kind = class_of(tts, config)
+    if kind not in SUPPORTED:
+        names = ", ".join(kind.__name__ for kind in SUPPORTED)
+        raise ConfigError(f"{config}: no {what} {kind.__name__}, only from {names}")
+
+
+def _write(folder: Path, conf, training, teacher, sizes, args, losses) -> tuple:
+    """Write config.yaml and init.pth; return the student and how it was cut."""
+    conf = conf | {"tts_conf": training["tts_conf"]}
+    path = write_portable(conf, folder / "config.yaml")
+    student, _ = TTSTask.build_model_from_file(path)
+    narrowed = initialise(
+        student.tts, teacher.tts, sizes, conf["tts_conf"], args.importance, losses
+    )
+    save_weights(folder / "init.pth", student, teacher)
+    return student, narrowed
+
+
+def frames_a_second(model) -> float | None:
+    """Mel frames in a second of an ESPnetTTSModel's speech, None where none can tell.
+
+    A model that was trained on features from its data (``odim``) has no extractor.
+    """
+    if model.feats_extract is None:
+        return None
+    parameters = model.feats_extract.get_parameters()
+    return parameters["fs"] / parameters["n_shift"]
+
+
+def _table(
+    confs: list[dict],
+    costs: tuple[Cost, Cost],
+    frames: float | None,
+    narrowed: Narrowed,
+) -> str:
+    """Teacher and student side by side, a size a line."""
+    changed = [key for key in confs[0] if confs[0][key] != confs[1].get(key)]
+    units = "MMAC a second of speech", "RTF, one thread"
+    scales = frames, frames
+    if frames is None:
+        units, scales = ("MMAC a frame", "ms a frame, one thread"), (1, 1000)
+    columns = {"": [*changed, "parameters", *units]}
+    for title, conf, found in zip(("teacher", "student"), confs, costs):
+        columns[title] = [
+            *(str(conf.get(key)) for key in changed),
+            f"{found.parameters:,}",
+            f"{found.macs * scales[0] / 1e6:,.{0 if frames else 3}f}",
+            f"{found.seconds * scales[1]:.4f}",
+        ]
+    pressure = 1 - costs[1].parameters / costs[0].parameters
+    lines = [aligned(columns), f"Pressure {pressure:.3f}."]
+    if narrowed.own:
+        lines.append(f"Not the teacher's: {', '.join(narrowed.own)}.")
+    return "\n\n".join(lines)

@@ -12,43 +12,54 @@ from espnet2.tasks.gan_tts import GANTTSTask, tts_choices
 from espnet2.train.collate_fn import CommonCollateFn
 from espnet2.train.gan_trainer import GANTrainer
 
-from espnet_distill.data.feature_stats import require_statistics
-from espnet_distill.errors import BROKEN, ConfigError, Faults, in_one_line
-from espnet_distill.mel_spec import MelSpec, require_extractor
+from espnet_distill.data.mel_spec import MelSpec, require_extractor
+from espnet_distill.errors import INVALID, ConfigError, ErrorCollector, summarize
+from espnet_distill.experiments.experiment import config_of
+from espnet_distill.experiments.statistics import require_statistics
 from espnet_distill.objectives.base import Objective
-from espnet_distill.objectives.stft import STFT
-from espnet_distill.pruning.callbacks import Callbacks
-from espnet_distill.pruning.espnet_trainer import CallbackTrainer
+from espnet_distill.objectives.waveform import STFT
 from espnet_distill.tasks import options
-from espnet_distill.tasks.companion import LESSONS, require_resumable, save_with
 from espnet_distill.tasks.options import DistillOptions
-from espnet_distill.tasks.output_dir import CHECKPOINT, is_resumed, output_locked
-from espnet_distill.tasks.record import write_record
-from espnet_distill.tasks.segment import Segment
-from espnet_distill.tasks.vocoder_model import DistillVocoderModel
-from espnet_distill.teachers.checkpoint import config_of
+from espnet_distill.training.callback_list import Callbacks
 from espnet_distill.training.child_processes import (
     refusal_in_one_line,
     refusal_of_children,
 )
+from espnet_distill.training.espnet_trainer import CallbackTrainer
+from espnet_distill.training.optimizer_state import (
+    LESSONS,
+    require_resumable,
+    save_with,
+)
+from espnet_distill.training.output_dir import CHECKPOINT, is_resumed, output_locked
+from espnet_distill.training.run_record import write_record
 from espnet_distill.utils.config_values import as_text
 from espnet_distill.utils.locking import require_unlocked
-from espnet_distill.vocoders.gan import SEGMENT, VocoderGAN
-from espnet_distill.vocoders.generators import build_generator
+from espnet_distill.vocoders.dump import identity, is_finished, require_dump
 from espnet_distill.vocoders.generators.harmonic_istft import HarmonicISTFTGenerator
-from espnet_distill.vocoders.waves import identity, is_finished, require_dump
+from espnet_distill.vocoders.generators.registry import build_generator
+from espnet_distill.vocoders.training.gan import SEGMENT, VocoderGAN
+from espnet_distill.vocoders.training.model import DistillVocoderModel
+from espnet_distill.vocoders.training.segment import Segment
 
 VOCODER = "vocoder"
+
+
 SPECTRA = [{"type": "stft", "weight": 1.0}]
+
+
 OWN_PHASES = [
     {"type": "stft", "weight": 1.0, "complex": 0.0},
     {"type": "f0", "weight": 3.0},
 ]
+
+
 READ = {
     "mel": ("mel.scp", "npy"),
     "f0": ("f0.scp", "npy"),
     "teacher_wave": ("wave.scp", "sound"),
 }
+
 
 tts_choices.classes[VOCODER] = VocoderGAN  # here, so that spawned processes know it
 
@@ -114,8 +125,8 @@ class DistillGANTTSTask(GANTTSTask):
             return
         args.token_list = args.token_list or []  # a vocoder reads no text
         super().check_required_command_args(args)
-        with Faults() as faults:
-            look_at_vocoder(args, faults)
+        with ErrorCollector() as faults:
+            check_vocoder_conf(args, faults)
 
     @classmethod
     def required_data_names(
@@ -170,10 +181,10 @@ class DistillGANTTSTask(GANTTSTask):
     def build_optimizers(cls, args: argparse.Namespace, model):
         optimizers = super().build_optimizers(args, model)
         if cls.trains_vocoder:
-            companions = {LESSONS: cls.source}
-            save_with(optimizers[0], companions)
+            payloads = {LESSONS: cls.source}
+            save_with(optimizers[0], payloads)
             if is_resumed(args):
-                require_resumable(Path(args.output_dir, CHECKPOINT), model, companions)
+                require_resumable(Path(args.output_dir, CHECKPOINT), model, payloads)
             write = functools.partial(write_record, args.output_dir, cls.record)
             cls.trainer = VocoderTrainer.of(Callbacks(), write)
         return optimizers
@@ -191,7 +202,9 @@ class DistillGANTTSTask(GANTTSTask):
             super().main_worker(args)
 
 
-def look_at_vocoder(args: argparse.Namespace, faults: Faults, planned: bool = False):
+def check_vocoder_conf(
+    args: argparse.Namespace, faults: ErrorCollector, planned: bool = False
+):
     """See to what a vocoder learns from, and let the arguments name it.
 
     Args:
@@ -202,20 +215,20 @@ def look_at_vocoder(args: argparse.Namespace, faults: Faults, planned: bool = Fa
     Returns:
         Its options and its mels, each BROKEN if something is wrong with it.
     """
-    wanted = faults.of(vocoder_options, args)
-    faults.of(_require_gan_trainer, args)
-    mels = faults.of(_take_mels, args)
+    wanted = faults.check(vocoder_options, args)
+    faults.check(_require_gan_trainer, args)
+    mels = faults.check(_take_mels, args)
     if not args.teacher_dump:
         faults.lines.append(
             f"teacher_dump: names no folder; tts: {VOCODER} learns from waves that "
-            "espnet_distill.tasks.dump_waves has written"
+            "espnet_distill.bin.dump_waves has written"
         )
         return wanted, mels
-    if faults.of(as_text, args.teacher_dump, "teacher_dump") is BROKEN:
+    if faults.check(as_text, args.teacher_dump, "teacher_dump") is INVALID:
         return wanted, mels
     for name in ("train", "valid"):
         if not planned or is_finished(Path(args.teacher_dump) / name):
-            faults.of(_add_dump, args, name, mels)
+            faults.check(_add_dump, args, name, mels)
     return wanted, mels
 
 
@@ -226,8 +239,8 @@ def vocoder_options(args: argparse.Namespace) -> DistillOptions:
         ConfigError: What is wrong with them, or more than objectives.
     """
     conf = args.distill_conf or {}
-    with Faults() as faults:
-        wanted = faults.of(DistillOptions.of, args)
+    with ErrorCollector() as faults:
+        wanted = faults.check(DistillOptions.of, args)
         faults.lines += [
             f"{key}: a vocoder is trained without; leave it out"
             for key in _given(args, "teacher", "callbacks")
@@ -249,7 +262,7 @@ def _given(args: argparse.Namespace, *keys: str) -> list[str]:
 
 def _require_gan_trainer(args: argparse.Namespace) -> None:
     """Raise a ConfigError for what ESPnet's GANTrainer or a vocoder cannot do."""
-    with Faults() as faults:
+    with ErrorCollector() as faults:
         faults.lines += [
             f"{key}: ESPnet's GAN trainer has no such thing; leave it out"
             for key in _given(args, "grad_noise", "skip_discriminator_prob")
@@ -280,20 +293,20 @@ def build_vocoder_model(
     try:
         normalize = GlobalMVN(**args.normalize_conf)
     except Exception as error:  # NumPy, typeguard and the file system
-        raise ConfigError(f"normalize_conf: {in_one_line(error)}") from error
+        raise ConfigError(f"normalize_conf: {summarize(error)}") from error
     generator = build_generator(args.tts_conf, mels)
     _require_taps(generator, objectives)
     try:
         tts = VocoderGAN(generator, mels, objectives, **args.model_conf)
     except TypeError as error:
-        raise ConfigError(f"model_conf: {in_one_line(error)}") from error
+        raise ConfigError(f"model_conf: {summarize(error)}") from error
     return DistillVocoderModel(normalize, tts)
 
 
 def _require_taps(generator: torch.nn.Module, objectives: Sequence[Objective]) -> None:
     """Raise a ConfigError for what this generator has not, or cannot be told."""
     makes_pulses = isinstance(generator, HarmonicISTFTGenerator)
-    with Faults() as faults:
+    with ErrorCollector() as faults:
         for item in objectives:
             where = f"distill_conf.objectives: {item.label}"
             if item.taps not in (("waveform",), ("log_f0",)):

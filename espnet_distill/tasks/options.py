@@ -7,17 +7,17 @@ from functools import partial
 
 import yaml
 
-from espnet_distill.errors import BROKEN, ConfigError, Faults
-from espnet_distill.objectives import (
+from espnet_distill.errors import INVALID, ConfigError, ErrorCollector
+from espnet_distill.objectives.registry import (
     Objective,
     build_objective,
     require_temperature,
     require_weight,
 )
-from espnet_distill.pruning.base import Callback
-from espnet_distill.pruning.callback import build_callback
-from espnet_distill.pruning.callbacks import Callbacks
 from espnet_distill.teachers.fusion import require_fusion
+from espnet_distill.training.callback import Callback
+from espnet_distill.training.callback_list import Callbacks
+from espnet_distill.training.registry import build_callback
 from espnet_distill.utils.config_values import (
     as_list,
     as_mapping,
@@ -55,14 +55,14 @@ class DistillOptions:
     @classmethod
     def of(cls, args: argparse.Namespace) -> "DistillOptions":
         """Read the options, or raise a ConfigError that names each wrong key."""
-        with Faults() as faults:
+        with ErrorCollector() as faults:
             options = cls.read(args, faults)
             options.objectives_found(faults)
             options.callbacks_found(faults)
         return options
 
     @classmethod
-    def read(cls, args: argparse.Namespace, faults: Faults) -> "DistillOptions":
+    def read(cls, args: argparse.Namespace, faults: ErrorCollector) -> "DistillOptions":
         """Read what can be read: a default stands for a value that is wrong."""
         options = cls()
         teachers = getattr(args, "teacher", None) or []
@@ -79,23 +79,23 @@ class DistillOptions:
             "fusion": require_fusion,
             "objectives": _require_some,
         }
-        faults.of(require_known, conf, checks, "distill_conf: ")
+        faults.check(require_known, conf, checks, "distill_conf: ")
         for key in (key for key in checks if key in conf):
-            value = faults.of(checks[key], conf[key], f"distill_conf.{key}")
-            if value is not BROKEN:
+            value = faults.check(checks[key], conf[key], f"distill_conf.{key}")
+            if value is not INVALID:
                 setattr(options, key, value)
         callbacks = getattr(args, "callbacks", None) or []
         kind = partial(as_list, what="a list of {type: …}")
         options.callbacks = _read(kind, callbacks, "callbacks", faults, [])
         return options
 
-    def objectives_found(self, faults: Faults) -> list[Objective]:
+    def objectives_found(self, faults: ErrorCollector) -> list[Objective]:
         """Return those objectives with which nothing is wrong."""
         found: dict[str, Objective] = {}
         for index, conf in enumerate(self.objectives):
             where = f"distill_conf.objectives[{index}]"
-            objective = faults.of(build_objective, conf, where, self.temperature)
-            if objective is BROKEN:
+            objective = faults.check(build_objective, conf, where, self.temperature)
+            if objective is INVALID:
                 continue
             if objective.label in found:
                 faults.lines.append(
@@ -104,17 +104,17 @@ class DistillOptions:
             found.setdefault(objective.label, objective)
         return list(found.values())
 
-    def callbacks_found(self, faults: Faults) -> list[Callback]:
+    def callbacks_found(self, faults: ErrorCollector) -> list[Callback]:
         """Return those callbacks with which nothing is wrong."""
         found = [
-            faults.of(build_callback, conf, f"callbacks[{index}]")
+            faults.check(build_callback, conf, f"callbacks[{index}]")
             for index, conf in enumerate(self.callbacks)
         ]
-        return [callback for callback in found if callback is not BROKEN]
+        return [callback for callback in found if callback is not INVALID]
 
     def build_objectives(self) -> list[Objective]:
         """Return one set of objectives; every teacher has its own."""
-        with Faults() as faults:
+        with ErrorCollector() as faults:
             objectives = self.objectives_found(faults)
         return objectives
 
@@ -125,7 +125,7 @@ class DistillOptions:
 
     def build_callbacks(self) -> Callbacks:
         """Return new callbacks, as one."""
-        with Faults() as faults:
+        with ErrorCollector() as faults:
             built = self.callbacks_found(faults)
         return Callbacks(built, self.callbacks)
 
@@ -141,10 +141,10 @@ class DistillOptions:
         return tuple(dict.fromkeys(taps))
 
 
-def _read(kind: Callable, value, key: str, faults: Faults, otherwise):
+def _read(kind: Callable, value, key: str, faults: ErrorCollector, otherwise):
     """Return a value of a kind, or what stands for one that is of another."""
-    value = faults.of(kind, value, key)
-    return otherwise if value is BROKEN else value
+    value = faults.check(kind, value, key)
+    return otherwise if value is INVALID else value
 
 
 def _require_some(objectives, where: str) -> list:

@@ -10,40 +10,41 @@ from espnet2.tasks.tts import TTSTask, tts_choices
 from espnet2.train.trainer import Trainer
 from espnet2.tts.espnet_model import ESPnetTTSModel
 
-from espnet_distill.data.feature_stats import require_statistics
-from espnet_distill.errors import ConfigError, Faults
+from espnet_distill.errors import ConfigError, ErrorCollector
 from espnet_distill.experiments.config_kinds import require_kinds
+from espnet_distill.experiments.experiment import config_of
+from espnet_distill.experiments.statistics import require_statistics
+from espnet_distill.experiments.text_frontend import require_bpemodel
 from espnet_distill.plugin import register_students
-from espnet_distill.pruning.base import Callback
-from espnet_distill.pruning.callbacks import Callbacks
-from espnet_distill.pruning.espnet_trainer import CallbackTrainer
-from espnet_distill.pruning.tts import groups_of
-from espnet_distill.taps import require_taps
 from espnet_distill.tasks import options
-from espnet_distill.tasks.companion import (
-    CALLBACKS,
-    LESSONS,
-    require_resumable,
-    save_with,
+from espnet_distill.tasks.checks.compatibility import (
+    require_compatible,
+    require_conditions,
 )
-from espnet_distill.tasks.compatibility import require_compatible, require_conditions
-from espnet_distill.tasks.model import GIVEN, DistillTTSModel, Teacher
+from espnet_distill.tasks.distill_model import GIVEN, DistillTTSModel, Teacher
 from espnet_distill.tasks.options import DistillOptions
-from espnet_distill.tasks.output_dir import CHECKPOINT, is_resumed, output_locked
-from espnet_distill.tasks.record import write_record
-from espnet_distill.teachers.checkpoint import config_of
 from espnet_distill.teachers.dumped import (
     DumpedSet,
     DumpedTeacher,
     data_name,
     folder_name,
 )
-from espnet_distill.teachers.front_end import require_bpemodel
 from espnet_distill.teachers.online import OnlineTeacher
+from espnet_distill.teachers.taps import require_taps
+from espnet_distill.training.callback_list import Callbacks
 from espnet_distill.training.child_processes import (
     refusal_in_one_line,
     refusal_of_children,
 )
+from espnet_distill.training.espnet_trainer import CallbackTrainer
+from espnet_distill.training.optimizer_state import (
+    CALLBACKS,
+    LESSONS,
+    require_resumable,
+    save_with,
+)
+from espnet_distill.training.output_dir import CHECKPOINT, is_resumed, output_locked
+from espnet_distill.training.run_record import write_record
 from espnet_distill.utils.locking import require_unlocked
 from espnet_distill.vocoders import build_vocoder
 
@@ -58,7 +59,7 @@ class DistillTTSTask(TTSTask):
 
     # What this process's run has, told by build_model, which each process calls. ESPnet
     # asks the class: for the names of data, here of dumped taps, and for the trainer.
-    taught_names: tuple[str, ...] = ()
+    teacher_data_names: tuple[str, ...] = ()
     callbacks = Callbacks()
     wanted = DistillOptions()
 
@@ -71,7 +72,7 @@ class DistillTTSTask(TTSTask):
     def optional_data_names(
         cls, train: bool = True, inference: bool = False
     ) -> tuple[str, ...]:
-        return super().optional_data_names(train, inference) + cls.taught_names
+        return super().optional_data_names(train, inference) + cls.teacher_data_names
 
     @classmethod
     def check_required_command_args(cls, args: argparse.Namespace):
@@ -111,10 +112,10 @@ class DistillTTSTask(TTSTask):
     @staticmethod
     def check_teachers(args: argparse.Namespace, wanted: DistillOptions) -> None:
         """Raise a ConfigError if a teacher is not there or does not fit the student."""
-        with Faults() as faults:
+        with ErrorCollector() as faults:
             for teacher in wanted.teachers:
-                conf = faults.of(config_of, teacher)
-                faults.of(require_compatible, vars(args), conf, f"teacher {teacher}")
+                conf = faults.check(config_of, teacher)
+                faults.check(require_compatible, vars(args), conf, f"teacher {teacher}")
 
     @staticmethod
     def check_conditions(args: argparse.Namespace, wanted: DistillOptions) -> None:
@@ -132,7 +133,7 @@ class DistillTTSTask(TTSTask):
             wanted = DistillOptions()
         if wanted.teachers:
             if wanted.dump:
-                cls.taught_names = taught_names(wanted)
+                cls.teacher_data_names = teacher_data_names(wanted)
             model = with_teachers(model, wanted)  # who are built by this class as well
         cls.wanted = wanted
         cls.callbacks = callbacks_for(wanted, args.tts_conf)
@@ -142,17 +143,17 @@ class DistillTTSTask(TTSTask):
     def build_optimizers(cls, args: argparse.Namespace, model: torch.nn.Module):
         cls.callbacks.attach(model)
         optimizers = super().build_optimizers(args, model)
-        companions = {}
+        payloads = {}
         if isinstance(model, DistillTTSModel):
-            companions[LESSONS] = model.lessons
+            payloads[LESSONS] = model.lessons
         if cls.callbacks:
-            companions[CALLBACKS] = cls.callbacks
+            payloads[CALLBACKS] = cls.callbacks
             cls.callbacks.listen(optimizers[0])
-        save_with(optimizers[0], companions)
+        save_with(optimizers[0], payloads)
         if is_resumed(args):
-            require_resumable(Path(args.output_dir, CHECKPOINT), model, companions)
+            require_resumable(Path(args.output_dir, CHECKPOINT), model, payloads)
         cls.trainer = Trainer
-        if companions:
+        if payloads:
             record = _record(cls.wanted, model)
             write = functools.partial(write_record, args.output_dir, record)
             cls.trainer = CallbackTrainer.of(cls.callbacks, write)
@@ -201,13 +202,8 @@ def callbacks_for(wanted: DistillOptions, tts_conf: dict) -> Callbacks:
     """Build the callbacks, which find the groups of a TTS model."""
     callbacks = wanted.build_callbacks()
     for callback in callbacks.callbacks:
-        let_find_groups(callback, tts_conf)
+        callback.use_model_conf(tts_conf)
     return callbacks
-
-
-def let_find_groups(callback: Callback, tts_conf: dict) -> None:
-    """Tell a callback where the units of a model lie that was built so."""
-    callback.find_groups = functools.partial(groups_of, tts_conf=tts_conf)
 
 
 def _teachers(wanted: DistillOptions) -> list[Teacher]:
@@ -218,7 +214,7 @@ def _teachers(wanted: DistillOptions) -> list[Teacher]:
     return [DumpedTeacher(folder, index, taps) for index in range(len(wanted.teachers))]
 
 
-def taught_names(wanted: DistillOptions) -> tuple[str, ...]:
+def teacher_data_names(wanted: DistillOptions) -> tuple[str, ...]:
     """Return the names that the dumped taps have among the data."""
     return tuple(
         data_name(index, tap)
@@ -253,7 +249,7 @@ def dumped_data(wanted: DistillOptions, name: str, data: list) -> list[tuple]:
 
 def require_read(args: argparse.Namespace) -> None:
     """Raise a ConfigError if pitch or energy are extracted for a model without."""
-    with Faults() as faults:
+    with ErrorCollector() as faults:
         faults.lines += [
             f"{kind}_extract: {args.tts} reads no {kind}; leave it out"
             for kind in ("pitch", "energy")

@@ -17,14 +17,16 @@ import torch
 import yaml
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.files import read_table, read_text, read_yaml, write_text
+from espnet_distill.experiments.experiment import find_experiment
 from espnet_distill.objectives.base import Taps
-from espnet_distill.teachers.checkpoint import find_experiment
 from espnet_distill.utils.checksums import checksum, checksum_of_listed
 from espnet_distill.utils.config_values import as_list, as_mapping, as_text, as_whole
+from espnet_distill.utils.files import read_table, read_text, read_yaml, write_text
 from espnet_distill.utils.locking import locked
 
 MANIFEST = "manifest.yaml"
+
+
 REMEDY = "run teacher_dump again"
 
 

@@ -7,15 +7,15 @@ from pathlib import Path
 import torch
 from espnet2.tts.prodiff import ProDiff
 
-from espnet_distill.objectives.base import Taps
-from espnet_distill.taps import TapRecorder, probe, require_taps
-from espnet_distill.teachers.checkpoint import (
+from espnet_distill.experiments.experiment import (
     find_experiment,
     load_experiment,
     read_config,
 )
+from espnet_distill.objectives.base import Taps
 from espnet_distill.teachers.dumped import identity
-from espnet_distill.teachers.units import in_plain_units
+from espnet_distill.teachers.taps import TapRecorder, probe, require_taps
+from espnet_distill.teachers.to_student import denormalize
 
 
 class OnlineTeacher:
@@ -60,7 +60,7 @@ class OnlineTeacher:
                 if name in self._takes or not name.startswith("durations")
             }
         )
-        return in_plain_units(self.recorder.taps, self.model)
+        return denormalize(self.recorder.taps, self.model)
 
     def probe(self) -> Taps:
         """Return the taps of one tiny made-up sentence, for their names and shapes."""

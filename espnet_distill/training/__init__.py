@@ -1,1 +1,1 @@
-"""What runs a training and watches it."""
+"""Callbacks of a training, and their drivers for ESPnet2 and Lightning."""

@@ -1,1 +1,1 @@
-"""What every room uses: files, validation, progress."""
+"""Helpers that know neither ESPnet's models nor this package's."""

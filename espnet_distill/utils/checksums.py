@@ -18,7 +18,7 @@ def checksum_of_listed(path: Path) -> str:
     Of `<file>:<offset>`, as entries of Kaldi's archives are named, it takes the whole
     file; what names no file counts as it stands.
     """
-    from espnet_distill.files import read_table
+    from espnet_distill.utils.files import read_table
 
     once = cache(checksum)
     return checksum_of(

@@ -3,7 +3,12 @@
 import math
 from collections.abc import Callable, Collection
 
-from espnet_distill.errors import ConfigError, Faults, near
+from espnet_distill.errors import ConfigError, ErrorCollector, suggest
+
+
+def name_or_none(value: str) -> str | None:
+    """Take what ESPnet's scripts pass for nothing: an empty word, none or null."""
+    return None if value.lower() in ("", "none", "null") else value
 
 
 def shown(value, most: int = 60) -> str:
@@ -74,7 +79,7 @@ def as_list(
 def one_of(value, known: Collection[str], where: str) -> str:
     """Return a name that is known; see `as_text` for errors."""
     if not isinstance(value, str) or value not in known:
-        raise ConfigError(f"{where}: no {shown(value)}; {near(value, known)}")
+        raise ConfigError(f"{where}: no {shown(value)}; {suggest(value, known)}")
     return value
 
 
@@ -84,9 +89,9 @@ def require_known(keys: Collection, known: Collection[str], before: str) -> None
     Raises:
         ConfigError: A line for each of them, `before` and "no key …".
     """
-    with Faults() as faults:
+    with ErrorCollector() as faults:
         faults.lines += [
-            f"{before}no key {shown(key)}; {near(key, known)}"
+            f"{before}no key {shown(key)}; {suggest(key, known)}"
             for key in keys
             if key not in known
         ]
@@ -106,7 +111,7 @@ def require_values(
     Raises:
         ConfigError: A line for each that does not pass.
     """
-    with Faults() as faults:
+    with ErrorCollector() as faults:
         for key, check in kinds.items():
             if key in values and not (optional and values[key] is None):
-                faults.of(check, values[key], f"{where}{key}")
+                faults.check(check, values[key], f"{where}{key}")

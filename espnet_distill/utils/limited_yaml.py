@@ -3,7 +3,11 @@
 import yaml
 
 MAX_BYTES = 64 * 2**20
+
+
 MAX_DEPTH = 100
+
+
 MAX_NODES = 2_000_000  # aliases counted as what they stand for
 
 

@@ -14,11 +14,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.files import folders_above
+from espnet_distill.utils.files import folders_above
 from espnet_distill.utils.process_identity import current_process, has_ended
 
 LOCK = ".lock"
+
+
 UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
+
+
 _held: set[tuple[int, str]] = set()  # a second lock of a process would end the first
 
 

@@ -33,7 +33,7 @@ def build_vocoder(
 
         return build_griffin_lim(extractor, vocoder_config_file)
 
-    from espnet_distill.mel_spec import MelSpec
+    from espnet_distill.data.mel_spec import MelSpec
 
     mels = None
     if extractor is None:
@@ -61,7 +61,7 @@ def check_vocoder(vocoder_file, feats_extract_conf, vocoder_config_file=None):
     if is_none(vocoder_file):
         return
 
-    from espnet_distill.mel_spec import MelSpec
+    from espnet_distill.data.mel_spec import MelSpec
 
     mels = MelSpec.of_conf(feats_extract_conf)
     load_vocoder(vocoder_file, mels, vocoder_config_file)
@@ -78,11 +78,15 @@ def load_vocoder(vocoder_file, mels=None, vocoder_config_file=None):
     Raises:
         ConfigError: as for ``build_vocoder``.
     """
-    from espnet_distill.vocoders.formats import find_config, is_distilled, read_config
+    from espnet_distill.vocoders.checkpoint_formats import (
+        find_config,
+        is_distilled,
+        read_config,
+    )
 
     path = find_config(vocoder_file, vocoder_config_file)
     if is_distilled(path):
-        from espnet_distill.vocoders.student import load_distilled
+        from espnet_distill.vocoders.distilled import load_distilled
 
         vocoder = load_distilled(vocoder_file, path)
         if mels is not None:

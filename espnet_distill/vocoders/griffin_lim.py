@@ -6,8 +6,8 @@ import math
 from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 from espnet2.utils.griffin_lim import Spectrogram2Waveform
 
-from espnet_distill.errors import ConfigError, in_one_line
-from espnet_distill.files import read_yaml
+from espnet_distill.errors import ConfigError, summarize
+from espnet_distill.utils.files import read_yaml
 
 
 class GriffinLim(Spectrogram2Waveform):
@@ -52,7 +52,7 @@ def build_griffin_lim(extractor=None, config_file=None):
         return GriffinLim(**conf)
     except Exception as error:  # typeguard raises its own
         raise ConfigError(
-            f"{config_file or 'Griffin-Lim'}: {in_one_line(error)}"
+            f"{config_file or 'Griffin-Lim'}: {summarize(error)}"
         ) from error
 
 

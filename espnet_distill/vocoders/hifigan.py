@@ -8,7 +8,7 @@ from espnet2.gan_tts.hifigan.hifigan import HiFiGANGenerator
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.utils.validation import is_state_dict, require_finite
-from espnet_distill.vocoders.formats import name_as_espnet
+from espnet_distill.vocoders.checkpoint_formats import name_as_espnet
 
 STATS_REMEDY = "copy them again from where the vocoder is from"
 

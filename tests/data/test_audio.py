@@ -6,7 +6,7 @@ import soundfile
 
 from espnet_distill.data.audio import read_audio, require_audio, require_recordings
 from espnet_distill.errors import ConfigError
-from espnet_distill.evaluation.speech import copy_speech
+from espnet_distill.evaluation.score import copy_speech
 
 RATE = 16000
 TONE = 0.5 * np.sin(0.05 * np.arange(RATE))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from espnet_distill import cli
+from espnet_distill.cli import main as cli
 from espnet_distill.data.metadata import read_clips, read_prompts, read_transcription
 from espnet_distill.errors import ConfigError
 

@@ -9,8 +9,8 @@ import pytest
 import pyworld
 import soundfile
 
-from espnet_distill.espnet_root import espnet_root
-from espnet_distill.evaluation.fidelity import Recording
+from espnet_distill.evaluation.metrics.fidelity import Recording
+from espnet_distill.utils.espnet_root import espnet_root
 
 RATE = 16000
 SENTENCES = 4
@@ -72,7 +72,7 @@ def test_voicing_error_is_that_of_espnets_script(pairs, tmp_path):
 
 def test_distortion_is_pymcds_on_its_mel_cepstra(pairs):
     pymcd = pytest.importorskip("pymcd.mcd")
-    from espnet_distill.evaluation.mcd import distortion
+    from espnet_distill.evaluation.metrics.mcd import distortion
 
     toolbox = pymcd.Calculate_MCD("dtw")
     said, spoken = pairs
@@ -92,8 +92,8 @@ def test_error_rates_are_jiwers(kathleen):
     jiwer = pytest.importorskip("jiwer")
     from whisper_normalizer.english import EnglishTextNormalizer
 
-    from espnet_distill.evaluation import transcripts
-    from espnet_distill.evaluation.asr import Recognizer
+    from espnet_distill.evaluation.metrics import wer as transcripts
+    from espnet_distill.evaluation.metrics.asr import Recognizer
 
     hear, normalise = Recognizer(), EnglishTextNormalizer()
     noise = 0.05 * np.random.default_rng(0).standard_normal(20 * RATE)

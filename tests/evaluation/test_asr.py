@@ -2,8 +2,8 @@ import librosa
 import pytest
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.evaluation.asr import Recognizer, check_model
-from espnet_distill.evaluation.transcripts import (
+from espnet_distill.evaluation.metrics.asr import Recognizer, check_model
+from espnet_distill.evaluation.metrics.wer import (
     character_errors,
     error_rate,
     word_errors,

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from espnet_distill.cli import main
-from espnet_distill.evaluation.memory import memory_of
+from espnet_distill.cli.main import main
+from espnet_distill.profiling.memory import memory_of
 
 from ..conftest import TACOTRON2, make_experiment, run_python
 
@@ -100,7 +100,7 @@ def test_memory_is_that_of_the_child_alone(experiments):
     folder = experiments["student"]
     paths = folder / "config.yaml", folder / "train.loss.ave.pth"
     program = (
-        "import sys; from espnet_distill.evaluation.memory import *\n"
+        "import sys; from espnet_distill.profiling.memory import *\n"
         "held = bytearray(1_500_000_000)\n"
         "print(memory_of(*sys.argv[1:]).peak, own_peak_mb())"
     )

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from espnet_distill.evaluation.bootstrap import Difference, paired_difference
+from espnet_distill.evaluation.metrics.bootstrap import Difference, paired_difference
 
 
 def test_a_difference_that_is_the_same_everywhere_is_certain():

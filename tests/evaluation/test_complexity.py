@@ -1,4 +1,4 @@
-from espnet_distill.evaluation.complexity import parameters, size_mb
+from espnet_distill.profiling.macs import parameters, size_mb
 
 
 def attention_block(adim, units):

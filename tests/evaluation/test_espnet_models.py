@@ -9,13 +9,14 @@ import torch
 import yaml
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.evaluation import asr_espnet, measures, speaker
 from espnet_distill.evaluation.espnet_models import is_espnet
-from espnet_distill.evaluation.speaker import similarity
+from espnet_distill.evaluation.metrics import asr_espnet, speaker
+from espnet_distill.evaluation.metrics import registry as measures
+from espnet_distill.evaluation.metrics.speaker import similarity
 
 from ..conftest import RATE, TOKENS
 from .conftest import TEXTS, speechlike
-from .test_command import evaluate, refuse
+from .test_evaluate import evaluate, refuse
 
 LAYERS = {"attention_heads": 2, "linear_units": 2, "num_blocks": 1}
 ASR = {

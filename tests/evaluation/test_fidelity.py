@@ -6,9 +6,9 @@ from .conftest import RATE, speechlike
 
 pytest.importorskip("pysptk")
 
-from espnet_distill.evaluation.f0 import contour, contour_errors
-from espnet_distill.evaluation.fidelity import Recording
-from espnet_distill.evaluation.mcd import distortion, mel_cepstrum
+from espnet_distill.evaluation.metrics.f0 import contour, contour_errors
+from espnet_distill.evaluation.metrics.fidelity import Recording
+from espnet_distill.evaluation.metrics.mcd import distortion, mel_cepstrum
 
 
 @pytest.fixture

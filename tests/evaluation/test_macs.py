@@ -5,8 +5,8 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from espnet_distill.evaluation.macs import MacCounter, macs_per_second
-from espnet_distill.evaluation.speed import inputs_of
+from espnet_distill.profiling.macs import MacCounter, macs_per_second
+from espnet_distill.profiling.speed import inputs_of
 
 STEPS, BATCH, INPUTS, UNITS = 11, 2, 5, 7
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}

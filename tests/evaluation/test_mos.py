@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("speechmos")
 
-from espnet_distill.evaluation.mos import RATE, dnsmos
+from espnet_distill.evaluation.metrics.mos import RATE, dnsmos
 
 
 def test_noise_lowers_the_score_of_real_speech(kathleen):

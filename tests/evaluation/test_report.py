@@ -14,19 +14,19 @@ import soundfile
 import yaml
 from PIL import Image
 
-from espnet_distill import cli
+from espnet_distill.cli import main as cli
 from espnet_distill.errors import ConfigError
 from espnet_distill.evaluation import report, table
-from espnet_distill.evaluation.bootstrap import Difference
-from espnet_distill.evaluation.page import examples
-from espnet_distill.evaluation.page.axes import Box
-from espnet_distill.evaluation.page.changes import changes
-from espnet_distill.evaluation.page.examples import choose
-from espnet_distill.evaluation.page.found import read_evaluation
-from espnet_distill.evaluation.page.labels import place_labels
-from espnet_distill.evaluation.page.tradeoffs import tradeoffs
-from espnet_distill.evaluation.quality import Score
-from espnet_distill.evaluation.transcripts import Errors
+from espnet_distill.evaluation.html import examples
+from espnet_distill.evaluation.html.axes import Box
+from espnet_distill.evaluation.html.config_diff import changes
+from espnet_distill.evaluation.html.examples import choose
+from espnet_distill.evaluation.html.labels import place_labels
+from espnet_distill.evaluation.html.results import read_evaluation
+from espnet_distill.evaluation.html.scatter import tradeoffs
+from espnet_distill.evaluation.metrics.bootstrap import Difference
+from espnet_distill.evaluation.metrics.wer import Errors
+from espnet_distill.evaluation.score import Score
 
 from .conftest import RATE, speechlike
 

@@ -3,8 +3,16 @@ import itertools
 import pytest
 import torch
 
-from espnet_distill.evaluation.speed import inputs_of, measure, three_lengths, turns
-from espnet_distill.evaluation.stages import Spoken, Stages, median_of, speak
+from espnet_distill.profiling.speed import (
+    Spoken,
+    Stages,
+    inputs_of,
+    measure,
+    median_of,
+    round_robin,
+    speak,
+    three_lengths,
+)
 
 
 def test_three_lengths():
@@ -15,7 +23,7 @@ def test_three_lengths():
 
 def test_turns_give_every_system_one_turn_a_round_and_each_its_go_first():
     names = ["teacher", "student", "other"]
-    order = list(turns(names, sentences=3, repeats=2))
+    order = list(round_robin(names, sentences=3, repeats=2))
     rounds = [order[start : start + 3] for start in range(0, len(order), 3)]
     assert [{name for _, name in one} for one in rounds] == [set(names)] * 6
     assert [{sentence for sentence, _ in one} for one in rounds] == [{0}, {1}, {2}] * 2

@@ -1,11 +1,10 @@
 import json
 from dataclasses import replace
 
-from espnet_distill.evaluation.fidelity import Fidelity
-from espnet_distill.evaluation.forced import ForcedErrors
-from espnet_distill.evaluation.quality import Score
+from espnet_distill.evaluation.metrics.fidelity import Fidelity
+from espnet_distill.evaluation.metrics.wer import Errors
+from espnet_distill.evaluation.score import ForcedErrors, Score
 from espnet_distill.evaluation.table import environment, markdown, row, write
-from espnet_distill.evaluation.transcripts import Errors
 
 FORCED = ForcedErrors(mel=0.4, duration=12.5)
 SILENT = Fidelity(7.0, float("nan"), 30)

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from espnet_distill.errors import ConfigError
+from espnet_distill.evaluation.metrics.versa import read_results
 from espnet_distill.evaluation.table import read
-from espnet_distill.evaluation.versa import read_results
 
 from .conftest import TEXTS
-from .test_command import evaluate, refuse
+from .test_evaluate import evaluate, refuse
 
 
 def result(key, utmos, wrong, right, text="it isn't"):

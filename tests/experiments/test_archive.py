@@ -5,9 +5,8 @@ import zipfile
 import pytest
 import yaml
 
-from espnet_distill.experiments.archive import require_limits
-from espnet_distill.teachers.checkpoint import find_experiment, load_experiment
-from espnet_distill.teachers.unpack import unpack
+from espnet_distill.experiments.archive import require_limits, unpack
+from espnet_distill.experiments.experiment import find_experiment, load_experiment
 
 from ..conftest import files
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from espnet_distill.errors import ConfigError, faults_of
+from espnet_distill.errors import ConfigError, error_lines
 
 from ..conftest import files
 from .commands import COMMANDS, Command
@@ -143,7 +143,9 @@ def _run(command: Command, arguments: list[str]) -> tuple[str, str]:
         except SystemExit as error:
             status = error.code
         except ConfigError as error:  # what `python -m espnet_distill` prints
-            print(*(f"error: {line}" for line in faults_of(error)), file=err, sep="\n")
+            print(
+                *(f"error: {line}" for line in error_lines(error)), file=err, sep="\n"
+            )
             status = 2
         except BaseException:
             return "traceback", traceback.format_exc()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from espnet_distill import cli
+from espnet_distill.cli import main as cli
 
 STATISTICS = tuple(
     f"corpus/stats/train/{name}_stats.npz" for name in ("feats", "pitch", "energy")
@@ -156,7 +156,7 @@ COMMANDS = (
     Command("compact", ("exp/pruned", OUT), _files("pruned")),
     Command("compact", ("packed.zip", OUT), ("packed.zip",)),
     Command(
-        "vocoder",
+        "extract-vocoder",
         ("exp/vocoder", OUT),
         _files("vocoder"),
         2,
@@ -196,9 +196,9 @@ COMMANDS = (
         ("sentences", *_files("vocoder")),
         0.7,
     ),
-    Command("seeds", ("evaluation", "--csv", "runs.csv"), TABLE, 3),
+    Command("summarize-seeds", ("evaluation", "--csv", "runs.csv"), TABLE, 3),
     Command("unpack", ("packed.zip", OUT), ("packed.zip",), 2),
-    Command("settings", ("exp/teacher", "--fs", "16000"), TEACHER[:1], 3),
+    Command("teacher-config", ("exp/teacher", "--fs", "16000"), TEACHER[:1], 3),
     Command(
         "inherit",
         ("exp/teacher", "--token_list", "corpus/tokens.txt"),
@@ -218,7 +218,7 @@ COMMANDS = (
     ),
     Command("find-model", ("exp/teacher",), TEACHER),
     Command(
-        "focused",
+        "attention-durations",
         ("exp/tacotron2", "decoded/valid", OUT),
         (
             *("exp/tacotron2/config.yaml", "decoded/valid/durations"),
@@ -227,7 +227,7 @@ COMMANDS = (
         2,
     ),
     Command(
-        "reading",
+        "pseudo-label",
         ("decoded/valid", "data", OUT, "--n_shift", "128"),
         (
             *("decoded/valid/durations", "decoded/valid/wav/wav.scp"),
@@ -259,7 +259,7 @@ COMMANDS = (
             "data/text",
         ),
         0.5,
-        _program("tasks.dump"),
+        _program("bin.dump_teacher"),
         leaves=("new",),
     ),
     Command(
@@ -267,7 +267,7 @@ COMMANDS = (
         (*DUMP[:2], "--output_dir", "dump/valid", "--text", "data/text"),
         (*DUMPED, "data/text", "dump/valid/teacher/begun.yaml"),
         2,
-        _program("tasks.finish_dump"),
+        _program("bin.finish_dump"),
         leaves=("dump",),
     ),
     Command(
@@ -277,8 +277,7 @@ COMMANDS = (
             *("--output_dir", "new", "--key_file", "data/text"),
         ),
         (TEACHER[0], "data/wav.scp", "data/text", "corpus/valid/b1.wav"),
-        main=_program("tasks.dump_waves"),
+        main=_program("bin.dump_waves"),
         leaves=("new",),
     ),
 )
-

@@ -281,4 +281,3 @@ KINDS = {
     ".wav": (spoil_wave,),
     ".zip": (spoil_archive,),
 }
-

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from espnet_distill import cli
+from espnet_distill.cli import main as cli
 
 from .cases import run_case, run_whole
 from .commands import COMMANDS

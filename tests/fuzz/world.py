@@ -127,8 +127,8 @@ def _experiments(corpus: Corpus) -> None:
 
 
 def _distilled_vocoder(folder: Path) -> None:
-    from espnet_distill.mel_spec import MelSpec
-    from espnet_distill.vocoders.generators import build_generator
+    from espnet_distill.data.mel_spec import MelSpec
+    from espnet_distill.vocoders.generators.registry import build_generator
 
     mels = MelSpec.of_conf(FEATURES)
     generator = build_generator(VOCODER["tts_conf"], mels)
@@ -192,7 +192,8 @@ def _trainings(corpus: Corpus) -> None:
 
 
 def _dumps() -> None:
-    from espnet_distill.tasks import dump, dump_waves, finish_dump
+    from espnet_distill.bin import dump_teacher as dump
+    from espnet_distill.bin import dump_waves, finish_dump
 
     for name in ("train", "valid"):
         source = Path("corpus") / name
@@ -212,9 +213,9 @@ def _dumps() -> None:
 
 def _evaluation() -> None:
     from espnet_distill.evaluation import table
-    from espnet_distill.evaluation.bootstrap import Difference
-    from espnet_distill.evaluation.quality import Score
-    from espnet_distill.evaluation.transcripts import Errors
+    from espnet_distill.evaluation.metrics.bootstrap import Difference
+    from espnet_distill.evaluation.metrics.wer import Errors
+    from espnet_distill.evaluation.score import Score
 
     out = _folder("evaluation")
     (TEACHER / "train.log").write_text(LOG)

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.objectives import OBJECTIVES, build_objective
+from espnet_distill.objectives.registry import OBJECTIVES, build_objective
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.objectives import build_objective
 from espnet_distill.objectives.base import Taps
+from espnet_distill.objectives.registry import build_objective
 
 
 def distance(ours, theirs, **options):

@@ -5,9 +5,9 @@ import torch
 from scipy.integrate import quad
 from scipy.stats import laplace
 
-from espnet_distill.objectives import build_objective
-from espnet_distill.objectives.laplace import laplace_distance
-from espnet_distill.taps import Taps
+from espnet_distill.objectives.base import Taps
+from espnet_distill.objectives.registry import build_objective
+from espnet_distill.objectives.regression import laplace_distance
 
 
 def divergence(student, teacher, scale):

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.objectives import build_objective
-from espnet_distill.taps import Taps
+from espnet_distill.objectives.base import Taps
+from espnet_distill.objectives.registry import build_objective
 
 NAN = math.nan  # what padding must never let through
 

@@ -5,10 +5,10 @@ import dataclasses
 import torch
 from torch import nn
 
-from espnet_distill.pruning.base import Training
-from espnet_distill.structure.coupling import find_groups
-from espnet_distill.students.outputs import outputs_of
-from espnet_distill.taps import made_up_sentence
+from espnet_distill.data.dummy_batch import dummy_batch
+from espnet_distill.structure.groups import find_groups
+from espnet_distill.students.find_groups import outputs_of
+from espnet_distill.training.callback import TrainingContext
 
 from ..conftest import CONFORMER, STEADY_FASTSPEECH2
 
@@ -33,7 +33,7 @@ class TTS(nn.Module):
     def forward(self, seed):
         """A loss on a random sentence."""
         generator = torch.Generator().manual_seed(seed)
-        sentence = made_up_sentence(self.tts)
+        sentence = dummy_batch(self.tts)
         text = torch.randint(3, 29, sentence["text"].shape, generator=generator)
         feats = torch.randn(sentence["feats"].shape, generator=generator)
         drawn = {"text": text, "feats": feats}
@@ -82,7 +82,7 @@ def train(model, callback, steps, optimizer=None, first=1, epoch_of=10):
     optimizer = optimizer or adamw(model)
     model.train()
     callback.on_train_start(
-        Training(model, [optimizer], steps=steps, epochs=steps // epoch_of)
+        TrainingContext(model, [optimizer], steps=steps, epochs=steps // epoch_of)
     )
     for step in range(first, steps + 1):
         optimizer.zero_grad()

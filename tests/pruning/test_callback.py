@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.pruning.base import Training
-from espnet_distill.pruning.callback import build_callback
 from espnet_distill.structure.slicing import slice_groups
+from espnet_distill.training.callback import TrainingContext
+from espnet_distill.training.registry import build_callback
 
 from .models import TTS, Plain, adamw, groups_of, train
 
@@ -28,7 +28,7 @@ def zeros(model):
     return sum(int((p == 0).sum()) for p in weights) / sum(p.numel() for p in weights)
 
 
-def silent_units(model):
+def find_zero_units(model):
     """Groups of a model that may lose units, and which units of each are zero."""
     state = model.state_dict()
     for group in groups_of(model):
@@ -56,7 +56,7 @@ def test_weights(criterion, scope, pressure):
     if scope == "layer":
         inner, outer = (
             float((layer.weight == 0).float().mean())
-                for layer in (model.inner, model.outer)
+            for layer in (model.inner, model.outer)
         )
         assert inner == pytest.approx(outer, abs=0.01)
 
@@ -68,7 +68,7 @@ def test_neurons(kind, scope, criterion):
     model = TTS(kind)
     callback = build(model, pressure=0.3, scope=scope, criterion=criterion)
     train(model, callback, 13)
-    found = list(silent_units(model))
+    found = list(find_zero_units(model))
     kept = [(group, (~silent).nonzero().flatten()) for group, silent in found]
     sliced = slice_groups(model.state_dict(), kept)
     total = sum(parameter.numel() for parameter in model.parameters())
@@ -121,7 +121,7 @@ def test_patterns(pattern, share):
 def test_a_pattern_goes_along_the_input_of_a_convolution():
     model = torch.nn.Sequential(torch.nn.Conv1d(8, 3, 5))
     callback = build(model, what="weights", pattern="2:4", schedule="linear", start=0)
-    callback.on_train_start(Training(model))
+    callback.on_train_start(TrainingContext(model))
     for step in range(1, 13):
         callback.on_step_end(step)
     kept = (model[0].weight != 0).movedim(1, -1).reshape(-1, 4)
@@ -131,9 +131,9 @@ def test_a_pattern_goes_along_the_input_of_a_convolution():
 def test_the_way_there_is_the_schedules():
     model = Plain()
     callback = build(model, what="weights", pressure=0.5, schedule="linear")
-    assert callback.statistics()["sparsity"] == 0 and not callback.settled
+    assert callback.statistics()["sparsity"] == 0 and not callback.is_final
     train(model, callback, 20)
-    assert callback.settled
+    assert callback.is_final
     steps, shares = zip(*callback.levels)
     assert steps == (5, 8, 11, 12)
     assert shares == pytest.approx([0.15, 0.3, 0.45, 0.5], abs=0.005)
@@ -189,7 +189,7 @@ def test_a_resume_is_equal_bit_for_bit(criterion, what, stop, tmp_path):
 def train_until(model, callback, optimizer, stop):
     """The first steps of a training of 20, which is then killed."""
     model.train()
-    callback.on_train_start(Training(model, [optimizer], steps=20, epochs=2))
+    callback.on_train_start(TrainingContext(model, [optimizer], steps=20, epochs=2))
     for step in range(1, stop + 1):
         optimizer.zero_grad()
         model(step).backward()
@@ -213,7 +213,7 @@ def test_what_was_not_seen_does_not_matter():
     """A criterion hears nothing but the training, and leaves no hook behind."""
     model = Plain()
     callback = build(model, what="weights", pressure=0.5, criterion="wanda")
-    callback.on_train_start(Training(model))
+    callback.on_train_start(TrainingContext(model))
     assert len(model.inner._forward_pre_hooks) == 1
     model.eval()(0)
     assert not callback.state_dict()["criterion"]["counts"]
@@ -248,7 +248,7 @@ def test_included_heads_go_as_a_whole():
 
 
 def test_an_included_residual_stream_ends_like_a_narrower_one():
-    from espnet_distill.structure.positions import nearest_frequencies
+    from espnet_distill.structure.residual import nearest_frequencies
 
     model = TTS()
     callback = build(model, pressure=0.55, include=["residual"])
@@ -313,13 +313,12 @@ def test_parameters_that_are_not_saved_do_not_count():
     model = Plain()
     model.lesson = torch.nn.Linear(50, 50)
     model.register_state_dict_post_hook(
-        lambda module, state, prefix, metadata: [
-            state.pop(key) for key in list(state) if key.startswith("lesson")
-        ]
-        and None
+        lambda module, state, prefix, metadata: (
+            [state.pop(key) for key in list(state) if key.startswith("lesson")] and None
+        )
     )
     callback = build(model, what="weights", pressure=0.4)
-    callback.on_train_start(Training(model))
+    callback.on_train_start(TrainingContext(model))
     for step in range(1, 13):
         callback.on_step_end(step)
     assert (model.lesson.weight != 0).all()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from espnet_distill.pruning.callback import build_callback
-from espnet_distill.pruning.criteria import CRITERIA
+from espnet_distill.pruning.criteria.registry import CRITERIA
+from espnet_distill.training.registry import build_callback
 
 from ..pretend_cuda import pretend_cuda
 from .models import TTS, groups_of, train
@@ -45,7 +45,7 @@ def test_a_callback_prunes_and_resumes(gpu, case):
     model = TTS().to("cuda")
     callback = build(case, model)
     train(model, callback, 3, epoch_of=3)
-    assert callback.settled and callback.statistics()["sparsity"] > 0.05
+    assert callback.is_final and callback.statistics()["sparsity"] > 0.05
     again = build(case, model)
     again.load_state_dict(callback.state_dict())
     train(model, again, 4, first=4)

@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from espnet_distill.pruning.base import Training
-from espnet_distill.pruning.callback import build_callback
-from espnet_distill.pruning.gated import gated_layers
-from espnet_distill.structure.coupling import find_groups
+from espnet_distill.pruning.criteria.gates import gated_layers
+from espnet_distill.structure.groups import find_groups
 from espnet_distill.structure.heads import find_head_groups
+from espnet_distill.structure.residual import is_attention, is_stream
 from espnet_distill.structure.slicing import mask_groups
-from espnet_distill.structure.streams import is_attention, is_stream
+from espnet_distill.training.callback import TrainingContext
+from espnet_distill.training.registry import build_callback
 
 from .models import TTS, Plain, groups_of
 
@@ -56,7 +56,7 @@ def build(model, epochs=40, **conf):
 def steps_of(model, callback, steps):
     """Train, and yield after each step, before its epoch ends."""
     optimizer = torch.optim.AdamW(model.parameters(), 2e-3)
-    callback.on_train_start(Training(model, [optimizer]))
+    callback.on_train_start(TrainingContext(model, [optimizer]))
     for step in range(1, steps + 1):
         optimizer.zero_grad()
         model.train()(step).backward()
@@ -130,10 +130,7 @@ def test_gates_of_zero_and_one_are_what_masks_are(kind):
     for number, (group, layers) in enumerate(gated_groups(model)):
         generator = torch.Generator().manual_seed(number)
         gates = torch.randint(0, 2, (group.size,), generator=generator).float()
-        hooks = [
-            layer.by_gates(lambda training: with_ones(gates))
-            for layer in layers
-        ]
+        hooks = [layer.by_gates(lambda training: with_ones(gates)) for layer in layers]
         gated = model(1)
         for hook in hooks:
             hook.remove()
@@ -150,9 +147,7 @@ def test_weights_tell_the_gradients_of_gates_that_are_folded_into_them(kind):
     for number, (group, layers) in enumerate(gated_groups(model)):
         generator = torch.Generator().manual_seed(number)
         gates = torch.rand(group.size, generator=generator).requires_grad_()
-        hooks = [
-            layer.by_gates(lambda training: with_ones(gates)) for layer in layers
-        ]
+        hooks = [layer.by_gates(lambda training: with_ones(gates)) for layer in layers]
         model.zero_grad()
         model.train()(1).backward()
         sums = torch.zeros(group.size + 1)

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.pruning.base import Training
-from espnet_distill.pruning.callback import build_callback
-from espnet_distill.structure.coupling import Axis, Group
+from espnet_distill.structure.groups import Axis, Group
+from espnet_distill.training.callback import TrainingContext
+from espnet_distill.training.registry import build_callback
 
 from .models import TTS, Plain, groups_of
 
@@ -124,8 +124,8 @@ def test_a_schedule_that_ends_after_the_training():
         callback = build_callback(SAID | told, "callbacks[0]")
         callback.attach(model)
         with pytest.raises(ConfigError, match=f"end: {unit} 100 is after .* 99"):
-            callback.on_train_start(Training(model, **whole))
-        callback.on_train_start(Training(model))
+            callback.on_train_start(TrainingContext(model, **whole))
+        callback.on_train_start(TrainingContext(model))
 
 
 def test_neurons_without_groups():

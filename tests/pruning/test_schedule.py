@@ -24,7 +24,7 @@ def test_from_nothing_to_all(kind):
     assert 0 < shares[11] and shares[99] < 1
     updates = [step for step in range(120) if schedule.is_update(step)]
     assert updates == [*range(17, 100, 7), 100]
-    assert [schedule.settled(step) for step in (0, 99, 100, 101)] == [0, 0, 1, 1]
+    assert [schedule.is_final(step) for step in (0, 99, 100, 101)] == [0, 0, 1, 1]
 
 
 def test_linear_is_halfway_at_half_the_way():
@@ -35,7 +35,7 @@ def test_one_shot_takes_all_at_once():
     schedule = Schedule("one_shot", 50)
     assert [schedule.share(step) for step in (0, 49, 50, 51)] == [0, 0, 1, 1]
     assert [step for step in range(100) if schedule.is_update(step)] == [50]
-    assert schedule.settled(50) and not schedule.settled(49)
+    assert schedule.is_final(50) and not schedule.is_final(49)
 
 
 @pytest.mark.parametrize(

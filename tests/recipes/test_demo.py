@@ -5,8 +5,8 @@ import logging
 import torch
 from espnet2.tasks.tts import TTSTask
 
-from espnet_distill.teachers.checkpoint import find_experiment
-from espnet_distill.teachers.unpack import unpack
+from espnet_distill.experiments.archive import unpack
+from espnet_distill.experiments.experiment import find_experiment
 from espnet_distill.vocoders import build_vocoder
 
 from .mini_an4 import ROOT
@@ -15,7 +15,9 @@ PRETRAINED = ROOT / "egs/hibari/tts1/pretrained"
 
 
 def test_the_vocoder_speaks_the_teachers_mels(tmp_path, caplog):
-    config, checkpoint = find_experiment(unpack(PRETRAINED / "teacher.zip", tmp_path / "t"))
+    config, checkpoint = find_experiment(
+        unpack(PRETRAINED / "teacher.zip", tmp_path / "t")
+    )
     model, _ = TTSTask.build_model_from_file(config, checkpoint)
     vocoder = build_vocoder(PRETRAINED / "vocoder/model.pth", model=model.eval())
     warnings = [one for one in caplog.records if one.levelno >= logging.WARNING]

@@ -10,11 +10,11 @@ import pytest
 import soundfile
 import yaml
 
-from espnet_distill import cli
+from espnet_distill.cli import main as cli
 from espnet_distill.errors import ConfigError
-from espnet_distill.espnet_root import espnet_root
 from espnet_distill.recipes.init import SCRIPT, STUDENT, init
 from espnet_distill.recipes.run_sh import options_of
+from espnet_distill.utils.espnet_root import espnet_root
 
 from ..conftest import files
 

@@ -19,10 +19,13 @@ import soundfile
 import torch
 import yaml
 
-from espnet_distill.tasks.check import check
-from espnet_distill.teachers.checkpoint import find_experiment, load_experiment
-from espnet_distill.teachers.inherit import STATISTICS
-from espnet_distill.teachers.unpack import unpack
+from espnet_distill.experiments.archive import unpack
+from espnet_distill.experiments.experiment import (
+    STATISTICS,
+    find_experiment,
+    load_experiment,
+)
+from espnet_distill.tasks.checks.check import check
 
 from ..conftest import WIDE_FASTSPEECH2, global_mvn, make_experiment, write_stats
 from .ljspeech_layout import make
@@ -115,10 +118,10 @@ def small_corpus(root):
     """An ESPnet data folder of few clips: those of mini_an4, or of $KATHLEEN."""
     root.mkdir()
     if kathleen := os.environ.get("KATHLEEN"):
-        listing = ["-m", "espnet_distill.cli", "list-clips", kathleen]
+        listing = ["-m", "espnet_distill.cli.main", "list-clips", kathleen]
         listing += ["--speaker", "kathleen"]
     else:
-        from espnet_distill.espnet_root import espnet_root
+        from espnet_distill.utils.espnet_root import espnet_root
 
         clips = espnet_root() / "egs2/mini_an4/tts1/downloads.tar.gz"
         shutil.unpack_archive(clips, root, filter="data")
@@ -201,7 +204,7 @@ def test_its_tag_leads_to_a_commit_of_the_hub(tmp_path):
     teacher = make_teacher(tmp_path / "trained")
     publish(teacher, tmp_path / "huggingface")
     place = {"HF_HOME": str(tmp_path / "huggingface"), "HF_HUB_OFFLINE": "1"}
-    command = [sys.executable, "-m", "espnet_distill.cli", "unpack"]
+    command = [sys.executable, "-m", "espnet_distill.cli.main", "unpack"]
     digest = hashlib.sha256((teacher / "train.loss.ave.pth").read_bytes()).hexdigest()
     for tag in (f"hub:{TAG}", f"hub:{TAG}@{'0' * 40}"):
         out = tmp_path / f"out{len(tag)}"

@@ -10,9 +10,9 @@ import soundfile
 import torch
 import yaml
 
-from espnet_distill.files import read_table
-from espnet_distill.teachers.checkpoint import find_experiment, load_experiment
-from espnet_distill.teachers.unpack import unpack
+from espnet_distill.experiments.archive import unpack
+from espnet_distill.experiments.experiment import find_experiment, load_experiment
+from espnet_distill.utils.files import read_table
 
 from ..conftest import load_stock
 from ..vocoders.big import save_hifigan
@@ -105,12 +105,15 @@ def test_a_vocoder_is_distilled_and_the_student_speaks_through_it(recipe, tmp_pa
     rows = json.loads((recipe / "exp/evaluation_pair/table.json").read_text())["rows"]
     assert [row["name"] for row in rows][1:] == ["teacher", "student", "student_pair"]
     heard, paired = (
-        recipe / "exp" / name / "student_decode/test/wav" for name in ("student", "student_pair")
+        recipe / "exp" / name / "student_decode/test/wav"
+        for name in ("student", "student_pair")
     )
     wavs = list(paired.glob("*.wav"))
     assert len(wavs) == TEST_CLIPS
     for wav in wavs:
-        ours, theirs = (soundfile.read(place / wav.name)[0] for place in (paired, heard))
+        ours, theirs = (
+            soundfile.read(place / wav.name)[0] for place in (paired, heard)
+        )
         assert len(ours) == len(theirs) and abs(ours - theirs).max() > 0
 
 
@@ -141,7 +144,9 @@ FUSED = "distill_conf: {fusion: confidence, objectives: [{type: mel}]}"
 
 
 def test_a_tacotron2_gives_durations_and_teaches_with_a_fastspeech2(recipe):
-    (recipe / "conf/train_tacotron2.yaml").write_text(tacotron2(use_guided_attn_loss=True))
+    (recipe / "conf/train_tacotron2.yaml").write_text(
+        tacotron2(use_guided_attn_loss=True)
+    )
     names = "--train_set train --valid_set dev --test_sets test --fs 16000 --ngpu 0"
     names += " --srctexts data/train/text --token_type char --cleaner none --g2p none"
     teacher = "--tts_exp exp/tacotron2 --tts_stats_dir exp/stats_tacotron2 --nj 2"
@@ -269,7 +274,9 @@ def test_presets_are_compared(recipe):
         assert rows[f"{student}_seed1"]["wer"] is None
 
 
-PRUNING = "--eval_set test --epochs 2 --steps 3 --prune_start 1 --prune_end 2 --interval 1"
+PRUNING = (
+    "--eval_set test --epochs 2 --steps 3 --prune_start 1 --prune_end 2 --interval 1"
+)
 
 
 def pruned(recipe, name, options, settings):

@@ -7,15 +7,25 @@ import subprocess
 import pytest
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.espnet_root import espnet_root
 from espnet_distill.recipes.shell_values import SPECIAL, require_plain
+from espnet_distill.utils.espnet_root import espnet_root
 
 from .mini_an4 import ROOT
 
 SCRIPTS = ROOT / "egs/TEMPLATE/tts1"
 PASSED = 7  # the exit status of the path.sh below
 NASTY = ["$(touch PWNED)", "`touch PWNED`", 'a"b', "a'b", "a;touch PWNED", "a\nb"]
-NASTY += ["a\\b", "a&b", "a|touch PWNED", "a>PWNED", "(a)", "a#b", "{a,b}", "a!b", "a\tb"]
+NASTY += [
+    "a\\b",
+    "a&b",
+    "a|touch PWNED",
+    "a>PWNED",
+    "(a)",
+    "a#b",
+    "{a,b}",
+    "a!b",
+    "a\tb",
+]
 GLOBS = ["*", "a?", "[ab]"]
 PLAIN = ["a", "a/b.c", "hub:espnet/a_b@v1", "1.0e-3", "Stra\xdfe", "a,b", "x=1"]
 PLAIN += ["50%", "~a"]

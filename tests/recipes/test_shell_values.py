@@ -5,7 +5,7 @@ import shutil
 import pytest
 import yaml
 
-from espnet_distill import cli
+from espnet_distill.cli import main as cli
 from espnet_distill.errors import ConfigError
 from espnet_distill.recipes.init import SCRIPT, init
 from espnet_distill.recipes.shell_values import (
@@ -46,7 +46,7 @@ def change(folder, changes):
 def test_settings_and_init_refuse_it(key, teacher, tmp_path, capsys):
     """A line that names the file and the key, and nothing for a shell."""
     hostile = change(shutil.copytree(teacher, tmp_path / "teacher"), HOSTILE[key])
-    assert cli.main(["settings", str(hostile)]) == 2
+    assert cli.main(["teacher-config", str(hostile)]) == 2
     for name in ("tts.sh", "path.sh", "cmd.sh"):
         (tmp_path / name).touch()
     change(add_experiment(tmp_path, "tts_train", "fastspeech2", 1e9), HOSTILE[key])

@@ -10,11 +10,10 @@ import yaml
 from espnet2.tasks.tts import TTSTask
 from sentencepiece import SentencePieceProcessor
 
-from espnet_distill import cli
-from espnet_distill.evaluation.batches import batches_of_one
-from espnet_distill.evaluation.inputs import read_data
-from espnet_distill.files import read_durations, read_table
+from espnet_distill.cli import main as cli
+from espnet_distill.data.utterances import batches_of_one, read_data
 from espnet_distill.teachers.online import OnlineTeacher
+from espnet_distill.utils.files import read_durations, read_table
 
 from ..conftest import load_stock, run_python
 from ..vocoders.big import save_hifigan
@@ -123,7 +122,7 @@ def test_stock_espnet_speaks_with_the_packed_student(recipe, tmp_path):
 
 
 def test_settings_tell_the_pieces(recipe, capsys):
-    assert cli.main(["settings", f"{EXP}/teacher"]) == 0
+    assert cli.main(["teacher-config", f"{EXP}/teacher"]) == 0
     told = capsys.readouterr().out.splitlines()
     assert {"token_type=bpe", f"bpemodel={BPEMODEL}"} <= set(told)
 
@@ -327,7 +326,7 @@ def test_languages_are_told_apart_by_ids(tmp_path, monkeypatch):
     with open(recipe / "local/data.sh", "a", encoding="utf-8") as script:
         script.write(
             "for set in train dev test; do\n"
-            "    awk '{print $1, NR % 2 ? \"eng\" : \"deu\"}' data/${set}/utt2spk"
+            '    awk \'{print $1, NR % 2 ? "eng" : "deu"}\' data/${set}/utt2spk'
             " > data/${set}/utt2lang\n"
             "done\n"
         )

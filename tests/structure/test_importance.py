@@ -5,9 +5,17 @@ import torch
 from torch import nn
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.structure.coupling import find_groups
-from espnet_distill.structure.importance import Activation, Random, Taylor, magnitude
-from espnet_distill.structure.moments import moments_of, second_moments
+from espnet_distill.structure.groups import find_groups
+from espnet_distill.structure.statistics.importance import (
+    Activation,
+    Random,
+    Taylor,
+    magnitude,
+)
+from espnet_distill.structure.statistics.second_moments import (
+    moments_of,
+    second_moments,
+)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from espnet_distill.structure.low_rank import factorise
-from espnet_distill.structure.moments import second_moments
+from espnet_distill.structure.statistics.second_moments import second_moments
 
 INPUTS, OUTPUTS = 12, 10
 LAYERS = {

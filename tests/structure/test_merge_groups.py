@@ -5,13 +5,14 @@ import copy
 import pytest
 import torch
 
-from espnet_distill.structure.coupling import find_groups
+from espnet_distill.data.dummy_batch import dummy_batch
+from espnet_distill.structure.groups import find_groups
 from espnet_distill.structure.homogeneity import is_homogeneous
-from espnet_distill.structure.importance import magnitude
-from espnet_distill.structure.merge_groups import merge_groups, tell
 from espnet_distill.structure.slicing import mask_groups
-from espnet_distill.students.outputs import outputs_of
-from espnet_distill.taps import TapRecorder, made_up_sentence
+from espnet_distill.structure.statistics.importance import magnitude
+from espnet_distill.structure.unit_merging import merge_groups, tell
+from espnet_distill.students.find_groups import outputs_of
+from espnet_distill.teachers.taps import TapRecorder
 
 from ..conftest import CONFORMER, TRANSFORMER, WIDE_FASTSPEECH2
 
@@ -41,7 +42,7 @@ def groups_of(model):
 
 
 def run(model, _):
-    model(**made_up_sentence(model))
+    model(**dummy_batch(model))
 
 
 def named(groups, *parts):
@@ -55,7 +56,7 @@ def named(groups, *parts):
 def sentences(model):
     generator = torch.Generator().manual_seed(0)
     for _ in range(4):
-        sentence = made_up_sentence(model)
+        sentence = dummy_batch(model)
         text = sentence["text"]
         sentence["text"] = torch.randint(1, 29, text.shape, generator=generator)
         yield model(**sentence)[0]

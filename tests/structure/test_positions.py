@@ -1,7 +1,7 @@
 import torch
 from espnet2.legacy.nets.pytorch_backend.transformer.embedding import PositionalEncoding
 
-from espnet_distill.structure.positions import nearest_frequencies
+from espnet_distill.structure.residual import nearest_frequencies
 
 
 def table(width):

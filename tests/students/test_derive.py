@@ -4,7 +4,7 @@ import pytest
 import torch
 import yaml
 
-from espnet_distill.cli import main
+from espnet_distill.cli.main import main
 
 from ..conftest import (
     FASTSPEECH2,
@@ -58,8 +58,8 @@ def test_a_training_begins_with_its_weights(corpus, teacher, derived, task, tmp_
 
 
 def test_a_pressure(tmp_path, capsys):
-    from espnet_distill.evaluation.complexity import parameters
-    from espnet_distill.teachers.checkpoint import load_experiment
+    from espnet_distill.experiments.experiment import load_experiment
+    from espnet_distill.profiling.macs import parameters
 
     wide = FASTSPEECH2 | {"adim": 64, "eunits": 128, "dunits": 128, "postnet_chans": 32}
     teacher = make_experiment(tmp_path / "teacher", tts_conf=wide)
@@ -120,7 +120,7 @@ def test_a_teacher_that_is_not_supported(tmp_path, capsys):
     ],
 )
 def test_autoregressive_teachers(tmp_path, capsys, tts, conf, slim, whole):
-    from espnet_distill.teachers.checkpoint import load_experiment
+    from espnet_distill.experiments.experiment import load_experiment
 
     teacher = make_experiment(tmp_path / "teacher", tts=tts, tts_conf=conf)
     config = tmp_path / "slim.yaml"
@@ -147,9 +147,7 @@ def test_importance_from_data(corpus, teacher, tmp_path, importance):
     assert main(["derive", *arguments, *options.split()]) == 0
     arguments[1] = wanted[1]
     assert main(["derive", *arguments]) == 0
-    ours, plain = (
-        torch.load(f"{out}/init.pth", weights_only=True) for out in wanted
-    )
+    ours, plain = (torch.load(f"{out}/init.pth", weights_only=True) for out in wanted)
     name = "tts.encoder.encoders.0.feed_forward.w_1.weight"
     assert ours[name].shape == plain[name].shape
     assert not torch.equal(ours[name], plain[name])

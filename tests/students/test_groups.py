@@ -5,9 +5,9 @@ import itertools
 import pytest
 import torch
 
-from espnet_distill.structure.streams import is_stream, with_position_readers
-from espnet_distill.students.groups import groups_of
-from espnet_distill.students.shape import Sizes
+from espnet_distill.structure.residual import is_stream, with_position_readers
+from espnet_distill.students.find_groups import groups_of
+from espnet_distill.students.size_search import Sizes
 
 from ..conftest import CONFORMER, FASTSPEECH2, TACOTRON2, TRANSFORMER
 
@@ -46,7 +46,7 @@ def axes_of_groups(kind, conf):
     dims = {key: conf[key] for key in DIMS}
     rest = {key: value for key, value in conf.items() if key not in DIMS}
     model = cls(**dims, **rest).eval()
-    groups = groups_of(model, lambda: Sizes(cls, *dims.values(), rest).knobs)
+    groups = groups_of(model, lambda: Sizes(cls, *dims.values(), rest).config_dims)
     groups = with_position_readers(groups, dict(model.named_parameters()))
     return {
         frozenset((axis.parameter, axis.dim) for axis in group.axes): is_stream(group)

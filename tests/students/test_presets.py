@@ -6,7 +6,7 @@ import pytest
 import torch
 import yaml
 
-from espnet_distill.evaluation.complexity import parameters
+from espnet_distill.profiling.macs import parameters
 
 PRESETS = sorted((Path(__file__).parents[2] / "conf/students").glob("*.yaml"))
 MILLIONS = {"nano": (0.19, 0.26), "tiny": (0.39, 0.46), "small": (0.85, 1.0)}

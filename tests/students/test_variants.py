@@ -5,7 +5,7 @@ import torch
 import yaml
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.students.fastspeech2_rnn import CELLS, RecurrentLayer
+from espnet_distill.students.models.fastspeech2_rnn import CELLS, RecurrentLayer
 
 from ..conftest import PREDICTORS, TOKENS, random_batch
 

@@ -5,8 +5,9 @@ import torch
 from espnet2.bin.tts_inference import Text2Speech
 
 import espnet_distill
-from espnet_distill import align
-from espnet_distill.tasks import dump, finish_dump
+from espnet_distill.bin import dump_teacher as dump
+from espnet_distill.bin import finish_dump
+from espnet_distill.data import aligner as align
 from espnet_distill.tasks.text2mel import DistillTTSTask
 from espnet_distill.vocoders import build_vocoder
 
@@ -321,8 +322,9 @@ def test_a_vocoder_before_each_discriminator(
 
 
 def test_every_generator_and_discriminator_is_among_them():
-    from espnet_distill import objectives
-    from espnet_distill.vocoders import gan, generators
+    from espnet_distill.objectives import registry as objectives
+    from espnet_distill.vocoders.generators import registry as generators
+    from espnet_distill.vocoders.training import gan
 
     assert set(GENERATORS) == set(generators.GENERATORS)
     assert set(DISCRIMINATORS) == set(gan.DISCRIMINATORS)
@@ -340,6 +342,6 @@ def test_a_tensor_made_on_the_cpu_is_found(
         steps = torch.arange(error.size(1))  # on which device?
         return error[steps < lengths.unsqueeze(1)].mean()
 
-    monkeypatch.setattr("espnet_distill.objectives.mel.masked_mean", mean_before)
+    monkeypatch.setattr("espnet_distill.objectives.regression.masked_mean", mean_before)
     with pytest.raises(RuntimeError, match="at least two devices, cuda:0 and cpu"):
         distil(corpus, tmp_path / "exp", [teachers["fastspeech2"]])

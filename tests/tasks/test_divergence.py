@@ -1,6 +1,5 @@
 """Trainings whose loss is NaN end with one line, and leave no student."""
 
-
 import os
 from pathlib import Path
 

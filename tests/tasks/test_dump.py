@@ -8,13 +8,14 @@ import yaml
 from espnet2.tasks.tts import TTSTask
 from espnet2.train.collate_fn import CommonCollateFn
 
+from espnet_distill.bin import dump_teacher as dump
+from espnet_distill.bin import finish_dump
 from espnet_distill.errors import ConfigError
 from espnet_distill.objectives.base import Taps
-from espnet_distill.tasks import dump, finish_dump
 from espnet_distill.tasks.text2mel import DistillTTSTask
+from espnet_distill.teachers.dump_writer import FULL_PRECISION, TapFiles
 from espnet_distill.teachers.dumped import DumpedTeacher, data_name
 from espnet_distill.teachers.online import OnlineTeacher
-from espnet_distill.teachers.tap_files import FULL_PRECISION, TapFiles
 
 from ..conftest import (
     MEASURES,

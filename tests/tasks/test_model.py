@@ -6,10 +6,10 @@ import torch
 from espnet2.tts.espnet_model import ESPnetTTSModel
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.objectives import build_objective
-from espnet_distill.tasks.model import DistillTTSModel
+from espnet_distill.objectives.registry import build_objective
+from espnet_distill.tasks.distill_model import DistillTTSModel
 from espnet_distill.teachers.online import OnlineTeacher
-from espnet_distill.teachers.units import in_units_of
+from espnet_distill.teachers.to_student import normalize_like
 
 from ..conftest import (
     CONFORMER,
@@ -304,7 +304,7 @@ def test_equal_statistics_change_nothing(normalised):
     _, teacher = normalised
     model = distill(teacher, [teacher]).eval()
     taught = model.lessons[0].teacher
-    mapped = in_units_of(model, taught(random_batch()))
+    mapped = normalize_like(model, taught(random_batch()))
     theirs = taught.recorder.taps
     for tap in ("mel_after", "pitch", "energy"):
         torch.testing.assert_close(mapped[tap], theirs[tap], rtol=1e-5, atol=1e-5)

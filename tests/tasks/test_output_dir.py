@@ -4,12 +4,13 @@ import socket
 
 import pytest
 
+from espnet_distill.bin import finish_dump
 from espnet_distill.errors import ConfigError
-from espnet_distill.tasks import finish_dump, text2mel
+from espnet_distill.tasks import text2mel
 from espnet_distill.tasks.mel2wav import DistillGANTTSTask
 from espnet_distill.tasks.text2mel import DistillTTSTask
 from espnet_distill.utils.locking import LOCK
-from espnet_distill.vocoders.waves import WaveFiles
+from espnet_distill.vocoders.dump import WaveFiles
 
 from ..conftest import files
 from ..holding import held

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.tasks.check import check
+from espnet_distill.tasks.checks.check import check
 from espnet_distill.tasks.text2mel import DistillTTSTask
 
 from ..conftest import PRODIFF

@@ -8,7 +8,7 @@ import torch
 import yaml
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.tasks.check import check
+from espnet_distill.tasks.checks.check import check
 from espnet_distill.tasks.text2mel import DistillTTSTask
 
 from ..conftest import FASTSPEECH2, TOKENS, make_experiment, model_config, run_python

@@ -90,7 +90,7 @@ def test_a_stopped_training_resumes(corpus, teacher, plain, name, tmp_path):
 TASK = """
 import copy
 import torch
-from espnet_distill.pruning.espnet_trainer import CallbackTrainer
+from espnet_distill.training.espnet_trainer import CallbackTrainer
 from espnet_distill.tasks.text2mel import DistillTTSTask
 
 RUNS = (("whole", False), ("stopped", False), ("stopped", True))

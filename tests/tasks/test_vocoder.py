@@ -10,14 +10,14 @@ import yaml
 from espnet2.tasks import gan_tts as stock_module
 
 from espnet_distill import register
+from espnet_distill.bin import dump_waves
 from espnet_distill.errors import ConfigError
-from espnet_distill.files import read_table
-from espnet_distill.tasks import dump_waves
-from espnet_distill.tasks.check import check
+from espnet_distill.tasks.checks.check import check
 from espnet_distill.tasks.mel2wav import DistillGANTTSTask
-from espnet_distill.tasks.segment import Segment
+from espnet_distill.utils.files import read_table
 from espnet_distill.vocoders import build_vocoder
-from espnet_distill.vocoders.waves import WaveFiles
+from espnet_distill.vocoders.dump import WaveFiles
+from espnet_distill.vocoders.training.segment import Segment
 
 from ..conftest import (
     FEATURES,
@@ -103,7 +103,9 @@ def train(corpus, config, out, *options):
 @pytest.fixture(scope="module")
 def trained(corpus, teacher, dumped, tmp_path_factory):
     root = tmp_path_factory.mktemp("trained")
-    return train(corpus, write_config(teacher, root / "train.yaml", dumped), root / "exp")
+    return train(
+        corpus, write_config(teacher, root / "train.yaml", dumped), root / "exp"
+    )
 
 
 def test_the_dump_is_what_the_vocoder_says_of_the_recordings_mels(
@@ -111,10 +113,14 @@ def test_the_dump_is_what_the_vocoder_says_of_the_recordings_mels(
 ):
     from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 
-    mels, waves = (read_table(dumped / "train" / f"{name}.scp") for name in ("mel", "wave"))
+    mels, waves = (
+        read_table(dumped / "train" / f"{name}.scp") for name in ("mel", "wave")
+    )
     assert list(mels) == list(read_table(corpus.root / "train" / "wav.scp"))
     for utterance, path in mels.items():
-        sound, _ = soundfile.read(corpus.root / "train" / f"{utterance}.wav", dtype="float32")
+        sound, _ = soundfile.read(
+            corpus.root / "train" / f"{utterance}.wav", dtype="float32"
+        )
         mel = LogMelFbank(**FEATURES)(
             torch.from_numpy(sound)[None], torch.tensor([len(sound)])
         )[0][0]
@@ -122,7 +128,9 @@ def test_the_dump_is_what_the_vocoder_says_of_the_recordings_mels(
         wave, rate = soundfile.read(waves[utterance])
         expected = build_vocoder(big_vocoder)(mel).numpy()
         assert rate == RATE and len(wave) == len(mel) * HOP
-        assert np.load(dumped / "train" / "f0" / f"{utterance}.npy").shape == (len(mel),)
+        assert np.load(dumped / "train" / "f0" / f"{utterance}.npy").shape == (
+            len(mel),
+        )
         assert expected.std() > 1e-3
         np.testing.assert_allclose(wave, expected, atol=1 / 2**15)
 
@@ -163,7 +171,9 @@ def test_a_dump_without_f0_is_refused(corpus, teacher, dumped, tmp_path):
         del told["f0"]
         manifest.write_text(yaml.safe_dump(told))
     config = write_config(teacher, tmp_path / "train.yaml", former)
-    with pytest.raises(ConfigError, match="before F0 was dumped, too; remove the folder"):
+    with pytest.raises(
+        ConfigError, match="before F0 was dumped, too; remove the folder"
+    ):
         train(corpus, config, tmp_path / "exp")
 
 
@@ -223,7 +233,11 @@ def test_what_is_trained_speaks_in_the_loader(trained, dumped):
 
 def test_training_brings_the_waves_nearer(corpus, teacher, dumped, trained, tmp_path):
     config = write_config(
-        teacher, tmp_path / "train.yaml", dumped, num_iters_per_epoch=60, max_epoch=1,
+        teacher,
+        tmp_path / "train.yaml",
+        dumped,
+        num_iters_per_epoch=60,
+        max_epoch=1,
         model_conf=MODEL | {"adversarial_start": 1000},
     )
     longer = train(corpus, config, tmp_path / "exp")
@@ -277,16 +291,22 @@ def test_a_checkpoint_that_names_no_waves_is_taken_with_a_warning(
     assert "does not name the dump that it learnt from" in caplog.text
 
 
-def test_recordings_that_are_given_pass_for_real(corpus, teacher, dumped, trained, tmp_path):
+def test_recordings_that_are_given_pass_for_real(
+    corpus, teacher, dumped, trained, tmp_path
+):
     config = write_config(teacher, tmp_path / "train.yaml", dumped)
     given = []
     for name in ("train", "valid"):
         path = corpus.root / name / "wav.scp"
         given += [f"--{name}_data_path_and_name_and_type", f"{path},speech,sound"]
     out = train(corpus, config, tmp_path / "exp", *given)
-    assert_equal(load(out / "1epoch.pth"), load(trained / "1epoch.pth"))  # none heard yet
+    assert_equal(
+        load(out / "1epoch.pth"), load(trained / "1epoch.pth")
+    )  # none heard yet
     ours, theirs = (load(exp / "2epoch.pth") for exp in (out, trained))
-    changed = {key.split(".")[1] for key in ours if not torch.equal(ours[key], theirs[key])}
+    changed = {
+        key.split(".")[1] for key in ours if not torch.equal(ours[key], theirs[key])
+    }
     assert changed == {"generator", "discriminator"}
 
 
@@ -302,18 +322,44 @@ def test_recordings_that_are_given_pass_for_real(corpus, teacher, dumped, traine
         ({"accum_grad": 2}, "accum_grad: ESPnet's GAN trainer"),
         ({"skip_discriminator_prob": 0.5}, "skip_discriminator_prob: ESPnet's GAN"),
         ({"teacher": ["exp"]}, "teacher: a vocoder is trained without"),
-        ({"callbacks": [{"type": "prune", "pressure": 0.5, "end": 3}]}, "callbacks: a vo"),
+        (
+            {"callbacks": [{"type": "prune", "pressure": 0.5, "end": 3}]},
+            "callbacks: a vo",
+        ),
         ({"distill_conf": {"temperature": 2.0}}, "distill_conf.temperature: a vocoder"),
         ({"model_conf": {"segment": 8}}, "model_conf: .*segment"),
         ({"model_conf": MODEL | {"discriminator_size": 9}}, "not between 1 and"),
         ({"model_conf": MODEL | {"reconstruction_end": 0}}, "reconstruction_end"),
-        ({"model_conf": MODEL | {"discriminator_type": "parallel_wavegan_discriminator"}}, "'parallel_wavegan_discriminator'; near: style_melgan"),
-        ({"model_conf": MODEL | {"discriminator_type": "hifigan"}}, "discriminator_type: 'hifigan'; there are hifigan_period"),
+        (
+            {
+                "model_conf": MODEL
+                | {"discriminator_type": "parallel_wavegan_discriminator"}
+            },
+            "'parallel_wavegan_discriminator'; near: style_melgan",
+        ),
+        (
+            {"model_conf": MODEL | {"discriminator_type": "hifigan"}},
+            "discriminator_type: 'hifigan'; there are hifigan_period",
+        ),
         ({"distill_conf": {"objectives": [{"type": "mel"}]}}, "a waveform only: stft"),
-        ({"distill_conf": {"objectives": [{"type": "f0"}]}}, "f0: only a harmonic_istft"),
-        (HARMONIC | {"distill_conf": {"objectives": [{"type": "stft", "complex": 0}]}}, "has to learn its F0; add {type: f0"),
-        (HARMONIC | {"distill_conf": {"objectives": [{"type": "f0"}, {"type": "stft"}]}}, "stft.complex: a harmonic_istft_generator has phases of its own; say 0"),
-        ({"tts": "vits", "tts_conf": {}}, "teacher_dump, text2mel: vits is trained as ESPnet"),
+        (
+            {"distill_conf": {"objectives": [{"type": "f0"}]}},
+            "f0: only a harmonic_istft",
+        ),
+        (
+            HARMONIC
+            | {"distill_conf": {"objectives": [{"type": "stft", "complex": 0}]}},
+            "has to learn its F0; add {type: f0",
+        ),
+        (
+            HARMONIC
+            | {"distill_conf": {"objectives": [{"type": "f0"}, {"type": "stft"}]}},
+            "stft.complex: a harmonic_istft_generator has phases of its own; say 0",
+        ),
+        (
+            {"tts": "vits", "tts_conf": {}},
+            "teacher_dump, text2mel: vits is trained as ESPnet",
+        ),
     ],
 )
 def test_what_cannot_train_is_refused(corpus, teacher, dumped, tmp_path, changes, told):
@@ -335,8 +381,13 @@ def test_a_check_before_the_dump(teacher, dumped, tmp_path):
     told = f"{later} -> istft_generator by stft"
     assert check(write_config(teacher, path, later), [], planned=True) == told
     write_config(
-        teacher, path, later, max_epochs=3, optim2_conf={"rate": 1},
-        scheduler="onecyclelr", scheduler_conf={"max_lr": 0.1, "total_steps": 7},
+        teacher,
+        path,
+        later,
+        max_epochs=3,
+        optim2_conf={"rate": 1},
+        scheduler="onecyclelr",
+        scheduler_conf={"max_lr": 0.1, "total_steps": 7},
     )
     with pytest.raises(ConfigError) as caught:
         check(path, [], planned=True)
@@ -346,9 +397,7 @@ def test_a_check_before_the_dump(teacher, dumped, tmp_path):
     assert rate.startswith("optim2_conf: ") and "'rate'" in rate
 
 
-def test_mels_of_another_kind_are_refused_with_both_values(
-    corpus, dumped, tmp_path
-):
+def test_mels_of_another_kind_are_refused_with_both_values(corpus, dumped, tmp_path):
     others = FEATURES | {"n_mels": 24, "fmax": 7000}
     stats = write_stats(tmp_path / "stats.npz", [0.0] * 24, [1.0] * 24)
     served = make_experiment(
@@ -416,7 +465,9 @@ def test_a_segment_is_of_one_place():
         np.testing.assert_array_equal(cut["f0"], cut["mel"][:, 0])
     short = Segment(60, HOP, True)("utterance", dict(data))
     assert short["mel"].shape == (60, 3) and (short["mel"][50:] == 49).all()
-    assert (short["teacher_wave"][50 * HOP :] == 0).all() and (short["f0"][50:] == 0).all()
+    assert (short["teacher_wave"][50 * HOP :] == 0).all() and (
+        short["f0"][50:] == 0
+    ).all()
 
 
 def test_other_models_are_stock(monkeypatch):
@@ -456,7 +507,9 @@ def test_waves_that_are_not_finite_are_not_written(name, tmp_path):
     arrays = {"mel": np.zeros((4, 20)), "F0": np.zeros(4), "waveform": np.zeros(512)}
     arrays[name].flat[0] = np.inf
     files = WaveFiles(tmp_path)
-    with pytest.raises(ConfigError, match=f"{tmp_path}: a1: NaN or infinity in {name};"):
+    with pytest.raises(
+        ConfigError, match=f"{tmp_path}: a1: NaN or infinity in {name};"
+    ):
         files.write("a1", *arrays.values(), RATE)
     assert not files.has("a1") and not list(tmp_path.rglob("*.npy"))
 

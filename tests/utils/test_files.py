@@ -6,21 +6,20 @@ import sys
 
 import pytest
 
-from espnet_distill import files
 from espnet_distill.errors import ConfigError
-from espnet_distill.files import (
+from espnet_distill.utils import files, process_identity
+from espnet_distill.utils.files import (
     folder_written_whole,
     remove_abandoned,
     write_text,
     written_whole,
 )
-from espnet_distill.utils import process_identity
 from espnet_distill.utils.process_identity import current_process, has_ended
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from espnet_distill.files import folder_written_whole, written_whole
+from espnet_distill.utils.files import folder_written_whole, written_whole
 folder, file = folder_written_whole(Path("folder")), written_whole(Path("a.txt"))
 with folder as beside, file as part:
     (beside / "half").touch()

@@ -21,7 +21,7 @@ TTSTask.main(cmd=sys.argv[1:])
 WORKERS = """
 import os, sys, time
 from pathlib import Path
-from espnet_distill.evaluation.quality import judge
+from espnet_distill.evaluation.score import judge
 def ask(utt, text, wavs):
     Path(sys.argv[1], str(os.getpid())).touch()
     time.sleep(600)
@@ -49,7 +49,7 @@ def test_a_command_ends_with_a_line(tmp_path):
         f"def main(args):\n    {SLEEP}\ndef add_arguments(parser): pass\n"
     )
     script = (
-        "import sys; from espnet_distill import cli\n"
+        "import sys; from espnet_distill.cli import main as cli\n"
         "cli.COMMANDS['slow'] = ('wait', 'slow'); sys.exit(cli.main(['slow']))"
     )
     paths = [str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]

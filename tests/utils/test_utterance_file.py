@@ -3,10 +3,10 @@
 import pytest
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.evaluation.speech import copy_speech
-from espnet_distill.files import utterance_file
-from espnet_distill.teachers.tap_files import TapFiles
-from espnet_distill.vocoders.waves import WaveFiles
+from espnet_distill.evaluation.score import copy_speech
+from espnet_distill.teachers.dump_writer import TapFiles
+from espnet_distill.utils.files import utterance_file
+from espnet_distill.vocoders.dump import WaveFiles
 
 OUTSIDE = "../../evil"
 NO_NAMES = ["", ".", "..", "/a", "a/b", OUTSIDE, "a\0", "a\n"]

@@ -3,7 +3,7 @@
 import torch
 import yaml
 
-from espnet_distill.mel_spec import MelSpec
+from espnet_distill.data.mel_spec import MelSpec
 
 
 def save_hifigan(folder, features, scales):

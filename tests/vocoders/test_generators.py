@@ -8,13 +8,13 @@ import yaml
 from vocos.heads import ISTFTHead
 from vocos.models import VocosBackbone
 
+from espnet_distill.data.mel_spec import MelSpec
 from espnet_distill.errors import ConfigError
-from espnet_distill.mel_spec import MelSpec
-from espnet_distill.vocoders.generators import build_generator
 from espnet_distill.vocoders.generators.istft import (
     FrameMajorBackbone,
     FrameMajorISTFTHead,
 )
+from espnet_distill.vocoders.generators.registry import build_generator
 
 PRESETS = sorted((Path(__file__).parents[2] / "conf/vocoders").glob("*.yaml"))
 MELS = MelSpec(22050, 1024, None, 256, "hann", 80, 0, 8000, None)

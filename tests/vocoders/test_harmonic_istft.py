@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from espnet_distill.objectives import build_objective
 from espnet_distill.objectives.base import Taps
+from espnet_distill.objectives.registry import build_objective
 from espnet_distill.vocoders.generators.harmonic_istft import HarmonicISTFTGenerator
 from espnet_distill.vocoders.generators.pulses import PulseTrain
 from espnet_distill.vocoders.generators.spectra import FrameMajorISTFT
@@ -17,11 +17,14 @@ RATE, HOP = 16000, 64
 @pytest.fixture
 def generator():
     torch.manual_seed(0)
-    return HarmonicISTFTGenerator(20, HOP, RATE, channels=8, hidden_channels=16, layers=1)
+    return HarmonicISTFTGenerator(
+        20, HOP, RATE, channels=8, hidden_channels=16, layers=1
+    )
 
 
 @pytest.mark.parametrize(
-    "f0", [torch.full((60,), 95.0), torch.full((60,), 410.0), torch.linspace(120, 240, 60)]
+    "f0",
+    [torch.full((60,), 95.0), torch.full((60,), 410.0), torch.linspace(120, 240, 60)],
 )
 def test_pulses_are_all_harmonics_below_half_the_rate(f0):
     train = PulseTrain(RATE, HOP)
@@ -32,7 +35,9 @@ def test_pulses_are_all_harmonics_below_half_the_rate(f0):
     between = (f0.double().unsqueeze(1) * (1 - way) + later * way).flatten()
     passed = torch.nn.functional.pad(between.cumsum(0) / RATE, (1, 0))
     assert float(cycles[0, -1]) == pytest.approx(float(passed[-1]), rel=1e-6)
-    count = (RATE / 2 / torch.maximum(f0, later.flatten())).floor().repeat_interleave(HOP)
+    count = (
+        (RATE / 2 / torch.maximum(f0, later.flatten())).floor().repeat_interleave(HOP)
+    )
     harmonics = torch.arange(1, int(count.max()) + 1).unsqueeze(1)
     cosines = torch.cos(2 * math.pi * harmonics * passed[:-1])
     summed = torch.where(harmonics <= count, cosines, 0).sum(0)
@@ -58,7 +63,9 @@ def test_it_speaks_at_the_pitch_it_is_told(generator):
     peaks = spectrum.topk(8).indices * RATE / (40 * HOP)
     assert ((peaks / 250 - (peaks / 250).round()).abs() < 0.05).all()
     above = spectrum[int(2100 / RATE * 40 * HOP) :]
-    assert above.max() < 1e-3 * spectrum.max()  # pulses are made at a quarter of the rate
+    assert (
+        above.max() < 1e-3 * spectrum.max()
+    )  # pulses are made at a quarter of the rate
 
 
 @pytest.mark.parametrize("f0", [95.0, 210.0])
@@ -70,7 +77,9 @@ def test_pulses_are_below_half_their_rate_what_they_are_at_the_full_one(generato
 
     full = PulseTrain(RATE, HOP)
     told = spectra(full, generator.istft)
-    ours = spectra(generator.pulses, generator.pulse_stft) * full.fs / generator.pulses.fs
+    ours = (
+        spectra(generator.pulses, generator.pulse_stft) * full.fs / generator.pulses.fs
+    )
     below = generator.bins - 6
     torch.testing.assert_close(ours[:, :below], told[:, :below], atol=0.2, rtol=1e-3)
     assert told[:, :below].abs().max() > 30

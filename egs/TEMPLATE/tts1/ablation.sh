@@ -81,5 +81,5 @@ espnet-distill evaluate ${experiments} --data "dump/raw/${eval_set}" \
     --inference_tag "${tag}" \
     --vocoder_file "${vocoder_file}" ${measures:+--measures ${measures}}
 # shellcheck disable=SC2086
-espnet-distill seeds "${root}/evaluation" ${csv:+--csv "${csv}"} \
+espnet-distill summarize-seeds "${root}/evaluation" ${csv:+--csv "${csv}"} \
     --against teacher $([ -n "${students}" ] || echo "${settings%% *}")

@@ -196,7 +196,7 @@ else
         || fail "--teacher ${teacher}: ${teacher_model} has a space, which tts.sh cannot take; rename it"
     teacher_exp=$(dirname "${teacher_model}")
     teacher_yaml=${teacher_exp}/config.yaml
-    settings=$(espnet-distill settings "${teacher_model}" --fs "${fs}" --n_fft "${n_fft}" \
+    settings=$(espnet-distill teacher-config "${teacher_model}" --fs "${fs}" --n_fft "${n_fft}" \
         --n_shift "${n_shift}" --win_length "${win_length}" --n_mels "${n_mels}" \
         --fmin "${fmin}" --fmax "${fmax}" --f0min "${f0min}" --f0max "${f0max}" \
         --token_type "${token_type}" --bpemodel "${bpemodel}" \
@@ -343,12 +343,12 @@ dump_waves() {  # dump_waves SET SPLIT: what a small vocoder is to say of each m
     split_keys "${speech}" "${logdir}"
     # shellcheck disable=SC2086
     ${command} JOB=1:"${jobs}" "${logdir}/dump.JOB.log" \
-        ${python} -m espnet_distill.tasks.dump_waves "${options[@]}" \
+        ${python} -m espnet_distill.bin.dump_waves "${options[@]}" \
             --key_file "${logdir}/keys.JOB.scp" \
         || fail "dump of waves failed: $(reason "${logdir}"/dump.*.log)"
     # shellcheck disable=SC2086
     ${train_cmd} "${logdir}/finish.log" \
-        ${python} -m espnet_distill.tasks.dump_waves "${options[@]}" --finish \
+        ${python} -m espnet_distill.bin.dump_waves "${options[@]}" --finish \
         || fail "dump of waves failed: $(reason "${logdir}/finish.log")"
 }
 
@@ -391,13 +391,13 @@ dump_teacher() {  # dump_teacher SET SPLIT: a job array, then a look at what it 
     split_keys "${dumpdir}/raw/$1/text" "${logdir}"
     # shellcheck disable=SC2086
     ${command} JOB=1:"${jobs}" "${logdir}/dump.JOB.log" \
-        ${python} -m espnet_distill.tasks.dump ${options} $(data_of "$1" "$2") \
+        ${python} -m espnet_distill.bin.dump_teacher ${options} $(data_of "$1" "$2") \
             --token_list "${token_list}" --key_file "${logdir}/keys.JOB.scp" \
             --ngpu "${ngpu}" --batch_size "${dump_batch_size}" \
         || fail "teacher dump failed: $(reason "${logdir}"/dump.*.log)"
     # shellcheck disable=SC2086
     ${train_cmd} "${logdir}/finish.log" \
-        ${python} -m espnet_distill.tasks.finish_dump ${options} \
+        ${python} -m espnet_distill.bin.finish_dump ${options} \
             --text "${dumpdir}/raw/$1/text" \
         || fail "teacher dump failed: $(reason "${logdir}/finish.log")"
 }
@@ -454,7 +454,7 @@ attention_durations() {  # SET_focused: the utterances whose attention is sharp 
         --inference_model "$(basename "${teacher_model}")" --inference_tag teacher_forced \
         --inference_args "--use_teacher_forcing true"
     for set in ${train_set} ${valid_set}; do
-        espnet-distill focused "${teacher_exp}" "${teacher_exp}/teacher_forced/${set}" \
+        espnet-distill attention-durations "${teacher_exp}" "${teacher_exp}/teacher_forced/${set}" \
             "${align_dir}/${set}_focused" ${least_focus_rate:+--least_focus_rate ${least_focus_rate}}
         keep_listed "${set}" focused
     done
@@ -476,7 +476,7 @@ read_more() {  # SET_TEXT: the recordings, and what the teacher reads
         '{print $1, recording}' "${asked}/text" > "${asked}/wav.scp"  # nobody listens
     echo raw > "${asked}/feats_type"
     speak "${teacher_exp}" "$(basename "${teacher_model}")"
-    espnet-distill reading "${decoded}" "${asked}" "${spoken}" --n_shift "${n_shift}"
+    espnet-distill pseudo-label "${decoded}" "${asked}" "${spoken}" --n_shift "${n_shift}"
     for file in text utt2spk wav.scp; do
         LC_ALL=C sort "${raw}/${file}" "${spoken}/${file}" > "${raw}_${reading}/${file}"
     done
@@ -659,7 +659,7 @@ require_ids "${teacher_yaml}"
 if [ "${durations_from}" = aligner ] && begin 2 "Alignment: durations -> ${align_dir}"; then
     # shellcheck disable=SC2086
     OMP_NUM_THREADS=${num_threads} ${cuda_cmd} --gpu "${ngpu}" "${align_dir}/align.log" \
-        ${python} -m espnet_distill.align \
+        ${python} -m espnet_distill.data.aligner \
             --ngpu "${ngpu}" --steps "${align_steps}" --max_unaligned "${max_unaligned}" \
             --token_list "${token_list}" --token_type "${token_type}" ${front_end} \
             --cleaner "${cleaner}" --g2p "${g2p}" \

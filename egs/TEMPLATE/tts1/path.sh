@@ -15,7 +15,7 @@ export OMP_NUM_THREADS=${OMP_NUM_THREADS:-${SLURM_CPUS_PER_TASK:-1}}
 export NCCL_SOCKET_IFNAME=${NCCL_SOCKET_IFNAME:-^lo,docker,virbr,vmnet,vboxnet}
 
 # for programs that run without the plugin, which finds an espeak-ng itself
-eval "$(python3 -m espnet_distill.espeak)"
+eval "$(python3 -m espnet_distill.utils.espeak)"
 
 if [ -e local/path.sh ]; then
     . local/path.sh

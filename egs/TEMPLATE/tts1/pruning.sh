@@ -156,4 +156,4 @@ done
 espnet-distill evaluate ${experiments} --data "dump/raw/${eval_set}" \
     --out "${root}/evaluation" --inference_tag "${tag}" \
     --vocoder_file "${vocoder_file}" ${measures:+--measures ${measures}}
-espnet-distill seeds "${root}/evaluation" --against ${begin_as} ${csv:+--csv "${csv}"}
+espnet-distill summarize-seeds "${root}/evaluation" --against ${begin_as} ${csv:+--csv "${csv}"}

@@ -11,7 +11,11 @@ from espnet_distill.vocoders.generators.spectra import FrameMajorISTFT
 from espnet_distill.vocoders.streaming import context_of
 
 F0, QUIET = 150.0, 0.05  # what is said before anything is learnt: Hz, magnitude
+
+
 NOISE_FRAMES = 512  # after which the noise begins anew
+
+
 VOICED = 2000.0  # Hz, up to which there are pulses at least
 
 

@@ -74,5 +74,8 @@ class MultibandISTFTGenerator(HiFiGANGenerator):
         """Waveforms (B, steps * hop) of spectra (B, n_fft / 2 + 1, steps)."""
         last = spectra[..., -1:]  # the last step has its samples on both sides
         return torch.istft(
-            torch.cat((spectra, last), -1), self.n_fft, self.hop_samples, window=self.window
+            torch.cat((spectra, last), -1),
+            self.n_fft,
+            self.hop_samples,
+            window=self.window,
         )

@@ -5,6 +5,8 @@ import math
 import torch
 
 NEAREST = 1e-4  # half-phase, below which a pulse is taken for flat
+
+
 LOWEST = 20.0  # Hz
 
 
@@ -23,7 +25,9 @@ class PulseTrain(torch.nn.Module):
     def __init__(self, fs: float, hop_length: int):
         super().__init__()
         self.fs, self.hop_length = fs, hop_length
-        self.register_buffer("samples", torch.arange(hop_length).float(), persistent=False)
+        self.register_buffer(
+            "samples", torch.arange(hop_length).float(), persistent=False
+        )
 
     def cycles(self, f0: torch.Tensor) -> torch.Tensor:
         """Cycles from the first frame to each, and to the end (B, T + 1), of F0 (B, T)."""

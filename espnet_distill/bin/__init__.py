@@ -1,0 +1,1 @@
+"""Programs that job arrays run."""

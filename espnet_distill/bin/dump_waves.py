@@ -1,0 +1,114 @@
+"""Let a vocoder speak the mels of recordings, once, for a student to learn from.
+
+Without a vocoder the recordings themselves are written: those of a voice that is no
+vocoder anyone has, say.
+
+A job array: each job is given some of the utterances (`--key_file`); one that is there
+already is skipped. After all jobs, `--finish` writes what a training reads.
+`vocoders/waves.py` describes the folder.
+"""
+
+import argparse
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+from espnet2.fileio.npy_scp import NpyScpReader
+from espnet2.tts.feats_extract.dio import Dio
+from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
+from torch.nn import functional
+
+from espnet_distill.data.audio import read_audio, require_recordings, required_by
+from espnet_distill.data.mel_spec import MelSpec, require_extractor
+from espnet_distill.experiments.experiment import read_config
+from espnet_distill.utils.files import flush_disk, read_rows, read_table
+from espnet_distill.utils.progress import progress_bar
+from espnet_distill.vocoders import is_none, load_vocoder
+from espnet_distill.vocoders.dump import WaveFiles, record
+
+
+def dump(
+    files: WaveFiles, keys: list[str], vocoder, pitch: Dio, args, conf: dict
+) -> None:
+    """Write what the vocoder says of these recordings' mels, or else the recordings."""
+    extractor = LogMelFbank(**conf)
+    rate, hop_length = extractor.fs, extractor.hop_length
+    recordings = read_table(args.wav_scp)
+    read = NpyScpReader(str(args.mel_scp)) if args.mel_scp else None
+    for key in progress_bar(keys, desc=str(files.folder), mininterval=10):
+        sound, _ = read_audio(recordings[key], key, rate)
+        sound = torch.from_numpy(sound)[None]
+        mel = extractor(sound, torch.tensor([sound.size(1)]))[0][0]
+        if vocoder is None:
+            length = len(mel) * hop_length
+            wave = functional.pad(sound[0], (0, length - sound.size(1)))
+        else:
+            wave = vocoder(mel.to(args.device)).cpu()
+        f0 = pitch(wave[None], feats_lengths=torch.tensor([len(mel)]))[0][0, :, 0]
+        mel = mel.numpy() if read is None else np.asarray(read[key])
+        files.write(key, mel, f0.numpy(), wave.numpy(), rate)
+    flush_disk()
+
+
+def f0_extractor(mels: dict, pitch: dict) -> Dio:
+    """F0 in Hz a frame, within the range of the text-to-mel model's pitch if it has one."""
+    told = {key: pitch[key] for key in ("f0min", "f0max") if key in pitch}
+    told |= {key: mels[key] for key in ("fs", "n_fft", "hop_length") if key in mels}
+    return Dio(
+        **told, use_token_averaged_f0=False, use_continuous_f0=False, use_log_f0=False
+    )
+
+
+def get_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add(
+        "--config",
+        type=Path,
+        required=True,
+        help="config.yaml of the text2mel experiment, whose mels these are",
+    )
+    add(
+        "--vocoder_file", default="none", help="a HiFi-GAN generator (none: recordings)"
+    )
+    add("--wav_scp", type=Path, required=True, help="the recordings")
+    add("--output_dir", type=Path, required=True)
+    add(
+        "--mel_scp",
+        type=Path,
+        help="mels that the student reads in place of the recordings' own, aligned",
+    )
+    add("--key_file", type=Path, help="the utterances of this job (default: all)")
+    add("--device", default="cpu")
+    add("--finish", action="store_true", help="all jobs are done: write the lists")
+    return parser
+
+
+def main(cmd=None) -> None:
+    logging.basicConfig(level="INFO")
+    args = get_parser().parse_args(cmd)
+    files = WaveFiles(args.output_dir)
+    if args.finish:
+        files.finish(read_table(args.wav_scp))
+        return
+    conf = read_config(args.config)
+    require_extractor(conf, str(args.config))
+    features = conf.get("feats_extract_conf") or {}
+    mels = MelSpec.of_conf(features)
+    keys = list(read_table(args.key_file or args.wav_scp))
+    require_recordings(args.wav_scp, keys, **required_by(mels.extractor()))
+    if args.mel_scp:
+        read_rows(args.mel_scp, keys)
+    vocoder = None
+    if not is_none(args.vocoder_file):
+        vocoder = load_vocoder(args.vocoder_file, mels).to(args.device)
+    pitch = f0_extractor(features, conf.get("pitch_extract_conf") or {})
+    f0_range = (pitch.f0min, pitch.f0max)
+    files.begin(record(args.vocoder_file, mels, f0_range, args.wav_scp, args.mel_scp))
+    keys = [key for key in keys if not files.has(key)]
+    dump(files, keys, vocoder, pitch, args, features)
+
+
+if __name__ == "__main__":
+    main()

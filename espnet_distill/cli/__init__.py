@@ -1,0 +1,1 @@
+"""The commands of ``espnet-distill``, a file each."""

@@ -1,0 +1,33 @@
+"""``espnet-distill check``: find what would stop a training."""
+
+import argparse
+from pathlib import Path
+
+from espnet_distill.tasks.checks.check import _quietly, check
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.usage = (
+        "%(prog)s [-h] [--vocoder_file FILE] [--planned] train.yaml [ESPnet options]"
+    )
+    parser.add_argument("--vocoder_file", help="a vocoder that is to fit the student")
+    parser.add_argument(
+        "--planned",
+        action="store_true",
+        help="initial weights (init_param), statistics and the teachers' dump may be "
+        "made later",
+    )
+    parser.add_argument("train_config", metavar="train.yaml", type=Path)
+    parser.add_argument(
+        "espnet_options",
+        nargs=argparse.REMAINDER,
+        help="what espnet2.bin.tts_train would get besides, e.g. --token_list FILE",
+    )
+
+
+def main(args) -> None:
+    with _quietly():
+        found = check(
+            args.train_config, args.espnet_options, args.vocoder_file, args.planned
+        )
+    print(found)

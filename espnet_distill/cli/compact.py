@@ -1,0 +1,42 @@
+"""``espnet-distill compact``: remove the masked structure of an experiment."""
+
+import argparse
+from pathlib import Path
+
+from espnet_distill.utils.files import require_new
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    add = parser.add_argument
+    add("experiment", metavar="EXP", help="pruned experiment: folder, .pth or .zip")
+    add("out", metavar="OUT", type=Path, help="a folder to be made")
+    add(
+        "--stock",
+        action="store_true",
+        help="give all layers the size of the widest and keep all heads, where stock "
+        "ESPnet could not load the result otherwise",
+    )
+    add_data(parser, "the outputs before and after are compared on")
+
+
+def add_data(parser: argparse.ArgumentParser, purpose: str) -> None:
+    """Add the options that name sentences."""
+    add = parser.add_argument
+    add(
+        "--data",
+        metavar="DIR",
+        type=Path,
+        help=f"ESPnet data folder (text, wav.scp) whose first utterances {purpose}",
+    )
+    add("--durations", metavar="FILE", type=Path, help="frames a token of --data")
+
+
+def main(args: argparse.Namespace) -> None:
+    """Write OUT and print what was removed."""
+    require_new(args.out)
+    import espnet_distill
+    from espnet_distill.pruning.post_training.compact import compact
+
+    espnet_distill.register()
+    print(compact(args))

@@ -1,0 +1,110 @@
+"""``espnet-distill derive``: initialize a student from its teacher's weights."""
+
+import argparse
+import math
+from pathlib import Path
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.utils.files import require_new
+
+OBJECTIVES = ("params", "macs", "latency")
+
+
+IMPORTANCES = ("magnitude", "activation", "taylor", "random")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    add = parser.add_argument
+    add("teacher", metavar="TEACHER", help="experiment folder, .pth, .zip or tag")
+    add("out", metavar="OUT", type=Path, help="a folder to be made")
+    size = parser.add_mutually_exclusive_group(required=True)
+    size.add_argument(
+        "--pressure",
+        metavar="P",
+        type=float,
+        help="share of the teacher's parameters to take away, from 0 to below 1",
+    )
+    size.add_argument(
+        "--budget-params",
+        metavar="N",
+        type=int,
+        help="parameters of the student",
+    )
+    size.add_argument(
+        "--budget-rtf",
+        metavar="F",
+        type=float,
+        help="real-time factor, text to mel, on one thread of this machine",
+    )
+    size.add_argument(
+        "--config",
+        metavar="FILE",
+        type=Path,
+        help="training configuration of a student of the teacher's class",
+    )
+    add(
+        "--objective",
+        choices=OBJECTIVES,
+        default="params",
+        help="of the shapes with so many parameters take the one most like the teacher "
+        "(params), of fewest operations (macs) or the fastest here (latency); default: "
+        "%(default)s",
+    )
+    add(
+        "--keep",
+        metavar="KEY",
+        nargs="+",
+        default=[],
+        help="sizes that stay as they are; depth and width stand for all such",
+    )
+    add(
+        "--floor",
+        metavar="KEY=N",
+        nargs="+",
+        default=[],
+        type=_floor,
+        help="the least that a size may become",
+    )
+    add(
+        "--importance",
+        choices=IMPORTANCES,
+        default="magnitude",
+        help="which units stay: those of the largest weights, of the largest "
+        "activations, those the loss depends on (taylor), or any; default: %(default)s",
+    )
+    add(
+        "--data",
+        metavar="DIR",
+        type=Path,
+        help="ESPnet data folder (text, wav.scp) whose first utterances activation and "
+        "taylor look at",
+    )
+    add("--durations", metavar="FILE", type=Path, help="frames a token of --data")
+
+
+def main(args: argparse.Namespace) -> None:
+    """Write OUT and print what was chosen."""
+    require_new(args.out)
+    if args.pressure is not None and not 0 <= args.pressure < 1:
+        raise ConfigError(f"--pressure: {args.pressure} is not from 0 to below 1")
+    if args.budget_params is not None and args.budget_params < 1:
+        raise ConfigError(f"--budget-params: {args.budget_params} is not above 0")
+    if args.config and (args.keep or args.floor or args.objective != "params"):
+        raise ConfigError("--config: says every size; leave out what chooses sizes")
+    if args.budget_rtf is not None and not 0 < args.budget_rtf < math.inf:
+        raise ConfigError(f"--budget-rtf: {args.budget_rtf} is not above 0")
+    if args.importance in ("activation", "taylor") and not args.data:
+        raise ConfigError(f"--importance {args.importance}: wants --data")
+    import espnet_distill
+    from espnet_distill.students.derive import derive
+
+    espnet_distill.register()
+    print(derive(args))
+
+
+def _floor(value: str) -> tuple[str, int]:
+    key, _, least = value.partition("=")
+    if not key or not least.isdigit():
+        raise argparse.ArgumentTypeError(f"{value!r} is not KEY=N")
+    return key, int(least)

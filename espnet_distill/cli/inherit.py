@@ -1,0 +1,59 @@
+"""``espnet-distill inherit``: give data a teacher's tokens, statistics or ids."""
+
+from pathlib import Path
+
+from espnet_distill.experiments.experiment import find_experiment, read_config
+from espnet_distill.recipes.teacher_data import (
+    LANGUAGES,
+    SPEAKERS,
+    _say_unknown,
+    ids_of,
+    inherit_ids,
+    inherit_statistics,
+    inherit_tokens,
+)
+
+
+def add_arguments(parser) -> None:
+    parser.add_argument("teacher", help="an ESPnet experiment folder, or a .pth in one")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "--token_list", metavar="FILE", type=Path, help="tokens.txt of the data"
+    )
+    what.add_argument(
+        "--statistics", metavar="DIR", type=Path, help="train/ of the data's statistics"
+    )
+    what.add_argument(
+        "--speakers",
+        metavar="DIR",
+        type=Path,
+        nargs="+",
+        help="data folders with utt2spk and utt2sid",
+    )
+    what.add_argument(
+        "--languages",
+        metavar="DIR",
+        type=Path,
+        nargs="+",
+        help="data folders with utt2lang and utt2lid",
+    )
+
+
+def main(args) -> None:
+    """Say what the data have got."""
+    config, checkpoint = find_experiment(args.teacher)
+    conf = read_config(config)
+    if args.token_list:
+        unknown = inherit_tokens(conf, args.token_list)
+        print(f"{args.token_list}: the {len(conf['token_list'])} tokens of {config}")
+        _say_unknown(unknown)
+    elif args.statistics:
+        copied = inherit_statistics(conf, args.statistics)
+        print(f"{args.statistics}: {', '.join(copied) or 'nothing'} of {config}")
+    else:
+        kind = SPEAKERS if args.speakers else LANGUAGES
+        folders = args.speakers or args.languages
+        ids = ids_of(kind, conf, config, checkpoint)
+        unknown = inherit_ids(kind, ids, folders)
+        print(f"{' '.join(map(str, folders))}: the {kind.data} of {config}")
+        _say_unknown(unknown)

@@ -1,0 +1,63 @@
+"""``espnet-distill prune``: prune a trained model without training."""
+
+import argparse
+from pathlib import Path
+
+from espnet_distill.cli.compact import add_data
+from espnet_distill.errors import ConfigError
+from espnet_distill.utils.files import require_new
+
+OBJECTIVES = ("params", "latency")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    add = parser.add_argument
+    add("experiment", metavar="EXP", help="experiment folder, .pth, .zip or tag")
+    add("out", metavar="OUT", type=Path, help="a folder to be made")
+    add(
+        "--pressure",
+        metavar="P",
+        type=float,
+        required=True,
+        help="share of the parameters to take away, from 0 to below 1",
+    )
+    add(
+        "--objective",
+        choices=OBJECTIVES,
+        default="params",
+        help="take from all widths alike (params), or more from those whose "
+        "parameters cost most time here (latency); default: %(default)s",
+    )
+    add(
+        "--merge",
+        action="store_true",
+        help="fold what is taken away into what stays, where that can be",
+    )
+    add(
+        "--low-rank",
+        action="store_true",
+        help="take no units: make of a layer two of low rank, wherever that loses least",
+    )
+    add_data(
+        parser,
+        "say which units matter, what stands in for those taken away, and how far the "
+        "outputs change; else the weights say it",
+    )
+
+
+def main(args: argparse.Namespace) -> None:
+    """Write OUT and print what was done."""
+    require_new(args.out)
+    if not 0 < args.pressure < 1:
+        raise ConfigError(f"--pressure: {args.pressure} is not above 0 and below 1")
+    if args.low_rank and (args.merge or args.objective != "params"):
+        raise ConfigError(
+            "--low-rank: takes no units; leave out --merge and --objective"
+        )
+    import espnet_distill
+    from espnet_distill.pruning.post_training.low_rank import prune_low_rank
+    from espnet_distill.pruning.post_training.structured import prune
+
+    espnet_distill.register()
+    print(prune_low_rank(args) if args.low_rank else prune(args))

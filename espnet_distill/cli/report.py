@@ -1,0 +1,35 @@
+"""``espnet-distill report``: render an evaluation as a page."""
+
+import argparse
+from pathlib import Path
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.evaluation.report import SENTENCES, write
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    add = parser.add_argument
+    add(
+        "evaluation",
+        metavar="DIR",
+        type=Path,
+        help="the --out of an `espnet-distill evaluate`; report.html, one file to open "
+        "in a browser, and RESULTS.md go there",
+    )
+    add(
+        "--num_sentences",
+        metavar="N",
+        type=int,
+        default=SENTENCES,
+        help="how many to play, evenly from the best to the worst (default: "
+        "%(default)s); fewer if the page would be larger than 15 MB",
+    )
+
+
+def main(args: argparse.Namespace) -> None:
+    """Write the page and the Markdown, and print where they are."""
+    if args.num_sentences < 1:
+        raise ConfigError(f"--num_sentences: {args.num_sentences}; give 1 or more")
+    for path in write(args.evaluation, args.num_sentences):
+        print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")

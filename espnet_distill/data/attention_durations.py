@@ -1,0 +1,62 @@
+"""Durations from the attention of an autoregressive teacher."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from statistics import median
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.experiments.experiment import find_experiment, read_config
+from espnet_distill.utils.files import read_rows, read_table, require_folder, write_text
+
+# "For phn taco2 around 0.65, phn transformer around 0.9": ESPnet 1's LJSpeech recipe.
+LEAST_FOCUS_RATE = {"tacotron2": 0.65, "transformer": 0.9}
+
+
+def least_focus_rate(experiment) -> float:
+    """Return the threshold of a teacher's type.
+
+    Raises:
+        ConfigError: The teacher has no attention over the text.
+    """
+    config, _ = find_experiment(experiment)
+    kind = read_config(config)["tts"]
+    if kind not in LEAST_FOCUS_RATE:
+        raise ConfigError(
+            f"{config}: {kind} has no attention over the text; those that have are "
+            f"{', '.join(LEAST_FOCUS_RATE)}; take durations from the aligner"
+        )
+    return LEAST_FOCUS_RATE[kind]
+
+
+def select(decoded: Path, out: Path, least: float) -> str:
+    """Write `out/durations` and `out/utterances` of the focused, and describe them.
+
+    Args:
+        decoded: What ESPnet wrote of one set, with `durations` and `focus_rates`.
+        out: A folder.
+        least: The focus rate from which an utterance is kept.
+
+    Raises:
+        ConfigError: Nothing was decoded there, or nothing is focused enough.
+    """
+    require_folder(out)
+    durations = read_table(decoded / "durations")
+    rates = _rates_of(decoded / "focus_rates", durations)
+    kept = [key for key in durations if rates[key] >= least]
+    found = (
+        f"{decoded.name}: {len(kept)} of {len(rates)} utterances have a focus rate of "
+        f"at least {least:g} (median {median(rates.values()):.2f})"
+    )
+    if not kept:
+        raise ConfigError(f"{found}; train the teacher longer, or ask for less")
+    write_text(out / "durations", "".join(f"{key} {durations[key]}\n" for key in kept))
+    write_text(out / "utterances", "".join(f"{key}\n" for key in kept))
+    return found
+
+
+def _rates_of(path: Path, wanted: Iterable[str]) -> dict[str, float]:
+    table = read_rows(path, wanted, "decode again")
+    try:
+        return {key: float(rate) for key, rate in table.items()}
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}; decode again") from error

@@ -1,0 +1,67 @@
+"""Calibration data: losses of a model on the first utterances of a data folder."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import torch
+
+from espnet_distill.data.utterances import (
+    batches_of_one,
+    known_durations,
+    read_data,
+    wants_durations,
+)
+from espnet_distill.errors import ConfigError
+from espnet_distill.experiments.text_frontend import build_front_end
+from espnet_distill.structure.statistics.importance import Activation, Taylor
+from espnet_distill.utils.validation import require_finite
+
+CALIBRATION_UTTERANCES = 32  # utterances that activations and gradients are taken from
+
+
+FROM_ACTIVATIONS = {"activation": Activation, "taylor": Taylor}
+
+
+def calibration_losses(
+    data: Path, durations: Path | None, model, names
+) -> Iterator[torch.Tensor]:
+    """Yield a model's loss on the first utterances of a data folder.
+
+    Args:
+        data: An ESPnet data folder.
+        durations: Frames a token of them, for a model that trains with durations.
+        model: An ESPnetTTSModel, run as each loss is drawn.
+        names: Its configuration as a namespace.
+
+    Raises:
+        ConfigError: Durations that are missing, a text front end that cannot be built,
+            utterances that :func:`batches_of_one` refuses; a loss that is NaN or
+            infinite, as it is drawn.
+    """
+    if getattr(model.tts, "spk_embed_dim", None):
+        raise ConfigError(
+            f"--data: {names.tts} wants speaker embeddings, which no data folder "
+            "gives; leave it out"
+        )
+    if model.feats_extract is None:
+        raise ConfigError(
+            f"--data: {names.tts} was trained on features of {names.odim} dimensions "
+            "(odim), which no data folder gives; leave it out"
+        )
+    utterances, known = read_data(data, CALIBRATION_UTTERANCES), None
+    if wants_durations(model.tts):
+        if not durations:
+            raise ConfigError(f"--durations: {names.tts} wants those of {data}")
+        known = known_durations(durations, utterances)
+        utterances = {utt: utterances[utt] for utt in known}
+    preprocess = build_front_end(names, names.tts)
+    batches = list(batches_of_one(model, preprocess, utterances, known, data))
+    return _finite_losses(model, batches, data)
+
+
+def _finite_losses(model, batches: Iterable, data: Path) -> Iterator[torch.Tensor]:
+    for utterance, batch in batches:
+        loss = model(**batch)[0]
+        remedy = "leave the utterance out, or name another model"
+        require_finite({"the loss": loss}, f"--data: {data}: {utterance}", remedy)
+        yield loss

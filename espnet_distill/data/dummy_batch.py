@@ -1,0 +1,46 @@
+"""A batch of one short dummy sentence."""
+
+import inspect
+
+import torch
+from espnet2.tts.abs_tts import AbsTTS
+
+
+def dummy_batch(
+    tts: AbsTTS, tokens: int = 4, steps_per_token: int = 12
+) -> dict[str, torch.Tensor]:
+    """Return a batch of one sentence for a model's forward pass.
+
+    The default lengths are such that tokens, decoder steps and frames cannot be
+    confused.
+    """
+    counted = tokens + 1  # with the end-of-sentence token
+    frames = counted * steps_per_token * getattr(tts, "reduction_factor", 1)
+    parameter = next(tts.parameters())
+
+    def integers(*shape):
+        return torch.ones(shape, dtype=torch.long, device=parameter.device)
+
+    def floats(*shape):
+        return torch.zeros(shape, dtype=parameter.dtype, device=parameter.device)
+
+    batch = {
+        "text": integers(1, tokens),
+        "text_lengths": integers(1) * tokens,
+        "feats": floats(1, frames, tts.odim),
+        "feats_lengths": integers(1) * frames,
+        "durations": integers(1, counted) * steps_per_token,
+        "durations_lengths": integers(1) * counted,
+        "pitch": floats(1, counted, 1),
+        "pitch_lengths": integers(1) * counted,
+        "energy": floats(1, counted, 1),
+        "energy_lengths": integers(1) * counted,
+    }
+    if getattr(tts, "spk_embed_dim", None):
+        batch["spembs"] = floats(1, tts.spk_embed_dim) + 1
+    if getattr(tts, "spks", None):
+        batch["sids"] = integers(1, 1) * 0
+    if getattr(tts, "langs", None):
+        batch["lids"] = integers(1, 1) * 0
+    wanted = inspect.signature(tts.forward).parameters
+    return {name: value for name, value in batch.items() if name in wanted}

@@ -1,0 +1,147 @@
+"""What a log-mel spectrogram was computed with, and where two of them differ."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Optional
+
+from espnet_distill.errors import ConfigError, summarize
+
+LABELS = {
+    "fs": "sampling rate",
+    "n_fft": "FFT size",
+    "win_length": "window length",
+    "hop_length": "hop length",
+    "window": "window",
+    "n_mels": "number of mels",
+    "fmin": "lowest mel frequency",
+    "fmax": "highest mel frequency",
+    "log_base": "log base",
+    "htk": "HTK mel scale",
+    "normalized": "normalized STFT",
+}
+
+
+@dataclass
+class MelSpec:
+    """Parameters of a log-mel spectrogram, under the names of ESPnet's LogMelFbank.
+
+    Sampling rate and frequencies are in Hz, FFT size and lengths in samples. None
+    means what it means there: a window as long as the FFT, mels from 0 Hz to half the
+    sampling rate, the natural logarithm.
+    """
+
+    fs: int
+    n_fft: int
+    win_length: Optional[int]
+    hop_length: int
+    window: str
+    n_mels: int
+    fmin: Optional[float]
+    fmax: Optional[float]
+    log_base: Optional[float]
+    htk: bool = False
+    normalized: bool = False
+
+    def __post_init__(self):
+        self.fs, self.n_fft = int(self.fs), int(self.n_fft)
+        self.hop_length, self.n_mels = int(self.hop_length), int(self.n_mels)
+        self.win_length = int(_or(self.win_length, self.n_fft))
+        self.fmin = float(_or(self.fmin, 0))
+        self.fmax = float(_or(self.fmax, self.fs / 2))
+        self.log_base = float(_or(self.log_base, math.e))
+
+    @classmethod
+    def of_extractor(cls, extractor):
+        """Describe what a model's ``feats_extract`` computes."""
+        from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
+
+        if not isinstance(extractor, LogMelFbank):
+            raise ConfigError(
+                f"feats_extract: {type(extractor).__name__} makes no mels, which a "
+                "vocoder needs; use feats_extract: fbank, or leave out --vocoder_file"
+            )
+        return cls(
+            fs=extractor.fs,
+            n_fft=extractor.n_fft,
+            win_length=extractor.win_length,
+            hop_length=extractor.hop_length,
+            window=extractor.window,
+            n_mels=extractor.n_mels,
+            fmin=extractor.fmin,
+            fmax=extractor.fmax,
+            log_base=extractor.logmel.log_base,
+            htk=extractor.logmel.mel_options["htk"],
+            normalized=extractor.stft.normalized,
+        )
+
+    @classmethod
+    def of_conf(cls, feats_extract_conf):
+        """Describe what ``feats_extract: fbank`` computes with this configuration."""
+        from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
+
+        try:
+            extractor = LogMelFbank(**feats_extract_conf)
+        except Exception as error:  # typeguard, librosa and torch each raise their own
+            raise ConfigError(f"feats_extract_conf: {summarize(error)}") from error
+        return cls.of_extractor(extractor)
+
+    def extractor(self, **others):
+        """Build what computes these mels; `others` are arguments in place of its own.
+
+        Its frequencies are whole, as ESPnet's LogMelFbank wants them.
+        """
+        from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
+
+        conf = asdict(self) | {"fmin": int(self.fmin), "fmax": int(self.fmax)}
+        if self.log_base == math.e:
+            conf["log_base"] = None  # its name for it
+        return LogMelFbank(**(conf | others))
+
+    def differences(self, other):
+        """Yield (name, own value, other's value) of each parameter that differs."""
+        for name in LABELS:
+            ours, theirs = getattr(self, name), getattr(other, name)
+            if not _same(ours, theirs):
+                yield name, _show(ours), _show(theirs)
+
+    def require_fit(self, mels, vocoder_file):
+        """Raise a ConfigError that names each value of ``mels`` that differs."""
+        differences = [
+            f"{LABELS[name]} {ours}, but the model's mels have {theirs} "
+            f"(feats_extract_conf.{name})"
+            for name, ours, theirs in self.differences(mels)
+        ]
+        if differences:
+            raise ConfigError(f"vocoder {vocoder_file}: " + "; ".join(differences))
+
+
+def require_extractor(conf, whose):
+    """Raise a ConfigError if a model's mels are not its own to compute.
+
+    Args:
+        conf: its configuration. With ``odim`` its features come with the data, and
+            nothing says what they were computed with.
+        whose: what a message begins with.
+    """
+    if conf.get("odim") is not None:
+        raise ConfigError(
+            f"{whose}: odim: {conf['odim']}: its features come with its data, so "
+            "nothing says how mels for a vocoder are computed; name a model with "
+            "feats_extract"
+        )
+
+
+def _or(value, default):
+    return default if value is None else value
+
+
+def _same(a, b):
+    if isinstance(a, float) and isinstance(b, float):
+        return math.isclose(a, b, rel_tol=1e-6)
+    return a == b
+
+
+def _show(value):
+    if value == math.e:
+        return "e"
+    return f"{value:g}" if isinstance(value, float) else str(value)

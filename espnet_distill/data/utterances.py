@@ -1,0 +1,175 @@
+"""Utterances of an ESPnet data folder, alone and in batches of one."""
+
+import inspect
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from espnet2.tts.espnet_model import ESPnetTTSModel
+
+from espnet_distill.data.audio import read_audio, require_audio, required_by
+from espnet_distill.errors import ConfigError, ErrorCollector
+from espnet_distill.utils.files import (
+    read_durations,
+    read_rows,
+    read_table,
+    require_file_name,
+)
+
+
+def wants_durations(tts) -> bool:
+    """Tell whether a model trains on given durations."""
+    return "durations" in inspect.signature(tts.forward).parameters
+
+
+def known_durations(path: Path, utterances: Iterable[str]) -> dict[str, list[int]]:
+    """Return frames a token of those utterances that have any; log how many have none.
+
+    The aligner leaves out what it cannot align.
+
+    Raises:
+        ConfigError: None has, or a value is no number of frames.
+    """
+    utterances = list(utterances)
+    table = read_table(path)
+    known = [utt for utt in utterances if utt in table]
+    if missing := len(utterances) - len(known):
+        logging.warning(f"{path}: {missing} of {len(utterances)} utterances have none")
+    return read_durations(path, known or utterances)
+
+
+def batches_of_one(
+    model: ESPnetTTSModel,
+    preprocess: Callable,
+    utterances: dict,
+    durations: dict[str, list[int]] | None,
+    data: Path,
+) -> Iterator[tuple[str, dict[str, torch.Tensor]]]:
+    """Yield each utterance's name and a batch of it for ``ESPnetTTSModel.forward``.
+
+    Args:
+        model: The model that the batches are for.
+        preprocess: ESPnet's text front end of the model.
+        utterances: As ``read_data`` gives them.
+        durations: Frames a token, of :func:`read_durations`; None for a model that
+            trains without.
+        data: The folder that has ``utt2sid`` and ``utt2lid`` for a model that wants
+            them.
+
+    Raises:
+        ConfigError: A text without tokens, a recording that is not as the model's were,
+            durations that are not of these tokens and this recording.
+    """
+    tts, required = model.tts, required_by(model.feats_extract)
+    ids = {
+        f"{kind}s": read_rows(data / f"utt2{kind}", utterances)
+        for kind, wanted in (("sid", "spks"), ("lid", "langs"))
+        if getattr(tts, wanted, None)
+    }
+    for utt, utterance in utterances.items():
+        text = torch.as_tensor(preprocess("", {"text": utterance.text})["text"])
+        if not len(text):
+            raise ConfigError(
+                f"{data}/text: {utt}: {utterance.text!r} has no tokens; leave the "
+                "utterance out"
+            )
+        speech = torch.from_numpy(read_audio(utterance.reference, utt, **required)[0])
+        batch = {"text": text, "speech": speech}
+        if wants_durations(tts):
+            _require_fit(durations[utt], utt, utterance.text, batch, model)
+            batch["durations"] = torch.tensor(durations[utt])
+        lengths = {
+            f"{key}_lengths": torch.tensor([len(tensor)])
+            for key, tensor in batch.items()
+        }
+        batch = {key: tensor[None] for key, tensor in batch.items()} | lengths
+        batch |= {kind: _id_of(utt, table, kind) for kind, table in ids.items()}
+        yield utt, batch
+
+
+def _id_of(utt: str, table: dict[str, str], kind: str) -> torch.Tensor:
+    if not table[utt].isdecimal():
+        raise ConfigError(f"utt2{kind[:-1]}: {utt}: {table[utt]!r} is no number")
+    return torch.tensor([[int(table[utt])]])
+
+
+def _require_fit(durations: list[int], utt: str, text: str, batch: dict, model) -> None:
+    """Raise a ConfigError unless durations are of a text's tokens and a recording."""
+    tokens, speech = len(batch["text"]), batch["speech"]
+    if len(durations) != tokens + 1:
+        raise ConfigError(
+            f"--durations: {utt}: {len(durations)} values for the {tokens} tokens and "
+            f"the end of {text!r}"
+        )
+    if model.feats_extract is None:
+        return
+    with torch.no_grad():
+        _, frames = model.feats_extract(speech[None], torch.tensor([len(speech)]))
+    step = getattr(model.tts, "reduction_factor", 1)
+    total = step * sum(durations)
+    if not 0 <= frames.item() - total < step:
+        raise ConfigError(
+            f"--durations: {utt}: {total} frames, but the recording has "
+            f"{frames.item()}; take durations of the same recordings and n_shift"
+        )
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """A held-out sentence and the file of its reference audio."""
+
+    text: str
+    reference: Path
+
+
+def read_data(folder: Path, num_utts: int | None = None) -> dict[str, Utterance]:
+    """Read the first ``num_utts`` utterances of an ESPnet data folder.
+
+    Raises ConfigError for a file, a text or its audio that is missing, for an empty
+    text and for audio that cannot be used.
+    """
+    texts = _read_columns(folder / "text")
+    paths = _read_columns(folder / "wav.scp")
+    if not texts:
+        raise ConfigError(f"{folder / 'text'} is empty: name a folder with sentences")
+    if num_utts is not None and num_utts < 1:
+        raise ConfigError(f"--num_utts: {num_utts} leaves no sentence; give 1 or more")
+    utterances = {}
+    for utt, text in list(texts.items())[:num_utts]:
+        require_file_name(utt, f"{folder / 'text'}: utterance")
+        if utt not in paths:
+            raise ConfigError(
+                f"{folder / 'wav.scp'}: no audio for {utt}; give the folder that "
+                "tts.sh formats, dump/raw/<set>"
+            )
+        if not text:
+            raise ConfigError(
+                f"{folder / 'text'}: {utt} has no text; leave the utterance out"
+            )
+        with ErrorCollector() as faults:
+            faults.check(
+                require_audio, paths[utt], utt, where=f"{folder / 'wav.scp'}: "
+            )
+        utterances[utt] = Utterance(text, Path(paths[utt]))
+    return utterances
+
+
+def part_of(utterances: dict[str, Utterance], part: str) -> dict[str, Utterance]:
+    """Return every NJ-th utterance, the JOB-th of them first; ``part`` is "JOB/NJ".
+
+    Raises ConfigError for what is no part.
+    """
+    numbers = re.fullmatch(r"(\d+)/(\d+)", part)
+    job, jobs = map(int, numbers.groups()) if numbers else (0, 0)
+    if not 1 <= job <= jobs:
+        raise ConfigError(f"--part: {part} is no JOB/NJ, such as 1/8 to 8/8")
+    return dict(list(utterances.items())[job - 1 :: jobs])
+
+
+def _read_columns(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        raise ConfigError(f"{path} is missing: --data takes an ESPnet data folder")
+    return read_table(path)

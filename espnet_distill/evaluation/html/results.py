@@ -1,0 +1,165 @@
+"""What an evaluation and the experiments that it measured have left on disk."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.evaluation import table
+from espnet_distill.evaluation.html.training_log import read_training_log
+from espnet_distill.experiments.experiment import read_config
+from espnet_distill.utils.files import read_table, read_yaml
+
+RECORDING, TEACHER = "reference", "teacher"
+
+
+COMMANDS = ("run_distill.sh", "run.sh")  # how distill.sh and tts.sh were called
+
+
+class System:
+    """A row of the table with what its experiment's folder still holds.
+
+    Attributes:
+        row: What was measured.
+        place: 0 for the recording, 1 for the teacher, 2 and on for students.
+        config: The configuration, {} if it is gone.
+        plugin: What distill.yaml beside the checkpoint says, {} without one.
+        training: What the training logged, None without a log.
+        commands: By name, the scripts that repeat its training.
+    """
+
+    def __init__(self, row: table.Row, place: int, folder: Path):
+        self.row = row
+        self.place = place
+        self.config = _mapping(read_config, _config_file(row, folder))
+        self.plugin, self.training, self.commands = {}, None, {}
+        if row.model:
+            trained_in = list(self._trained_in())
+            self.plugin = _first(
+                _mapping(read_yaml, at / "distill.yaml") for at in trained_in
+            )
+            self.training = _first(map(read_training_log, trained_in)) or None
+            self.commands = _first(map(_scripts, trained_in))
+
+    @property
+    def name(self) -> str:
+        return self.row.name
+
+    @property
+    def was_cut(self) -> bool:
+        """Whether the training is that of a larger model, which it was cut out of."""
+        own = Path(self.row.model).parent.resolve()
+        return self.training.folder.resolve() != own
+
+    def _trained_in(self) -> Iterator[Path]:
+        """The checkpoint's folder, and that of the training it was cut out of."""
+        yield Path(self.row.model).parent
+        if isinstance(self.config.get("output_dir"), str):
+            yield from _as_in_recipe(self.config["output_dir"], Path(self.row.model))
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the ``--out`` folder of an evaluation holds.
+
+    ``scores`` are the lines of scores.csv by utterance and row.
+    """
+
+    folder: Path
+    systems: list[System]
+    environment: dict
+    scores: dict[str, dict[str, dict[str, str]]]
+    texts: dict[str, str]
+
+    @property
+    def teacher(self) -> System | None:
+        return next((one for one in self.systems if one.place == 1), None)
+
+    @property
+    def students(self) -> list[System]:
+        return [system for system in self.systems if system.place > 1]
+
+    @cached_property
+    def wavs(self) -> dict[str, dict[str, Path]]:
+        """Files of speech by utterance and row.
+
+        Other utterances than those of the scores are of an earlier evaluation.
+        """
+        found: dict[str, dict[str, Path]] = {}
+        for system in self.systems:
+            for wav in sorted((self.folder / "wav" / system.name).glob("*.wav")):
+                if not self.scores or wav.stem in self.scores:
+                    found.setdefault(wav.stem, {})[system.name] = wav
+        return found
+
+
+def read_evaluation(folder: Path) -> Evaluation:
+    """Read what is in a folder; only table.json has to be there.
+
+    Raises:
+        ConfigError: No table, or a file that is there and cannot be read.
+    """
+    rows, environment = table.read(folder / "table.json")
+    places = {RECORDING: 0, TEACHER: 1}
+    others = [row.name for row in rows if row.name not in places]
+    places |= {name: place for place, name in enumerate(others, start=2)}
+    return Evaluation(
+        folder=folder,
+        systems=[System(row, places[row.name], folder) for row in rows],
+        environment=environment,
+        scores=_read_scores(folder / "scores.csv"),
+        texts=_read_texts(folder, environment.get("data")),
+    )
+
+
+def _read_scores(path: Path) -> dict[str, dict[str, dict[str, str]]]:
+    scores: dict[str, dict[str, dict[str, str]]] = {}
+    if path.is_file():
+        for line in table.read_scores(path, "utt", "row"):
+            scores.setdefault(line["utt"], {})[line["row"]] = line
+    return scores
+
+
+def _read_texts(folder: Path, data) -> dict[str, str]:
+    """Texts that the evaluation has kept, or else those of its data folder."""
+    files = [folder / "text"]
+    files += [at / "text" for at in _as_in_recipe(str(data), folder) if data]
+    return _first(read_table(path) for path in files if path.is_file())
+
+
+def _config_file(row: table.Row, folder: Path) -> Path | None:
+    kept = folder / "config" / f"{row.name}.yaml"
+    return kept if kept.is_file() else row.config and Path(row.config)
+
+
+def _as_in_recipe(path: str, inside: Path) -> Iterator[Path]:
+    """What a path may mean that was written in the recipe's folder."""
+    for folder in (Path(), *inside.absolute().parents):
+        if (folder / path).exists():
+            yield folder / path
+
+
+def _scripts(folder: Path) -> dict[str, str]:
+    files = [folder / name for name in COMMANDS]
+    return {
+        file.name: file.read_text(encoding="utf-8", errors="replace").strip()
+        for file in files
+        if file.is_file()
+    }
+
+
+def _mapping(read: Callable[[Path], dict], path: Path | None) -> dict:
+    """What a file holds, {} if it is not there or no mapping."""
+    if path is None or not path.is_file():
+        return {}
+    try:
+        found = read(path)
+    except ConfigError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _first(found):
+    """The first that is not empty, or else {}."""
+    return next(filter(None, found), {})

@@ -1,0 +1,75 @@
+"""Errors of a model that is given the recording's durations, pitch and energy."""
+
+from pathlib import Path
+
+import torch
+from espnet2.bin.tts_inference import Text2Speech
+
+from espnet_distill.data.utterances import batches_of_one
+from espnet_distill.evaluation.score import ForcedErrors
+from espnet_distill.teachers.taps import OUTPUTS, TapRecorder
+from espnet_distill.utils.progress import progress_bar
+from espnet_distill.utils.validation import require_finite
+
+REMEDY = "see to the recording and its durations"
+
+
+def forced_errors(
+    system: Text2Speech,
+    utterances: dict,
+    durations: dict[str, list[int]],
+    data: Path,
+    name: str,
+) -> dict[str, ForcedErrors]:
+    """Run each utterance through the model as in validation, by itself.
+
+    Speaker and language ids come from ``utt2sid`` and ``utt2lid`` in the folder
+    ``data``. Returns nothing for a model without taps, one that wants an embedding, or
+    one that was trained on features from its data (``odim``).
+
+    Raises:
+        ConfigError: An error that is NaN or infinite.
+    """
+    batches = _batches(system, utterances, durations, data)
+    if batches is None:
+        return {}
+    if system.feats_extract is None:
+        return {}
+    recorder = TapRecorder(system.tts)
+    parameters = system.feats_extract.get_parameters()
+    milliseconds = 1000 * parameters["n_shift"] / parameters["fs"]
+    errors = {}
+    progress = progress_bar(batches, f"mel error of {name}", total=len(utterances))
+    for utt, batch in progress:
+        with torch.no_grad():
+            system.model(**batch)
+        found = _errors(recorder, batch.get("durations"), milliseconds)
+        require_finite({"the mel's error": found.mel}, f"{data}: {utt}: {name}", REMEDY)
+        errors[utt] = found
+    return errors
+
+
+def require_batches(
+    system: Text2Speech, utterances: dict, durations: dict[str, list[int]], data: Path
+) -> None:
+    """Raise the ConfigError that :func:`forced_errors` would, without its work."""
+    for _ in _batches(system, utterances, durations, data) or ():
+        pass
+
+
+def _batches(system: Text2Speech, utterances: dict, durations: dict, data: Path):
+    if not isinstance(system.tts, tuple(OUTPUTS)) or system.use_spembs:
+        return None
+    return batches_of_one(
+        system.model, system.preprocess_fn, utterances, durations, data
+    )
+
+
+def _errors(recorder: TapRecorder, durations, milliseconds: float) -> ForcedErrors:
+    mel = recorder.taps["mel_after"]
+    error = (mel - recorder.truth[:, : mel.size(1)]).abs().mean().item()
+    if durations is None:
+        return ForcedErrors(error, None)
+    predicted = (recorder.taps["duration"].exp() - 1).round().clamp(min=0)
+    missed = (predicted - durations).abs().mean().item()
+    return ForcedErrors(error, milliseconds * missed)

@@ -1,0 +1,215 @@
+"""``espnet-distill summarize-seeds``: what several seeds of each setting come to together."""
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from espnet_distill.errors import ConfigError, ErrorCollector
+from espnet_distill.utils.config_values import as_number, require_values, shown
+from espnet_distill.utils.files import read_json
+from espnet_distill.utils.markdown import aligned
+
+# Title in the table, format, and name in table.json; by the name in the CSV.
+MEASURES = {
+    "wer": ("WER (%)", ".1f", "wer"),
+    "dnsmos": ("DNSMOS", ".2f", "dnsmos"),
+    "mcd": ("MCD (dB)", ".2f", "mcd"),
+    "logf0_rmse": ("log-F0 RMSE", ".3f", "log_f0_rmse"),
+    "duration_error": ("Duration (ms)", ".1f", "duration_error"),
+    "val_mel": ("Mel L1", ".3f", "mel_error"),
+}
+
+
+OPTIONAL = {  # shown where an evaluation has them
+    "cer": ("CER (%)", ".1f", "cer"),
+    "utmos": ("UTMOS", ".2f", "utmos"),
+    "nisqa": ("NISQA", ".2f", "nisqa"),
+    "similarity": ("Speaker", ".3f", "similarity"),
+}
+
+
+FIGURES = ("words", "errors", "dnsmos")  # of scores.csv
+
+
+CSV_COLUMNS = (
+    "setting",
+    "seed",
+    "mcd",
+    "logf0_rmse",
+    "duration_error",
+    "wer",
+    "dnsmos",
+    "val_mel",
+)
+
+
+NAME = re.compile(r"(.+?)(?:_seed(\d+)(?:_compact)?)?")  # a pruned one is compacted
+
+
+Runs = dict[str, dict[str, dict]]  # by setting and seed
+
+
+def read_runs(path: Path) -> Runs:
+    """Rows of an evaluation by setting and seed ("" where a name has none)."""
+    table = read_json(path) if path.is_file() else None
+    rows = table.get("rows") if isinstance(table, dict) else None
+    if not isinstance(rows, list) or not all(map(_is_row, rows)):
+        raise ConfigError(f"{path}: no table of `espnet-distill evaluate`")
+    figures = [key for _, _, key in (MEASURES | OPTIONAL).values()]
+    with ErrorCollector() as faults:
+        for row in rows:
+            where = f"{path}: {row['name']}: "
+            faults.check(require_values, row, dict.fromkeys(figures, as_number), where)
+    runs: Runs = {}
+    for row in rows:
+        setting, seed = NAME.fullmatch(row["name"]).groups()
+        if setting != "reference":
+            runs.setdefault(setting, {})[seed or ""] = row
+    return runs
+
+
+def _is_row(row) -> bool:
+    keys = {"name", *(key for _, _, key in MEASURES.values())}
+    if not isinstance(row, dict) or not keys <= row.keys():
+        return False
+    return isinstance(row["name"], str) and bool(NAME.fullmatch(row["name"]))
+
+
+def _optional(runs: Runs) -> dict[str, tuple[str, str, str]]:
+    """Return those of the optional measures that any run has."""
+    rows = [row for seeds in runs.values() for row in seeds.values()]
+    return {
+        name: measure
+        for name, measure in OPTIONAL.items()
+        if any(row.get(measure[-1]) is not None for row in rows)
+    }
+
+
+def _csv_lines(runs: Runs, columns: Iterable[str]) -> Iterator[list[str | None]]:
+    """A line a run."""
+    measures = MEASURES | OPTIONAL
+    for setting, seeds in runs.items():
+        for seed, row in seeds.items():
+            values = {
+                name: _cell([row.get(key)], ".4f")
+                for name, (_, _, key) in measures.items()
+            }
+            values |= {"setting": setting, "seed": seed}
+            yield [values[column] for column in columns]
+
+
+def to_markdown(runs: Runs, scores: dict[str, list[dict]], against: list[str]) -> str:
+    """A line a setting: mean of its seeds, their range, differences with intervals."""
+    columns: dict[str, list[str | None]] = {
+        "": list(runs),
+        "Seeds": [str(len(seeds)) for seeds in runs.values()],
+    }
+    for title, form, key in (MEASURES | _optional(runs)).values():
+        columns[title] = [
+            _cell([row.get(key) for row in seeds.values()], form)
+            for seeds in runs.values()
+        ]
+    for other in against:
+        for measure, difference in (
+            ("WER", _wer_difference),
+            ("DNSMOS", _mos_difference),
+        ):
+            columns[f"Δ{measure} to {other} [95 %]"] = [
+                None
+                if setting == other
+                else difference(
+                    _scores_of(runs[setting], scores), _scores_of(runs[other], scores)
+                )
+                for setting in runs
+            ]
+    return aligned(columns)
+
+
+def _cell(values: list, form: str) -> str | None:
+    """Format the mean, and the range if there are several."""
+    if None in values:
+        return None
+    mean = format(sum(values) / len(values), form)
+    if len(values) == 1:
+        return mean
+    return f"{mean} ({min(values):{form}}–{max(values):{form}})"
+
+
+def _read_scores(path: Path) -> dict[str, list[dict]]:
+    """Lines of scores.csv by row, in the order of the utterances."""
+    from espnet_distill.evaluation import table
+
+    scores: dict[str, list[dict]] = {}
+    for number, line in enumerate(table.read_scores(path, "row", *FIGURES), start=2):
+        figures = {
+            column: _figure(line[column], f"{path}: line {number}: {column}")
+            for column in FIGURES
+        }
+        scores.setdefault(line["row"], []).append(figures)
+    _require_whole(scores, path)
+    return scores
+
+
+def _figure(cell: str | None, where: str) -> float | None:
+    """Return the number of a cell, NaN for a sentence without one, None if empty."""
+    if not cell:
+        return None
+    try:
+        value = float(cell)
+    except ValueError:
+        raise ConfigError(f"{where}: expected a number, got {shown(cell)}") from None
+    return value if math.isnan(value) else as_number(value, where, least=0)
+
+
+def _require_whole(scores: dict[str, list[dict]], path: Path) -> None:
+    """Refuse rows of other sentences, or with a figure for some of them only."""
+    if len(set(map(len, scores.values()))) > 1:
+        raise ConfigError(f"{path}: the rows have different sentences; evaluate again")
+    for row, lines in scores.items():
+        for column in FIGURES:
+            if len({line[column] is None for line in lines}) > 1:
+                raise ConfigError(
+                    f"{path}: {row}: no {column} for some sentences; evaluate again"
+                )
+
+
+def _scores_of(seeds: dict[str, dict], scores: dict) -> list[list[dict]]:
+    return [scores[row["name"]] for row in seeds.values()]
+
+
+def _wer_difference(one: list[list[dict]], other: list[list[dict]]) -> str | None:
+    words = [line["words"] for line in one[0]]
+    return _difference(one, other, "errors", "+.1f", 100, words)
+
+
+def _mos_difference(one: list[list[dict]], other: list[list[dict]]) -> str | None:
+    return _difference(one, other, "dnsmos", "+.2f")
+
+
+def _difference(
+    one: list[list[dict]],
+    other: list[list[dict]],
+    column: str,
+    form: str,
+    scale: float = 1,
+    weights: list[float] | None = None,
+) -> str | None:
+    """Difference of two settings, each sentence's values averaged over the seeds.
+
+    It is over the sentences that every run has a figure of; None without any.
+    """
+    import numpy as np
+
+    from espnet_distill.evaluation.metrics.bootstrap import paired_difference
+
+    values = [
+        np.array([[line[column] for line in run] for run in runs], float) * scale
+        for runs in (one, other)
+    ]
+    weights = np.array(weights or np.ones(values[0].shape[1]), float)
+    kept = np.isfinite(np.concatenate([*values, weights[None]])).all(axis=0)
+    if not weights[kept].sum():
+        return None
+    means = (runs[:, kept].mean(axis=0) for runs in values)
+    return format(paired_difference(*means, weights[kept]), form)

@@ -1,0 +1,128 @@
+"""Find what is to be compared, and refuse what is missing before any work."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from espnet_distill.data.audio import require_audio
+from espnet_distill.data.utterances import Utterance
+from espnet_distill.errors import ConfigError
+from espnet_distill.evaluation.metrics import versa
+from espnet_distill.experiments.identity import require_made_from
+from espnet_distill.utils.files import check_file, read_text, utterance_file
+
+
+@dataclass(frozen=True)
+class System:
+    """A row of the table: an ESPnet experiment and what it has spoken.
+
+    ``wavs`` maps utterance to file, in the order of the data folder; ``versa`` is what
+    VERSA has found in them, by its names; ``vocoder_file`` is the vocoder that the
+    experiment's folder names as its own, if it does.
+    """
+
+    name: str
+    config: Path
+    model: Path
+    wavs: dict[str, Path]
+    versa: dict[str, float]
+    vocoder_file: str | None = None
+
+
+def find_systems(
+    experiments: list[Path],
+    data: Path,
+    utterances: dict[str, Utterance],
+    inference_tag: str | None = None,
+    inference_model: str | None = None,
+) -> list[System]:
+    """Find each experiment's configuration, checkpoint and decoded speech.
+
+    The first experiment is the teacher. Raises ConfigError naming what is missing.
+    """
+    return [
+        _system(name, experiment, data, utterances, inference_tag, inference_model)
+        for name, experiment in zip(_names(experiments), experiments)
+    ]
+
+
+def _system(name, experiment, data, utterances, tag, inference_model) -> System:
+    config, model = _config_and_model(experiment, inference_model)
+    folder = _decode_folder(experiment, data, tag)
+    require_made_from(folder.parents[1], model)
+    return System(
+        name,
+        config,
+        model,
+        *_decoded(folder, utterances),
+        _own_vocoder(_folder(experiment) / "vocoder_file"),
+    )
+
+
+def _own_vocoder(path: Path) -> str | None:
+    if not path.is_file():
+        return None
+    vocoder_file = read_text(path).strip()
+    check_file(vocoder_file, str(path))
+    return vocoder_file
+
+
+def _names(experiments: list[Path]) -> list[str]:
+    names = ["teacher", *(_basename(_folder(path)) for path in experiments[1:])]
+    require_distinct(names, "reference")
+    return names
+
+
+def require_distinct(names: list[str], *taken: str) -> None:
+    """Raise ConfigError if rows have one name, or one that is taken."""
+    if len({*taken, *names}) < len(taken) + len(names):
+        raise ConfigError(
+            f"EXP: the rows {', '.join(names)} cannot be told apart; give the "
+            "experiments' folders names of their own"
+        )
+
+
+def _folder(experiment: Path) -> Path:
+    return experiment.parent if experiment.suffix == ".pth" else experiment
+
+
+def _config_and_model(experiment: Path, inference_model: str | None):
+    from espnet_distill.experiments.experiment import find_experiment
+
+    if inference_model is None or experiment.suffix == ".pth":
+        config, model = find_experiment(experiment)
+    else:
+        config, model = experiment / "config.yaml", experiment / inference_model
+    for path in map(Path, (config, model)):
+        if not path.is_file():
+            raise ConfigError(f"{path} is missing: give a trained experiment's folder")
+    return Path(config), Path(model)
+
+
+def _decode_folder(experiment: Path, data: Path, tag: str | None) -> Path:
+    inside = Path(_basename(data), "wav")
+    experiment = _folder(experiment)
+    if tag is not None:
+        return experiment / tag / inside
+    found = sorted(path for path in experiment.glob(f"*/{inside}") if path.is_dir())
+    if len(found) > 1:
+        tags = ", ".join(path.parents[1].name for path in found)
+        raise ConfigError(
+            f"{experiment} has decoded {data.name} more than once ({tags}): "
+            "choose by --inference_tag"
+        )
+    return found[0] if found else experiment / "*" / inside
+
+
+def _decoded(folder: Path, utterances: dict[str, Utterance]) -> tuple[dict, dict]:
+    """The files of the utterances, and what VERSA has found in them."""
+    wavs = {utt: utterance_file(folder, utt, ".wav") for utt in utterances}
+    for wav in wavs.values():
+        if not wav.is_file():
+            raise ConfigError(f"{wav} is missing: decode with stage 8 of tts.sh")
+        require_audio(wav)
+    return wavs, versa.read_results(folder, utterances)
+
+
+def _basename(path: Path) -> str:
+    return os.path.basename(os.path.abspath(path))

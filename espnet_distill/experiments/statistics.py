@@ -1,0 +1,75 @@
+"""The statistics that ESPnet's GlobalMVN normalizes features with."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from espnet_distill.errors import ConfigError, ErrorCollector, summarize
+from espnet_distill.utils.validation import require_finite
+
+NORMALIZERS = ("normalize", "pitch_normalize", "energy_normalize")
+
+
+REMEDY = "collect the statistics again (stage 6 of tts.sh)"
+
+
+def require_statistics(conf: Mapping, whose: str = "") -> None:
+    """Refuse a configuration whose statistics files cannot normalize anything.
+
+    Args:
+        conf: An experiment's configuration, or the arguments of a training.
+        whose: What goes before each line.
+
+    Raises:
+        ConfigError: Files that are missing or unreadable, whose numbers are not finite,
+            or whose count or variances are not above 0.
+    """
+    with ErrorCollector() as faults:
+        for key in NORMALIZERS:
+            own = conf.get(f"{key}_conf")
+            path = own.get("stats_file") if isinstance(own, Mapping) else None
+            if conf.get(key) == "global_mvn" and isinstance(path, str | Path):
+                where = f"{whose}{key}_conf.stats_file: "
+                faults.check(require_usable, Path(path), where=where)
+
+
+def require_usable(path: Path) -> None:
+    """Refuse one statistics file, as `require_statistics` does."""
+    count, total, squares = _read(path)
+    numbers = {"count": count, "sum": total, "sum_square": squares}
+    require_finite(numbers, str(path), REMEDY)
+    if not (count > 0).all():
+        raise ConfigError(f"{path}: a count of {count.min():g} frames; {REMEDY}")
+    mean = total / count
+    constant = np.flatnonzero(squares / count - mean * mean <= 0)
+    if len(constant):
+        raise ConfigError(
+            f"{path}: the variance of dimension {constant[0]} is not above 0, so that "
+            f"the feature cannot be normalized; {REMEDY}, on features that vary"
+        )
+
+
+def _read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return count, sum and sum of squares, from either format of GlobalMVN."""
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file")
+    try:
+        stats = np.load(path, allow_pickle=False)
+        if isinstance(stats, np.ndarray):  # as Kaldi has them
+            found = stats[0].flatten()[-1], stats[0, :-1], stats[1, :-1]
+        else:
+            with stats:
+                found = stats["count"], stats["sum"], stats["sum_square"]
+        count, total, squares = map(np.asarray, found)
+        if count.size != 1:
+            raise ValueError(f"a count of shape {count.shape}")
+        if total.shape != squares.shape:
+            raise ValueError(f"sums of shapes {total.shape} and {squares.shape}")
+        if not all(np.issubdtype(x.dtype, np.number) for x in (count, total, squares)):
+            raise ValueError("no numbers")
+    except Exception as error:  # zip, NumPy and I/O each raise their own
+        raise ConfigError(
+            f"{path}: not statistics of features ({summarize(error, 100)}); {REMEDY}"
+        ) from error
+    return count, total, squares

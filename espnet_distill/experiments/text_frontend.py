@@ -1,0 +1,100 @@
+"""What a model reads text with, besides its list of tokens."""
+
+import filecmp
+from argparse import Namespace
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from espnet_distill.errors import ConfigError, ErrorCollector, summarize
+
+UNKNOWN = "<unk>"
+
+
+def require_bpemodel(conf: Mapping, whose: str) -> None:
+    """Raise a ConfigError if a model reads sentencepieces and their model is missing.
+
+    Args:
+        conf: An experiment's configuration, or the arguments of a training.
+        whose: How to call it in the message.
+    """
+    if conf.get("token_type") != "bpe":
+        return
+    path = conf.get("bpemodel")
+    if not path:
+        raise ConfigError(
+            f"{whose}: bpemodel: none, but token_type is bpe; name a sentencepiece "
+            "model"
+        )
+    if not Path(path).is_file():
+        raise ConfigError(
+            f"{whose}: bpemodel: {path}: no such file; put the sentencepiece model "
+            "there, or name its place"
+        )
+
+
+def require_tokens(token_list: Collection[str], whose: str) -> None:
+    """Raise a ConfigError if ESPnet can build no text front end with a list of tokens.
+
+    It has to have one for all that is not in it, and none twice.
+    """
+    with ErrorCollector() as faults:
+        if UNKNOWN not in token_list:
+            faults.lines.append(
+                f"{whose}: token_list: has no {UNKNOWN}, without which ESPnet builds "
+                "no text front end; train with a list that has it, as stage 5 of tts.sh "
+                "makes them"
+            )
+        repeated = [token for token, n in Counter(token_list).items() if n > 1]
+        if repeated:
+            faults.lines.append(
+                f"{whose}: token_list: has {', '.join(map(repr, repeated[:3]))} more "
+                "than once; train with a list that has each token once"
+            )
+
+
+def build_front_end(args: Namespace, whose: str) -> Callable | None:
+    """Build the text front end of a trained model.
+
+    Args:
+        args: Its configuration as a namespace, with the tokens as a list.
+        whose: How to call it in a message.
+
+    Returns:
+        ESPnet's preprocessor; None where the configuration uses none.
+
+    Raises:
+        ConfigError: Tokens as `require_tokens` refuses them; something that the front
+            end needs is not installed.
+    """
+    from espnet2.tasks.tts import TTSTask
+
+    if args.use_preprocessor and args.token_type:
+        require_tokens(args.token_list, whose)
+    with front_end_of(whose):
+        return TTSTask.build_preprocess_fn(args, train=False)
+
+
+@contextmanager
+def front_end_of(whose: str) -> Iterator[None]:
+    """Turn what a text front end raises for want of a package into one line.
+
+    Raises:
+        ConfigError: Something that it needs is not installed.
+    """
+    try:
+        yield
+    except (ImportError, RuntimeError) as error:
+        raise ConfigError(
+            f"{whose}: g2p: {summarize(error)}; install what it needs "
+            "(an espeak-ng: pip install espeakng-loader)"
+        ) from error
+
+
+def is_same_file(ours: str, theirs: str) -> bool:
+    """Tell whether two paths name files of the same content, or are the same path."""
+    if Path(ours) == Path(theirs):
+        return True
+    both = Path(ours).is_file() and Path(theirs).is_file()
+    return both and filecmp.cmp(ours, theirs, shallow=False)

@@ -1,0 +1,75 @@
+"""Objectives on hidden representations."""
+
+import torch
+from torch.nn.functional import normalize
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.objectives.base import Representation, Taps, masked_mean
+
+
+class Hidden(Representation):
+    """L1 distance of a hidden representation, after FitNets (arXiv:1412.6550).
+
+    Where the widths differ, a learned linear projection takes the student's to the
+    teacher's. It trains with the student and is no part of what the student saves.
+    """
+
+    def __init__(self, tap: str, weight: float = 1.0):
+        super().__init__(tap, weight)
+        self.projection = torch.nn.Identity()
+
+    def attach(self, student: Taps, teacher: Taps) -> None:
+        super().attach(student, teacher)
+        (tap,) = self.taps
+        ours, theirs = student[tap], teacher[tap]
+        if ours.dim() != 3 or tap not in student.lengths:
+            raise ConfigError(
+                f"objective {self.label}: {tap} is no sequence of vectors; choose "
+                "encoder, decoder or the name of a module"
+            )
+        if ours.shape[:2] != theirs.shape[:2]:
+            raise ConfigError(
+                f"objective {self.label}: the student's {tap} has {ours.size(1)} steps "
+                f"where the teacher's has {theirs.size(1)}; choose another tap"
+            )
+        if ours.size(2) != theirs.size(2):
+            self.projection = torch.nn.Linear(ours.size(2), theirs.size(2))
+
+    def forward(self, student: Taps, teacher: Taps, shares=None) -> torch.Tensor:
+        (tap,) = self.taps
+        error = (self.projection(student[tap]) - teacher[tap]).abs()
+        return masked_mean(error, student.lengths[tap], shares)
+
+
+class Relation(Representation):
+    """Distance of the cosine similarities between the steps of a representation.
+
+    Which tokens, or frames, resemble which is compared, so widths may differ and no
+    projection is learned (similarity-preserving distillation, Tung & Mori 2019,
+    arXiv:1907.09682, with pairs within an utterance). It takes memory by the square of
+    the length: choose a tap that runs along tokens.
+    """
+
+    def attach(self, student: Taps, teacher: Taps) -> None:
+        super().attach(student, teacher)
+        (tap,) = self.taps
+        if student[tap].dim() != 3 or student[tap].size(1) != teacher[tap].size(1):
+            raise ConfigError(
+                f"objective {self.label}: {tap} is {list(student[tap].shape)} in the "
+                f"student, {list(teacher[tap].shape)} in the teacher; choose a "
+                "sequence of vectors that is as long in both"
+            )
+
+    def forward(self, student: Taps, teacher: Taps, shares=None) -> torch.Tensor:
+        (tap,) = self.taps
+        lengths = student.lengths[tap]
+        error = (_similarity(student[tap]) - _similarity(teacher[tap])).abs()
+        steps = torch.arange(error.size(2), device=error.device)
+        padding = (steps >= lengths.unsqueeze(1)).unsqueeze(1)
+        error = error.masked_fill(padding, 0).sum(2) / lengths.unsqueeze(1)
+        return masked_mean(error, lengths, shares)
+
+
+def _similarity(x: torch.Tensor) -> torch.Tensor:
+    x = normalize(x, dim=2)
+    return x @ x.mT

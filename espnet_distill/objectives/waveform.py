@@ -1,0 +1,102 @@
+"""Objectives on waveforms: multi-resolution STFT and F0."""
+
+from collections.abc import Sequence
+
+import torch
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.objectives.base import Objective, Taps
+from espnet_distill.utils.config_values import as_list
+
+FLOOR = 1e-5  # of a magnitude, before its logarithm
+
+
+class STFT(Objective):
+    """Distance of the student's waveform to the teacher's, at several resolutions.
+
+    A teacher's waveform, unlike a recording, has phases that follow from the mels: so
+    spectra can be matched as complex numbers. At each FFT size, Hann windows a quarter
+    apart, of spectra S and T of student and teacher:
+
+        complex        Σ|Re(S - T)| + |Im(S - T)|  /  Σ|Re T| + |Im T|
+        log_magnitude  mean |log|S| - log|T||
+        convergence    ‖|S| - |T|‖ / ‖|T|‖ (Frobenius)
+
+    The last two are those of Arik et al. 2018 (arXiv:1808.06719), at several
+    resolutions as in Parallel WaveGAN (arXiv:1910.11480). The sum is divided by the
+    number of sizes.
+
+    Args:
+        weight: Of the sum.
+        sizes: FFT sizes, in samples.
+        complex: Weight of the first term.
+        log_magnitude: Weight of the second.
+        convergence: Weight of the third.
+    """
+
+    taps = ("waveform",)
+
+    def __init__(
+        self,
+        weight: float = 1.0,
+        sizes: Sequence[int] = (256, 512, 1024, 2048),
+        complex: float = 1.0,
+        log_magnitude: float = 1.0,
+        convergence: float = 1.0,
+    ):
+        super().__init__(weight)
+        as_list(sizes, "stft.sizes")
+        if not sizes or not all(
+            type(n) is int and n >= 4 and n % 4 == 0 for n in sizes
+        ):
+            raise ConfigError(f"stft.sizes: multiples of 4 are wanted, got {sizes!r}")
+        self.shares = {
+            "complex": complex,
+            "log_magnitude": log_magnitude,
+            "convergence": convergence,
+        }
+        for size in sizes:
+            window = torch.hann_window(size)
+            self.register_buffer(f"window_{size}", window, persistent=False)
+        self.sizes = tuple(sizes)
+
+    def forward(self, student: Taps, teacher: Taps, shares=None) -> torch.Tensor:
+        """Compare waveforms (B, T) without padding."""
+        ours, theirs = student["waveform"], teacher["waveform"]
+        return sum(self._distance(ours, theirs, n) for n in self.sizes) / len(
+            self.sizes
+        )
+
+    def _distance(self, ours, theirs, size: int) -> torch.Tensor:
+        s, t = self._spectrum(ours, size), self._spectrum(theirs, size)
+        error = torch.view_as_real(s - t).abs().sum()
+        complex_error = error / torch.view_as_real(t).abs().sum().clamp(min=FLOOR)
+        s, t = s.abs(), t.abs()
+        log_error = (s.clamp(min=FLOOR).log() - t.clamp(min=FLOOR).log()).abs().mean()
+        convergence = (s - t).norm() / t.norm().clamp(min=FLOOR)
+        return (
+            self.shares["complex"] * complex_error
+            + self.shares["log_magnitude"] * log_error
+            + self.shares["convergence"] * convergence
+        )
+
+    def _spectrum(self, wave: torch.Tensor, size: int) -> torch.Tensor:
+        window = getattr(self, f"window_{size}")
+        return torch.stft(wave, size, size // 4, window=window, return_complex=True)
+
+
+class F0(Objective):
+    """Mean |log F0 - log F0'| of the frames where the teacher's waveform has one.
+
+    Of a vocoder that makes its own pulses: it says their logarithm (B, T), the dump of its
+    teacher's waveforms has F0 in Hz (B, T), 0 where there is none.
+    """
+
+    taps = ("log_f0",)
+    targets = ("f0",)
+
+    def forward(self, student: Taps, teacher: Taps, shares=None) -> torch.Tensor:
+        f0 = teacher["f0"]
+        voiced = (f0 > 0).to(f0.dtype)
+        error = (student["log_f0"] - f0.clamp(min=1.0).log()).abs()
+        return (error * voiced).sum() / voiced.sum().clamp(min=1.0)

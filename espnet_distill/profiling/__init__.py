@@ -1,0 +1,1 @@
+"""Parameters, multiply-accumulates, speed and memory of a model."""

@@ -1,0 +1,1 @@
+"""How many units, ranks or channels each layer keeps."""

@@ -1,0 +1,1 @@
+"""Importance criteria: what ranks units."""

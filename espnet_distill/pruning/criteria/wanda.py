@@ -1,0 +1,65 @@
+"""Wanda: weights times the norms of their inputs."""
+
+import contextlib
+
+import torch
+from torch import nn
+
+from espnet_distill.pruning.criteria.base import BATCHES, Criterion, Parameters, Scores
+from espnet_distill.structure.groups import Group
+from espnet_distill.structure.statistics.hooks import observe_inputs
+from espnet_distill.structure.statistics.importance import activation, weighed
+from espnet_distill.structure.statistics.input_norms import InputPowers
+
+
+class Wanda(Criterion):
+    """|W| · ‖x‖, ‖x‖ being the norm of what a weight reads (arXiv:2306.11695).
+
+    It hears the last few batches before an update; a weight whose input it does not
+    hear, such as an embedding's, counts by magnitude.
+    """
+
+    window = BATCHES
+
+    def __init__(self, model: nn.Module, parameters: Parameters):
+        super().__init__(model, parameters)
+        self._powers = InputPowers()
+        self._ears = contextlib.ExitStack()
+
+    def start(self) -> None:
+        ears = observe_inputs(self.model, self._observe, only=self.parameters)
+        self._ears.enter_context(ears)
+
+    def _observe(self, name: str, x: torch.Tensor) -> None:
+        if self.model.training:
+            self._powers.observe(name, x)
+
+    def stop(self) -> None:
+        self._ears.close()
+
+    def scores(self) -> Scores:
+        self._powers.sum_over_processes()
+        plain = super().scores()
+        return {
+            name: weighed(name, weights, self._powers)
+            if name in self._powers
+            else weights
+            for name, weights in plain.items()
+        }
+
+    def of_units(self, group: Group, scores: Scores) -> torch.Tensor:
+        return activation(group, self.parameters_of(group), self._powers)
+
+    def parameters_of(self, group: Group) -> Scores:
+        """What a group lies in, as it is."""
+        names = {axis.parameter for axis in group.axes} & set(self.parameters)
+        return {name: self.parameters[name].detach() for name in names}
+
+    def reset(self) -> None:
+        self._powers = InputPowers()
+
+    def state_dict(self) -> dict:
+        return self._powers.state_dict()
+
+    def load_state_dict(self, state: dict) -> None:
+        self._powers = InputPowers(state)

@@ -1,0 +1,59 @@
+"""Where the units of a TTS model lie, for callbacks that know nothing of TTS."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import torch
+from espnet2.tts.abs_tts import AbsTTS
+from espnet2.tts.espnet_model import ESPnetTTSModel
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.structure.config_dims import shapes_of
+from espnet_distill.structure.groups import Group
+from espnet_distill.students import find_groups as students_groups
+from espnet_distill.students.derive import SUPPORTED
+from espnet_distill.students.models.per_layer import require_whole_layers
+from espnet_distill.students.size_search import Sizes
+
+
+def groups_of(model: ESPnetTTSModel, tts_conf: Mapping) -> list[Group]:
+    """Return the groups of a model's `tts`, named as in the whole model.
+
+    They are found in a twin, so that the model and the random state stay as they are.
+
+    Args:
+        model: The model that trains.
+        tts_conf: What its `tts` was built with.
+
+    Raises:
+        ConfigError: It was built with something else, or its class is not taken apart.
+    """
+    tts = model.tts
+    require_units(type(tts))
+    require_whole_layers(tts_conf, "callbacks")
+    with torch.random.fork_rng():
+        twin = type(tts)(idim=tts.idim, odim=tts.odim, **tts_conf).eval()
+        if shapes_of(twin) != shapes_of(tts):
+            raise ConfigError("tts_conf: describes another model than what trains")
+        groups = students_groups.groups_of(
+            twin, lambda: Sizes(type(tts), tts.idim, tts.odim, tts_conf).config_dims
+        )
+    return [_below(group, "tts") for group in groups]
+
+
+def require_units(kind: type[AbsTTS]) -> None:
+    """Raise a ConfigError unless the units of a class of models can be pruned."""
+    if not issubclass(kind, SUPPORTED):
+        names = ", ".join(known.__name__ for known in SUPPORTED)
+        raise ConfigError(
+            f"what: neurons is for {names} and their variants, not for "
+            f"{kind.__name__}; say weights"
+        )
+
+
+def _below(group: Group, prefix: str) -> Group:
+    axes = (
+        dataclasses.replace(axis, parameter=f"{prefix}.{axis.parameter}")
+        for axis in group.axes
+    )
+    return dataclasses.replace(group, axes=tuple(axes))

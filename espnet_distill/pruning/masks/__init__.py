@@ -1,0 +1,1 @@
+"""Masks: which units, weights or layers stay."""

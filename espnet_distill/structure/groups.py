@@ -1,0 +1,168 @@
+"""Groups of parameter axes that share an index: a unit goes from all or from none.
+
+Torch-Pruning's dependency graph (Fang et al., CVPR 2023) says which layers feed which.
+"""
+
+import contextlib
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+import torch_pruning
+from torch import nn
+
+NORMS = (nn.LayerNorm, nn.modules.batchnorm._BatchNorm)
+
+
+TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d)
+
+
+WEIGHTED = (nn.Linear, nn.Embedding, nn.modules.conv._ConvNd)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Where the units of a group lie in a parameter or buffer.
+
+    ``places[:, u]`` are the positions of unit u along dimension ``dim``: several behind
+    a gated linear unit. A ``dim`` of None counts positions in the flattened tensor.
+    """
+
+    parameter: str
+    dim: int | None
+    places: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Group:
+    """Axes that share an index of ``size`` units."""
+
+    size: int
+    axes: tuple[Axis, ...]
+
+    def __contains__(self, axis: tuple[str, int]) -> bool:
+        return any((own.parameter, own.dim) == axis for own in self.axes)
+
+
+def can_be_traced(model: nn.Module, apart: Iterable[nn.Module] = ()) -> bool:
+    """Tell whether the graph sees all of a model; recurrent cells it does not.
+
+    Args:
+        model: The model.
+        apart: Modules of it that are left out of the graph.
+    """
+    left_out = {id(module) for root in apart for module in root.modules()}
+    return not any(
+        isinstance(module, (nn.RNNBase, nn.RNNCellBase))
+        for module in model.modules()
+        if id(module) not in left_out
+    )
+
+
+@contextlib.contextmanager
+def without_gradients(modules: Iterable[nn.Module]) -> Iterator[None]:
+    """Leave modules, each of which returns a tensor, out of the graph for a while."""
+    hooks = [
+        module.register_forward_hook(lambda module, inputs, output: output.detach())
+        for module in modules
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def find_groups(model: nn.Module, run: Callable) -> list[Group]:
+    """Return the groups of a model whose units can be taken away, in module order.
+
+    Args:
+        model: The model, see :func:`can_be_traced`.
+        run: Called with the model and an input to ignore, returns the list of its
+            output tensors, which depend on the parameters through autograd.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it tells of each bare parameter
+        graph = torch_pruning.DependencyGraph().build_dependency(
+            model, torch.zeros(1), forward_fn=run, verbose=False
+        )
+    names = {id(module): name for name, module in model.named_modules()}
+    names |= {id(parameter): name for name, parameter in model.named_parameters()}
+    roots = [
+        module
+        for module in model.modules()
+        if isinstance(module, WEIGHTED) and module in graph.module2node
+    ]
+    groups: list[Group] = []
+    for module in sorted(roots, key=_out_size):  # a gate before what feeds it
+        axis = (f"{names[id(module)]}.weight", _weight_dim(module, True))
+        if not any(axis in group for group in groups):
+            groups += _group(graph, module, _out_size(module), names)
+    for parameter, name in _bare_rows(graph, model):
+        if not any(axis.parameter == name for group in groups for axis in group.axes):
+            groups += _group(graph, parameter, parameter.size(1), names)
+    order = {name: place for place, name in enumerate(model.state_dict())}
+    return sorted(
+        groups, key=lambda group: min(order[axis.parameter] for axis in group.axes)
+    )
+
+
+def _bare_rows(graph, model: nn.Module) -> Iterator[tuple[nn.Parameter, str]]:
+    """Yield the matrices that are no layer's, such as style tokens, and their names."""
+    for name, parameter in model.named_parameters():
+        if parameter.dim() == 2 and parameter in graph.module2node:
+            yield parameter, name
+
+
+def _group(graph, module, size: int, names: dict[int, str]) -> list[Group]:
+    """The group of what a module puts out; none if those are the model's outputs."""
+    prune_out = graph.get_pruner_of_module(module).prune_out_channels
+    items = graph.get_pruning_group(module, prune_out, list(range(size)))
+    axes = {}
+    for item in items:
+        target = item.dep.target
+        if isinstance(target.module, torch_pruning.ops._OutputOp):
+            return []
+        is_out = graph.is_out_channel_pruning_fn(item.dep.handler)
+        places = torch.tensor(item.idxs)[torch.argsort(torch.tensor(item.root_idxs))]
+        for name, tensor, dim in _tensors(target.module, is_out, size):
+            whole = ".".join(filter(None, (names[id(target.module)], name)))
+            length = tensor.numel() if dim is None else tensor.size(dim)
+            axes[whole, dim] = Axis(whole, dim, _gated(places, size, length, is_out))
+    return [Group(size, tuple(axes.values()))]
+
+
+def _gated(places: torch.Tensor, size: int, length: int, is_out: bool) -> torch.Tensor:
+    """Add the gates of a gated linear unit, which the graph does not tell apart."""
+    repeats = length // size if is_out and length % size == 0 else 1
+    return torch.stack([places + repeat * size for repeat in range(repeats)])
+
+
+def _tensors(
+    module, is_out: bool, size: int
+) -> Iterator[tuple[str, torch.Tensor, int | None]]:
+    """Name, tensor and dimension of what a module has along its outputs or inputs."""
+    if isinstance(module, nn.Parameter):
+        if module.numel() > 1:
+            has_rows = module.dim() == 2 and module.size(1) == size
+            yield "", module, 1 if has_rows else None
+    elif isinstance(module, NORMS):
+        for name, tensor in module.state_dict().items():
+            if tensor.dim():
+                yield name, tensor, 0
+    elif isinstance(module, WEIGHTED):
+        depthwise = getattr(module, "groups", 1) > 1
+        if is_out or not depthwise:
+            yield "weight", module.weight, _weight_dim(module, is_out)
+        if is_out and getattr(module, "bias", None) is not None:
+            yield "bias", module.bias, 0
+
+
+def _weight_dim(module: nn.Module, is_out: bool) -> int:
+    first_is_input = isinstance(module, (nn.Embedding, *TRANSPOSED))
+    return int(is_out == first_is_input)
+
+
+def _out_size(module: nn.Module) -> int:
+    return module.weight.size(_weight_dim(module, True))

@@ -1,0 +1,1 @@
+"""Statistics of a model's activations on calibration data."""

@@ -1,0 +1,1 @@
+"""Student models: variants of FastSpeech2 and models with per-layer sizes."""

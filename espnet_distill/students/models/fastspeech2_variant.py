@@ -1,0 +1,103 @@
+"""FastSpeech2 with other layers in its encoder and decoder."""
+
+import difflib
+import inspect
+
+import torch
+from espnet2.tts.fastspeech2 import FastSpeech2
+from torch import nn
+
+from espnet_distill.errors import ConfigError
+
+# Keys of ESPnet's FastSpeech2 that say nothing once its layers are replaced.
+REPLACED = (
+    *("aheads", "elayers", "eunits", "dlayers", "dunits", "encoder_type"),
+    *("decoder_type", "use_scaled_pos_enc", "zero_triu", "apply_ff_mask"),
+    *("encoder_normalize_before", "decoder_normalize_before", "init_enc_alpha"),
+    *("encoder_concat_after", "decoder_concat_after", "init_dec_alpha"),
+)
+
+
+REPLACED_PREFIXES = ("positionwise_", "transformer_", "conformer_", "use_macaron_")
+
+
+class Layers(nn.Module):
+    """A stack of layers with the interface of ESPnet's encoders.
+
+    Each layer maps (B, T, channels) and a mask (B, T, 1), True where there is speech,
+    to the same shape, and must neither read nor write what the mask leaves out.
+    """
+
+    def __init__(self, layers: list[nn.Module], channels: int, tokens: int = 0):
+        """Stack layers.
+
+        Args:
+            layers: The layers.
+            channels: Their width.
+            tokens: Size of an embedding to begin with; 0 for vectors (B, T, channels).
+        """
+        super().__init__()
+        self.embed = nn.Embedding(tokens, channels, padding_idx=0) if tokens else None
+        self.layers = nn.ModuleList(layers)
+        self.norm = nn.LayerNorm(channels)
+
+    def forward(
+        self, xs: torch.Tensor, masks: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Encode tokens (B, T) or vectors (B, T, channels); masks are (B, 1, T)."""
+        if self.embed is not None:
+            xs = self.embed(xs)
+        mask = xs.new_ones(xs.shape[:2], dtype=torch.bool).unsqueeze(-1)
+        if masks is not None:
+            mask = masks.transpose(1, 2).expand_as(mask)
+        for layer in self.layers:
+            xs = layer(xs, mask)
+        return self.norm(xs), masks
+
+
+class FastSpeech2Variant(FastSpeech2):
+    """ESPnet's FastSpeech2 around an encoder and a decoder made by a subclass.
+
+    Variance adaptor, length regulator, conditions, postnet, loss and inference are
+    ESPnet's.
+    """
+
+    def __init__(self, idim: int, odim: int, adim: int, encoder, decoder, **conf):
+        """Build ESPnet's model without layers, and put these in their place.
+
+        Args:
+            idim: Number of tokens.
+            odim: Mel bands.
+            adim: Width of encoder and decoder.
+            encoder, decoder: Lists of layers, as ``Layers`` takes them.
+            conf: Keys of ESPnet's FastSpeech2, but for those of its layers.
+
+        Raises:
+            ConfigError: A key that is not known, or says nothing of this model.
+        """
+        self._require_known(conf)
+        bare = {"aheads": 1, "elayers": 0, "dlayers": 0, "use_scaled_pos_enc": False}
+        super().__init__(idim, odim, adim=adim, **bare, **conf)
+        self.encoder = Layers(encoder, adim, tokens=idim)
+        self.decoder = Layers(decoder, adim)
+
+    @classmethod
+    def takes(cls, key: str) -> bool:
+        """Tell whether a key of ESPnet's FastSpeech2 says something of this model."""
+        return key not in REPLACED and not key.startswith(REPLACED_PREFIXES)
+
+    def _require_known(self, conf: dict) -> None:
+        stock = set(filter(self.takes, _parameters(FastSpeech2)))
+        known = stock | set(_parameters(type(self)))
+        for key in conf:
+            if key not in known:
+                near = difflib.get_close_matches(key, known, n=3, cutoff=0.3)
+                raise ConfigError(
+                    f"tts_conf.{key}: {type(self).__name__} has no such key; near: "
+                    f"{', '.join(near or sorted(_parameters(type(self))))}"
+                )
+
+
+def _parameters(kind: type) -> list[str]:
+    parameters = inspect.signature(kind.__init__).parameters
+    return [name for name in parameters if name not in ("self", "conf")]

@@ -1,0 +1,1 @@
+"""What ``espnet-distill check`` looks at."""

@@ -1,0 +1,151 @@
+"""What a training configuration says to the plugin, held against the models."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from espnet2.tts.espnet_model import ESPnetTTSModel
+
+from espnet_distill.errors import INVALID, ErrorCollector
+from espnet_distill.objectives.base import Objective, Taps
+from espnet_distill.recipes.shell_values import require_text_settings
+from espnet_distill.tasks.checks.compatibility import (
+    require_compatible,
+    require_conditions,
+)
+from espnet_distill.tasks.checks.espnet import DATA
+from espnet_distill.tasks.options import DistillOptions
+from espnet_distill.teachers.dumped import DumpedSet, folder_name
+from espnet_distill.teachers.online import OnlineTeacher
+from espnet_distill.teachers.taps import TapRecorder, probe
+from espnet_distill.training.callback import Callback, TrainingContext
+
+
+def check_teachers(
+    args: argparse.Namespace,
+    experiments: Sequence,
+    configs: Sequence,
+    faults: ErrorCollector,
+) -> list[OnlineTeacher]:
+    """Return the teachers, BROKEN for each that cannot be loaded.
+
+    Args:
+        args: The training's.
+        experiments: The teachers, as `find_experiment` takes them.
+        configs: Of each its configuration, or BROKEN.
+        faults: Gets what is wrong.
+    """
+    ours = vars(args)
+    if args.token_list is INVALID:
+        ours = ours | {"token_list": None}  # nothing to compare
+    names = [name for _, name, _ in getattr(args, f"train_{DATA}")]
+    teachers = []
+    for experiment, conf in zip(experiments, configs):
+        whose = f"teacher {experiment}"
+        faults.check(require_compatible, ours, conf, whose)
+        faults.check(require_conditions, names, conf, whose)
+        faults.check(require_text_settings, conf, whose)
+        loaded = INVALID if conf is INVALID else faults.check(OnlineTeacher, experiment)
+        teachers.append(loaded)
+    return teachers
+
+
+def check_dump(
+    args: argparse.Namespace,
+    wanted: DistillOptions,
+    taps: tuple[str, ...],
+    planned: bool,
+    faults: ErrorCollector,
+) -> None:
+    """See that the teachers' dump is theirs, and whole.
+
+    Args:
+        args: The training's; where they name its data, the dump is to be of these.
+        wanted: With the folder and the teachers.
+        taps: What the training will read.
+        planned: Whether the dump, or what it lacks, may be made later.
+        faults: Gets what is wrong.
+    """
+    for name in ("train", "valid"):
+        data = {
+            key: (path, kind) for path, key, kind in getattr(args, f"{name}_{DATA}")
+        }
+        text, _ = data.pop("text", (None, None))
+        for index, experiment in enumerate(wanted.teachers):
+            folder = Path(wanted.dump) / name / folder_name(index)
+            dumped = DumpedSet(folder, experiment, taps)
+            if not planned and text is not None:
+                faults.check(dumped.require_fit, Path(text), data)
+            elif dumped.is_finished or not planned:
+                own = faults.check(dumped.require_own)
+                if not planned and own is not INVALID:
+                    faults.check(dumped.require_whole)
+
+
+def check_taps(
+    student: ESPnetTTSModel,
+    experiments: Sequence,
+    teachers: Sequence[OnlineTeacher],
+    objectives: Sequence[Objective],
+    faults: ErrorCollector,
+) -> None:
+    """See that each objective finds what it compares; any model may be BROKEN."""
+    for objective in objectives:
+        ours = faults.check(_taps_of, student, objective.taps, where="student: ")
+        for experiment, teacher in zip(experiments, teachers):
+            theirs = faults.check(
+                _teacher_taps,
+                teacher,
+                objective.targets,
+                where=f"teacher {experiment}: ",
+            )
+            faults.check(objective.attach, ours, theirs)
+
+
+def _taps_of(
+    model: ESPnetTTSModel, names: tuple[str, ...], by_durations: bool = False
+) -> Taps:
+    recorder = TapRecorder(model.tts, names, by_durations)
+    try:
+        return probe(model.tts, recorder)
+    finally:
+        recorder.remove()
+
+
+def _teacher_taps(teacher: OnlineTeacher, names: tuple[str, ...]) -> Taps:
+    return _taps_of(teacher.model, names, by_durations=True)
+
+
+def check_callbacks(
+    args: argparse.Namespace,
+    callbacks: Sequence[Callback],
+    training: TrainingContext,
+    faults: ErrorCollector,
+) -> None:
+    """See that callbacks fit the student, which may be BROKEN, and the training."""
+    for callback in callbacks:
+        callback.use_model_conf(args.tts_conf)
+        if faults.check(callback.attach, training.model) is INVALID:
+            faults.check(callback.require_end_within, training)
+        else:
+            faults.check(callback.on_train_start, training)
+
+
+def describe(
+    student: ESPnetTTSModel,
+    teachers: Sequence[OnlineTeacher],
+    objectives: Sequence[Objective],
+    callbacks: Sequence[Mapping],
+) -> str:
+    """Say in a line who learns what from whom, and what listens."""
+    line = f"student ({_millions(student)} M)"
+    if teachers:
+        sizes = (f"{item.checkpoint} ({_millions(item.model)} M)" for item in teachers)
+        labels = ", ".join(objective.label for objective in objectives)
+        line = f"{', '.join(sizes)} -> {line} by {labels}"
+    types = ", ".join(conf["type"] for conf in callbacks)
+    return f"{line} with {types}" if types else line
+
+
+def _millions(model: ESPnetTTSModel) -> str:
+    return f"{sum(p.numel() for p in model.tts.parameters()) / 1e6:.2f}"

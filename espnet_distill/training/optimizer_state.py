@@ -1,0 +1,126 @@
+"""State that trains with a model and is saved with its optimizer.
+
+ESPnet's checkpoint.pth holds model, optimizers, schedulers and reporter. What must
+survive a resume but is no part of the model rides in the optimizer's state.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from espnet_distill.errors import ConfigError, summarize
+
+LESSONS = "espnet_distill"
+
+
+CALLBACKS = "espnet_distill_callbacks"
+
+
+WHAT = {LESSONS: "teachers or objectives", CALLBACKS: "callbacks"}
+
+
+class OptimizerPayload(Protocol):
+    """What has a state; it refuses one that is not its own by an error."""
+
+    def state_dict(self) -> dict: ...
+
+    def require_same(self, state: dict | None) -> None:
+        """Raise a ConfigError if it cannot go on from a state; nothing is changed."""
+
+    def load_state_dict(self, state: dict): ...
+
+
+def save_with(
+    optimizer: torch.optim.Optimizer, payloads: dict[str, OptimizerPayload]
+) -> None:
+    """Save and load the states of companions along with the optimizer's.
+
+    Args:
+        optimizer: What rides in a checkpoint.
+        payloads: By their keys in the optimizer's state, LESSONS or CALLBACKS. A
+            checkpoint is refused by a ConfigError if it was written with others, and
+            so is one with any if there are none.
+    """
+
+    def save(optimizer, state):
+        for key, payload in payloads.items():
+            state[key] = payload.state_dict()
+
+    def load(optimizer, state):
+        for key in WHAT:
+            _load(key, payloads.get(key), state.get(key))
+        return {key: value for key, value in state.items() if key not in WHAT}
+
+    optimizer.register_state_dict_post_hook(save)
+    optimizer.register_load_state_dict_pre_hook(load)
+
+
+def require_resumable(
+    checkpoint: Path, model: torch.nn.Module, payloads: dict[str, OptimizerPayload]
+) -> None:
+    """Raise a ConfigError if a run cannot go on from a checkpoint; nothing is changed.
+
+    Args:
+        checkpoint: A training's checkpoint.pth.
+        model: What is to train; without companions ESPnet alone compares it.
+        payloads: As `save_with` takes them.
+    """
+    try:
+        saved = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+        weights, optimizer = saved["model"], saved["optimizers"][0]
+    except Exception as error:  # zip, pickle and I/O each raise their own
+        reason = str(error).partition(". ")[0] or type(error).__name__
+        raise ConfigError(
+            f"{checkpoint}: not a readable checkpoint of a training "
+            f"({' '.join(reason.split())}); copy it again, or train into another "
+            "output_dir"
+        ) from error
+    for key in WHAT:
+        _require_same(key, payloads.get(key), optimizer.get(key))
+    if payloads:
+        _require_same_shapes(checkpoint, model.state_dict(), weights)
+
+
+def _require_same_shapes(checkpoint: Path, own: dict, saved: dict) -> None:
+    for name in sorted(own.keys() | saved.keys()):
+        shapes = [
+            tuple(state[name].shape) if name in state else "none"
+            for state in (own, saved)
+        ]
+        if shapes[0] != shapes[1]:
+            raise ConfigError(
+                f"{checkpoint}: is of another model: {name} has shape {shapes[1]} "
+                f"there, {shapes[0]} here; train into another output_dir"
+            )
+
+
+def _load(key: str, payload: OptimizerPayload | None, state: dict | None) -> None:
+    _require_same(key, payload, state)
+    if payload is not None and state is not None:
+        with _refusing(key):
+            payload.load_state_dict(state)
+
+
+def _require_same(
+    key: str, payload: OptimizerPayload | None, state: dict | None
+) -> None:
+    with _refusing(key):
+        if payload is not None:
+            payload.require_same(state)
+        elif state is not None:
+            raise ConfigError("none are given now")
+
+
+@contextlib.contextmanager
+def _refusing(key: str) -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, ConfigError) as error:
+        raise ConfigError(
+            f"checkpoint.pth: was written with other {WHAT[key]} "
+            f"({summarize(error)}); resume with those, or train into another "
+            "output_dir"
+        ) from error

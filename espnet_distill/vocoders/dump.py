@@ -1,0 +1,189 @@
+"""What a vocoder says of each recording's mel, written once and read as data.
+
+A dump is a folder with one for each set, `train` and `valid`, and in each
+
+    manifest.yaml   the vocoder, the mel settings, the recordings; written last
+    mel.scp         utterance and path of an array (T, n_mels): what a student reads
+    f0.scp          utterance and path of an array (T,): Hz of the waveform, 0 where none
+    wave.scp        utterance and path of a WAV file, of T * hop length samples
+
+Where no vocoder is named, the waves are the recordings.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from espnet_distill.data.mel_spec import LABELS, MelSpec
+from espnet_distill.errors import ConfigError, summarize
+from espnet_distill.teachers.dump_writer import BEGUN
+from espnet_distill.teachers.dumped import MANIFEST, begin
+from espnet_distill.utils.checksums import checksum, checksum_of_listed
+from espnet_distill.utils.files import (
+    flush_disk,
+    read_table,
+    read_text,
+    read_yaml,
+    remove_abandoned,
+    utterance_file,
+    write_array,
+    write_text,
+    write_wav,
+    written_whole,
+)
+from espnet_distill.utils.locking import locked
+from espnet_distill.utils.validation import require_finite
+from espnet_distill.utils.whole_files import is_whole_array, is_whole_wav
+from espnet_distill.vocoders.build import is_none
+from espnet_distill.vocoders.checkpoint_formats import files_of
+
+REMEDY = "remove the folder and dump the waves again"
+
+
+class WaveFiles:
+    """The arrays and WAV files of one set."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def mel(self, utterance: str) -> Path:
+        return utterance_file(self.folder / "mel", utterance, ".npy")
+
+    def f0(self, utterance: str) -> Path:
+        return utterance_file(self.folder / "f0", utterance, ".npy")
+
+    def wave(self, utterance: str) -> Path:
+        return utterance_file(self.folder / "wave", utterance, ".wav")
+
+    def has(self, utterance: str) -> bool:
+        """Tell whether an utterance's files are there, and whole."""
+        arrays = (self.mel(utterance), self.f0(utterance))
+        return all(map(is_whole_array, arrays)) and is_whole_wav(self.wave(utterance))
+
+    def write(
+        self,
+        utterance: str,
+        mel: np.ndarray,
+        f0: np.ndarray,
+        wave: np.ndarray,
+        rate: int,
+    ) -> None:
+        """Write a mel (T, n_mels), F0 (T,) and a waveform of `rate` Hz, each whole.
+
+        Raises:
+            ConfigError: One of them holds NaN or infinity.
+        """
+        require_finite(
+            {"mel": mel, "F0": f0, "waveform": wave},
+            f"{self.folder}: {utterance}",
+            "see to the recording, or name another vocoder",
+        )
+        for path, array in ((self.mel(utterance), mel), (self.f0(utterance), f0)):
+            with written_whole(path, flush=False) as beside:
+                write_array(beside, array)
+        with written_whole(self.wave(utterance), flush=False) as beside:
+            write_wav(beside, wave, rate)
+
+    def begin(self, record: dict) -> None:
+        """Say whose waves come here, or see that they are the ones there.
+
+        Raises:
+            ConfigError: Others do.
+        """
+        others = f"waves of another vocoder, of other mels or recordings; {REMEDY}"
+        begin(self.folder / BEGUN, record, others)
+
+    def finish(self, utterances: Iterable[str]) -> None:
+        """Write the lists and, last, the manifest.
+
+        Raises:
+            ConfigError: Some utterances are not there; the first ten are named.
+        """
+        with locked(self.folder):
+            self._finish(list(utterances))
+
+    def _finish(self, utterances: list[str]) -> None:
+        missing = [utterance for utterance in utterances if not self.has(utterance)]
+        if missing:
+            raise ConfigError(
+                f"{self.folder}: {len(missing)} of {len(utterances)} utterances are not "
+                f"dumped: {', '.join(missing[:10])}; run the dump again"
+            )
+        flush_disk()
+        for name in ("mel", "f0", "wave"):
+            remove_abandoned(self.folder / name)
+            place = getattr(self, name)
+            lines = (f"{utterance} {place(utterance)}\n" for utterance in utterances)
+            write_text(self.folder / f"{name}.scp", "".join(lines))
+        write_text(self.folder / MANIFEST, read_text(self.folder / BEGUN))
+
+
+def record(
+    vocoder_file: Path,
+    mels: MelSpec,
+    f0_range: tuple[int, int],
+    recordings: Path,
+    read: Path | None,
+) -> dict:
+    """Say what a dump was made from; `read` lists mels in place of the recordings'."""
+    sources = {"wav.scp": recordings, "mel.scp": read}
+    teacher = {"vocoder_file": str(vocoder_file)}
+    if not is_none(vocoder_file):
+        kinds = ("vocoder", "config", "stats")  # which not every vocoder has
+        for kind, path in zip(kinds, files_of(vocoder_file)):
+            teacher[f"{kind}_sha256"] = checksum(path)
+    return {
+        "teacher": teacher,
+        "mels": asdict(mels),
+        "f0": list(f0_range),
+        "data": {
+            name: checksum_of_listed(path) for name, path in sources.items() if path
+        },
+    }
+
+
+def identity(folder: Path) -> dict:
+    """Return what a set's finished dump was made from, without the vocoder's path."""
+    manifest = read_yaml(folder / MANIFEST)
+    teacher = manifest.get("teacher") or {}
+    sums = {key: value for key, value in teacher.items() if key.endswith("_sha256")}
+    return manifest | {"teacher": sums}
+
+
+def is_finished(folder: Path) -> bool:
+    """Tell whether a set's dump is whole."""
+    return (folder / MANIFEST).is_file()
+
+
+def require_dump(folder: Path, mels: MelSpec) -> None:
+    """Raise a ConfigError unless a set's dump is finished and of these mels."""
+    path = folder / MANIFEST
+    if not is_finished(folder):
+        raise ConfigError(f"{folder}: no finished dump of a vocoder's waves; dump them")
+    told = read_yaml(path)
+    if not isinstance(told, dict) or "mels" not in told:
+        raise ConfigError(f"{path}: is no dump of a vocoder's waves; {REMEDY}")
+    if "f0" not in told:
+        raise ConfigError(f"{path}: is of a time before F0 was dumped, too; {REMEDY}")
+    try:
+        dumped = MelSpec(**told["mels"])
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ConfigError(f"{path}: mels: {summarize(error)}; {REMEDY}") from error
+    different = [
+        f"{LABELS[name]} {theirs}, but feats_extract_conf.{name} says {ours}"
+        for name, ours, theirs in mels.differences(dumped)
+    ]
+    if different:
+        raise ConfigError(f"{path}: made with {'; '.join(different)}; {REMEDY}")
+    _require_listed(folder)
+
+
+def _require_listed(folder: Path) -> None:
+    """Raise a ConfigError for the first file of a set's lists that is not whole."""
+    kinds = {"mel": is_whole_array, "f0": is_whole_array, "wave": is_whole_wav}
+    for name, is_whole in kinds.items():
+        for file in map(Path, read_table(folder / f"{name}.scp").values()):
+            if not is_whole(file):
+                raise ConfigError(f"{file}: is missing or not whole; {REMEDY}")

@@ -1,0 +1,1 @@
+"""The training of a small vocoder by ESPnet's GAN trainer."""

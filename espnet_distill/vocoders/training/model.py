@@ -1,0 +1,88 @@
+"""What ESPnet's GANTrainer trains: a small vocoder before the waves of a big one."""
+
+import torch
+from espnet2.layers.abs_normalize import AbsNormalize
+from espnet2.torch_utils.device_funcs import force_gatherable
+from espnet2.train.abs_gan_espnet_model import AbsGANESPnetModel
+
+from espnet_distill.objectives.loss_monitor import mark_invalid
+from espnet_distill.utils.validation import is_finite
+from espnet_distill.vocoders.training.gan import VocoderGAN
+
+
+class DistillVocoderModel(AbsGANESPnetModel):
+    """A VocoderGAN that is given mels as they are, and normalises them itself.
+
+    Args:
+        normalize: With the statistics of the text-to-mel model's mels.
+        tts: Named as ESPnet's optimizers look for it.
+    """
+
+    def __init__(self, normalize: AbsNormalize, tts: VocoderGAN):
+        super().__init__()
+        self.normalize = normalize
+        self.tts = tts
+        self.fault: str | None = None  # of the last batch, for those who train it
+
+    def forward(
+        self,
+        mel: torch.Tensor,
+        teacher_wave: torch.Tensor,
+        f0: torch.Tensor,
+        speech: torch.Tensor | None = None,
+        forward_generator: bool = True,
+        **others,
+    ) -> dict:
+        """Return the loss of the generator or of the discriminator.
+
+        Args:
+            mel: Log-mels (B, T, n_mels).
+            teacher_wave: What the teacher said of them (B, T * hop length).
+            f0: Of that waveform, in Hz (B, T), 0 where it has none.
+            speech: The recordings, of the same shape; without them, the teacher's
+                waveform is what passes for real.
+            forward_generator: Whose turn it is.
+            others: Lengths, which segments share, and the utterances' names.
+        """
+        feats, _ = self.normalize(mel.clone())  # which works in place
+        real = teacher_wave if speech is None else speech
+        loss, stats = self.tts(feats, teacher_wave, real, forward_generator, f0)
+        stats = {name: _value(part) for name, part in stats.items()}
+        inputs = {"mel": mel, "teacher_wave": teacher_wave, "f0": f0, "speech": real}
+        self.fault = _find_fault(loss, stats, inputs, others.get("utt_id"))
+        if self.fault:
+            stats = mark_invalid(stats)
+        loss, stats, weight = force_gatherable((loss, stats, len(mel)), loss.device)
+        return {
+            "loss": loss,
+            "stats": stats,
+            "weight": weight,
+            "optim_idx": 0 if forward_generator else 1,
+        }
+
+    def collect_feats(self, **batch) -> dict:
+        """Give nothing: the statistics are those of the text-to-mel model."""
+        return {}
+
+
+def _find_fault(loss, stats: dict, inputs: dict, utterances) -> str | None:
+    """Return in a line what makes a loss NaN or infinite, None if it is not."""
+    if is_finite(loss.detach()):
+        return None
+    wrong = ", ".join(name for name, value in stats.items() if not is_finite(value))
+    for name, tensor in inputs.items():
+        rows = [n for n, values in enumerate(tensor) if not is_finite(values)]
+        if rows:
+            of = ", ".join(utterances[n] for n in rows[:5]) if utterances else "a batch"
+            return (
+                f"{wrong}: NaN or infinite: such a {name} of {of}; remove the "
+                "teacher_dump and dump the waves again"
+            )
+    return (
+        f"{wrong}: NaN or infinite: the student computes it; lower optim_conf.lr or "
+        "grad_clip"
+    )
+
+
+def _value(part):
+    return part.detach() if torch.is_tensor(part) else part

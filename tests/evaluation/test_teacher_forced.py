@@ -1,0 +1,98 @@
+"""Errors at given durations are those of ESPnet's own validation."""
+
+import json
+
+import pytest
+import torch
+
+from espnet_distill.data.utterances import known_durations, read_data
+from espnet_distill.errors import ConfigError
+from espnet_distill.evaluation.metrics.teacher_forced import forced_errors
+from espnet_distill.utils.files import read_durations
+
+from ..conftest import HOP
+from .conftest import TEXTS
+from .test_evaluate import evaluate
+
+
+@pytest.fixture
+def durations(recipe):
+    """Frames a token of each sentence, as long as its recording of 0.8 s."""
+    frames = 1 + round(0.8 * 16000) // HOP
+    lines = []
+    for utt, text in TEXTS.items():
+        counts = [frames // (len(text) + 1)] * (len(text) + 1)
+        counts[0] += frames - sum(counts)
+        lines.append(f"{utt} {' '.join(map(str, counts))}\n")
+    path = recipe / "durations"
+    path.write_text("".join(lines))
+    return path
+
+
+def test_stock_espnet_finds_the_same(recipe, systems, durations):
+    import soundfile
+
+    system, data = systems["student"], recipe / "data" / "eval"
+    utterances = read_data(data)
+    tables = read_durations(durations, utterances)
+    found = forced_errors(system, utterances, tables, data, "student")
+    for utt, utterance in utterances.items():
+        ids = system.preprocess_fn(utt, {"text": utterance.text})["text"]
+        speech, _ = soundfile.read(utterance.reference, dtype="float32")
+        batch = {
+            "text": torch.as_tensor(ids)[None],
+            "speech": torch.from_numpy(speech)[None],
+            "durations": torch.tensor(tables[utt])[None],
+        }
+        lengths = {f"{k}_lengths": torch.tensor([t.size(1)]) for k, t in batch.items()}
+        with torch.no_grad():
+            _, stats, _ = system.model(**batch, **lengths)
+        assert found[utt].mel == pytest.approx(stats["l1_loss"].item(), rel=1e-5)
+        spoken = system(ids)["duration"]  # what it says without being told
+        missed = (spoken - batch["durations"][0]).abs().float().mean()
+        assert found[utt].duration == pytest.approx(1000 * HOP / 16000 * missed.item())
+
+
+def test_they_are_in_the_table(recipe, durations):
+    evaluate(recipe, "--durations", str(durations))
+    rows = json.loads((recipe / "out" / "table.json").read_text())["rows"]
+    reference, teacher, student = rows
+    assert reference["mel_error"] is None
+    for row in (teacher, student):
+        assert row["mel_error"] > 0.1 and row["duration_error"] > 1
+
+
+def test_durations_of_another_text(recipe, systems, durations):
+    data = recipe / "data" / "eval"
+    tables = {utt: [3, 4] for utt in TEXTS}
+    with pytest.raises(ConfigError, match="2 values for the 3 tokens"):
+        forced_errors(systems["student"], read_data(data), tables, data, "student")
+
+
+def test_what_the_aligner_left_out_has_no_errors(recipe, systems, durations, caplog):
+    lines = durations.read_text().splitlines(keepends=True)
+    durations.write_text("".join(lines[:2]))
+    data = recipe / "data" / "eval"
+    known = known_durations(durations, read_data(data))
+    assert f"{durations}: 1 of 3 utterances have none" in caplog.messages
+    utterances = {utt: read_data(data)[utt] for utt in known}
+    found = forced_errors(systems["student"], utterances, known, data, "student")
+    assert list(found) == ["utt_a", "utt_b"]
+    durations.write_text("other 1 2\n")
+    with pytest.raises(ConfigError, match="no durations for utt_a, utt_b, utt_c"):
+        known_durations(durations, read_data(data))
+
+
+@pytest.mark.parametrize(
+    "line, words",
+    [
+        ("utt_a 1 x", "utt_a: 'x' is no number of frames"),
+        ("utt_a 1", "no durations for utt_b, utt_c"),
+    ],
+)
+def test_a_file_that_is_no_durations(tmp_path, line, words):
+    path = tmp_path / "durations"
+    utterances = ["utt_a"] if "x" in line else TEXTS
+    path.write_text(f"{line}\n")
+    with pytest.raises(ConfigError, match=words):
+        read_durations(path, utterances)

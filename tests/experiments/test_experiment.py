@@ -1,0 +1,235 @@
+"""Which checkpoint an experiment folder stands for, and how it is loaded."""
+
+import pytest
+import torch
+import yaml
+from espnet2.tts.espnet_model import ESPnetTTSModel
+
+from espnet_distill.cli import main as cli
+from espnet_distill.errors import ConfigError
+from espnet_distill.experiments.experiment import (
+    USUAL_NAMES,
+    find_experiment,
+    load_experiment,
+    load_weights,
+)
+
+from ..conftest import FASTSPEECH2, TACOTRON2, load_stock, make_experiment
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """An experiment folder by its names alone."""
+
+    def folder(*names):
+        for name in ("config.yaml", *names):
+            (tmp_path / name).touch()
+        return tmp_path
+
+    return folder
+
+
+@pytest.mark.parametrize("first", range(len(USUAL_NAMES)))
+def test_usual_names_go_before_any_other(folder, first):
+    path = folder(*USUAL_NAMES[first:], "other.pth", "checkpoint.pth", "3epoch.pth")
+    config, checkpoint = find_experiment(path)
+    assert (config, checkpoint) == (path / "config.yaml", path / USUAL_NAMES[first])
+
+
+@pytest.mark.parametrize("name", ["pretrained.pth", "200epochs_averaged.pth"])
+def test_a_single_checkpoint_of_any_name_serves(folder, name):
+    path = folder(name, "checkpoint.pth", "12epoch.pth")
+    assert find_experiment(str(path)) == (path / "config.yaml", path / name)
+
+
+def test_a_checkpoint_stands_for_itself_and_the_configuration_beside_it(folder):
+    path = folder("a.pth", "b.pth")
+    pair = path / "config.yaml", path / "b.pth"
+    assert find_experiment(path / "b.pth") == pair
+    assert find_experiment({"config": str(pair[0]), "model": str(pair[1])}) == pair
+    with pytest.raises(ConfigError, match="c.pth: no such file"):
+        find_experiment(path / "c.pth")
+    with pytest.raises(ConfigError, match="teacher: expected {config: …yaml, model: "):
+        find_experiment({"config": "x"})
+
+
+def test_several_are_named_with_the_remedy(folder):
+    path = folder("b.pth", "a.pth", "1epoch.pth")
+    with pytest.raises(ConfigError) as caught:
+        find_experiment(path)
+    assert str(caught.value) == (
+        f"{path}: expected one checkpoint (.pth), found a.pth, b.pth; "
+        "link the one to use as train.loss.ave.pth"
+    )
+
+
+def test_what_training_resumes_from_is_no_model(folder):
+    with pytest.raises(ConfigError, match="found none"):
+        find_experiment(folder("checkpoint.pth"))
+
+
+def test_a_single_epoch_serves_where_there_is_nothing_else(folder):
+    """What `pack` makes of an average of one epoch, which is a link to it."""
+    path = folder("12epoch.pth", "checkpoint.pth")
+    assert find_experiment(path)[1] == path / "12epoch.pth"
+    with pytest.raises(ConfigError, match="found 12epoch.pth, 3epoch.pth; link"):
+        find_experiment(folder("3epoch.pth"))
+
+
+def test_a_folder_without_a_configuration(tmp_path):
+    with pytest.raises(ConfigError, match="no config.yaml in it"):
+        find_experiment(tmp_path)
+
+
+def test_a_dangling_link_is_no_checkpoint(folder):
+    path = folder("best.pth")
+    (path / "train.loss.ave.pth").symlink_to("removed.pth")
+    assert find_experiment(path)[1] == path / "best.pth"
+
+
+def test_find_model_prints_it(folder, capsys):
+    path = folder("valid.loss.best.pth")
+    assert cli.main(["find-model", str(path)]) == 0
+    assert capsys.readouterr().out == f"{path}/valid.loss.best.pth\n"
+    assert cli.main(["find-model", str(path / "nobody")]) == 2
+    assert capsys.readouterr().err == (
+        f"espnet-distill find-model: error: {path}/nobody: no such experiment folder\n"
+    )
+
+
+def test_a_loaded_model_has_the_weights_and_is_in_eval_mode(teacher):
+    config, checkpoint = find_experiment(teacher)
+    model, args = load_experiment(config, checkpoint)
+    assert isinstance(model, ESPnetTTSModel) and not model.training
+    assert vars(args)["tts_conf"] == yaml.safe_load(config.read_text())["tts_conf"]
+    state = torch.load(checkpoint, weights_only=True)
+    assert all(
+        torch.equal(state[name], value) for name, value in model.state_dict().items()
+    )
+
+
+def test_pickled_code_is_not_run(teacher, tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "exploded"), "w"))
+
+    torch.save({"tts.bomb": Bomb()}, tmp_path / "bomb.pth")
+    with pytest.raises(ConfigError, match="bomb.pth: not a readable checkpoint"):
+        load_experiment(teacher / "config.yaml", tmp_path / "bomb.pth")
+    assert not (tmp_path / "exploded").exists()
+
+
+@pytest.mark.parametrize("content", [[1, 2], {"model": {}, "optimizers": []}, 3])
+def test_other_files_of_torch_are_refused(teacher, tmp_path, content):
+    torch.save(content, tmp_path / "other.pth")
+    with pytest.raises(ConfigError) as caught:
+        load_experiment(teacher / "config.yaml", tmp_path / "other.pth")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_weights_that_are_not_finite_are_refused_by_name(tmp_path, value):
+    state = {"a": torch.ones(2), "b": torch.tensor([1.0, value]), "c": torch.tensor(3)}
+    torch.save(state, tmp_path / "diverged.pth")
+    with pytest.raises(ConfigError) as caught:
+        load_weights(tmp_path / "diverged.pth")
+    assert str(caught.value) == (
+        f"{tmp_path}/diverged.pth: NaN or infinity in b; name a checkpoint that did "
+        "not diverge"
+    )
+
+
+@pytest.fixture(scope="module")
+def tacotron2(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("old") / "tacotron2"
+    return make_experiment(folder, tts="tacotron2", tts_conf=TACOTRON2)
+
+
+@pytest.fixture(scope="module")
+def fastspeech2(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("old") / "fastspeech2"
+    return make_experiment(folder, tts_conf=FASTSPEECH2)
+
+
+PE = "tts.encoder.embed.1.pe"
+MELMAT = "feats_extract.logmel.melmat"
+POS_WEIGHT = "tts.taco2_loss.bce_criterion.pos_weight"
+
+
+def altered(folder, path, without=(), extra={}, wrapper=None, prefix=""):
+    """Write an experiment's checkpoint with other keys."""
+    state = torch.load(folder / "train.loss.ave.pth", weights_only=True)
+    assert set(without) <= set(state)
+    state = {prefix + key: x for key, x in state.items() if key not in without} | extra
+    torch.save({wrapper: state, "step": 3} if wrapper else state, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    "name, without, extra, told",
+    [
+        ("tacotron2", [POS_WEIGHT], {}, f"lacks: {POS_WEIGHT}"),
+        ("fastspeech2", [], {PE: torch.ones(1, 5000, 8)}, f"is passed over: {PE}"),
+        ("fastspeech2", [MELMAT], {}, f"lacks: {MELMAT}"),
+    ],
+)
+def test_what_stock_espnet_computes_itself_may_be_missing_or_left_over(
+    request, name, without, extra, told, tmp_path, caplog
+):
+    folder = request.getfixturevalue(name)
+    path = altered(folder, tmp_path / "old.pth", without, extra)
+    model, _ = load_experiment(folder / "config.yaml", path)
+    assert f"{path}: {told}; the model computes it" in caplog.text
+    expected = load_stock(folder).state_dict()
+    assert all(torch.equal(expected[k], x) for k, x in model.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    "name, without, extra, told",
+    [
+        ("fastspeech2", ["tts.feat_out.bias"], {}, "lacks 1 keys of the model"),
+        ("fastspeech2", ["tts.postnet.postnet.0.1.running_mean"], {}, "lacks 1 keys"),
+        ("fastspeech2", [], {"tts.encoder.more": torch.ones(2)}, "has unexpected 1"),
+        ("fastspeech2", [], {"tts.more.pe": torch.ones(2)}, "has unexpected 1 keys"),
+        ("tacotron2", ["tts.dec.feat_out.weight"], {}, "lacks 1 keys"),
+    ],
+)
+def test_what_a_training_made_may_not(request, name, without, extra, told, tmp_path):
+    folder = request.getfixturevalue(name)
+    path = altered(folder, tmp_path / "other.pth", without, extra)
+    with pytest.raises(ConfigError, match=told):
+        load_experiment(folder / "config.yaml", path)
+
+
+@pytest.mark.parametrize("wrapper", ["module", "state_dict"])
+def test_what_deepspeed_and_lightning_write_around_the_weights(
+    fastspeech2, wrapper, tmp_path
+):
+    path = altered(fastspeech2, tmp_path / "wrapped.pth", wrapper=wrapper)
+    model, _ = load_experiment(fastspeech2 / "config.yaml", path)
+    expected = load_stock(fastspeech2).state_dict()
+    assert all(torch.equal(expected[k], x) for k, x in model.state_dict().items())
+
+
+def test_names_that_dataparallel_changed_are_refused(fastspeech2, tmp_path):
+    """Stock ESPnet passes over all of them, and the weights stay random."""
+    path = altered(fastspeech2, tmp_path / "parallel.pth", prefix="module.")
+    with pytest.raises(ConfigError, match="begin with 'module.', which DataParallel"):
+        load_experiment(fastspeech2 / "config.yaml", path)
+
+
+def test_a_configuration_older_than_this_espnet(fastspeech2, tmp_path):
+    """It has what the model is built from, and no more."""
+    needed = ("tts", "feats_extract", "normalize", "pitch_extract", "energy_extract")
+    needed = {*needed, *(f"{name}_conf" for name in (*needed, "model"))}
+    conf = yaml.safe_load((fastspeech2 / "config.yaml").read_text())
+    needed |= {"token_list", "odim"}
+    old = {key: value for key, value in conf.items() if key in needed}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(old))
+    checkpoint = fastspeech2 / "train.loss.ave.pth"
+    model, args = load_experiment(tmp_path / "config.yaml", checkpoint)
+    assert not hasattr(args, "collect_stats") and not hasattr(args, "dry_run")
+    (tmp_path / "model.pth").symlink_to(checkpoint)
+    out = str(tmp_path / "half")
+    assert cli.main(["prune", str(tmp_path / "model.pth"), out, "--pressure=0.3"]) == 0
+    assert cli.main(["teacher-config", str(tmp_path)]) == 0

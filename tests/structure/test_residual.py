@@ -1,0 +1,32 @@
+"""Residual streams, with attention and without."""
+
+import pytest
+
+import espnet_distill
+from espnet_distill.structure.groups import find_groups
+from espnet_distill.structure.residual import has_positions, is_stream
+from espnet_distill.students.find_groups import outputs_of
+
+from ..conftest import STEADY_FASTSPEECH2
+
+MODELS = {
+    "fastspeech2": STEADY_FASTSPEECH2,
+    "fastspeech2_sepconv": {"encoder_kernel_sizes": [3], "decoder_kernel_sizes": [5]},
+    "fastspeech2_convnext": {"elayers": 1, "eunits": 16, "dlayers": 1, "dunits": 16},
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_what_every_layer_adds_to(name):
+    from espnet2.tasks.tts import tts_choices
+
+    espnet_distill.register()
+    width = MODELS[name].get("adim", 8)
+    conf = MODELS[name] | {"adim": width}
+    model = tts_choices.get_class(name)(30, 20, **conf)
+    groups = find_groups(model, outputs_of(model))
+    streams = [group for group in groups if is_stream(group)]
+    assert {group.size for group in streams} == {width}
+    embedding = [g for g in groups if any("embed" in a.parameter for a in g.axes)]
+    assert embedding[0] in streams
+    assert any(map(has_positions, streams)) == (name == "fastspeech2")

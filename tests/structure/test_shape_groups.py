@@ -1,0 +1,113 @@
+"""What a tied group takes away is what its units at zero would not have said."""
+
+import pytest
+import torch
+
+from espnet_distill.data.dummy_batch import dummy_batch
+from espnet_distill.structure.groups import can_be_traced
+from espnet_distill.structure.shape_groups import find_tied_groups
+from espnet_distill.structure.slicing import cut, mask_groups
+from espnet_distill.students.find_groups import outputs_of
+from espnet_distill.students.size_search import Sizes
+from espnet_distill.teachers.taps import TapRecorder
+
+from ..conftest import TACOTRON2
+
+SIZES = {"embed_dim": 10, "eunits": 16, "econv_chans": 6, "adim": 8, "aconv_chans": 4}
+SIZES |= {"dunits": 12, "prenet_units": 6, "postnet_chans": 10}
+LAYERS = {"elayers": 2, "econv_layers": 2, "dlayers": 2, "postnet_layers": 3}
+CONF = TACOTRON2 | SIZES | LAYERS | {"dropout_rate": 0.0}
+STYLE = {"use_gst": True, "gst_tokens": 5, "gst_heads": 4, "gst_gru_units": 10}
+STYLE |= {"gst_conv_layers": 1, "gst_conv_chans_list": [2]}
+WIDE = {"eunits": 256, "dunits": 1024, "prenet_units": 256, "spk_embed_dim": 192}
+SPEAKERS = {"spks": 3, "spk_embed_dim": 5, "spk_embed_integration_type": "concat"}
+
+
+def build(conf):
+    from espnet2.tts.tacotron2 import Tacotron2
+
+    torch.manual_seed(0)
+    model = Tacotron2(idim=30, odim=20, **conf).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, 0.0, 0.3)
+    return model
+
+
+def outputs(model):
+    recorder, sentence = TapRecorder(model), dummy_batch(model)
+    torch.manual_seed(0)  # the prenet drops out even when it speaks
+    with torch.no_grad():
+        model(**sentence)
+    return recorder.taps.tensors
+
+
+@pytest.fixture(params=[{}, SPEAKERS, {"use_concate": False}], ids=str)
+def conf(request):
+    return CONF | request.param
+
+
+def knobs_of(conf):
+    from espnet2.tts.tacotron2 import Tacotron2
+
+    return [k for k in Sizes(Tacotron2, 30, 20, conf).config_dims if not k.is_depth]
+
+
+def groups_of(conf):
+    model = build(conf)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    config_dims = knobs_of(conf)
+    groups = find_tied_groups(model, config_dims, outputs_of(model))
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, before[name])
+    return {config_dim.key: group for config_dim, group in zip(config_dims, groups)}
+
+
+def test_every_width_has_a_group(conf):
+    assert not can_be_traced(build(conf))
+    groups = groups_of(conf)
+    assert {key: conf[key] for key in groups} == {key: conf[key] for key in SIZES}
+    assert groups.pop("eunits").size == conf["eunits"] // 2  # in each direction
+    assert all(group.size == conf[key] for key, group in groups.items())
+
+
+def test_masked_and_cut_are_equal(conf):
+    for key, group in groups_of(conf).items():
+        if key == "prenet_units":
+            continue  # its dropout draws other units in a narrower layer
+        units = torch.randperm(group.size)[: group.size // 2].sort().values
+        whole = build(conf)
+        slim_conf, state = cut(whole, conf, knobs_of(conf), [(group, units)])
+        assert slim_conf == conf | {key: conf[key] // 2}
+        slim = build(slim_conf)
+        slim.load_state_dict(state)
+        whole.load_state_dict(mask_groups(whole.state_dict(), [(group, units)]))
+        found, wanted = outputs(slim), outputs(whole)
+        for name in wanted:
+            torch.testing.assert_close(
+                found[name], wanted[name], atol=1e-5, rtol=1e-4, msg=f"{key} {name}"
+            )
+
+
+def test_wide_gates_are_not_saturated():
+    conf = CONF | WIDE | {"econv_chans": 64, "spk_embed_integration_type": "concat"}
+    found = {name: axes_of(group) for name, group in groups_of(conf).items()}
+    cell = "dec.lstm.0.cell.weight_ih", 1
+    assert found["eunits"][cell] == list(range(256))
+    assert found["prenet_units"][cell] == list(range(448, 704))
+
+
+@pytest.mark.parametrize("integration", ["add", "concat"])
+def test_style_tokens_go_with_the_encoder(integration):
+    speakers = {"spk_embed_dim": 16, "spk_embed_integration_type": integration}
+    conf = CONF | STYLE | speakers
+    groups = groups_of(conf)
+    assert groups.keys() == {*SIZES, "gst_gru_units"}
+    assert groups["eunits"].size == 4  # a head's channels
+    kept = [(groups["eunits"], torch.tensor([1, 3]))]
+    slim_conf, state = cut(build(conf), conf, knobs_of(conf), kept)
+    assert slim_conf["eunits"] == 8
+    build(slim_conf).load_state_dict(state)
+
+
+def axes_of(group):
+    return {(a.parameter, a.dim): a.places.flatten().tolist() for a in group.axes}

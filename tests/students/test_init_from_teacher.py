@@ -1,0 +1,125 @@
+"""A student cut out of a teacher does what the teacher did with the rest at zero."""
+
+import copy
+
+import pytest
+import torch
+
+from espnet_distill.data.dummy_batch import dummy_batch
+from espnet_distill.errors import ConfigError
+from espnet_distill.structure.groups import find_groups
+from espnet_distill.structure.slicing import mask_groups
+from espnet_distill.students.find_groups import outputs_of
+from espnet_distill.students.init_from_teacher import drop_layers, narrow
+from espnet_distill.teachers.taps import TapRecorder
+
+from ..conftest import CONFORMER, WIDE_FASTSPEECH2
+
+TEACHER = WIDE_FASTSPEECH2 | {"elayers": 3, "postnet_layers": 3, "aheads": 4}
+CONFORMER_TEACHER = {**CONFORMER, **TEACHER, "stop_gradient_from_pitch_predictor": True}
+
+
+def build(conf, seed=0):
+    from espnet2.tts.fastspeech2 import FastSpeech2
+
+    torch.manual_seed(seed)
+    model = FastSpeech2(idim=30, odim=20, **conf).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, 0.1, 0.3)
+    return model
+
+
+def cut(teacher, student):
+    teacher = copy.deepcopy(teacher)
+    drop_layers(teacher, student)
+    narrowed = narrow(teacher, student, find_groups(teacher, outputs_of(teacher)))
+    student.load_state_dict(narrowed.state)
+    return narrowed
+
+
+def outputs(model):
+    model = copy.deepcopy(model)
+    recorder, sentence = TapRecorder(model), dummy_batch(model)
+    with torch.no_grad():
+        model(**sentence)
+    return recorder.taps.tensors
+
+
+def assert_same_outputs(one, other):
+    found, wanted = outputs(one), outputs(other)
+    for name in wanted:
+        torch.testing.assert_close(found[name], wanted[name], atol=1e-5, rtol=1e-4)
+
+
+def masked(teacher, part, kept):
+    """The teacher with all but some units of every group of a part at zero."""
+    traced = copy.deepcopy(teacher)
+    groups = [
+        group
+        for group in find_groups(traced, outputs_of(traced))
+        if part in group.axes[0].parameter and group.size > kept
+    ]
+    assert groups
+    units = torch.randperm(groups[0].size)[:kept]
+    state = mask_groups(teacher.state_dict(), [(group, units) for group in groups])
+    teacher.load_state_dict(state)
+    return teacher
+
+
+@pytest.mark.parametrize(
+    "conf", [TEACHER, CONFORMER_TEACHER], ids=["transformer", "conformer"]
+)
+@pytest.mark.parametrize(
+    "part, slim",
+    [("feed_forward", {"eunits": 6, "dunits": 6}), ("postnet", {"postnet_chans": 6})],
+)
+def test_masked_teacher_and_student_are_equal(conf, part, slim):
+    teacher = masked(build(conf), part, kept=6)
+    student = build(conf | slim, seed=1)
+    assert cut(teacher, student).own == []
+    assert_same_outputs(student, teacher)
+
+
+def test_an_unchanged_shape_is_the_teacher():
+    teacher, student = build(CONFORMER_TEACHER), build(CONFORMER_TEACHER, seed=1)
+    cut(teacher, student)
+    assert_same_outputs(student, teacher)
+
+
+def test_layers_between_go():
+    teacher, student = build(TEACHER), build(TEACHER | {"elayers": 2}, seed=1)
+    cut(teacher, student)
+    del teacher.encoder.encoders[1]
+    assert_same_outputs(student, teacher)
+
+
+@pytest.mark.parametrize(
+    "conf", [TEACHER, CONFORMER_TEACHER], ids=["transformer", "conformer"]
+)
+def test_all_of_a_narrower_model_is_the_teachers(conf):
+    slim = {"adim": 8, "aheads": 2, "eunits": 12, "elayers": 1, "postnet_chans": 4}
+    student = build(conf | slim, seed=1)
+    initial = {name: tensor.clone() for name, tensor in student.state_dict().items()}
+    narrowed = cut(build(conf), student)
+    assert narrowed.own == []
+    for name, tensor in narrowed.state.items():
+        if tensor.is_floating_point() and "running" not in name:
+            assert not torch.equal(tensor, initial[name]), name
+
+
+def test_what_the_teacher_lacks_is_named():
+    student = build(TEACHER | {"spks": 2}, seed=1)
+    assert cut(build(TEACHER), student).own == ["sid_emb.weight"]
+
+
+@pytest.mark.parametrize(
+    "larger, words",
+    [
+        ({"eunits": 32}, "feed_forward.w_1.weight: 32 units in the student, 16"),
+        ({"elayers": 4}, "encoder.encoders: 4 layers in the student, 3"),
+        ({"aheads": 2}, "aheads: 2 heads of 8 channels .* 4 of 4"),
+    ],
+)
+def test_a_student_that_is_larger_somewhere(larger, words):
+    with pytest.raises(ConfigError, match=words):
+        cut(build(TEACHER), build(TEACHER | {"dunits": 8, "adim": 16} | larger))

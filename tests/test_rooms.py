@@ -1,0 +1,73 @@
+"""Imports run one way: a room imports what stands before it in ROOMS, and no circles."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "espnet_distill"
+# From the ground up; a line's rooms do not know of each other.
+ROOMS = (
+    ("errors",),
+    ("utils", "entry_points"),
+    ("objectives", "structure"),
+    ("experiments",),
+    ("data",),
+    ("profiling", "teachers"),
+    ("vocoders",),
+    ("students",),
+    ("training",),
+    ("pruning",),
+    ("evaluation", "recipes", "plugin"),
+    ("tasks",),
+    ("bin",),
+    ("cli",),
+    ("__init__", "__main__"),
+)
+FLOORS = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}
+MODULES = {
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts): path
+    for path in PACKAGE.rglob("*.py")
+}
+
+
+def imports(module: str) -> set[str]:
+    """Return the modules of the package that one imports, inside functions, too."""
+    found = set()
+    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        package, _, inner = (node.module or "").partition(".")
+        if package != "espnet_distill":
+            continue
+        for alias in node.names:
+            names = (f"{inner}.{alias.name}".lstrip("."), inner, f"{inner}.__init__")
+            found.add(next((name for name in names if name in MODULES), "__init__"))
+    return found
+
+
+def room(module: str) -> str:
+    return module.partition(".")[0]
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_a_module_imports_nothing_above_its_room(module):
+    own = FLOORS[room(module)]
+    above = {
+        other
+        for other in imports(module)
+        if room(other) != room(module)
+        and FLOORS[room(other)] >= own
+        and other != "__init__"  # which has the version
+    }
+    assert not above
+
+
+def test_no_circle_of_imports():
+    left = {module: imports(module) - {module, "__init__"} for module in MODULES}
+    while free := [
+        module for module, others in left.items() if not others & left.keys()
+    ]:
+        for module in free:
+            del left[module]
+    assert not left
