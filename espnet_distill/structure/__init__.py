@@ -1,1 +1,1 @@
-"""Which sizes a model has, which indices go together, and how to take some away."""
+"""Pruning groups, config dimensions, slicing, low-rank layers and unit merging."""

@@ -1,6 +1,6 @@
-"""Config dimensions: the sizes in a configuration that set widths and depths of a model.
+"""Config dimensions: keys of a configuration that set widths and depths of a model.
 
-They are found by building the model at two sizes and comparing the shapes.
+They are inferred by building the model at two sizes and comparing the shapes.
 """
 
 import math
@@ -18,7 +18,14 @@ MOST_DIMS = 4
 
 @dataclass(frozen=True)
 class ConfigDim:
-    """A key of the configuration, its value, and the shapes at half that value."""
+    """A key of the configuration, its value, and the model's shapes at half of it.
+
+    Attributes:
+        key: The key.
+        value: Its value.
+        is_depth: Whether the key sets a number of layers.
+        halved: The model's shapes at ``value // 2``.
+    """
 
     key: str
     value: int
@@ -26,17 +33,21 @@ class ConfigDim:
     halved: Shapes
 
     def lengths(self, whole: Shapes) -> dict[tuple[str, int], int]:
-        """How much of each axis (parameter, dim) is a width's, in a model's shapes."""
-        gone = self.value - self.value // 2
+        """Return the length of each axis (parameter, dim) that scales with the width.
+
+        Args:
+            whole: Shapes of the model at ``value``.
+        """
+        difference = self.value - self.value // 2
         return {
-            (name, dim): (length - halved) * self.value // gone
+            (name, dim): (length - halved) * self.value // difference
             for name, shape in whole.items()
             for dim, (length, halved) in enumerate(zip(shape, self.halved[name]))
             if length != halved
         }
 
     def own_axes(self, whole: Shapes) -> dict[tuple[str, int], int]:
-        """Return the axes that are a width's alone, and how long they are."""
+        """Return the axes that scale with this width alone, with their lengths."""
         return {
             (name, dim): length
             for (name, dim), length in self.lengths(whole).items()
@@ -50,12 +61,12 @@ def find_config_dims(
     """Return the config dimensions of a configuration.
 
     Args:
-        build: Makes a model of a configuration; the meta device will do.
-        conf: The configuration, with every key that may be one.
+        build: Builds a model from a configuration, on the meta device or any other.
+        conf: The configuration, with every candidate key.
 
     Returns:
-        Those whole numbers above 1 that take layers or units away when they are halved
-        and leave the model's inputs and outputs alone. A kernel size is none.
+        The integers above 1 whose halving removes layers or units and keeps the
+        model's inputs and outputs. A kernel size is not a config dimension.
     """
     whole = shapes_of(build(dict(conf)))
     config_dims = []
@@ -64,7 +75,7 @@ def find_config_dims(
             continue
         try:
             halved = shapes_of(build({**conf, key: value // 2}))
-        except Exception:  # each class refuses what it cannot be in its own way
+        except Exception:  # classes reject invalid sizes with different errors
             continue
         if not set(halved) <= set(whole) or count(halved) >= count(whole):
             continue
@@ -76,20 +87,25 @@ def find_config_dims(
 
 
 def shapes_of(model: nn.Module) -> Shapes:
-    """Shapes of a model's parameters by name."""
+    """Return the shapes of a model's parameters by name."""
     return {name: tuple(p.shape) for name, p in model.named_parameters()}
 
 
 def count(shapes: Shapes) -> int:
-    """Count the numbers in parameters of these shapes."""
+    """Count the elements of parameters of these shapes."""
     return sum(map(math.prod, shapes.values()))
 
 
-class Widths:
-    """How each dimension of each parameter follows from the widths of a model."""
+class WidthModel:
+    """Linear model of each dimension of each parameter in the widths of a model."""
 
     def __init__(self, whole: Shapes, config_dims: list[ConfigDim]):
-        """Compare the shapes of a model with those at half of each width."""
+        """Fit the slopes to the shapes of a model and those at half of each width.
+
+        Args:
+            whole: Shapes of the model.
+            config_dims: Its widths.
+        """
         self.config_dims = config_dims
         self._whole = _array(whole, whole)
         steps = [_array(config_dim.halved, whole) for config_dim in config_dims]
@@ -99,7 +115,7 @@ class Widths:
         ]
 
     def parameters(self, sizes: Mapping[str, int]) -> int:
-        """Count the parameters of the model with some widths changed."""
+        """Count the parameters of the model with these widths, by key, changed."""
         dims = self._whole.copy()
         for config_dim, slope in zip(self.config_dims, self._slopes):
             dims += slope * (
@@ -108,13 +124,13 @@ class Widths:
         return round(dims.prod(axis=1).sum())
 
     def reach(self, config_dim: ConfigDim) -> int:
-        """Count the parameters, by name, that a config dimension has a part in."""
+        """Count the named parameters whose shapes depend on a config dimension."""
         return int(
             (self._slopes[self.config_dims.index(config_dim)] != 0).any(axis=1).sum()
         )
 
 
 def _array(shapes: Shapes, names: Shapes) -> np.ndarray:
-    """Shapes as rows (parameters, MOST_DIMS), filled up with ones."""
+    """Return shapes as rows (parameters, MOST_DIMS), padded with ones."""
     rows = [(*shapes[name], *(1,) * MOST_DIMS)[:MOST_DIMS] for name in names]
     return np.array(rows, float)

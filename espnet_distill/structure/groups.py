@@ -1,6 +1,7 @@
-"""Groups of parameter axes that share an index: a unit goes from all or from none.
+"""Pruning groups: parameter axes that share an index, so units are removed from all.
 
-Torch-Pruning's dependency graph (Fang et al., CVPR 2023) says which layers feed which.
+The connections between layers come from the dependency graph of Torch-Pruning (Fang et
+al., CVPR 2023).
 """
 
 import contextlib
@@ -23,10 +24,10 @@ WEIGHTED = (nn.Linear, nn.Embedding, nn.modules.conv._ConvNd)
 
 @dataclass(frozen=True)
 class Axis:
-    """Where the units of a group lie in a parameter or buffer.
+    """Positions of a group's units along one dimension of a parameter or buffer.
 
-    ``places[:, u]`` are the positions of unit u along dimension ``dim``: several behind
-    a gated linear unit. A ``dim`` of None counts positions in the flattened tensor.
+    ``places[:, u]`` are the positions of unit u along dimension ``dim``; before a gated
+    linear unit there are several. A ``dim`` of None indexes the flattened tensor.
     """
 
     parameter: str
@@ -42,27 +43,27 @@ class Group:
     axes: tuple[Axis, ...]
 
     def __contains__(self, axis: tuple[str, int]) -> bool:
-        return any((own.parameter, own.dim) == axis for own in self.axes)
+        return any((member.parameter, member.dim) == axis for member in self.axes)
 
 
 def can_be_traced(model: nn.Module, apart: Iterable[nn.Module] = ()) -> bool:
-    """Tell whether the graph sees all of a model; recurrent cells it does not.
+    """Return True if the dependency graph covers a model: recurrent cells break it.
 
     Args:
         model: The model.
-        apart: Modules of it that are left out of the graph.
+        apart: Modules of it that are excluded from the graph.
     """
-    left_out = {id(module) for root in apart for module in root.modules()}
+    excluded = {id(module) for root in apart for module in root.modules()}
     return not any(
         isinstance(module, (nn.RNNBase, nn.RNNCellBase))
         for module in model.modules()
-        if id(module) not in left_out
+        if id(module) not in excluded
     )
 
 
 @contextlib.contextmanager
 def without_gradients(modules: Iterable[nn.Module]) -> Iterator[None]:
-    """Leave modules, each of which returns a tensor, out of the graph for a while."""
+    """Detach the outputs of modules, each a tensor, within the context."""
     hooks = [
         module.register_forward_hook(lambda module, inputs, output: output.detach())
         for module in modules
@@ -75,15 +76,15 @@ def without_gradients(modules: Iterable[nn.Module]) -> Iterator[None]:
 
 
 def find_groups(model: nn.Module, run: Callable) -> list[Group]:
-    """Return the groups of a model whose units can be taken away, in module order.
+    """Return the groups of a model whose units can be removed, in module order.
 
     Args:
         model: The model, see :func:`can_be_traced`.
-        run: Called with the model and an input to ignore, returns the list of its
-            output tensors, which depend on the parameters through autograd.
+        run: Function of the model and of an unused input that returns the list of the
+            model's output tensors, connected to the parameters by autograd.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it tells of each bare parameter
+        warnings.simplefilter("ignore")  # Torch-Pruning warns of each bare parameter
         graph = torch_pruning.DependencyGraph().build_dependency(
             model, torch.zeros(1), forward_fn=run, verbose=False
         )
@@ -95,28 +96,28 @@ def find_groups(model: nn.Module, run: Callable) -> list[Group]:
         if isinstance(module, WEIGHTED) and module in graph.module2node
     ]
     groups: list[Group] = []
-    for module in sorted(roots, key=_out_size):  # a gate before what feeds it
+    for module in sorted(roots, key=_num_outputs):  # a gate before its producer
         axis = (f"{names[id(module)]}.weight", _weight_dim(module, True))
         if not any(axis in group for group in groups):
-            groups += _group(graph, module, _out_size(module), names)
-    for parameter, name in _bare_rows(graph, model):
+            groups += _trace_group(graph, module, _num_outputs(module), names)
+    for parameter, name in _bare_matrices(graph, model):
         if not any(axis.parameter == name for group in groups for axis in group.axes):
-            groups += _group(graph, parameter, parameter.size(1), names)
+            groups += _trace_group(graph, parameter, parameter.size(1), names)
     order = {name: place for place, name in enumerate(model.state_dict())}
     return sorted(
         groups, key=lambda group: min(order[axis.parameter] for axis in group.axes)
     )
 
 
-def _bare_rows(graph, model: nn.Module) -> Iterator[tuple[nn.Parameter, str]]:
-    """Yield the matrices that are no layer's, such as style tokens, and their names."""
+def _bare_matrices(graph, model: nn.Module) -> Iterator[tuple[nn.Parameter, str]]:
+    """Yield matrices outside of layers, such as style tokens, with their names."""
     for name, parameter in model.named_parameters():
         if parameter.dim() == 2 and parameter in graph.module2node:
             yield parameter, name
 
 
-def _group(graph, module, size: int, names: dict[int, str]) -> list[Group]:
-    """The group of what a module puts out; none if those are the model's outputs."""
+def _trace_group(graph, module, size: int, names: dict[int, str]) -> list[Group]:
+    """Return the group of a module's outputs; none if they are the model's outputs."""
     prune_out = graph.get_pruner_of_module(module).prune_out_channels
     items = graph.get_pruning_group(module, prune_out, list(range(size)))
     axes = {}
@@ -127,14 +128,17 @@ def _group(graph, module, size: int, names: dict[int, str]) -> list[Group]:
         is_out = graph.is_out_channel_pruning_fn(item.dep.handler)
         places = torch.tensor(item.idxs)[torch.argsort(torch.tensor(item.root_idxs))]
         for name, tensor, dim in _tensors(target.module, is_out, size):
-            whole = ".".join(filter(None, (names[id(target.module)], name)))
+            path = ".".join(filter(None, (names[id(target.module)], name)))
             length = tensor.numel() if dim is None else tensor.size(dim)
-            axes[whole, dim] = Axis(whole, dim, _gated(places, size, length, is_out))
+            positions = _with_gates(places, size, length, is_out)
+            axes[path, dim] = Axis(path, dim, positions)
     return [Group(size, tuple(axes.values()))]
 
 
-def _gated(places: torch.Tensor, size: int, length: int, is_out: bool) -> torch.Tensor:
-    """Add the gates of a gated linear unit, which the graph does not tell apart."""
+def _with_gates(
+    places: torch.Tensor, size: int, length: int, is_out: bool
+) -> torch.Tensor:
+    """Add the gates of a gated linear unit, which the graph merges with its values."""
     repeats = length // size if is_out and length % size == 0 else 1
     return torch.stack([places + repeat * size for repeat in range(repeats)])
 
@@ -142,7 +146,7 @@ def _gated(places: torch.Tensor, size: int, length: int, is_out: bool) -> torch.
 def _tensors(
     module, is_out: bool, size: int
 ) -> Iterator[tuple[str, torch.Tensor, int | None]]:
-    """Name, tensor and dimension of what a module has along its outputs or inputs."""
+    """Yield name, tensor and dimension along a module's outputs or its inputs."""
     if isinstance(module, nn.Parameter):
         if module.numel() > 1:
             has_rows = module.dim() == 2 and module.size(1) == size
@@ -164,5 +168,5 @@ def _weight_dim(module: nn.Module, is_out: bool) -> int:
     return int(is_out == first_is_input)
 
 
-def _out_size(module: nn.Module) -> int:
+def _num_outputs(module: nn.Module) -> int:
     return module.weight.size(_weight_dim(module, True))

@@ -1,4 +1,4 @@
-"""Attention heads: groups whose units are whole heads, or the channels of one."""
+"""Pruning groups of attention: heads, or the channels of each head."""
 
 from collections.abc import Sequence
 
@@ -31,30 +31,30 @@ def find_head_groups(
 ) -> list[Group]:
     """Return one group for each attention layer of a model, in module order.
 
-    A layer without some of its heads has as many channels in each of the others
-    (``d_k``), which no stock configuration says: its ``h`` must be set.
+    A layer with fewer heads keeps the width of each head (``d_k``). No stock
+    configuration expresses that: the layer's ``h`` must be set.
 
     Args:
         model: The model.
-        groups: All its groups: without an attention whose channels are no group of
-            their own, but go with other units.
+        groups: All its groups, to exclude attention whose channels are coupled with
+            other units; None to exclude none.
     """
-    return [_heads(*one) for one in _attentions(model, groups)]
+    return [_head_group(name, module) for name, module in _attentions(model, groups)]
 
 
 def find_channel_groups(
     model: nn.Module, groups: Sequence[Group] | None = None
 ) -> list[list[Group]]:
-    """Return one group for each head of each attention layer: its channels.
+    """Return the channels of each head of each attention layer, one group a head.
 
-    A layer whose heads have all lost as many is narrower in ``d_k`` alone.
+    A layer whose heads lose equally many channels is narrower in ``d_k`` alone.
 
     Args:
         model: The model.
-        groups: As :func:`find_head_groups` takes them.
+        groups: See :func:`find_head_groups`.
     """
     return [
-        [_channels(name, module, head) for head in range(module.h)]
+        [_channel_group(name, module, head) for head in range(module.h)]
         for name, module in _attentions(model, groups)
     ]
 
@@ -62,40 +62,43 @@ def find_channel_groups(
 def _attentions(
     model: nn.Module, groups: Sequence[Group] | None
 ) -> list[tuple[str, MultiHeadedAttention]]:
-    found = [
+    layers = [
         (name, module)
         for name, module in model.named_modules()
         if isinstance(module, MultiHeadedAttention)
     ]
     if groups is None:
-        return found
-    own = [group for group in groups if is_attention(group)]
+        return layers
+    separate = [group for group in groups if is_attention(group)]
     return [
         (name, module)
-        for name, module in found
-        if any((f"{name}.linear_q.weight".lstrip("."), 0) in group for group in own)
+        for name, module in layers
+        if any(
+            (f"{name}.linear_q.weight".lstrip("."), 0) in group for group in separate
+        )
     ]
 
 
 def scale_queries(
     state: dict[str, torch.Tensor], attention: str, channels: int, left: int
 ) -> None:
-    """Let heads with fewer channels score as before, in place.
+    """Rescale queries for narrower heads, in place, so that attention scores stay.
 
-    A score is divided by the root of a head's width (Vaswani et al., NeurIPS 2017).
+    A score is divided by the square root of a head's width (Vaswani et al., NeurIPS
+    2017).
 
     Args:
         state: A state dictionary with the narrower attention's weights.
-        attention: Its name.
-        channels: Of a head, before.
-        left: Of a head, now.
+        attention: Name of the attention layer.
+        channels: Width of a head before.
+        left: Width of a head now.
     """
     for suffix in ("linear_q.weight", "linear_q.bias", "pos_bias_u", "pos_bias_v"):
         if (name := f"{attention}.{suffix}".lstrip(".")) in state:
             state[name] = state[name] * (left / channels) ** 0.5
 
 
-def _heads(name: str, attention: MultiHeadedAttention) -> Group:
+def _head_group(name: str, attention: MultiHeadedAttention) -> Group:
     rows = torch.arange(attention.h * attention.d_k).view(attention.h, -1).T
     heads = torch.arange(attention.h)[None]
     places = [(kind, dim, rows) for kind, dim in BY_CHANNEL]
@@ -103,17 +106,17 @@ def _heads(name: str, attention: MultiHeadedAttention) -> Group:
     return Group(attention.h, _axes(name, attention, places))
 
 
-def _channels(name: str, attention: MultiHeadedAttention, head: int) -> Group:
-    own = head * attention.d_k + torch.arange(attention.d_k)[None]
-    places = [(kind, dim, own) for kind, dim in BY_CHANNEL]
-    places += [(kind, None, own) for kind in BY_HEAD]
+def _channel_group(name: str, attention: MultiHeadedAttention, head: int) -> Group:
+    channels = head * attention.d_k + torch.arange(attention.d_k)[None]
+    places = [(kind, dim, channels) for kind, dim in BY_CHANNEL]
+    places += [(kind, None, channels) for kind in BY_HEAD]
     return Group(attention.d_k, _axes(name, attention, places))
 
 
 def _axes(name: str, attention: MultiHeadedAttention, places) -> tuple[Axis, ...]:
-    known = dict(attention.named_parameters())
+    parameters = dict(attention.named_parameters())
     return tuple(
-        Axis(f"{name}.{kind}".lstrip("."), dim, own)
-        for kind, dim, own in places
-        if kind in known
+        Axis(f"{name}.{kind}".lstrip("."), dim, positions)
+        for kind, dim, positions in places
+        if kind in parameters
     )

@@ -10,22 +10,27 @@ from espnet_distill.structure.groups import Group
 
 
 def masked_layer_norm(norm: nn.LayerNorm, kept: torch.Tensor) -> RemovableHandle:
-    """Normalise over some units, as a model without the others does, from now on.
+    """Normalize over the units that stay, as the model without the others does.
 
-    The others come out as zero. A mask alone does not do that: zeros that are counted
-    move the mean and the variance of what is kept.
+    The other outputs are zero. A mask alone does not suffice: masked units would still
+    change the mean and the variance of the others.
 
     Args:
-        norm: Of one dimension; ESPnet's say in `dim` which it is, torch's is the last.
-        kept: Booleans (units,).
+        norm: The normalization over one dimension: ``dim`` in ESPnet's class, the last
+            in torch's.
+        kept: Units that stay, booleans (units,).
 
     Returns:
-        What undoes it.
+        A handle whose ``remove()`` restores the normalization over all units.
     """
-    return norm.register_forward_hook(partial(_counted, kept.nonzero().flatten()))
+    return norm.register_forward_hook(
+        partial(_normalize_kept, kept.nonzero().flatten())
+    )
 
 
-def _counted(units: torch.Tensor, norm: nn.LayerNorm, inputs, output: torch.Tensor):
+def _normalize_kept(
+    units: torch.Tensor, norm: nn.LayerNorm, inputs, output: torch.Tensor
+):
     dim = getattr(norm, "dim", -1)
     units = units.to(output.device)
     y = nn.functional.layer_norm(
@@ -44,33 +49,33 @@ TOLERANCE = 1e-2
 
 
 def layer_norms(model: nn.Module, group: Group) -> list[nn.LayerNorm]:
-    """Return the layer normalisations over a group's units."""
+    """Return the layer normalizations over a group's units."""
     modules = dict(model.named_modules())
     owners = {axis.parameter.rpartition(".")[0]: None for axis in group.axes}
-    found = [modules.get(name) for name in owners]
-    return [module for module in found if isinstance(module, nn.LayerNorm)]
+    candidates = [modules.get(name) for name in owners]
+    return [module for module in candidates if isinstance(module, nn.LayerNorm)]
 
 
-def is_normalised(units: torch.Tensor, norm: nn.LayerNorm) -> bool:
-    """Tell whether units, (size, positions), are all that a normalisation gave."""
-    plain = _plain(units[:, units.any(0)], norm, slice(None))
+def is_normalized(units: torch.Tensor, norm: nn.LayerNorm) -> bool:
+    """Return True if units, (size, positions), are the outputs of a normalization."""
+    plain = _undo_affine(units[:, units.any(0)], norm, slice(None))
     variances, means = torch.var_mean(plain, dim=0, correction=0)
-    off = torch.maximum(means.abs(), (variances - 1).abs())
-    return bool((off < TOLERANCE).all())
+    deviations = torch.maximum(means.abs(), (variances - 1).abs())
+    return bool((deviations < TOLERANCE).all())
 
 
-def renormalised(
+def renormalize(
     units: torch.Tensor, norm: nn.LayerNorm, kept: torch.Tensor
 ) -> torch.Tensor:
-    """Return the units that stay, (kept, positions), as they are without the others.
+    """Return the units that stay, (kept, positions), normalized without the others.
 
-    The normalisation is then over them alone. Padding stays at zero.
+    Padding stays zero.
     """
-    plain = _plain(units[kept], norm, kept)
-    anew = nn.functional.layer_norm(plain.T, (len(kept),), norm.weight[kept])
-    return (anew + norm.bias[kept]).T * units.any(0)
+    plain = _undo_affine(units[kept], norm, kept)
+    normalized = nn.functional.layer_norm(plain.T, (len(kept),), norm.weight[kept])
+    return (normalized + norm.bias[kept]).T * units.any(0)
 
 
-def _plain(units: torch.Tensor, norm: nn.LayerNorm, which) -> torch.Tensor:
-    """Undo scales and shifts."""
+def _undo_affine(units: torch.Tensor, norm: nn.LayerNorm, which) -> torch.Tensor:
+    """Undo a normalization's scales and shifts."""
     return (units - norm.bias[which, None]) / norm.weight[which, None]

@@ -1,4 +1,4 @@
-"""Stacks of layers, and which layers of one stay."""
+"""Stacks of layers: their depths, and the layers that stay."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,13 +7,13 @@ from torch import nn
 
 
 def depths(names) -> dict[str, int]:
-    """Return the depth of each numbered stack that parameter names run through."""
-    found: dict[str, int] = {}
+    """Return the depth of each numbered stack in parameter names."""
+    result: dict[str, int] = {}
     for name in names:
         for number in re.finditer(r"\.(\d+)\.", name):
             stack = name[: number.start()]
-            found[stack] = max(found.get(stack, 0), int(number[1]) + 1)
-    return found
+            result[stack] = max(result.get(stack, 0), int(number[1]) + 1)
+    return result
 
 
 def spread_evenly(depth: int, kept: int) -> list[int]:
@@ -24,7 +24,7 @@ def spread_evenly(depth: int, kept: int) -> list[int]:
 
 
 def keep_layers(model: nn.Module, layers: Mapping[str, Sequence[int]]) -> None:
-    """Take from each stack of a model all layers but those named, in place."""
+    """Remove all layers of each stack but those given, in place."""
     for stack, kept in layers.items():
         container = model.get_submodule(stack)
         for number in reversed(range(len(container))):

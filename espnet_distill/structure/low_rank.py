@@ -1,7 +1,7 @@
-"""A weight as the product of two thin ones, truest to what the weight is applied to.
+"""Low-rank factorization of a weight by data-aware SVD.
 
-The singular values are those of the weight behind the Cholesky factor of its input's
-second moments, so that what is cut off is what the output loses (SVD-LLM, Wang et al.,
+The SVD is of the weight times the Cholesky factor of its input's second moments, so
+that the discarded singular values measure the output error (SVD-LLM, Wang et al.,
 arXiv:2403.07378).
 """
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-RIDGE = 1e-6  # of the mean power of an input
+RIDGE = 1e-6  # relative to the mean power of an input
 
 
 Pair = tuple[torch.Tensor, torch.Tensor]
@@ -17,13 +17,13 @@ Pair = tuple[torch.Tensor, torch.Tensor]
 
 @dataclass(frozen=True)
 class Factors:
-    """Two weights in a row that stand for one.
+    """Two consecutive weights whose product approximates one.
 
     Attributes:
-        first: (rank, inputs), or (rank, inputs, 1) of a convolution.
+        first: (rank, inputs), or (rank, inputs, 1) for a convolution.
         second: (outputs, rank), or (outputs, rank, taps); the bias stays with it.
-        error: Root of E|ΔW x|² / E|W x|², over the taps one by one.
-        plain_error: The same of the truncation that knows nothing of x.
+        error: Square root of E|ΔW x|² / E|W x|², summed over single taps.
+        plain_error: The same error of the SVD truncation without data.
     """
 
     first: torch.Tensor
@@ -35,12 +35,12 @@ class Factors:
     def of(
         cls, pair: Pair, weight: torch.Tensor, moments: torch.Tensor | None = None
     ) -> "Factors":
-        """Measure two weights in a row beside the one that they stand for.
+        """Compute the errors of two weights against the one that they replace.
 
         Args:
-            pair: The two.
-            weight: The one.
-            moments: As :class:`Decomposition` takes them.
+            pair: The two weights.
+            weight: The original weight.
+            moments: See :class:`Decomposition`.
         """
         rows = _rows(weight.detach())
         error = plain_error = _error(rows - _rows(_product(*pair)), rows, moments)
@@ -50,26 +50,26 @@ class Factors:
 
     @property
     def parameters(self) -> int:
-        """Count the numbers in both."""
+        """Count the elements of both weights."""
         return self.first.numel() + self.second.numel()
 
     def bake(self) -> torch.Tensor:
-        """Return the one weight of this rank."""
+        """Return the product as a single weight."""
         return _product(self.first, self.second)
 
 
 class Decomposition:
-    """The singular values of a weight, and what it is at any rank."""
+    """SVD of a weight, and its factors of any rank."""
 
     def __init__(self, weight: torch.Tensor, moments: torch.Tensor | None = None):
         """Decompose a weight.
 
         Args:
-            weight: Of a linear layer, (outputs, inputs), or of an ungrouped
-                convolution, (outputs, inputs, taps): it becomes a pointwise one and one
-                over the taps.
-            moments: E[x xᵀ] of its input, (inputs, inputs), as ``second_moments`` gives
-                them; None for white input.
+            weight: Weight of a linear layer, (outputs, inputs), or of an ungrouped
+                convolution, (outputs, inputs, taps), which is factorized into a
+                pointwise convolution and one over the taps.
+            moments: E[x xᵀ] of its input, (inputs, inputs), see ``second_moments``;
+                None for white input.
         """
         self._weight = weight.detach()
         rows = _rows(self._weight)
@@ -82,25 +82,25 @@ class Decomposition:
 
     @property
     def lost(self) -> torch.Tensor:
-        """E|ΔW x|² / E|W x|² of the truncations to rank 0, 1, … and the full one."""
+        """Return E|ΔW x|² / E|W x|² of the truncations to rank 0, 1, … full."""
         lost = self._values.square().flip(0).cumsum(0).flip(0)
         return torch.cat([lost, lost.new_zeros(1)]) / lost[0].clamp(min=1e-30)
 
     def least_rank(self, error: float) -> int:
-        """Return the least rank of no greater error, which is from 0 to below 1.
+        """Return the lowest rank whose error is at most ``error``, in [0, 1).
 
         Raises:
-            ValueError: An error that cannot be.
+            ValueError: ``error`` is out of range.
         """
         if not 0 <= error < 1:
             raise ValueError(f"factorise: error {error} is not from 0 to below 1")
         return max(1, int((self.lost[:-1] > error**2).sum()))
 
     def pair(self, rank: int) -> Pair:
-        """Return the two weights of a rank, which begin with those of any lower one.
+        """Return the two weights of a rank, with channels in order of singular value.
 
         Raises:
-            ValueError: A rank that cannot be.
+            ValueError: ``rank`` is out of range.
         """
         if not 1 <= rank <= len(self._values):
             raise ValueError(
@@ -125,22 +125,22 @@ def factorise(
     rank: int | None = None,
     error: float | None = None,
 ) -> Factors:
-    """Factorise a weight, to a rank or to an error.
+    """Factorize a weight to a rank or to an error.
 
     Args:
-        weight: As :class:`Decomposition` takes it.
-        moments: As :class:`Decomposition` takes them.
-        rank: How many channels lie between the two.
-        error: The greatest error, of which the least rank is taken.
+        weight: See :class:`Decomposition`.
+        moments: See :class:`Decomposition`.
+        rank: Number of channels between the two weights.
+        error: Greatest error; the lowest rank that meets it is taken.
 
     Raises:
-        ValueError: Not one of rank and error, or one that cannot be.
+        ValueError: Not exactly one of rank and error, or one out of range.
     """
     if (rank is None) == (error is None):
         raise ValueError("factorise: say one of rank and error")
-    whole = Decomposition(weight, moments)
-    pair = whole.pair(whole.least_rank(error) if rank is None else rank)
-    return Factors.of(pair, weight, moments)
+    svd = Decomposition(weight, moments)
+    factors = svd.pair(svd.least_rank(error) if rank is None else rank)
+    return Factors.of(factors, weight, moments)
 
 
 def _product(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
@@ -156,12 +156,12 @@ def _error(lost: torch.Tensor, rows: torch.Tensor, moments) -> float:
 
 
 def _rows(weight: torch.Tensor) -> torch.Tensor:
-    """A weight by its inputs, (outputs · taps, inputs), in double precision."""
+    """Return a weight as a matrix (outputs · taps, inputs) in double precision."""
     return weight.movedim(1, -1).flatten(0, -2).double()
 
 
 def _root(moments: torch.Tensor) -> torch.Tensor:
-    """Cholesky factor, lower, with a ridge for inputs that depend on one another."""
+    """Return the lower Cholesky factor, with a ridge for linearly dependent inputs."""
     ridge = (RIDGE * moments.diagonal().mean()).clamp(min=1e-30)
     return torch.linalg.cholesky(moments + ridge * torch.eye(len(moments)).to(moments))
 

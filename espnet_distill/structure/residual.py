@@ -1,4 +1,4 @@
-"""The residual stream of a model: its readers, its branches, its positions."""
+"""Residual streams: their readers, their branches and their positional encodings."""
 
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
@@ -19,28 +19,28 @@ CONVOLUTION = "pointwise_conv1.weight"
 
 
 def is_stream(group: Group) -> bool:
-    """Tell whether a group is a residual stream.
+    """Return True if a group is a residual stream.
 
-    Attention reads it, or it runs from the embedding of the tokens to the mel.
+    Its readers are attention, or both the token embedding and the mel projection.
     """
-    through = _reads(group, "embed.weight") and _reads(group, "feat_out.weight")
-    return has_positions(group) or through
+    spans_model = _reads(group, "embed.weight") and _reads(group, "feat_out.weight")
+    return has_positions(group) or spans_model
 
 
 def has_positions(group: Group) -> bool:
-    """Tell whether a group is a stream that a table of positions is added to.
+    """Return True if a positional encoding is added to a group's units.
 
-    One attention reads its queries and its keys from it; that of style tokens reads
-    each from elsewhere.
+    Such a group is the input of both the queries and the keys of one attention layer.
+    That of style tokens has separate inputs.
     """
     return any((f"{name}{KEYS}", 1) in group for name in _attentions(group, QUERIES))
 
 
 def is_inside(group: Group, streams: Sequence[Group]) -> bool:
-    """Tell whether stock ESPnet has as many of a group's units as its stream has.
+    """Return True if stock ESPnet ties the size of a group to that of a stream.
 
-    Those are the channels of attention that reads a stream, and of a conformer's
-    convolutions.
+    Such units are the channels of attention that reads a stream, and those of a
+    conformer's convolutions.
     """
     return any(
         axis.parameter.endswith((QUERIES, CONVOLUTION))
@@ -52,10 +52,10 @@ def is_inside(group: Group, streams: Sequence[Group]) -> bool:
 
 
 def is_style(group: Group, streams: Sequence[Group]) -> bool:
-    """Tell whether a group's units are of style tokens, as many as their stream says.
+    """Return True if a group's units are those of style tokens.
 
-    An attention that adds to a stream and reads its queries from none has them as its
-    channels, or reads them as its keys.
+    They are the channels or the keys of an attention layer that adds to a stream and
+    reads its queries from no stream.
     """
     names = {*_attentions(group, OUTPUTS), *_attentions(group, KEYS)}
     return any(
@@ -66,7 +66,7 @@ def is_style(group: Group, streams: Sequence[Group]) -> bool:
 
 
 def is_attention(group: Group) -> bool:
-    """Tell whether a group's units are channels of one attention, and nothing else."""
+    """Return True if a group's units are only the channels of one attention layer."""
     return any(
         all(axis.parameter.startswith(name) for axis in group.axes)
         for name in _attentions(group, QUERIES, dim=0)
@@ -78,7 +78,7 @@ def _reads(group: Group, name: str) -> bool:
 
 
 def _attentions(group: Group, weight: str, dim: int = 1) -> Iterator[str]:
-    """Yield the prefixes of the attentions one weight of which has a group's units."""
+    """Yield the prefixes of the attention layers whose weight has a group's units."""
     for axis in group.axes:
         if axis.dim == dim and axis.parameter.endswith(weight):
             yield axis.parameter.removesuffix(weight)
@@ -87,14 +87,14 @@ def _attentions(group: Group, weight: str, dim: int = 1) -> Iterator[str]:
 def with_position_readers(
     groups: Sequence[Group], names: Container[str]
 ) -> list[Group]:
-    """Add to residual streams what reads their table of positions.
+    """Add to residual streams the weights that read their positional encoding.
 
-    Autograd does not see it: the table is a constant, as wide as what the queries of
-    the same attention read.
+    They are not in the autograd graph, since the encoding is a constant. It is as wide
+    as the input of the same attention's queries.
 
     Args:
         groups: Groups of a model.
-        names: Of the model's parameters.
+        names: Names of the model's parameters.
     """
     return [_with_position_readers(group, names) for group in groups]
 
@@ -110,9 +110,9 @@ def _with_position_readers(group: Group, names: Container[str]) -> Group:
     return replace(group, axes=(*group.axes, *added))
 
 
-# Modules whose outputs are added to the residual stream: of ESPnet's Transformer and
-# Conformer layers, and of this package's. Their weights and biases at zero, a layer
-# with its norms before its branches is the identity.
+# Modules whose outputs are added to the residual stream: those of ESPnet's Transformer
+# and Conformer layers, and of this package's. If their weights and biases are zero, a
+# pre-norm layer is the identity.
 ENDS = (
     *("linear_out", "w_2", "pointwise_conv2"),
     *("concat_linear", "concat_linear1", "concat_linear2"),
@@ -130,21 +130,22 @@ def branch_ends(layer: nn.Module) -> list[str]:
 
 
 def residual_stacks(model: nn.Module) -> dict[str, int]:
-    """Return the depths of those stacks all of whose layers add to what they read."""
-    found = {}
+    """Return the depths of the stacks whose layers are all residual."""
+    residual = {}
     for stack, depth in depths(model.state_dict()).items():
         layers = list(model.get_submodule(stack))
         if len(layers) == depth and all(map(branch_ends, layers)):
-            found[stack] = depth
-    return found
+            residual[stack] = depth
+    return residual
 
 
 def nearest_frequencies(size: int, kept: int) -> torch.Tensor:
-    """Choose ``kept`` of ``size`` channels whose sinusoids fit a table of that width.
+    """Choose ``kept`` of ``size`` channels whose sinusoids match a narrower encoding.
 
-    A table of width d holds sine and cosine of frequency 10000^(-2i / d) in channels
-    2i and 2i + 1 (Vaswani et al., NeurIPS 2017): pair i of the narrow table goes with
-    the pair at the same share of the way. Both widths are even.
+    An encoding of width d has sine and cosine of frequency 10000^(-2i / d) in channels
+    2i and 2i + 1 (Vaswani et al., NeurIPS 2017). Sine and cosine i of the narrow one
+    are matched to those of the wide one at the same fraction of its width. Both widths
+    are even.
     """
     pairs = torch.arange(kept // 2) * size // kept
     return torch.stack([2 * pairs, 2 * pairs + 1], dim=1).flatten()

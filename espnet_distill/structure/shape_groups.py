@@ -1,8 +1,8 @@
-"""Groups read off the shapes alone, for a model that no graph can be drawn of.
+"""Pruning groups inferred from shapes, for a model that cannot be traced.
 
-All axes that follow a config dimension share its units, so that a unit goes from every layer that
-the config dimension governs, or from none. What reads a unit that is zero gets no gradient: that
-tells where in a concatenation a config dimension's units lie.
+All axes that scale with a config dimension share its units, so a unit is removed from
+all layers of the config dimension or from none. In a concatenation, the weights on a
+config dimension's units are those without gradient while these units are zero.
 """
 
 import contextlib
@@ -23,26 +23,26 @@ def find_tied_groups(
 ) -> list[Group]:
     """Return one group for each config dimension that sets widths.
 
-    Gates and directions lie behind one another along an axis, as torch's recurrent
-    layers have them: a config dimension's units are as many as its shortest axis has, and axes of
-    a multiple of that length hold each unit several times.
+    Gates and directions are concatenated along an axis, as in torch's recurrent layers.
+    The shortest axis of a config dimension has one position a unit; an axis of a
+    multiple of that length has several.
 
     Args:
         model: The model.
-        config_dims: Its config dimensions, as ``find_knobs`` gives them.
-        run: As ``find_groups`` takes it.
+        config_dims: Its config dimensions, see ``find_config_dims``.
+        run: See ``find_groups``.
 
     Raises:
-        ValueError: Units that are not found in a concatenation.
+        ValueError: The units cannot be located in a concatenation.
     """
     return [
-        _group(model, config_dim, run)
+        _tied_group(model, config_dim, run)
         for config_dim in config_dims
         if not config_dim.is_depth
     ]
 
 
-def _group(model: nn.Module, config_dim: ConfigDim, run: Callable) -> Group:
+def _tied_group(model: nn.Module, config_dim: ConfigDim, run: Callable) -> Group:
     shapes = shapes_of(model)
     lengths = config_dim.lengths(shapes)
     size = min(lengths.values())
@@ -52,7 +52,7 @@ def _group(model: nn.Module, config_dim: ConfigDim, run: Callable) -> Group:
     group = Group(size, tuple(axes))
     for (name, dim), length in lengths.items():
         if (name, dim) not in whole:
-            offset = _offset(model, group, name, dim, length, run)
+            offset = _find_offset(model, group, name, dim, length, run)
             axes.append(Axis(name, dim, _places(offset, length, size)))
     return Group(size, tuple(axes))
 
@@ -62,7 +62,7 @@ def _places(offset: int, length: int, size: int) -> torch.Tensor:
 
 
 def _statistics(model: nn.Module, axes: list[Axis]) -> list[Axis]:
-    """Axes of the running statistics beside weights, which are no parameters."""
+    """Return the axes of running statistics, which are buffers, beside the weights."""
     buffers = dict(model.named_buffers())
     return [
         Axis(f"{module}.{buffer}", 0, axis.places)
@@ -73,12 +73,12 @@ def _statistics(model: nn.Module, axes: list[Axis]) -> list[Axis]:
     ]
 
 
-def _offset(
+def _find_offset(
     model: nn.Module, group: Group, name: str, dim: int, length: int, run: Callable
 ) -> int:
-    """Where in an axis the units of a group begin: where zeros have no gradient."""
+    """Return the first position of a group's units on an axis, by zero gradients."""
     parameter = model.get_parameter(name)
-    with _only_zeros(model, group):
+    with _zeroed(model, group):
         loss = sum(output.square().sum() for output in run(model, None))
         (gradient,) = torch.autograd.grad(loss, parameter)
     zeros = gradient.movedim(dim, 0).flatten(1).abs().sum(1) == 0
@@ -89,21 +89,21 @@ def _offset(
 
 
 @contextlib.contextmanager
-def _only_zeros(model: nn.Module, group: Group) -> Iterator[None]:
-    """Let a group's units be zero where they are made, and no other one, for a while.
+def _zeroed(model: nn.Module, group: Group) -> Iterator[None]:
+    """Set a group's units, and no others, to zero at their producers in the context.
 
-    What reads them stays, so that gradients pass it. Weights are positive and of the
-    order of one over their inputs, so that no gate is saturated.
+    Their readers stay nonzero, so that gradients pass. Weights are positive, of the
+    order of one over the number of their inputs, so that no gate saturates.
     """
     state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     generator = torch.Generator().manual_seed(0)
-    made = tuple(axis for axis in group.axes if not _reads(model, axis))
+    producers = tuple(axis for axis in group.axes if not _reads(model, axis))
     try:
         for parameter in model.parameters():
             inputs = parameter[0].numel() if parameter.dim() > 1 else 1
             parameter.data.uniform_(0.5, 1.0, generator=generator).div_(inputs)
         none = torch.empty(0, dtype=torch.long)
-        masked = mask_groups(model.state_dict(), [(Group(group.size, made), none)])
+        masked = mask_groups(model.state_dict(), [(Group(group.size, producers), none)])
         model.load_state_dict(masked)
         yield
     finally:
@@ -111,6 +111,6 @@ def _only_zeros(model: nn.Module, group: Group) -> Iterator[None]:
 
 
 def _reads(model: nn.Module, axis: Axis) -> bool:
-    """Tell whether an axis is of a layer's inputs, and not of what one puts out."""
+    """Return True if an axis is along a layer's inputs rather than its outputs."""
     module = model.get_submodule(axis.parameter.rpartition(".")[0])
     return axis.dim == 1 and isinstance(module, READERS)

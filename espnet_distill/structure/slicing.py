@@ -1,4 +1,4 @@
-"""Slice a model's parameters to the units that stay, and its configuration."""
+"""Slice a model's parameters, and its configuration, to the units that stay."""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,48 +21,53 @@ def slice_groups(
         kept: Groups, and the units of each to keep, (units,).
 
     Returns:
-        The sliced state; a flattened axis stays flat.
+        The sliced state; a flattened tensor stays flat.
     """
-    along: dict[tuple[str, int | None], list[torch.Tensor]] = {}
-    gone: dict[tuple[str, int | None], list[torch.Tensor]] = {}
+    selected: dict[tuple[str, int | None], list[torch.Tensor]] = {}
+    whole: dict[tuple[str, int | None], list[torch.Tensor]] = {}
     for group, units in kept:
         for axis in group.axes:
             key = axis.parameter, axis.dim
-            along.setdefault(key, []).append(_in_order(axis.places, units))
-            gone.setdefault(key, []).append(axis.places.flatten())
+            selected.setdefault(key, []).append(_select(axis.places, units))
+            whole.setdefault(key, []).append(axis.places.flatten())
     sliced = dict(state)
-    for (name, dim), places in along.items():
+    for (name, dim), places in selected.items():
         tensor = sliced[name].flatten() if dim is None else sliced[name]
-        places = _with_others(places, gone[name, dim], tensor.size(dim or 0))
+        places = _with_ungrouped(places, whole[name, dim], tensor.size(dim or 0))
         sliced[name] = tensor.index_select(dim or 0, places)
     return sliced
 
 
-def _in_order(places: torch.Tensor, units: torch.Tensor) -> torch.Tensor:
-    """Places of some units, laid out as all units are.
+def _select(places: torch.Tensor, units: torch.Tensor) -> torch.Tensor:
+    """Return the positions of some units in the layout of the axis.
 
-    Unit by unit where each has its places together, as heads do; else, as in gates, all
-    units once and then once more.
+    The positions of a head are adjacent, so the layout is unit by unit. Those of a
+    gated unit are not: the layout is all values, then all gates.
     """
     chosen = places[:, units]
-    together = places.size(1) > 1 and places[-1, 0] < places[0, 1]
-    return chosen.T.flatten() if together else chosen.flatten()
+    is_adjacent = places.size(1) > 1 and places[-1, 0] < places[0, 1]
+    return chosen.T.flatten() if is_adjacent else chosen.flatten()
 
 
-def _with_others(
+def _with_ungrouped(
     kept: list[torch.Tensor], whole: list[torch.Tensor], length: int
 ) -> torch.Tensor:
-    """Places along an axis: what is kept of each group, and what is no group's.
+    """Return the positions kept of each group, and those outside of all groups.
 
-    A group's places begin where it began.
+    Each group keeps its place in the order.
+
+    Args:
+        kept: Positions kept of each group.
+        whole: All positions of each group.
+        length: Length of the axis.
     """
     others = torch.ones(length, dtype=torch.bool)
     others[torch.cat(whole)] = False
     others = others.nonzero().flatten()
     parts, start = [], 0
-    for own, places in sorted(zip(kept, whole), key=lambda pair: pair[1].min()):
+    for selected, places in sorted(zip(kept, whole), key=lambda item: item[1].min()):
         first = int(places.min())
-        parts += [others[(others >= start) & (others < first)], own]
+        parts += [others[(others >= start) & (others < first)], selected]
         start = first
     return torch.cat([*parts, others[others >= start]])
 
@@ -70,15 +75,15 @@ def _with_others(
 def mask_groups(
     state: Mapping[str, torch.Tensor], kept: Sequence[tuple[Group, torch.Tensor]]
 ) -> State:
-    """Put to zero what :func:`slice_groups` would take away."""
+    """Set to zero the units that :func:`slice_groups` would remove."""
     masked = {name: tensor.clone() for name, tensor in state.items()}
     for group, units in kept:
-        gone = torch.ones(group.size, dtype=torch.bool)
-        gone[units] = False
+        removed = torch.ones(group.size, dtype=torch.bool)
+        removed[units] = False
         for axis in group.axes:
             tensor = masked[axis.parameter]
             flat = tensor.view(-1) if axis.dim is None else tensor
-            flat.index_fill_(axis.dim or 0, axis.places[:, gone].flatten(), 0)
+            flat.index_fill_(axis.dim or 0, axis.places[:, removed].flatten(), 0)
     return masked
 
 
@@ -90,27 +95,29 @@ def cut(
 ) -> tuple[dict, State]:
     """Return the configuration and the weights of a model without some of its units.
 
-    Its outputs are those of the model with these units at zero (``mask_groups``), but
-    behind a normalisation over channels, which also counts the zeros.
+    Its outputs equal those of the masked model (``mask_groups``), except after a
+    normalization over channels, whose statistics include the masked units.
 
     Args:
         model: The model.
         conf: Its configuration.
-        config_dims: Its config dimensions, as ``find_knobs`` gives them.
-        kept: Groups, and the units of each to keep, (units,); the others stay whole.
+        config_dims: Its config dimensions, see ``find_config_dims``.
+        kept: Groups, and the units of each to keep, (units,); other groups stay whole.
 
     Raises:
-        ValueError: Groups of one config dimension that would have different shares of their units,
-            which a configuration cannot say.
+        ValueError: Groups of one config dimension keep different fractions of their
+            units, which no configuration expresses.
     """
     shapes = shapes_of(model)
-    shares = {
+    fractions = {
         (axis.parameter, axis.dim): len(units) / group.size
         for group, units in kept
         for axis in group.axes
     }
     sizes = {
-        config_dim.key: round(config_dim.value * _share(config_dim, shapes, shares))
+        config_dim.key: round(
+            config_dim.value * _kept_fraction(config_dim, shapes, fractions)
+        )
         for config_dim in config_dims
         if not config_dim.is_depth
     }
@@ -118,16 +125,16 @@ def cut(
     return dict(conf) | sizes, state
 
 
-def _share(
-    config_dim: ConfigDim, shapes: Shapes, shares: Mapping[tuple, float]
+def _kept_fraction(
+    config_dim: ConfigDim, shapes: Shapes, fractions: Mapping[tuple, float]
 ) -> float:
-    """How much of a config dimension's units stays, alike in every layer.
+    """Return the fraction of a config dimension's units that stays in every layer.
 
-    Axes that it shares with another config dimension do not tell.
+    Axes that it shares with another config dimension are ignored.
     """
-    found = {shares.get(axis, 1.0) for axis in config_dim.own_axes(shapes)}
-    if len(found) > 1:
+    distinct = {fractions.get(axis, 1.0) for axis in config_dim.own_axes(shapes)}
+    if len(distinct) > 1:
         raise ValueError(
-            f"{config_dim.key}: layers keep different shares, {sorted(found)}"
+            f"{config_dim.key}: layers keep different shares, {sorted(distinct)}"
         )
-    return found.pop()
+    return distinct.pop()

@@ -1,4 +1,4 @@
-"""Merge units that are removed into units that stay."""
+"""Unit merging: fold removed units into the units that stay."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from espnet_distill.structure.homogeneity import is_homogeneous, producers
 from espnet_distill.structure.slicing import State, mask_groups
 from espnet_distill.structure.statistics.second_moments import Moments, moments_of
 
-RIDGES = torch.logspace(-6, 1, 29)  # of the mean power of the units that stay
+RIDGES = torch.logspace(-6, 1, 29)  # relative to the mean power of the units that stay
 
 
 LEAST_SQUARES = "least squares"
@@ -22,17 +22,17 @@ NEURON_MERGING = "neuron merging"
 
 
 @dataclass(frozen=True)
-class Saved:
-    """Errors of what a group's readers make of it.
+class MergeResult:
+    """Output errors of a group's readers, and the method of merging.
 
-    Each is the root of E|ΔW x|² / E|W x|², summed over the readers and, one by one,
-    over the taps of a kernel. With moments it is that on the data they come from;
-    without, an estimate for white input and a rectifier.
+    An error is the square root of E|ΔW x|² / E|W x|², summed over the readers and over
+    single taps of a kernel. With moments it is measured on their data; without, it is
+    an estimate for white input and a rectifier.
 
     Attributes:
-        removed: With the units removed; NaN where they were not merged.
-        merged: With the units merged; NaN where they were not.
-        how: "least squares", "neuron merging", or why they were not merged.
+        removed: Error if the units are removed; NaN if they were not merged.
+        merged: Error if the units are merged; NaN if they were not.
+        how: "least squares", "neuron merging", or the reason against merging.
     """
 
     removed: float
@@ -41,24 +41,24 @@ class Saved:
 
     @property
     def is_merged(self) -> bool:
-        """Tell whether the units were merged."""
+        """Return True if the units were merged."""
         return self.how in (LEAST_SQUARES, NEURON_MERGING)
 
     @classmethod
-    def none(cls, reason: str) -> "Saved":
-        """Make what is known of a group that cannot be merged."""
+    def none(cls, reason: str) -> "MergeResult":
+        """Return the result for a group that cannot be merged."""
         return cls(math.nan, math.nan, reason)
 
 
 @dataclass(frozen=True)
 class _Reader:
-    """One that reads a group's units.
+    """A weight that reads a group's units.
 
     Attributes:
-        axis: Where.
-        columns: Its weights by unit, (outputs · taps, size).
-        moments: Of what it reads.
-        mixing: What of the units that stay stands for each unit, (size, kept).
+        axis: The group's axis on the weight.
+        columns: The weights by unit, (outputs · taps, size).
+        moments: Second moments of its input.
+        mixing: Coefficients of the units that stay for each unit, (size, kept).
     """
 
     axis: Axis
@@ -72,30 +72,30 @@ def merge(
     group: Group,
     kept: torch.Tensor,
     moments: Mapping[str, Moments] | None = None,
-) -> tuple[State, Saved]:
-    """Fold the units of a group that go into those that stay.
+) -> tuple[State, MergeResult]:
+    """Fold the removed units of a group into those that stay.
 
-    With moments, each reader gets the least squares of all units on those that stay, at
-    its own input and about zero; nothing is assumed of the activation. Behind a layer
-    normalisation it counts that this is over fewer units later: it fits a model whose
-    units are sliced away, not one where they are masked. A constant in the readers'
-    biases was tried and made a FastSpeech2 worse on speech that had not been heard:
-    with units gone in every layer, further ones no longer meet the means they had.
+    With moments, all units are regressed on those that stay, without an intercept, by
+    least squares at each reader's input; the activation may be any. After a layer
+    normalization the fit is for the sliced model, which normalizes over fewer units,
+    not for the masked one. An intercept in the readers' biases raised the errors of a
+    FastSpeech2 on unseen speech: with units removed in every layer, the mean inputs of
+    later layers change.
 
-    Without, Neuron Merging (Kim et al., NeurIPS 2020): each unit goes into the kept one
-    whose producing weights, bias included, have the greatest cosine with its own,
-    scaled by the ratio of their norms. That is for groups that are positively
-    homogeneous, see ``is_homogeneous``.
+    Without moments, Neuron Merging (Kim et al., NeurIPS 2020): each unit is merged into
+    the kept unit whose producing weights, bias included, have the greatest cosine
+    similarity, scaled by the ratio of their norms. It requires positive homogeneity,
+    see ``is_homogeneous``.
 
     Args:
         state: A model's state dictionary.
         group: The group.
         kept: Its units that stay, (kept,).
-        moments: What ``moments_of`` heard of this group with these units kept.
+        moments: Result of ``moments_of`` for this group with these units kept.
 
     Returns:
-        The changed tensors, at full size, and the errors; no tensors where ``how`` says
-        why nothing was merged.
+        The changed tensors, at full size, and the result; no tensors if the units could
+        not be merged.
     """
     kept = kept.cpu()
     if moments is None:
@@ -103,23 +103,25 @@ def merge(
     return _by_least_squares(state, group, kept, moments)
 
 
-def _by_least_squares(state, group, kept, moments) -> tuple[State, Saved]:
+def _by_least_squares(state, group, kept, moments) -> tuple[State, MergeResult]:
     readers = []
     for axis in group.axes:
         if axis.dim == 1 and axis.parameter in moments:
-            heard = moments[axis.parameter]
-            mixing = _least_squares(heard, kept)
-            readers.append(_Reader(axis, _columns(state, axis), heard, mixing))
+            statistics = moments[axis.parameter]
+            mixing = _least_squares(statistics, kept)
+            readers.append(_Reader(axis, _columns(state, axis), statistics, mixing))
     if not readers:
-        return {}, Saved.none("what their readers get cannot be told")
+        return {}, MergeResult.none("what their readers get cannot be told")
     return _fold(state, readers, kept, LEAST_SQUARES)
 
 
-def _by_similarity(state, group, kept) -> tuple[State, Saved]:
-    rows = _rows(state, group)
+def _by_similarity(state, group, kept) -> tuple[State, MergeResult]:
+    rows = _producing_rows(state, group)
     if rows is None:
-        return {}, Saved.none("more than one weight and its bias make their units")
-    mixing, moments = _nearest(rows, kept), _rectified(rows, kept)
+        return {}, MergeResult.none(
+            "more than one weight and its bias make their units"
+        )
+    mixing, moments = _nearest_units(rows, kept), _rectified_moments(rows, kept)
     readers = [
         _Reader(axis, _columns(state, axis), moments, mixing)
         for axis in group.axes
@@ -128,72 +130,73 @@ def _by_similarity(state, group, kept) -> tuple[State, Saved]:
     return _fold(state, readers, kept, NEURON_MERGING)
 
 
-def _rows(state: Mapping, group: Group) -> torch.Tensor | None:
-    """Weights and bias that make each unit, (size, inputs)."""
-    made = [state[axis.parameter][axis.places[0]] for axis in producers(state, group)]
-    if not made:
+def _producing_rows(state: Mapping, group: Group) -> torch.Tensor | None:
+    """Return the weights and bias that compute each unit, (size, inputs)."""
+    axes = producers(state, group)
+    if not axes:
         return None
-    return torch.cat([part.double().reshape(group.size, -1) for part in made], 1)
+    parts = [state[axis.parameter][axis.places[0]] for axis in axes]
+    return torch.cat([part.double().reshape(group.size, -1) for part in parts], 1)
 
 
 def _columns(state: Mapping, axis: Axis) -> torch.Tensor:
-    """Weights of a reader by unit, (outputs · taps, size)."""
+    """Return the weights of a reader by unit, (outputs · taps, size)."""
     weight = state[axis.parameter]
     columns = weight.index_select(1, axis.places[0].to(weight.device))
     return columns.movedim(1, -1).flatten(0, -2).double()
 
 
 def _least_squares(moments: Moments, kept: torch.Tensor) -> torch.Tensor:
-    """Mixing of the least squares, with a ridge towards removal.
+    """Return the mixing by least squares, with a ridge towards removal, (size, kept).
 
-    Whatever reads the units, that is no worse than removal where it was heard. The ridge
-    is that of the least generalised cross-validation (Golub, Heath and Wahba,
-    Technometrics 1979): few positions for many units tell little of other speech.
+    On the calibration data no reader's error exceeds that of removal. The ridge
+    minimizes generalized cross-validation (Golub, Heath and Wahba, Technometrics 1979),
+    since few positions for many units generalize poorly.
     """
     before, cross, after = moments.before, moments.cross, moments.after
-    plain = torch.eye(len(before)).to(before)[:, kept]
-    rest = cross - after @ plain.T
-    power = before.trace() - (cross[:, kept] + rest[:, kept]).trace()
+    removal = torch.eye(len(before)).to(before)[:, kept]
+    residual = cross - after @ removal.T
+    power = before.trace() - (cross[:, kept] + residual[:, kept]).trace()
     values, vectors = torch.linalg.eigh(after)
-    values, told = values.clamp(min=0), vectors.T @ rest
-    ridge = _ridge(values, told.square().sum(1), power, moments.positions)
-    return plain + (vectors @ (told / (values + ridge)[:, None])).T
+    values, projections = values.clamp(min=0), vectors.T @ residual
+    ridge = _ridge(values, projections.square().sum(1), power, moments.positions)
+    return removal + (vectors @ (projections / (values + ridge)[:, None])).T
 
 
-def _ridge(values, told, power, positions: float) -> torch.Tensor:
-    """The ridge by generalised cross-validation.
+def _ridge(values, projections, power, positions: float) -> torch.Tensor:
+    """Return the ridge of least generalized cross-validation.
 
     Args:
-        values: Eigenvalues of what stays, (kept,).
-        told: Squares of what each eigenvector tells of the rest, (kept,).
-        power: Of the rest.
-        positions: How many were heard.
+        values: Eigenvalues of the moments of the units that stay, (kept,).
+        projections: Squared projections of the residual on the eigenvectors, (kept,).
+        power: Power of the residual.
+        positions: Number of observed positions.
     """
     smallest = torch.finfo(values.dtype).tiny
     mean = (values.sum() / max(len(values), 1)).clamp(min=smallest)
     ridges = RIDGES.to(values)[:, None] * mean
-    held = values + ridges
-    left = power - (told * (held + ridges) / held.square()).sum(1)
-    freedom = 1 - (values / held).sum(1) / positions
-    scores = torch.where(freedom > 0, left.clamp(min=0) / freedom.square(), torch.inf)
+    shifted = values + ridges
+    error = power - (projections * (shifted + ridges) / shifted.square()).sum(1)
+    freedom = 1 - (values / shifted).sum(1) / positions
+    scores = torch.where(freedom > 0, error.clamp(min=0) / freedom.square(), torch.inf)
     return ridges[scores.argmin(), 0]
 
 
-def _nearest(rows: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
-    """Mixing by the greatest cosine of what makes the units."""
+def _nearest_units(rows: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
+    """Return the mixing by cosine similarity of the producing weights, (size, kept)."""
     mixing = torch.eye(len(rows)).to(rows)[:, kept]
-    gone = ~mixing.any(1)
+    removed = ~mixing.any(1)
     if len(kept):
         norms, directions = rows.norm(dim=1), nn.functional.normalize(rows)
-        nearest = (directions[gone] @ directions[kept].T).max(1).indices
-        scales = norms[gone] / norms[kept[nearest]]
-        one_each = nn.functional.one_hot(nearest, len(kept)).to(rows)
-        mixing[gone] = one_each * scales.nan_to_num(0, 0)[:, None]
+        nearest = (directions[removed] @ directions[kept].T).max(1).indices
+        scales = norms[removed] / norms[kept[nearest]]
+        one_hot = nn.functional.one_hot(nearest, len(kept)).to(rows)
+        mixing[removed] = one_hot * scales.nan_to_num(0, 0)[:, None]
     return mixing
 
 
-def _rectified(rows: torch.Tensor, kept: torch.Tensor) -> Moments:
-    """Moments of max(0, W z) for white z (Cho & Saul, NeurIPS 2009)."""
+def _rectified_moments(rows: torch.Tensor, kept: torch.Tensor) -> Moments:
+    """Return the moments of max(0, W z) for white z (Cho & Saul, NeurIPS 2009)."""
     norms, directions = rows.norm(dim=1), nn.functional.normalize(rows)
     cosines = (directions @ directions.T).clamp(-1, 1)
     angles = torch.acos(cosines)
@@ -202,7 +205,8 @@ def _rectified(rows: torch.Tensor, kept: torch.Tensor) -> Moments:
     return Moments(second, second[kept], second[kept][:, kept])
 
 
-def _fold(state, readers: list[_Reader], kept, how: str) -> tuple[State, Saved]:
+def _fold(state, readers: list[_Reader], kept, how: str) -> tuple[State, MergeResult]:
+    """Fold each reader's columns by its mixing, and sum the readers' errors."""
     folded, errors = {}, torch.zeros(3, dtype=torch.double)
     for reader in readers:
         weight = state[reader.axis.parameter].clone()
@@ -211,19 +215,19 @@ def _fold(state, readers: list[_Reader], kept, how: str) -> tuple[State, Saved]:
         places = reader.axis.places[0][kept].to(weight.device)
         weight.index_copy_(1, places, columns.to(weight.dtype))
         folded[reader.axis.parameter] = weight
-        errors += _powers(reader, kept)
+        errors += _error_powers(reader, kept)
     whole, removed, merged = errors.clamp(min=0).sqrt().tolist()
     whole = whole or math.nan
-    return folded, Saved(removed / whole, merged / whole, how)
+    return folded, MergeResult(removed / whole, merged / whole, how)
 
 
-def _powers(reader: _Reader, kept: torch.Tensor) -> torch.Tensor:
-    """E|W x|², and E|W x - V y|² with the units removed and merged, (3,)."""
+def _error_powers(reader: _Reader, kept: torch.Tensor) -> torch.Tensor:
+    """Return E|W x|², and E|W x - V y|² for units removed and merged, (3,)."""
     w, moments = reader.columns, reader.moments
     powers = [((w @ moments.before) * w).sum()]
     for v in (w[:, kept], w @ reader.mixing):
-        lost = ((v @ moments.after) * v).sum() - 2 * ((v @ moments.cross) * w).sum()
-        powers.append(powers[0] + lost)
+        change = ((v @ moments.after) * v).sum() - 2 * ((v @ moments.cross) * w).sum()
+        powers.append(powers[0] + change)
     return torch.stack(powers).cpu()
 
 
@@ -235,51 +239,51 @@ def merge_groups(
     kept: Sequence[tuple[Group, torch.Tensor]],
     run: Callable,
     losses: Iterable | None = None,
-) -> tuple[State, list[Saved]]:
-    """Fold the units that go into those that stay, then put them to zero.
+) -> tuple[State, list[MergeResult]]:
+    """Fold removed units into those that stay, then set the removed ones to zero.
 
     Args:
-        model: The model; it is left as it was.
+        model: The model; it is not changed.
         kept: Groups in module order, and the units of each that stay, (units,).
-        run: As ``find_groups`` takes it.
-        losses: Whatever makes the model run on batch after batch as it is drawn. With
-            them the merging is by least squares; without, Neuron Merging of the groups
-            behind which there is a rectifier or no activation.
+        run: See ``find_groups``.
+        losses: Iterable that runs the model on one batch an item. With it, merging is
+            by least squares; without, by Neuron Merging, for the groups followed by a
+            rectifier or no activation.
 
     Returns:
-        The model's state, masked as by ``mask_groups``, and what came of each group.
-        Behind a layer normalisation only the sliced state is what was fitted.
+        The model's state, masked as by ``mask_groups``, and each group's result. After
+        a layer normalization the fit is exact only for the sliced state.
     """
     moments = [None] * len(kept)
     if losses is not None:
         moments = moments_of(model, losses, kept)
-    state, saved = dict(model.state_dict()), []
-    for (group, units), heard in zip(kept, moments):
-        if heard is None and not is_homogeneous(model, group, run):
-            saved.append(Saved.none(SMOOTH))
+    state, results = dict(model.state_dict()), []
+    for (group, units), statistics in zip(kept, moments):
+        if statistics is None and not is_homogeneous(model, group, run):
+            results.append(MergeResult.none(SMOOTH))
         else:
-            changed, errors = merge(state, group, units, heard)
+            changed, result = merge(state, group, units, statistics)
             state |= changed
-            saved.append(errors)
+            results.append(result)
         state = mask_groups(state, [(group, units)])
-    return state, saved
+    return state, results
 
 
-def tell(groups: Sequence[Group], saved: Sequence[Saved]) -> list[str]:
-    """Return a line for each way of merging and for each reason against it."""
+def tell(groups: Sequence[Group], results: Sequence[MergeResult]) -> list[str]:
+    """Format a line for each method of merging and for each reason against it."""
     lines = []
-    for how in dict.fromkeys(errors.how for errors in saved):
-        own = [pair for pair in zip(groups, saved) if pair[1].how == how]
-        names = ", ".join(group.axes[0].parameter for group, _ in own)
-        if own[0][1].is_merged:
+    for how in dict.fromkeys(result.how for result in results):
+        members = [item for item in zip(groups, results) if item[1].how == how]
+        names = ", ".join(group.axes[0].parameter for group, _ in members)
+        if members[0][1].is_merged:
             removed, merged = (
-                sum(getattr(errors, kind) for _, errors in own) / len(own)
+                sum(getattr(result, kind) for _, result in members) / len(members)
                 for kind in ("removed", "merged")
             )
             lines.append(
-                f"{len(own)} groups merged by {how}: mean error of what reads them "
+                f"{len(members)} groups merged by {how}: mean error of what reads them "
                 f"{merged:.3f}, {removed:.3f} if only removed"
             )
         else:
-            lines.append(f"{len(own)} groups only removed ({how}): {names}")
+            lines.append(f"{len(members)} groups only removed ({how}): {names}")
     return lines

@@ -1,4 +1,4 @@
-"""What of a model is silent: the zeros that a mask leaves say what it took."""
+"""Find the units and layers whose weights are all zero, as a mask leaves them."""
 
 import torch
 from torch import nn
@@ -8,32 +8,33 @@ from espnet_distill.structure.residual import branch_ends, residual_stacks
 
 
 def find_zero_units(group: Group, model: nn.Module) -> torch.Tensor:
-    """Tell which units of a group never say anything, as booleans (size,).
+    """Return the zero units of a group, booleans (size,).
 
-    All that makes such a unit is zero, its bias and its normalisation among it, or all
-    that reads it. Where a layer normalisation counts the units, only the former.
+    The parameters that compute such a unit, bias and normalization included, are all
+    zero, or those that read it are. If a layer normalization spans the units, only the
+    former counts.
     """
     parameters = dict(model.named_parameters())
-    written: list[torch.Tensor] = []
-    read: list[torch.Tensor] = []
-    counted = False
+    producing: list[torch.Tensor] = []
+    reading: list[torch.Tensor] = []
+    is_normalized = False
     for axis in group.axes:
         if axis.parameter not in parameters:  # running statistics
             continue
         module = model.get_submodule(axis.parameter.rpartition(".")[0])
-        counted |= isinstance(module, nn.LayerNorm)
+        is_normalized |= isinstance(module, nn.LayerNorm)
         zeros = _zeros(axis, parameters[axis.parameter])
-        (read if _reads(axis, module) else written).append(zeros)
-    silent = torch.zeros(group.size, dtype=torch.bool)
-    if written:
-        silent |= torch.stack(written).all(0)
-    if read and not counted:
-        silent |= torch.stack(read).all(0)
-    return silent
+        (reading if _reads(axis, module) else producing).append(zeros)
+    zero_units = torch.zeros(group.size, dtype=torch.bool)
+    if producing:
+        zero_units |= torch.stack(producing).all(0)
+    if reading and not is_normalized:
+        zero_units |= torch.stack(reading).all(0)
+    return zero_units
 
 
 def _zeros(axis: Axis, tensor: torch.Tensor) -> torch.Tensor:
-    """Units that have nothing but zeros along an axis, (size,)."""
+    """Return which units are all zero along an axis, (size,)."""
     tensor = tensor.detach().flatten() if axis.dim is None else tensor.detach()
     rows = tensor.movedim(axis.dim or 0, 0)
     zeros = (rows.reshape(len(rows), -1) == 0).all(1)
@@ -45,25 +46,27 @@ def _reads(axis: Axis, module: nn.Module) -> bool:
 
 
 def find_zero_layers(model: nn.Module) -> dict[str, list[int]]:
-    """Return the layers, by stack, that add nothing to what they read.
+    """Return the zero layers of each stack: {stack: [layer numbers]}.
 
-    All that such a layer would write to the residual stream is zero.
+    The parameters of such a layer that write to the residual stream are all zero.
     """
-    found = {}
+    zero_layers = {}
     for stack in residual_stacks(model):
         layers = enumerate(model.get_submodule(stack))
-        found[stack] = [number for number, layer in layers if _adds_nothing(layer)]
-    return {stack: numbers for stack, numbers in found.items() if numbers}
+        numbers = [number for number, layer in layers if _is_zero(layer)]
+        if numbers:
+            zero_layers[stack] = numbers
+    return zero_layers
 
 
-def _adds_nothing(layer: nn.Module) -> bool:
+def _is_zero(layer: nn.Module) -> bool:
     return not any(layer.get_parameter(name).any() for name in branch_ends(layer))
 
 
 def measure_sparsity(model: nn.Module) -> float:
-    """Return the share of a model's weights that are zero; what embeds padding aside.
+    """Return a model's sparsity: the share of its weights that are zero.
 
-    Weights are parameters of two dimensions or more.
+    Weights are parameters of two dimensions or more, without the embedding of padding.
     """
     zeros = weights = 0
     for module in model.modules():

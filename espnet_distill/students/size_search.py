@@ -14,7 +14,7 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.profiling.dummy_input import Cost, cost
 from espnet_distill.structure.config_dims import (
     ConfigDim,
-    Widths,
+    WidthModel,
     count,
     find_config_dims,
     shapes_of,
@@ -24,28 +24,31 @@ from espnet_distill.utils.progress import progress_bar
 TOLERANCE = 0.03
 
 
-STEP = 8  # widths are multiples of it, as kernels like them
+STEP = 8  # widths are multiples of it, for fast kernels
 
 
-DEPTHS = (1.0, 0.75, 0.5)  # shares of the layers that a student may keep
+DEPTHS = (1.0, 0.75, 0.5)  # candidate fractions of the teacher's layers
 
 
-IMBALANCE = math.log(2)  # at most, between the stream's shrinking and all others'
+IMBALANCE = math.log(2)  # greatest, between scales of the stream and of other widths
 
 
-# What belongs to the data, not to the model's size.
+# Keys that the data determine.
 FIXED = (
     *("idim", "odim", "reduction_factor", "spks", "langs", "spk_embed_dim"),
-    "gst_tokens",  # each has a part in a softmax, which a mask does not take away
+    "gst_tokens",  # a masked token would still have weight in the softmax
 )
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes by key, the parameters they come to, and how unlike the teacher they are.
+    """Sizes of a student, by key, with its parameters and its distance to the teacher.
 
-    ``unlikeness`` is 0 for all widths shrunk by one factor at full depth, and infinite
-    where the residual stream shrinks by another factor altogether.
+    Attributes:
+        sizes: Key → size.
+        parameters: Number of parameters.
+        unlikeness: Distance to the teacher's shape: 0 if all widths are scaled by one
+            factor at full depth, infinite beyond ``IMBALANCE``.
     """
 
     sizes: dict[str, int]
@@ -54,33 +57,34 @@ class Shape:
 
 
 def with_defaults(kind: type[AbsTTS], conf: Mapping) -> dict:
-    """Return a class's configuration with what it does not say."""
+    """Return a configuration completed with the defaults of a class."""
     return _defaults(kind) | dict(conf)
 
 
 def style_heads(conf: Mapping) -> int:
-    """Return what divides the width of style tokens, 1 without any."""
+    """Return the number of heads of style tokens, which divides their width; else 1."""
     return conf.get("gst_heads", 1) if conf.get("use_gst") else 1
 
 
 def _defaults(kind: type[AbsTTS]) -> dict:
-    """Defaults of a class and of those behind it that it hands further keys to."""
-    found: dict = {}
+    """Return the defaults of a class, and of the bases to which it passes its keys."""
+    defaults: dict = {}
     takes = None
     for base in kind.__mro__:
         if "__init__" not in vars(base):
             continue
         parameters = inspect.signature(base.__init__).parameters.values()
-        own = {p.name: p.default for p in parameters if p.default is not p.empty}
-        found = {key: own[key] for key in own if takes is None or takes(key)} | found
+        new = {p.name: p.default for p in parameters if p.default is not p.empty}
+        new = {key: new[key] for key in new if takes is None or takes(key)}
+        defaults = new | defaults
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             break
         takes = getattr(base, "takes", takes)
-    return found
+    return defaults
 
 
 class Sizes:
-    """The sizes that models of a class can have, around a teacher's configuration."""
+    """Search space of sizes of a class, bounded by a teacher's configuration."""
 
     def __init__(self, kind: type[AbsTTS], idim: int, odim: int, conf: Mapping):
         self.conf = with_defaults(kind, conf)
@@ -92,7 +96,7 @@ class Sizes:
     def build(self, conf: Mapping) -> AbsTTS:
         """Build a model of the class without weights."""
         logger, level = logging.getLogger(), logging.getLogger().level
-        logger.setLevel(logging.ERROR)  # a conformer repeats its advice each time
+        logger.setLevel(logging.ERROR)  # a conformer logs a warning at each build
         try:
             with torch.device("meta"):
                 return self._kind(**self._dims, **conf)
@@ -105,7 +109,7 @@ class Sizes:
         return find_config_dims(lambda sizes: self.build(fixed | sizes), free)
 
     def config_dims_at_depth_of(self, conf: Mapping) -> list[ConfigDim]:
-        """Return the config dimensions of the teacher as deep as another configuration's model."""
+        """Return the teacher's config dimensions at the depths of ``conf``."""
         conf = with_defaults(self._kind, conf)
         layers = {
             config_dim.key: conf[config_dim.key]
@@ -120,30 +124,32 @@ class Sizes:
         keep: Sequence[str] = (),
         floors: Mapping[str, int] | None = None,
     ) -> list[Shape]:
-        """Return shapes of ``target`` parameters within TOLERANCE, most alike first.
+        """Return shapes of ``target`` parameters within TOLERANCE, the likest first.
 
         Args:
-            target: The parameters wanted.
-            keep: Keys that stay as they are; "depth" and "width" stand for all such.
-            floors: The least that a key may become.
+            target: Number of parameters.
+            keep: Keys that keep the teacher's values; "depth" and "width" mean all
+                depths and all widths.
+            floors: Key → least size.
 
         Raises:
-            ConfigError: A key that is no config dimension; a target that no shape meets.
+            ConfigError: A key that is no config dimension; a target out of reach.
         """
-        tried = self._around(target, keep, floors or {})
-        found = [
+        candidates = self._around(target, keep, floors or {})
+        matching = [
             shape
-            for shape in tried
+            for shape in candidates
             if abs(shape.parameters / target - 1) <= TOLERANCE
             and math.isfinite(shape.unlikeness)
         ]
-        if not found:
-            near = min(tried, key=lambda s: abs(s.parameters - target)).parameters
+        if not matching:
+            shape = min(candidates, key=lambda s: abs(s.parameters - target))
+            nearest = shape.parameters
             raise ConfigError(
-                f"no shape has {target:,} parameters; the nearest has {near:,}, "
-                f"pressure {1 - near / self.parameters:.3f}"
+                f"no shape has {target:,} parameters; the nearest has {nearest:,}, "
+                f"pressure {1 - nearest / self.parameters:.3f}"
             )
-        return sorted(found, key=lambda shape: shape.unlikeness)
+        return sorted(matching, key=lambda shape: shape.unlikeness)
 
     def nearest(
         self,
@@ -153,7 +159,7 @@ class Sizes:
     ) -> Shape:
         """Return the shape nearest to ``target`` parameters; see :meth:`shapes`.
 
-        One that is altogether unlike the teacher only if there is no other.
+        A shape of infinite ``unlikeness`` is returned only if there is no other.
         """
         return min(
             self._around(target, keep, floors or {}),
@@ -166,29 +172,30 @@ class Sizes:
     def _around(
         self, target: int, keep: Sequence[str], floors: Mapping[str, int]
     ) -> list[Shape]:
-        known = [config_dim.key for config_dim in self.config_dims]
+        """Return the shape nearest to a target for each depth and stream width."""
+        keys = [config_dim.key for config_dim in self.config_dims]
         for key in (*keep, *floors):
-            if key not in known and (key in floors or key not in ("depth", "width")):
+            if key not in keys and (key in floors or key not in ("depth", "width")):
                 raise ConfigError(
-                    f"{key}: is no size of it; there are {', '.join(known)}"
+                    f"{key}: is no size of it; there are {', '.join(keys)}"
                 )
-        found = [
+        shapes = [
             shape
-            for share in ((1.0,) if "depth" in keep else DEPTHS)
-            for shape in self._at_depth(share, target, keep, floors)
+            for depth in ((1.0,) if "depth" in keep else DEPTHS)
+            for shape in self._at_depth(depth, target, keep, floors)
         ]
-        if not found:
+        if not shapes:
             sizes = ", ".join(f"{key}={least}" for key, least in floors.items())
             raise ConfigError(f"no shape has sizes of at least {sizes or 8}")
-        return found
+        return shapes
 
     def _at_depth(
-        self, share: float, target: int, keep: Sequence[str], floors: Mapping[str, int]
+        self, depth: float, target: int, keep: Sequence[str], floors: Mapping[str, int]
     ) -> Iterator[Shape]:
-        """Yield for each width of the stream the shape nearest to the target."""
+        """Yield the shape nearest to the target for each stream width."""
         layers = {
             config_dim.key: max(
-                round(config_dim.value * share), floors.get(config_dim.key, 1)
+                round(config_dim.value * depth), floors.get(config_dim.key, 1)
             )
             for config_dim in self.config_dims
             if config_dim.is_depth and not {config_dim.key, "depth"} & set(keep)
@@ -197,7 +204,7 @@ class Sizes:
         config_dims = [
             config_dim for config_dim in self._find(conf) if not config_dim.is_depth
         ]
-        widths = Widths(shapes_of(self.build(conf)), config_dims)
+        widths = WidthModel(shapes_of(self.build(conf)), config_dims)
         stream = max(config_dims, key=widths.reach)
         free = [] if "width" in keep else [k for k in config_dims if k.key not in keep]
         others = [config_dim for config_dim in free if config_dim is not stream]
@@ -209,17 +216,17 @@ class Sizes:
             }
 
         for width in self._stream_widths(stream, floors) if stream in free else [None]:
-            own = {} if width is None else {stream.key: width}
-            factor = _solve(lambda f: widths.parameters(own | scaled(f)), target)
-            sizes = own | scaled(factor)
+            fixed = {} if width is None else {stream.key: width}
+            factor = _solve(lambda f: widths.parameters(fixed | scaled(f)), target)
+            sizes = fixed | scaled(factor)
             imbalance = abs(math.log(factor * stream.value / width)) if width else 0.0
-            unlikeness = imbalance - math.log(share)
+            unlikeness = imbalance - math.log(depth)
             if imbalance > IMBALANCE:
                 unlikeness = math.inf
             yield Shape(layers | sizes, widths.parameters(sizes), unlikeness)
 
     def _stream_widths(self, stream: ConfigDim, floors: Mapping[str, int]) -> list[int]:
-        """Widths that heads and positions divide."""
+        """Return the widths divisible by the heads and the positional encoding."""
         step = math.lcm(self._step, 2 * self.conf.get("aheads", 1))
         least = floors.get(stream.key, step)
         return [
@@ -230,6 +237,7 @@ class Sizes:
 def _scaled(
     config_dim: ConfigDim, factor: float, step: int, floors: Mapping[str, int]
 ) -> int:
+    """Return a width scaled by a factor, rounded to ``step`` and within its bounds."""
     size = max(
         step * round(config_dim.value * factor / step),
         step,
@@ -239,25 +247,25 @@ def _scaled(
 
 
 def _solve(parameters: Callable[[float], int], target: int, steps: int = 14) -> float:
-    """The factor in (0, 1] at which a rising count comes nearest to the target."""
+    """Return the factor in (0, 1] whose parameter count is nearest to the target."""
     low, high = 0.01, 1.0
     best = high
     for _ in range(steps):
         middle = math.sqrt(low * high)
-        found = parameters(middle)
-        if abs(found - target) < abs(parameters(best) - target):
+        number = parameters(middle)
+        if abs(number - target) < abs(parameters(best) - target):
             best = middle
-        low, high = (middle, high) if found < target else (low, middle)
+        low, high = (middle, high) if number < target else (low, middle)
     return best
 
 
-MEASURED = 12  # of the shapes that fit, those most like the teacher
+MEASURED = 12  # number of the likest shapes whose cost is measured
 
 
 BISECTIONS = 6
 
 
-SMALLEST = 0.02  # share of the teacher's parameters, in the search for a speed
+SMALLEST = 0.02  # fraction of the teacher's parameters, in the search by speed
 
 
 def choose_sizes(
@@ -266,7 +274,7 @@ def choose_sizes(
     """Return the sizes, by key, that meet the budget and the objective.
 
     Args:
-        args: Of ``espnet-distill derive``: ``pressure``, ``budget_params`` or
+        args: Options of ``espnet-distill derive``: ``pressure``, ``budget_params`` or
             ``budget_rtf``; ``objective``, ``keep`` and ``floor``.
         tts: The teacher.
         sizes: Its sizes.
@@ -277,7 +285,7 @@ def choose_sizes(
     """
     floors = dict(args.floor)
 
-    def measured(shape: Shape) -> Cost:
+    def measure(shape: Shape) -> Cost:
         conf = sizes.conf | shape.sizes
         return cost(type(tts)(tts.idim, tts.odim, **conf))
 
@@ -286,38 +294,38 @@ def choose_sizes(
             args.budget_rtf / frames_a_second,
             sizes.parameters,
             lambda target: sizes.nearest(target, args.keep, floors),
-            measured,
+            measure,
         )
     target = args.budget_params or round((1 - args.pressure) * sizes.parameters)
-    found = sizes.shapes(target, args.keep, floors)
+    shapes = sizes.shapes(target, args.keep, floors)
     if args.objective == "params":
-        return found[0].sizes
+        return shapes[0].sizes
     attribute = {"macs": "macs", "latency": "seconds"}[args.objective]
     costs = [
-        getattr(measured(shape), attribute)
-        for shape in progress_bar(found[:MEASURED], desc="shapes", leave=False)
+        getattr(measure(shape), attribute)
+        for shape in progress_bar(shapes[:MEASURED], desc="shapes", leave=False)
     ]
-    return found[costs.index(min(costs))].sizes
+    return shapes[costs.index(min(costs))].sizes
 
 
 def _fast_enough(
-    seconds: float, most: int, nearest_shape: Callable, measured: Callable
+    seconds: float, most: int, nearest_shape: Callable, measure: Callable
 ) -> dict[str, int]:
-    """The sizes of the largest shape that takes so many seconds a frame."""
-    best, least = None, math.inf
+    """Return the sizes of the largest shape that needs at most ``seconds`` a frame."""
+    best, fastest = None, math.inf
     low, high = SMALLEST * most, float(most)
     for turn in progress_bar(range(1 + BISECTIONS), desc="shapes", leave=False):
         target = round(math.sqrt(low * high)) if turn else most
         shape = nearest_shape(target)
-        found = measured(shape).seconds
-        least = min(least, found)
-        if found <= seconds:
+        duration = measure(shape).seconds
+        fastest = min(fastest, duration)
+        if duration <= seconds:
             best, low = shape, target
         else:
             high = target
     if best is None:
         raise ConfigError(
             f"--budget-rtf: no shape of {SMALLEST:.0%} of the parameters or more is "
-            f"so fast here; the nearest takes {least / seconds:.1f} times as long"
+            f"so fast here; the nearest takes {fastest / seconds:.1f} times as long"
         )
     return best.sizes

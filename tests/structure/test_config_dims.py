@@ -1,4 +1,4 @@
-"""Config dimensions are found by building, and predict the parameters of any size exactly."""
+"""Config dimensions: inference by building, and exact parameter counts at any size."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from espnet2.tts.tacotron2 import Tacotron2
 from espnet2.tts.transformer import Transformer
 
 from espnet_distill.structure.config_dims import (
-    Widths,
+    WidthModel,
     count,
     find_config_dims,
     shapes_of,
@@ -44,7 +44,7 @@ def test_parameters_of_any_widths(build):
     config_dims = find_config_dims(build, build.conf)
     widths = [config_dim for config_dim in config_dims if not config_dim.is_depth]
     assert len(widths) >= 3
-    counted = Widths(shapes_of(build({})), widths)
+    counted = WidthModel(shapes_of(build({})), widths)
     for factor in (1, 2, 3):
         sizes = {config_dim.key: factor * config_dim.value for config_dim in widths}
         assert counted.parameters(sizes) == count(shapes_of(build(sizes)))
@@ -55,17 +55,17 @@ def test_parameters_of_any_widths(build):
         )
 
 
-def test_the_residual_stream_reaches_furthest():
+def test_residual_stream_has_the_largest_reach():
     build, conf = MODELS["fastspeech2"]
     config_dims = find_config_dims(
         lambda sizes: build(idim=30, odim=20, **(conf | sizes)), conf
     )
     widths = [config_dim for config_dim in config_dims if not config_dim.is_depth]
-    counted = Widths(shapes_of(build(idim=30, odim=20, **conf)), widths)
+    counted = WidthModel(shapes_of(build(idim=30, odim=20, **conf)), widths)
     assert max(widths, key=counted.reach).key == "adim"
 
 
-def test_what_is_a_knob_and_what_is_not():
+def test_which_keys_are_config_dims():
     conf = MODELS["fastspeech2"][1] | {
         "postnet_layers": 4,
         "positionwise_conv_kernel_size": 3,

@@ -1,4 +1,4 @@
-"""Groups are right if their units can change places without a trace in the output."""
+"""Groups: a permutation of their units does not change the outputs."""
 
 import copy
 
@@ -36,7 +36,7 @@ HEADS = 2
 
 @pytest.fixture(params=MODELS)
 def model(request):
-    """A model whose every weight counts, but for its tables of positions."""
+    """A model with random weights, except the scales of positional encodings."""
     from espnet2.tts.fastspeech import FastSpeech
     from espnet2.tts.fastspeech2 import FastSpeech2
     from espnet2.tts.transformer import Transformer
@@ -60,10 +60,10 @@ def groups_of(model):
 def outputs(model, state):
     model = copy.deepcopy(model)
     model.load_state_dict(state)
-    recorder, sentence = TapRecorder(model), dummy_batch(model)
-    sentence["text"] = torch.tensor([[3, 7, 2, 9]])
+    recorder, batch = TapRecorder(model), dummy_batch(model)
+    batch["text"] = torch.tensor([[3, 7, 2, 9]])
     with torch.no_grad():
-        model(**sentence)
+        model(**batch)
     return recorder.taps.tensors
 
 
@@ -80,7 +80,7 @@ def shuffled(group):
     return units.flatten()
 
 
-def test_units_change_places_without_a_trace(model):
+def test_permuted_units_give_the_same_outputs(model):
     groups = groups_of(model)
     assert len(groups) > 5
     for group in groups:

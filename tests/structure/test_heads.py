@@ -1,4 +1,4 @@
-"""A unit of a head group is a head, all of it."""
+"""Head groups: slicing and masking heads, or channels of heads, are equivalent."""
 
 import copy
 
@@ -40,7 +40,7 @@ def output(attention):
 
 
 def with_state(attention, state):
-    """The attention with another state, of as many heads as the state has."""
+    """The attention with the weights and the number of heads of another state."""
     other = copy.deepcopy(attention)
     for name, tensor in state.items():
         module, _, last = name.rpartition(".")
@@ -50,7 +50,7 @@ def with_state(attention, state):
 
 
 @pytest.mark.parametrize("kept", [[2, 0, 3, 1], [1, 3], [0]])
-def test_sliced_and_masked_say_the_same(attention, kept):
+def test_sliced_and_masked_heads_are_equal(attention, kept):
     (group,) = find_head_groups(attention)
     assert group.size == HEADS
     units = [(group, torch.tensor(kept))]
@@ -62,10 +62,10 @@ def test_sliced_and_masked_say_the_same(attention, kept):
 
 
 @pytest.mark.parametrize("kept", [[[2, 0], [0, 1], [1, 2], [0, 2]], [[1]] * HEADS])
-def test_heads_with_as_few_channels_say_the_same(attention, kept):
+def test_sliced_and_masked_channels_of_heads_are_equal(attention, kept):
     (groups,) = find_channel_groups(attention)
     assert [group.size for group in groups] == [WIDTH // HEADS] * HEADS
-    units = [(group, torch.tensor(own)) for group, own in zip(groups, kept)]
+    units = [(group, torch.tensor(channels)) for group, channels in zip(groups, kept)]
     masked = with_state(attention, mask_groups(attention.state_dict(), units))
     state, channels = slice_groups(attention.state_dict(), units), len(kept[0])
     scale_queries(state, "", attention.d_k, channels)

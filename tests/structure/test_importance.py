@@ -1,4 +1,4 @@
-"""Scores single out the units that were made to matter."""
+"""Importance criteria: scores of units that were constructed to matter or not."""
 
 import pytest
 import torch
@@ -20,7 +20,7 @@ from espnet_distill.structure.statistics.second_moments import (
 
 @pytest.fixture
 def model():
-    """Eight units; 2 is large, 5 hears nothing, 6 is spoken over."""
+    """Eight units; 2 is large, 5 is never active, 6 has small readers."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
     with torch.no_grad():
@@ -53,7 +53,7 @@ def test_magnitude(model, group):
 
 
 @pytest.mark.parametrize("kind", [Activation, Taylor])
-def test_what_is_silent_or_unheard_scores_least(model, group, kind):
+def test_inactive_and_unread_units_score_least(model, group, kind):
     scores = kind(model, losses(model))(group, model.state_dict())
     assert scores.argmax() == 2
     assert scores[5] == 0 if kind is Activation else scores[5] < scores[6] + 1e-6
@@ -61,7 +61,7 @@ def test_what_is_silent_or_unheard_scores_least(model, group, kind):
 
 
 @pytest.mark.parametrize("kind", [Activation, Taylor])
-def test_a_model_is_left_as_it_was(model, group, kind):
+def test_criteria_restore_the_model(model, group, kind):
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     kind(model, losses(model))
     assert all(torch.equal(before[n], t) for n, t in model.state_dict().items())
@@ -70,35 +70,35 @@ def test_a_model_is_left_as_it_was(model, group, kind):
 
 
 def test_activation_counts_every_batch(model, group):
-    """It is the root mean square over all that was heard."""
-    heard = []
-    model[2].register_forward_pre_hook(lambda _, inputs: heard.append(inputs[0]))
+    """Activation is the root mean square over all batches."""
+    recorded = []
+    model[2].register_forward_pre_hook(lambda _, inputs: recorded.append(inputs[0]))
     scores = Activation(model, losses(model))(group, model.state_dict())
-    power = torch.cat(heard).square().mean(0)
-    own = (model[2].weight.square().sum(0) * power).detach()
-    torch.testing.assert_close(scores, (own / own.mean()).sqrt())
+    power = torch.cat(recorded).square().mean(0)
+    expected = (model[2].weight.square().sum(0) * power).detach()
+    torch.testing.assert_close(scores, (expected / expected.mean()).sqrt())
 
 
-def test_random_is_that_of_its_seed(model, group):
+def test_random_depends_on_its_seed(model, group):
     one, same, other = (Random(seed)(group, {}) for seed in (1, 1, 2))
     assert torch.equal(one, same) and not torch.equal(one, other)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_what_is_not_finite_ranks_nothing(model, group, value):
-    """Neither weights nor activations nor gradients."""
+def test_nonfinite_values_are_refused(model, group, value):
+    """In weights, activations and gradients."""
 
-    def spoiled():
+    def nonfinite():
         for number in range(3):
             inputs = torch.rand(5, 4)
             inputs[0, 0] = value if number == 1 else 0
             yield model(inputs).square().sum()
 
     for measure in (
-        lambda: Activation(model, spoiled())(group, model.state_dict()),
-        lambda: Taylor(model, spoiled())(group, model.state_dict()),
-        lambda: second_moments(model, spoiled()),
-        lambda: moments_of(model, spoiled(), [(group, torch.arange(4))]),
+        lambda: Activation(model, nonfinite())(group, model.state_dict()),
+        lambda: Taylor(model, nonfinite())(group, model.state_dict()),
+        lambda: second_moments(model, nonfinite()),
+        lambda: moments_of(model, nonfinite(), [(group, torch.arange(4))]),
     ):
         with pytest.raises(ConfigError, match="NaN or infinity in [02].weight"):
             measure()

@@ -1,4 +1,4 @@
-"""Two thin weights do what the one did, as well as their rank lets them."""
+"""Low-rank factorization: errors and weights at each rank."""
 
 import pytest
 import torch
@@ -23,7 +23,7 @@ def layer(request):
 
 
 def inputs(layer, seed=1):
-    """Unequal in power, dependent on one another; one is always silent."""
+    """Inputs of unequal power, linearly dependent; channel 3 is zero."""
     generator = torch.Generator().manual_seed(seed)
     mixing = torch.randn(INPUTS, INPUTS, generator=torch.Generator().manual_seed(9))
     mixing *= torch.logspace(0, -2, INPUTS)
@@ -41,14 +41,14 @@ def moments_of(layer):
 
 
 def change(layer, weight):
-    """What another weight makes of the outputs, bias apart, relative."""
+    """Relative error of the outputs with another weight, without the bias."""
     x = inputs(layer)
     with torch.no_grad():
         whole = layer(x)
         layer.weight.copy_(weight)
-        found = layer(x)
+        changed = layer(x)
         layer.weight.zero_()
-        return ((found - whole).norm() / (whole - layer(x)).norm()).item()
+        return ((changed - whole).norm() / (whole - layer(x)).norm()).item()
 
 
 @pytest.mark.parametrize("rank", [1, 2, 4, 7, 10])
@@ -89,7 +89,7 @@ def test_two_layers_do_what_the_baked_one_does():
         torch.testing.assert_close(two, layer(x), atol=1e-5, rtol=1e-4)
 
 
-def test_a_weight_of_its_rank_stays_what_it_is(layer):
+def test_a_weight_of_that_rank_is_exact(layer):
     low = torch.randn(OUTPUTS, 2) @ torch.randn(2, INPUTS)
     weight = low.view(OUTPUTS, INPUTS, *(1,) * (layer.weight.dim() - 2))
     weight = weight.expand_as(layer.weight).contiguous()
@@ -98,8 +98,9 @@ def test_a_weight_of_its_rank_stays_what_it_is(layer):
 
 
 @pytest.mark.parametrize(
-    "wish", [{}, {"rank": 2, "error": 0.1}, {"rank": 0}, {"rank": 11}, {"error": 1.0}]
+    "options",
+    [{}, {"rank": 2, "error": 0.1}, {"rank": 0}, {"rank": 11}, {"error": 1.0}],
 )
-def test_what_cannot_be_is_refused(wish):
+def test_invalid_ranks_and_errors_are_refused(options):
     with pytest.raises(ValueError, match="^factorise: .*(rank|error)"):
-        factorise(torch.rand(OUTPUTS, INPUTS), **wish)
+        factorise(torch.rand(OUTPUTS, INPUTS), **options)

@@ -1,4 +1,4 @@
-"""Models of ESPnet: which groups merge how, and that merging beats removal."""
+"""Unit merging in ESPnet's models: methods, and errors below those of removal."""
 
 import copy
 
@@ -65,14 +65,14 @@ def sentences(model):
 def mels(model, state):
     model = copy.deepcopy(model)
     model.load_state_dict(state)
-    recorder, found = TapRecorder(model), []
+    recorder, parts = TapRecorder(model), []
     with torch.no_grad():
         for _ in sentences(model):
-            found.append(recorder.taps.tensors["mel_after"].flatten())
-    return torch.cat(found)
+            parts.append(recorder.taps.tensors["mel_after"].flatten())
+    return torch.cat(parts)
 
 
-def test_rectifiers_are_told_from_all_else(model, request):
+def test_homogeneous_groups_are_the_rectified_ones(model, request):
     """A conformer's convolutions are rectified, its linear layers are not."""
     homogeneous = {
         group.axes[0].parameter
@@ -85,7 +85,7 @@ def test_rectifiers_are_told_from_all_else(model, request):
     assert rectified and homogeneous == (set() if is_swish else rectified)
 
 
-def test_trying_leaves_a_model_as_it_was(model):
+def test_homogeneity_restores_the_model(model):
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     for group in groups_of(model):
         is_homogeneous(model, group, run)
@@ -109,7 +109,7 @@ def test_merging_with_data_beats_removal(model):
         assert torch.equal(tensor, state[name])
 
 
-def test_without_data_what_is_smooth_is_only_removed(model):
+def test_without_data_smooth_groups_are_only_removed(model):
     groups = named(groups_of(model), "feed_forward.w_1", "postnet")
     kept = [(group, torch.arange(group.size // 2)) for group in groups]
     state, saved = merge_groups(model, kept, run)

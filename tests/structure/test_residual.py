@@ -17,7 +17,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_what_every_layer_adds_to(name):
+def test_streams_of_attention_and_convolution_models(name):
     from espnet2.tasks.tts import tts_choices
 
     espnet_distill.register()

@@ -1,4 +1,4 @@
-"""What a tied group takes away is what its units at zero would not have said."""
+"""Groups from shapes: slicing and masking them are equivalent."""
 
 import pytest
 import torch
@@ -34,10 +34,10 @@ def build(conf):
 
 
 def outputs(model):
-    recorder, sentence = TapRecorder(model), dummy_batch(model)
-    torch.manual_seed(0)  # the prenet drops out even when it speaks
+    recorder, batch = TapRecorder(model), dummy_batch(model)
+    torch.manual_seed(0)  # the prenet has dropout at inference
     with torch.no_grad():
-        model(**sentence)
+        model(**batch)
     return recorder.taps.tensors
 
 
@@ -46,16 +46,20 @@ def conf(request):
     return CONF | request.param
 
 
-def knobs_of(conf):
+def widths_of(conf):
     from espnet2.tts.tacotron2 import Tacotron2
 
-    return [k for k in Sizes(Tacotron2, 30, 20, conf).config_dims if not k.is_depth]
+    return [
+        config_dim
+        for config_dim in Sizes(Tacotron2, 30, 20, conf).config_dims
+        if not config_dim.is_depth
+    ]
 
 
 def groups_of(conf):
     model = build(conf)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    config_dims = knobs_of(conf)
+    config_dims = widths_of(conf)
     groups = find_tied_groups(model, config_dims, outputs_of(model))
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, before[name])
@@ -73,27 +77,27 @@ def test_every_width_has_a_group(conf):
 def test_masked_and_cut_are_equal(conf):
     for key, group in groups_of(conf).items():
         if key == "prenet_units":
-            continue  # its dropout draws other units in a narrower layer
+            continue  # its dropout draws differ in a narrower layer
         units = torch.randperm(group.size)[: group.size // 2].sort().values
         whole = build(conf)
-        slim_conf, state = cut(whole, conf, knobs_of(conf), [(group, units)])
+        slim_conf, state = cut(whole, conf, widths_of(conf), [(group, units)])
         assert slim_conf == conf | {key: conf[key] // 2}
         slim = build(slim_conf)
         slim.load_state_dict(state)
         whole.load_state_dict(mask_groups(whole.state_dict(), [(group, units)]))
-        found, wanted = outputs(slim), outputs(whole)
-        for name in wanted:
+        sliced, masked = outputs(slim), outputs(whole)
+        for name in masked:
             torch.testing.assert_close(
-                found[name], wanted[name], atol=1e-5, rtol=1e-4, msg=f"{key} {name}"
+                sliced[name], masked[name], atol=1e-5, rtol=1e-4, msg=f"{key} {name}"
             )
 
 
 def test_wide_gates_are_not_saturated():
     conf = CONF | WIDE | {"econv_chans": 64, "spk_embed_integration_type": "concat"}
-    found = {name: axes_of(group) for name, group in groups_of(conf).items()}
+    axes = {name: axes_of(group) for name, group in groups_of(conf).items()}
     cell = "dec.lstm.0.cell.weight_ih", 1
-    assert found["eunits"][cell] == list(range(256))
-    assert found["prenet_units"][cell] == list(range(448, 704))
+    assert axes["eunits"][cell] == list(range(256))
+    assert axes["prenet_units"][cell] == list(range(448, 704))
 
 
 @pytest.mark.parametrize("integration", ["add", "concat"])
@@ -104,7 +108,7 @@ def test_style_tokens_go_with_the_encoder(integration):
     assert groups.keys() == {*SIZES, "gst_gru_units"}
     assert groups["eunits"].size == 4  # a head's channels
     kept = [(groups["eunits"], torch.tensor([1, 3]))]
-    slim_conf, state = cut(build(conf), conf, knobs_of(conf), kept)
+    slim_conf, state = cut(build(conf), conf, widths_of(conf), kept)
     assert slim_conf["eunits"] == 8
     build(slim_conf).load_state_dict(state)
 

@@ -1,4 +1,4 @@
-"""A model that was cut is a stock model, and says what the masked one says."""
+"""Sliced models are stock models and equal to the masked ones."""
 
 import pytest
 import torch
@@ -26,9 +26,9 @@ def build(conf):
 
 
 def outputs(model):
-    recorder, sentence = TapRecorder(model), dummy_batch(model)
+    recorder, batch = TapRecorder(model), dummy_batch(model)
     with torch.no_grad():
-        model(**sentence)
+        model(**batch)
     return recorder.taps.tensors
 
 
@@ -46,7 +46,7 @@ def parts(request):
     "part, keys",
     [("feed_forward", ("eunits", "dunits")), ("postnet", ("postnet_chans",))],
 )
-def test_the_configuration_says_what_stays(parts, part, keys):
+def test_sliced_and_masked_are_equal_and_config_has_the_sizes(parts, part, keys):
     conf, config_dims, groups = parts
     kept = [
         (group, torch.randperm(group.size)[: group.size // 4])
@@ -61,12 +61,12 @@ def test_the_configuration_says_what_stays(parts, part, keys):
     student = build(slim)
     student.load_state_dict(state)
     model.load_state_dict(mask_groups(model.state_dict(), kept))
-    found, wanted = outputs(student), outputs(model)
-    for name in wanted:
-        torch.testing.assert_close(found[name], wanted[name], atol=1e-5, rtol=1e-4)
+    sliced, masked = outputs(student), outputs(model)
+    for name in masked:
+        torch.testing.assert_close(sliced[name], masked[name], atol=1e-5, rtol=1e-4)
 
 
-def test_layers_that_differ_cannot_be_said(parts):
+def test_layers_of_different_sizes_are_refused(parts):
     conf, config_dims, groups = parts
     one = next(g for g in groups if "feed_forward.w_1" in g.axes[0].parameter)
     with pytest.raises(ValueError, match="units: layers keep different shares"):

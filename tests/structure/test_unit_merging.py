@@ -1,4 +1,4 @@
-"""Merged units are made up for by those that stay, as far as those can."""
+"""Unit merging on small layers: exactness, errors, and cases without merging."""
 
 import math
 
@@ -11,8 +11,8 @@ from espnet_distill.structure.slicing import mask_groups, slice_groups
 from espnet_distill.structure.statistics.second_moments import moments_of
 from espnet_distill.structure.unit_merging import merge
 
-UNITS, GONE = 12, [1, 4, 5, 9]
-KEPT = torch.tensor([unit for unit in range(UNITS) if unit not in GONE])
+UNITS, REMOVED = 12, [1, 4, 5, 9]
+KEPT = torch.tensor([unit for unit in range(UNITS) if unit not in REMOVED])
 
 
 class Layer(nn.Module):
@@ -45,16 +45,16 @@ def run(model, _):
 def parts(model, kept=KEPT):
     """The group of the producer's units, and its moments."""
     group, *_ = [g for g in find_groups(model, run) if g.size == UNITS]
-    return group, heard(model, group, kept)
+    return group, record_moments(model, group, kept)
 
 
-def heard(model, group, kept=KEPT):
+def record_moments(model, group, kept=KEPT):
     (moments,) = moments_of(model, (model(x) for x in data()), [(group, kept)])
     return moments
 
 
 def outputs(model, state, seed=1):
-    """What a model says of all data with other weights."""
+    """Outputs of a model on all data with other weights."""
     before = {name: t.clone() for name, t in model.state_dict().items()}
     model.load_state_dict(state)
     with torch.no_grad():
@@ -68,16 +68,16 @@ def masked(model, group, changed):
 
 
 def copy_units(model, factor=2.0):
-    """Make each unit that goes a multiple of one that stays."""
+    """Set each removed unit to a multiple of one that stays."""
     with torch.no_grad():
-        for unit, source in zip(GONE, (0, 2, 7, 11)):
+        for unit, source in zip(REMOVED, (0, 2, 7, 11)):
             for parameter in (model.producer.weight, model.producer.bias):
                 parameter[unit] = factor * parameter[source]
 
 
 @pytest.mark.parametrize("with_data", [True, False])
 @pytest.mark.parametrize("activation", [nn.Identity, nn.ReLU, nn.LeakyReLU])
-def test_multiples_of_kept_units_merge_without_a_trace(activation, with_data):
+def test_multiples_of_kept_units_merge_exactly(activation, with_data):
     model = Layer(activation, kernels=(1, 3, 5))
     copy_units(model)
     group, moments = parts(model)
@@ -92,8 +92,8 @@ def test_multiples_of_kept_units_merge_without_a_trace(activation, with_data):
     assert saved.is_merged and saved.merged < 1e-3 < 0.1 < saved.removed < 1
 
 
-def test_with_data_sums_of_kept_units_merge_without_a_trace():
-    """Of 12 units that an identity makes of 6 inputs, 8 say all."""
+def test_with_data_sums_of_kept_units_merge_exactly():
+    """Of 12 linear units of 6 inputs, 8 suffice."""
     model = Layer()
     with torch.no_grad():
         model.producer.bias.zero_()
@@ -108,7 +108,7 @@ def test_with_data_sums_of_kept_units_merge_without_a_trace():
 
 @pytest.mark.parametrize("activation", [nn.ReLU, nn.SiLU, nn.Tanh, nn.Identity])
 @pytest.mark.parametrize("count", [0, 1, 6, 11])
-def test_with_data_no_reader_does_worse_than_by_removal(activation, count):
+def test_with_data_no_error_exceeds_that_of_removal(activation, count):
     model = Layer(activation, kernels=(1, 1))
     kept = torch.randperm(UNITS, generator=torch.Generator().manual_seed(3))[:count]
     group, moments = parts(model, kept)
@@ -126,8 +126,8 @@ def test_with_data_no_reader_does_worse_than_by_removal(activation, count):
     assert saved.merged / saved.removed == pytest.approx(ratio, rel=1e-3)
 
 
-def test_few_positions_make_it_better_on_what_was_not_heard():
-    """Eight units are fitted on a dozen positions; without a ridge it gets worse."""
+def test_few_positions_generalize_with_a_ridge():
+    """Eight units are fitted on a dozen positions; without a ridge the error rises."""
     model = Layer(nn.ReLU)
     group, *_ = [g for g in find_groups(model, run) if g.size == UNITS]
     whole = outputs(model, model.state_dict(), seed=2)
@@ -136,7 +136,7 @@ def test_few_positions_make_it_better_on_what_was_not_heard():
     for seed in range(20):
         few = data(seed + 10, batches=1)[0][:1, :, :12]
         (moments,) = moments_of(model, (model(x) for x in [few]), [(group, KEPT)])
-        assert all(heard.positions == 12 for heard in moments.values())
+        assert all(reader.positions == 12 for reader in moments.values())
         changed, _ = merge(model.state_dict(), group, KEPT, moments)
         found = outputs(model, masked(model, group, changed), seed=2)
         errors.append(((found - whole).norm() / plain).item())
@@ -144,7 +144,7 @@ def test_few_positions_make_it_better_on_what_was_not_heard():
 
 
 def test_errors_are_those_of_the_outputs():
-    """Biases apart, which are no part of what is made of the units."""
+    """Errors exclude the biases."""
     model = Layer(nn.Tanh)
     nn.init.zeros_(model.readers[0].bias)
     group, moments = parts(model)
@@ -155,8 +155,8 @@ def test_errors_are_those_of_the_outputs():
         assert error == pytest.approx(((found - whole).norm() / whole.norm()).item())
 
 
-class Normalised(nn.Module):
-    """A predictor's layer; in the last, a reader sees more than the normalisation."""
+class NormalizedLayer(nn.Module):
+    """A predictor's layer, with an optional module after the normalization."""
 
     def __init__(self, behind=nn.Identity):
         super().__init__()
@@ -174,15 +174,15 @@ class Normalised(nn.Module):
         return [self.reader(self.behind(hs))]
 
 
-def test_behind_a_normalisation_it_fits_the_sliced_model():
-    model = Normalised()
+def test_after_a_normalization_the_fit_is_for_the_sliced_model():
+    model = NormalizedLayer()
     group, moments = parts(model)
     changed, saved = merge(model.state_dict(), group, KEPT, moments)
     whole = outputs(model, model.state_dict())
     constant = outputs(model, mask_groups(model.state_dict(), [(group, KEPT[:0])]))
     errors = []
     for new in ({}, changed):
-        sliced = Normalised()
+        sliced = NormalizedLayer()
         sliced.producer = nn.Linear(6, len(KEPT))
         sliced.norm = nn.LayerNorm(len(KEPT))
         sliced.reader = nn.Linear(len(KEPT), 5)
@@ -193,15 +193,15 @@ def test_behind_a_normalisation_it_fits_the_sliced_model():
     assert saved.merged < 0.8 * saved.removed
 
 
-def test_what_is_behind_more_than_a_normalisation_is_left_alone():
-    model = Normalised(nn.ReLU)
+def test_module_after_a_normalization_prevents_merging():
+    model = NormalizedLayer(nn.ReLU)
     group, moments = parts(model)
     changed, saved = merge(model.state_dict(), group, KEPT, moments)
     assert not moments and not changed and not saved.is_merged
 
 
 @pytest.mark.parametrize("with_data", [True, False])
-def test_sliced_it_says_what_it_says_masked(with_data):
+def test_sliced_and_masked_are_equal(with_data):
     model = Layer(nn.ReLU, kernels=(3,))
     group, moments = parts(model)
     changed, _ = merge(model.state_dict(), group, KEPT, moments if with_data else None)
@@ -219,7 +219,7 @@ def test_sliced_it_says_what_it_says_masked(with_data):
     torch.testing.assert_close(found, model(x)[0], atol=1e-5, rtol=1e-5)
 
 
-def test_only_what_reads_the_units_changes_and_where_they_stay():
+def test_only_the_kept_columns_of_readers_change():
     model = Layer(nn.ReLU, kernels=(1, 3))
     group, moments = parts(model)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -229,15 +229,15 @@ def test_only_what_reads_the_units_changes_and_where_they_stay():
         assert sorted(changed) == sorted(readers)
         for name, tensor in changed.items():
             assert tensor.dtype == before[name].dtype
-            assert torch.equal(tensor[:, GONE], before[name][:, GONE])
+            assert torch.equal(tensor[:, REMOVED], before[name][:, REMOVED])
     assert all(torch.equal(before[n], t) for n, t in model.state_dict().items())
 
 
-def test_moments_are_those_of_all_that_is_read_with_nothing_random():
+def test_moments_are_over_all_positions_without_dropout():
     model = Layer(lambda: nn.Sequential(nn.ReLU(), nn.Dropout(0.5)), kernels=(3,))
     group, _ = parts(model)
     model.train()
-    moments = heard(model, group)
+    moments = record_moments(model, group)
     assert model.training and model.producer.training
     with torch.no_grad():
         hs = torch.cat([torch.relu(model.producer(x)) for x in data()])
@@ -250,8 +250,8 @@ def test_moments_are_those_of_all_that_is_read_with_nothing_random():
         torch.testing.assert_close(found.after, found.cross[:, KEPT])
 
 
-def test_silent_units_neither_give_nor_take():
-    """As in pruning little by little, where those that went before are zero."""
+def test_zero_units_do_not_change():
+    """As in gradual pruning, where units removed earlier are zero."""
     model = Layer(nn.ReLU)
     group, _ = parts(model)
     model.load_state_dict(masked(model, group, {}))
@@ -262,7 +262,7 @@ def test_silent_units_neither_give_nor_take():
         assert saved.merged <= saved.removed < 1
         for name, tensor in changed.items():
             assert tensor.isfinite().all()
-            assert torch.equal(tensor[:, GONE], torch.zeros_like(tensor[:, GONE]))
+            assert torch.equal(tensor[:, REMOVED], torch.zeros_like(tensor[:, REMOVED]))
 
 
 @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ def test_silent_units_neither_give_nor_take():
         ([("one", 0, 1), ("reader", 1, 1)], {}),
     ],
 )
-def test_what_cannot_be_merged_is_left_alone_and_says_why(axes, moments):
+def test_groups_that_cannot_be_merged_have_a_reason(axes, moments):
     group = Group(
         4,
         tuple(

@@ -1,4 +1,4 @@
-"""Silent units are those whose removal cannot be heard, and no others."""
+"""Zero units and layers, and the sparsity of a model."""
 
 import pytest
 import torch
@@ -29,21 +29,21 @@ def group_of(model):
 KINDS = ("weight", "bias", "running_mean", "running_var")
 
 
-def silence(model, names, unit, dim=0):
+def set_to_zero(model, names, unit, dim=0):
     with torch.no_grad():
         for name in names:
             model.get_parameter(name).select(dim, unit).zero_()
 
 
 @pytest.mark.parametrize(
-    "norm, made",
+    "norm, parameters",
     [
         (nn.ReLU(), ["0.weight", "0.bias"]),
         (nn.BatchNorm1d(6), ["0.weight", "0.bias", "1.weight", "1.bias"]),
         (nn.LayerNorm(6), ["0.weight", "0.bias", "1.weight", "1.bias"]),
     ],
 )
-def test_all_that_makes_a_unit(norm, made):
+def test_unit_with_zero_producers(norm, parameters):
     model = model_of(norm)
     group = group_of(model)
     nn.init.ones_(model[0].bias)
@@ -51,31 +51,31 @@ def test_all_that_makes_a_unit(norm, made):
         if hasattr(module, "bias"):
             nn.init.ones_(module.bias)
     assert not find_zero_units(group, model).any()
-    for name in made:
+    for name in parameters:
         assert not find_zero_units(group, model).any()
-        silence(model, [name], 2)
+        set_to_zero(model, [name], 2)
     assert find_zero_units(group, model).nonzero().flatten().tolist() == [2]
 
 
-def test_nobody_reads_a_unit():
-    for norm, is_silent in ((nn.BatchNorm1d(6), True), (nn.LayerNorm(6), False)):
+def test_unit_with_zero_readers():
+    for norm, is_zero in ((nn.BatchNorm1d(6), True), (nn.LayerNorm(6), False)):
         model = model_of(norm)
-        silence(model, ["2.weight"], 4, dim=1)
-        assert find_zero_units(group_of(model), model)[4] == is_silent
+        set_to_zero(model, ["2.weight"], 4, dim=1)
+        assert find_zero_units(group_of(model), model)[4] == is_zero
 
 
-def test_a_unit_that_lies_in_two_places():
+def test_gated_unit():
     model = nn.Sequential(nn.Linear(4, 6), nn.GLU(), nn.Linear(3, 2))
     places = torch.arange(6).view(2, 3)
-    made = [Axis(f"0.{kind}", 0, places) for kind in ("weight", "bias")]
-    group = Group(3, (*made, Axis("2.weight", 1, torch.arange(3)[None])))
-    silence(model, ["0.weight", "0.bias"], 1)
+    producers = [Axis(f"0.{kind}", 0, places) for kind in ("weight", "bias")]
+    group = Group(3, (*producers, Axis("2.weight", 1, torch.arange(3)[None])))
+    set_to_zero(model, ["0.weight", "0.bias"], 1)
     assert not find_zero_units(group, model).any()
-    silence(model, ["0.weight", "0.bias"], 4)
+    set_to_zero(model, ["0.weight", "0.bias"], 4)
     assert find_zero_units(group, model).tolist() == [False, True, False]
 
 
-def test_layers_whose_branches_write_nothing():
+def test_layers_with_zero_branches():
     from espnet2.tts.fastspeech2 import FastSpeech2
 
     from ..conftest import CONFORMER
@@ -91,7 +91,7 @@ def test_layers_whose_branches_write_nothing():
     assert find_zero_layers(model) == {"decoder.encoders": [1]}
 
 
-def test_the_embedding_of_padding_is_no_zero():
+def test_sparsity_excludes_the_embedding_of_padding():
     model = nn.ModuleList([nn.Embedding(3, 4, padding_idx=0), nn.Linear(4, 2)])
     assert measure_sparsity(model) == 0
     model[1].weight.data[0] = 0

@@ -1,4 +1,4 @@
-"""What a model's layers read while it runs."""
+"""Hooks that pass the inputs of a model's layers to an observer."""
 
 import contextlib
 from collections.abc import Callable, Container, Iterable, Iterator
@@ -21,13 +21,13 @@ Observe = Callable[[str, torch.Tensor], None]
 def observe_inputs(
     model: nn.Module, observe: Observe, only: Container[str] | None = None
 ) -> Iterator[None]:
-    """Hear the inputs of a model's layers for a while.
+    """Call an observer with the inputs of a model's layers within the context.
 
     Args:
         model: The model.
-        hear: Called with the name of the weight whose columns (dim 1) multiply an
+        observe: Called with the name of the weight whose columns (dim 1) multiply an
             input, and the input, (channels, positions), without gradient.
-        only: Names of the weights to listen for; None for all.
+        only: Names of the weights to observe; None for all.
     """
     hooks = []
     for module_name, module in model.named_modules():
@@ -43,14 +43,14 @@ def observe_inputs(
 
 
 def run_batches(losses: Iterable) -> None:
-    """Let a model run on batch after batch, as its losses are drawn."""
+    """Run a model on all batches: its losses are computed as they are iterated."""
     for _ in losses:
         pass
 
 
 @contextlib.contextmanager
 def evaluation_mode(model: nn.Module) -> Iterator[None]:
-    """Let nothing of a model be random or learnt for a while; modes are put back."""
+    """Set a model to evaluation, without gradients, within the context."""
     training = [module for module in model.modules() if module.training]
     model.eval()
     try:
@@ -64,7 +64,7 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
 def _hook(name: str, observe: Observe) -> Callable:
     def hook(module: nn.Module, inputs: tuple) -> None:
         x = inputs[0]
-        x = getattr(x, "data", x).detach()  # of a packed sequence
+        x = getattr(x, "data", x).detach()  # a packed sequence has its tensor in .data
         axis = 1 if isinstance(module, nn.modules.conv._ConvNd) else -1
         observe(name, x.movedim(axis, 0).flatten(1))
 
@@ -72,7 +72,7 @@ def _hook(name: str, observe: Observe) -> Callable:
 
 
 def _reading_weight(module: nn.Module) -> str | None:
-    """Name of the weight whose columns multiply a module's input."""
+    """Return the name of the weight whose columns multiply a module's input."""
     if isinstance(module, nn.RNNBase):
         return "weight_ih_l0"
     if isinstance(module, nn.RNNCellBase):

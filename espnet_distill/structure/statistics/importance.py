@@ -1,4 +1,4 @@
-"""How much each unit of a group matters: a group and a state → a score a unit."""
+"""Importance criteria: functions of a group and a state that score each unit."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -21,9 +21,9 @@ Importance = Callable[[Group, State], torch.Tensor]
 
 
 def magnitude(group: Group, state: State) -> torch.Tensor:
-    """L2 norm of what a unit has, (size,) (Fang et al., CVPR 2023).
+    """Return the L2 norm of each unit's weights, (size,) (Fang et al., CVPR 2023).
 
-    Each axis counts as much as any other: its squares are divided by their mean.
+    Axes have equal weight: the squares of each are divided by their mean.
     """
     return unit_norms(
         group, {axis.parameter: state[axis.parameter] for axis in group.axes}
@@ -31,7 +31,7 @@ def magnitude(group: Group, state: State) -> torch.Tensor:
 
 
 class Random:
-    """No importance at all, (size,): what any other has to beat."""
+    """Random scores, (size,): the baseline of all criteria."""
 
     def __init__(self, seed: int = 0):
         self._generator = torch.Generator().manual_seed(seed)
@@ -43,16 +43,16 @@ class Random:
 class Taylor:
     """First-order change of the loss without a unit (Molchanov et al., CVPR 2019).
 
-    The square of weight times gradient, summed over a unit's weights; each axis counts
-    as much as any other.
+    A unit's score sums the squares of weight times gradient over its weights. Axes have
+    equal weight.
     """
 
     def __init__(self, model: nn.Module, losses: Iterable[torch.Tensor]):
-        """Gather gradients.
+        """Accumulate gradients.
 
         Args:
             model: The model.
-            losses: Its loss on batch after batch, computed as they are drawn.
+            losses: Its loss on each batch, computed as they are iterated.
         """
         model.zero_grad()
         for loss in losses:
@@ -70,52 +70,53 @@ class Taylor:
 
 
 class Activation:
-    """What the readers of a unit get from it: |W| · ‖x‖ (Sun et al., arXiv:2306.11695).
+    """Wanda scores of units, |W| · ‖x‖ (Sun et al., arXiv:2306.11695).
 
     ‖x‖ is the root mean square of the unit's activation, |W| the norm of the weights
-    that read it; each reader counts as much as any other.
+    that read it. Readers have equal weight.
     """
 
     def __init__(self, model: nn.Module, losses: Iterable):
-        """Listen to the inputs of a model's layers.
+        """Measure the inputs of a model's layers.
 
         Args:
             model: The model.
-            losses: Whatever makes it run on batch after batch as it is drawn.
+            losses: Iterable that runs the model on one batch an item.
         """
         self._powers = InputPowers()
         with observe_inputs(model, self._powers.observe):
             run_batches(losses)
 
     def __call__(self, group: Group, state: State) -> torch.Tensor:
-        """Score the units, (size,); by magnitude where nothing was heard of them."""
+        """Score the units, (size,), by magnitude if no reader was observed."""
         return activation(group, state, self._powers)
 
 
 def activation(group: Group, state: State, powers: InputPowers) -> torch.Tensor:
-    """Score the units, (size,), by what was heard, see :class:`Activation`."""
-    heard = {
+    """Score the units, (size,), by input powers, see :class:`Activation`."""
+    products = {
         axis.parameter: weighed(axis.parameter, state[axis.parameter], powers)
         for axis in group.axes
         if axis.dim == 1 and axis.parameter in powers
     }
     readers = Group(group.size, tuple(a for a in group.axes if a.dim == 1))
-    return unit_norms(readers, heard) if heard else magnitude(group, state)
+    return unit_norms(readers, products) if products else magnitude(group, state)
 
 
 def weighed(name: str, weight: torch.Tensor, powers: InputPowers) -> torch.Tensor:
-    """Weights times the root mean square of what each of them reads."""
+    """Return the weights times the root mean square of their inputs."""
     shape = (1, -1, *(1,) * (weight.dim() - 2))
     return weight * powers[name].sqrt().view(shape)
 
 
 def unit_norms(group: Group, tensors: State) -> torch.Tensor:
-    """Root of the squares that each unit has on the axes, over those' means, (size,).
+    """Return the L2 norms of units over all axes, (size,).
 
-    Axes of which there is no tensor do not count.
+    The squares of each axis are divided by their mean. Axes without a tensor are
+    ignored.
 
     Raises:
-        ConfigError: Tensors that hold NaN or infinity, which rank nothing.
+        ConfigError: A tensor has NaN or infinity, which cannot be ranked.
     """
     score = torch.zeros(group.size)
     for axis in group.axes:
@@ -125,7 +126,7 @@ def unit_norms(group: Group, tensors: State) -> torch.Tensor:
         tensor = tensor.flatten() if axis.dim is None else tensor
         squares = tensor.square().movedim(axis.dim or 0, 0)
         squares = squares.reshape(len(squares), -1).sum(1)
-        own = squares[axis.places].sum(0).cpu()
-        require_finite({axis.parameter: own}, "importance of the units", REMEDY)
-        score += own / own.mean().clamp(min=torch.finfo(own.dtype).tiny)
+        power = squares[axis.places].sum(0).cpu()
+        require_finite({axis.parameter: power}, "importance of the units", REMEDY)
+        score += power / power.mean().clamp(min=torch.finfo(power.dtype).tiny)
     return score.sqrt()

@@ -1,4 +1,4 @@
-"""How strong the inputs of a model's layers are."""
+"""Mean squares of the inputs of a model's layers."""
 
 from collections.abc import Mapping
 
@@ -10,10 +10,10 @@ from espnet_distill.utils.validation import require_finite
 
 
 class InputPowers:
-    """Mean squares of what the layers of a model were given, by name of the weight."""
+    """Mean square of each input channel of a model's layers, by name of the weight."""
 
     def __init__(self, state: Mapping | None = None):
-        """Begin anew, or go on from a ``state_dict``."""
+        """Start empty, or from a ``state_dict``."""
         state = state or {"squares": {}, "counts": {}}
         self._squares: dict[str, torch.Tensor] = dict(state["squares"])
         self._counts: dict[str, int] = dict(state["counts"])
@@ -28,22 +28,22 @@ class InputPowers:
         return name in self._squares
 
     def __getitem__(self, name: str) -> torch.Tensor:
-        """Return the mean square of each channel that a weight reads, (channels,).
+        """Return the mean square of each input channel of a weight, (channels,).
 
         Raises:
-            ConfigError: What was observed holds NaN or infinity.
+            ConfigError: An input had NaN or infinity.
         """
         mean = self._squares[name] / self._counts[name]
         require_finite({name: mean}, ACTIVATIONS, REMEDY)
         return mean
 
     def state_dict(self) -> dict:
-        """Return what was heard: tensors and plain types."""
+        """Return sums and counts: tensors and plain types."""
         return {"squares": dict(self._squares), "counts": dict(self._counts)}
 
     def sum_over_processes(self) -> None:
-        """Count what every process heard; all of them listen to the same layers."""
+        """Sum over processes, all of which observe the same layers."""
         for name, squares in self._squares.items():
             count = squares.new_tensor([self._counts[name]])
-            both = summed(torch.cat([squares, count]))
-            self._squares[name], self._counts[name] = both[:-1], float(both[-1])
+            total = summed(torch.cat([squares, count]))
+            self._squares[name], self._counts[name] = total[:-1], float(total[-1])

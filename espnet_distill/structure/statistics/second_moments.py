@@ -1,4 +1,4 @@
-"""Second moments of what a model's layers read."""
+"""Second moments of the inputs of a model's layers."""
 
 import math
 from collections.abc import Container, Iterable, Mapping, Sequence
@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from espnet_distill.structure.groups import Axis, Group
-from espnet_distill.structure.layer_norm import is_normalised, layer_norms, renormalised
+from espnet_distill.structure.layer_norm import is_normalized, layer_norms, renormalize
 from espnet_distill.structure.statistics.hooks import (
     ACTIVATIONS,
     REMEDY,
@@ -22,15 +22,16 @@ from espnet_distill.utils.validation import require_finite
 
 @dataclass(frozen=True)
 class Moments:
-    """What a reader gets from a group: x of all units, y of those that stay, later.
+    """Moments of a reader's input: x of all units, y of the units that stay.
 
-    They differ behind a normalisation, which is then over fewer units.
+    y differs from the same units of x after a normalization, which is then over fewer
+    units.
 
     Attributes:
         before: E[x xᵀ], (size, size).
         cross: E[y xᵀ], (kept, size).
         after: E[y yᵀ], (kept, kept).
-        positions: How many they are means over.
+        positions: Number of positions in the means.
     """
 
     before: torch.Tensor
@@ -42,16 +43,16 @@ class Moments:
     def of(
         cls, second: torch.Tensor, kept: torch.Tensor, positions: float
     ) -> "Moments":
-        """Make those of units, (size, size), that are read as they are."""
+        """Return moments of units, (size, size), without a normalization."""
         cross = second[kept]
         return cls(second, cross, cross[:, kept], positions)
 
 
 class Mean:
-    """A mean of products over positions, of what all processes heard."""
+    """Mean of products over the positions of all processes."""
 
     def __init__(self, total: torch.Tensor | int = 0, count: int = 0):
-        """Begin with nothing heard, or with a sum of so many positions."""
+        """Start empty, or with the sum over ``count`` positions."""
         self.sum, self.count = total, count
 
     def add(self, x: torch.Tensor, y: torch.Tensor) -> None:
@@ -67,15 +68,15 @@ class Mean:
 
     @property
     def positions(self) -> float:
-        """Return how many were heard."""
+        """Return the number of positions of all processes."""
         return summed(self.sum.new_tensor(self.count)).item()
 
 
 class SecondMoments:
-    """E[x xᵀ] of what a model's layers read, by name of the weight."""
+    """E[x xᵀ] of the inputs of a model's layers, by name of the weight."""
 
     def __init__(self):
-        """Begin with nothing heard."""
+        """Start empty."""
         self._means: dict[str, Mean] = {}
 
     def observe(self, name: str, x: torch.Tensor) -> None:
@@ -87,14 +88,14 @@ class SecondMoments:
         """Return weight → (inputs, inputs).
 
         Raises:
-            ConfigError: What a layer read was NaN or infinite.
+            ConfigError: An input had NaN or infinity.
         """
         means = {name: mean.value for name, mean in self._means.items()}
         require_finite(means, ACTIVATIONS, REMEDY)
         return means
 
     def positions(self) -> dict[str, float]:
-        """Return weight → how many positions were heard."""
+        """Return weight → number of positions."""
         return {name: mean.positions for name, mean in self._means.items()}
 
     def state_dict(self) -> dict[str, tuple[torch.Tensor, int]]:
@@ -102,31 +103,31 @@ class SecondMoments:
         return {name: (mean.sum, mean.count) for name, mean in self._means.items()}
 
     def load_state_dict(self, state: Mapping[str, tuple[torch.Tensor, int]]) -> None:
-        """Go on from a state."""
-        self._means = {name: Mean(*told) for name, told in state.items()}
+        """Restore sums and numbers of positions."""
+        self._means = {name: Mean(*values) for name, values in state.items()}
 
     def knows(self, name: str, positions: int) -> bool:
-        """Tell whether this process has heard so many positions of a weight's input."""
+        """Return True if this process has observed that many positions of a weight."""
         return name in self._means and self._means[name].count >= positions
 
 
 def readers_of(group: Group) -> list[Axis]:
-    """Return where a group's units are read, each in one place."""
+    """Return the axes of the weights that read each unit at one position."""
     return [axis for axis in group.axes if axis.dim == 1 and len(axis.places) == 1]
 
 
 def second_moments(
     model: nn.Module, losses: Iterable, only: Container[str] | None = None
 ) -> dict[str, torch.Tensor]:
-    """Return E[x xᵀ] of a model's inputs, weight that reads them → (inputs, inputs).
+    """Return E[x xᵀ] of a model's inputs, weight → (inputs, inputs).
 
     The mean is over all positions of all batches, padded ones too, in double precision.
 
     Args:
-        model: The model; it does not train meanwhile.
-        losses: Whatever makes it run on batch after batch as it is drawn.
-        only: Names of the weights; None for all. What is transposed, grouped or an
-            embedding is not heard.
+        model: The model, which is in evaluation mode meanwhile.
+        losses: Iterable that runs the model on one batch an item.
+        only: Names of the weights; None for all. Transposed and grouped convolutions
+            and embeddings are not observed.
     """
     moments = SecondMoments()
     with observe_inputs(model, moments.observe, only), evaluation_mode(model):
@@ -137,62 +138,69 @@ def second_moments(
 def moments_of(
     model: nn.Module, losses: Iterable, kept: Sequence[tuple[Group, torch.Tensor]]
 ) -> list[dict[str, Moments]]:
-    """Return the moments of each group's units where they are read.
+    """Return the moments of each group's units at the inputs of their readers.
 
     Args:
-        model: The model; it does not train meanwhile.
-        losses: Whatever makes it run on batch after batch as it is drawn.
+        model: The model, which is in evaluation mode meanwhile.
+        losses: Iterable that runs the model on one batch an item.
         kept: Groups, and the units of each that stay, (units,).
 
     Returns:
-        For each group, reader's weight → moments. Readers are left out that are not
-        heard, that have a unit in several places, or between which and a normalisation
-        there is anything; so are all of a group that has several normalisations.
+        For each group, reader's weight → moments. A reader is omitted if it is not
+        observed, if it has a unit at several positions, or if its input is not the
+        immediate output of the group's normalization. All readers of a group with
+        several normalizations are omitted.
 
     Raises:
-        ConfigError: What a reader got was NaN or infinite.
+        ConfigError: An input had NaN or infinity.
     """
-    ears: dict[str, list[_Observer]] = {}
-    own: list[dict[str, _Observer]] = []
+    by_weight: dict[str, list[_Observer]] = {}
+    by_group: list[dict[str, _Observer]] = []
     for group, units in kept:
         norms = layer_norms(model, group)
         axes = readers_of(group) if len(norms) < 2 else []
-        own.append({axis.parameter: _Observer(axis, units, norms) for axis in axes})
-        for name, observer in own[-1].items():
-            ears.setdefault(name, []).append(observer)
+        by_group.append(
+            {axis.parameter: _Observer(axis, units, norms) for axis in axes}
+        )
+        for name, observer in by_group[-1].items():
+            by_weight.setdefault(name, []).append(observer)
 
     def observe(name: str, x: torch.Tensor) -> None:
-        for observer in ears[name]:
+        for observer in by_weight[name]:
             observer.observe(x.float())
 
-    with observe_inputs(model, observe, only=ears), evaluation_mode(model):
+    with observe_inputs(model, observe, only=by_weight), evaluation_mode(model):
         run_batches(losses)
-    found = [
-        {name: observer.moments() for name, observer in heard.items() if observer.knows}
-        for heard in own
+    result = [
+        {name: observer.moments() for name, observer in group.items() if observer.valid}
+        for group in by_group
     ]
-    for moments in found:
+    for moments in result:
         values = {name: one.before for name, one in moments.items()}
         require_finite(values, ACTIVATIONS, REMEDY)
-    return found
+    return result
 
 
 class _Observer:
-    """Hears one reader of a group."""
+    """Accumulates the moments of one reader of a group.
+
+    ``valid`` is None before the first input, and False if an input was not the output
+    of the group's normalization.
+    """
 
     def __init__(self, axis: Axis, kept: torch.Tensor, norms: list[nn.LayerNorm]):
         self._places, self._kept = axis.places[0], kept
         self._norm = norms[0] if norms else None
         self._before, self._cross, self._after = Mean(), Mean(), Mean()
-        self.knows: bool | None = None
+        self.valid: bool | None = None
 
     def observe(self, x: torch.Tensor) -> None:
         x = x[self._places.to(x.device)]
-        self.knows = self.knows is not False
+        self.valid = self.valid is not False
         self._before.add(x, x)
         if self._norm is not None:
-            self.knows = self.knows and is_normalised(x, self._norm)
-            y = renormalised(x, self._norm, self._kept)
+            self.valid = self.valid and is_normalized(x, self._norm)
+            y = renormalize(x, self._norm, self._kept)
             self._cross.add(y, x)
             self._after.add(y, y)
 
