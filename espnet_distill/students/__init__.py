@@ -1,1 +1,1 @@
-"""Student models, and models cut out of their teacher."""
+"""Student models, their sizes, and their initialization from a teacher."""

@@ -20,24 +20,24 @@ STOPS = ("stop_gradient_from_pitch_predictor", "stop_gradient_from_energy_predic
 
 
 def outputs_of(tts: AbsTTS) -> Callable:
-    """Return a function that runs a model on a made-up sentence, through autograd.
+    """Return a function that runs a model on a dummy batch with autograd.
 
-    Called as ``find_groups`` does, it returns the list of the model's outputs. No
-    gradient is stopped before a predictor, whose inputs are otherwise in no group.
+    It is the ``run`` of ``find_groups`` and returns the list of the model's outputs.
+    Gradients pass into the predictors, whose inputs would otherwise be in no group.
     """
-    recorder, sentence = TapRecorder(tts), dummy_batch(tts)
+    recorder, batch = TapRecorder(tts), dummy_batch(tts)
 
     def run(model, _):
-        with _all_gradients(model):
-            model(**sentence)
+        with _without_stop_gradients(model):
+            model(**batch)
         return [tap for tap in recorder.taps.tensors.values() if tap.requires_grad]
 
     return run
 
 
 @contextlib.contextmanager
-def _all_gradients(tts: AbsTTS) -> Iterator[None]:
-    """Let no predictor stop gradients for a while."""
+def _without_stop_gradients(tts: AbsTTS) -> Iterator[None]:
+    """Disable the predictors' stop-gradients within the context."""
     stopped = {key: value for key, value in vars(tts).items() if key in STOPS}
     vars(tts).update(dict.fromkeys(stopped, False))
     try:
@@ -46,18 +46,19 @@ def _all_gradients(tts: AbsTTS) -> Iterator[None]:
         vars(tts).update(stopped)
 
 
-# What reads a recording for its style: recurrent, and beside the way from text to mel.
+# The reference encoder of style: recurrent, and outside of the path from text to mel.
 APART = ("gst.ref_enc",)
 
 
 def groups_of(
     tts: AbsTTS, config_dims: Callable[[], Sequence[ConfigDim]]
 ) -> list[Group]:
-    """Return a model's groups: by the graph, or one a config dimension where none can be drawn.
+    """Return a model's groups: from the graph, else one for each config dimension.
 
     Args:
         tts: The model; from then on it records its taps.
-        config_dims: Gives the sizes of a model as deep; called only where there is no graph.
+        config_dims: Function that returns the config dimensions of a model of the same
+            depth; called only if part of the model cannot be traced.
     """
     run = outputs_of(tts)
     modules = dict(tts.named_modules())
@@ -75,7 +76,7 @@ def groups_of(
 def _without_groups(
     config_dims: Sequence[ConfigDim], groups: Sequence[Group], shapes: Shapes
 ) -> list[ConfigDim]:
-    """Widths that set the size of none of these groups."""
+    """Return the widths that set the size of none of these groups."""
     return [
         config_dim
         for config_dim in config_dims

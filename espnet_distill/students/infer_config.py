@@ -1,4 +1,4 @@
-"""The configuration that says the sizes of a model that units were taken out of."""
+"""Infer the configuration of a pruned model from its shapes."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from espnet_distill.students.size_search import Sizes
 
 
 class ConfigSpace:
-    """A choice of ``--tts`` and its configuration, without sizes of single layers."""
+    """The configurations of a choice of ``--tts``, without per-layer sizes."""
 
     def __init__(self, name: str, conf: Mapping, idim: int, odim: int):
         self.name = name.removesuffix(SUFFIX)
@@ -27,22 +27,25 @@ class ConfigSpace:
 
     @property
     def config_dims(self) -> list[ConfigDim]:
-        """Its sizes."""
+        """Return its config dimensions."""
         return self.sizes.config_dims
 
     def build(self, conf: Mapping) -> AbsTTS:
         """Build a model of the class without weights."""
         return self.sizes.build(conf)
 
-    def without_layers(self, gone: Mapping[str, list[int]]) -> dict:
+    def without_layers(self, removed: Mapping[str, list[int]]) -> dict:
         """Return the configuration without some layers of some stacks.
 
+        Args:
+            removed: Stack → numbers of the layers that are removed.
+
         Raises:
-            ConfigError: A stack that no key sets the depth of.
+            ConfigError: A stack whose depth is set by no key.
         """
         conf = dict(self.conf)
         whole = depths(self.shapes)
-        for stack, numbers in gone.items():
+        for stack, numbers in removed.items():
             for key, changed in self._shallower():
                 if depths(changed).get(stack, 0) < whole[stack]:
                     conf[key] = _without(conf.get(key, self.sizes.conf[key]), numbers)
@@ -52,7 +55,7 @@ class ConfigSpace:
         return conf
 
     def _shallower(self):
-        """Yield the keys of depths, and parameter names of less deep models."""
+        """Yield the keys of depths, and the shapes of shallower models."""
         for config_dim in self.config_dims:
             if config_dim.is_depth:
                 yield config_dim.key, config_dim.halved
@@ -62,35 +65,35 @@ class ConfigSpace:
                 yield key, shapes_of(self.build(shorter))
 
     def infer_config(
-        self, wanted: Shapes, heads: Mapping[str, int]
+        self, shapes: Shapes, heads: Mapping[str, int]
     ) -> tuple[str, dict]:
-        """Return the choice and the configuration of a model of such shapes.
+        """Return the ``--tts`` and the configuration of a model of given shapes.
 
         Args:
-            wanted: Shapes of all its parameters.
-            heads: Attention → how many heads it has.
+            shapes: Shapes of all its parameters.
+            heads: Attention layer → its number of heads.
 
         Returns:
-            Its name, a stock one where a stock configuration can say these shapes, and
-            its configuration.
+            Its name, a stock one if a stock configuration has these shapes, and its
+            configuration.
 
         Raises:
             ConfigError: Shapes that no class has.
         """
         new = {
-            config_dim.key: _value(config_dim, self.shapes, wanted)
+            config_dim.key: _infer_value(config_dim, self.shapes, shapes)
             for config_dim in self._widths()
         }
         new = {key: n for key, n in new.items() if n != self.sizes.conf[key]}
-        new |= self._heads(new, wanted, heads)
+        new |= self._infer_heads(new, shapes, heads)
         model = self.build(self.conf | new)
-        own = _own_sizes(shapes_of(model), wanted)
-        own_heads = {
+        layer_sizes = _differing_sizes(shapes_of(model), shapes)
+        layer_heads = {
             path: heads[path]
             for path, attention in attentions(model).items()
             if heads[path] != attention.h
         }
-        if not own and not own_heads:
+        if not layer_sizes and not layer_heads:
             return self.name, self.conf | new
         name = self.name + SUFFIX
         if name not in VARIANTS:
@@ -98,7 +101,7 @@ class ConfigSpace:
                 f"{self.name}: its layers cannot have sizes of their own; --stock "
                 "gives them one size"
             )
-        for key, value in zip(KEYS, (own, own_heads)):
+        for key, value in zip(KEYS, (layer_sizes, layer_heads)):
             if value:
                 new[key] = value
         return name, self.conf | new
@@ -108,44 +111,54 @@ class ConfigSpace:
             config_dim for config_dim in self.config_dims if not config_dim.is_depth
         ]
 
-    def _heads(
-        self, new: Mapping, wanted: Shapes, heads: Mapping[str, int]
+    def _infer_heads(
+        self, new: Mapping, shapes: Shapes, heads: Mapping[str, int]
     ) -> dict[str, int]:
-        """The key of heads, if another number fits better: all have it, or any can."""
+        """Return ``aheads`` if it must change.
+
+        It is the number of heads of all layers if that is one, else 1 if the present
+        value does not divide ``adim``.
+        """
         before = self.sizes.conf.get("aheads")
         if before is None:
             return {}
         adim = new.get("adim", self.sizes.conf["adim"])
-        channels = {wanted[f"{path}.linear_q.weight"][0] for path in heads}
+        channels = {shapes[f"{path}.linear_q.weight"][0] for path in heads}
         if channels == {adim} and len(set(heads.values())) == 1:
-            found = next(iter(heads.values()))
+            number = next(iter(heads.values()))
         else:
-            found = 1 if adim % before else before
-        return {"aheads": found} if found != before else {}
+            number = 1 if adim % before else before
+        return {"aheads": number} if number != before else {}
 
 
 def _without(value, numbers: list[int]):
-    """A depth, or what is said of each layer, without some of the layers."""
+    """Return a depth, or a list of one value a layer, without some of the layers."""
     if isinstance(value, int):
         return value - len(numbers)
     return [item for n, item in enumerate(value) if n not in numbers]
 
 
-def _value(config_dim: ConfigDim, stock: Shapes, wanted: Shapes) -> int:
-    """The value that most of a config dimension's axes have; the larger one of two."""
+def _infer_value(config_dim: ConfigDim, stock: Shapes, shapes: Shapes) -> int:
+    """Return the most frequent value over the axes, the largest in case of a tie.
+
+    Args:
+        config_dim: The config dimension.
+        stock: Shapes at its present value.
+        shapes: Shapes of the model.
+    """
     votes = Counter(
-        config_dim.value * wanted[name][dim] // length
+        config_dim.value * shapes[name][dim] // length
         for (name, dim), length in config_dim.own_axes(stock).items()
-        if config_dim.value * wanted[name][dim] % length == 0
+        if config_dim.value * shapes[name][dim] % length == 0
     )
     return max(votes, key=lambda value: (votes[value], value), default=config_dim.value)
 
 
-def _own_sizes(found: Shapes, wanted: Shapes) -> dict[str, list[int]]:
-    """First lengths of the weights of those modules that have not their wanted size."""
-    own = {}
-    for name, shape in wanted.items():
+def _differing_sizes(stock: Shapes, shapes: Shapes) -> dict[str, list[int]]:
+    """Return the first two lengths of the weights of modules whose shapes differ."""
+    sizes = {}
+    for name, shape in shapes.items():
         module, _, kind = name.rpartition(".")
-        if found[name] != shape and not kind.startswith("pos_bias"):
-            own[module] = list(wanted[f"{module}.weight"][:2])
-    return own
+        if stock[name] != shape and not kind.startswith("pos_bias"):
+            sizes[module] = list(shapes[f"{module}.weight"][:2])
+    return sizes

@@ -28,30 +28,35 @@ from espnet_distill.students.size_search import Sizes
 
 @dataclass(frozen=True)
 class Narrowed:
-    """Weights for a student, and the names of those that are not its teacher's."""
+    """A student's weights, and the names of those not taken from its teacher.
+
+    Attributes:
+        state: The student's state dictionary.
+        own: Names of the tensors that keep the student's initialization.
+    """
 
     state: State
     own: list[str]
 
 
 def drop_layers(teacher: nn.Module, student: nn.Module) -> None:
-    """Leave a teacher as many layers as its student has, in place.
+    """Remove layers of a teacher down to its student's depths, in place.
 
-    They are spread evenly over the teacher's, first and last among them.
+    The layers that stay are evenly spaced, with the first and the last.
 
     Raises:
-        ConfigError: A student that is deeper than its teacher somewhere.
+        ConfigError: A stack of the student is deeper than its teacher's.
     """
-    wanted = depths(student.state_dict())
+    student_depths = depths(student.state_dict())
     layers = {}
     for stack, depth in depths(teacher.state_dict()).items():
-        if wanted.get(stack, depth) > depth:
+        if student_depths.get(stack, depth) > depth:
             raise ConfigError(
-                f"{stack}: {wanted[stack]} layers in the student, {depth} in its "
-                "teacher; a student cannot be deeper"
+                f"{stack}: {student_depths[stack]} layers in the student, {depth} in "
+                "its teacher; a student cannot be deeper"
             )
-        if wanted.get(stack, depth) < depth:
-            layers[stack] = spread_evenly(depth, wanted[stack])
+        if student_depths.get(stack, depth) < depth:
+            layers[stack] = spread_evenly(depth, student_depths[stack])
     keep_layers(teacher, layers)
 
 
@@ -61,24 +66,24 @@ def narrow(
     groups: list[Group],
     importance: Importance = magnitude,
 ) -> Narrowed:
-    """Cut a student's weights out of its teacher's.
+    """Slice a student's weights from its teacher's.
 
-    Of the residual stream those channels stay whose positions are encoded alike, of all
-    else the units that matter most; attention is kept head by head, its queries scaled
-    so that the scores stay what they were.
+    In a residual stream with positions, the channels that stay match the narrower
+    positional encoding; in other groups they are the most important units. Attention
+    is sliced by heads, and its queries are scaled so that the scores stay.
 
     Args:
-        teacher: The wide model, as deep as its student, see :func:`drop_layers`.
-        student: The narrow one, of the same class, as it was initialised.
-        groups: The teacher's, of ``groups_of``.
-        importance: Group and state → a score a unit.
+        teacher: The wide model, of the student's depth, see :func:`drop_layers`.
+        student: The narrow model, of the same class, after its initialization.
+        groups: The teacher's groups, see ``groups_of``.
+        importance: Criterion, a function of group and state that scores each unit.
 
     Returns:
-        A state that the student loads strictly; what has no counterpart of its shape
-        in the teacher keeps the student's own initialisation and is named.
+        A state that the student loads strictly. Tensors without a counterpart of their
+        shape in the teacher keep the student's initialization and are listed.
 
     Raises:
-        ConfigError: A student that is wider than the teacher somewhere.
+        ConfigError: A part of the student is wider than its teacher's.
     """
     kept = choose_units(teacher, student, groups, importance)
     return cut_out(teacher.state_dict(), kept, teacher, student)
@@ -90,13 +95,13 @@ def choose_units(
     groups: list[Group],
     importance: Importance = magnitude,
 ) -> list[tuple[Group, torch.Tensor]]:
-    """Return groups and the units of each that a student keeps; see :func:`narrow`."""
+    """Return the groups, and the units of each that stay; see :func:`narrow`."""
     shapes = {name: tensor.shape for name, tensor in student.state_dict().items()}
     state = teacher.state_dict()
     attentions = _attentions(teacher, student)
     kept = []
     for group in with_position_readers(groups, state):
-        size = _wanted_size(group, shapes)
+        size = _student_size(group, shapes)
         attention = _attention_of(group, attentions)
         if attention:
             units = _by_heads(importance(group, state), *attention)
@@ -114,15 +119,15 @@ def cut_out(
     teacher: nn.Module,
     student: nn.Module,
 ) -> Narrowed:
-    """Take a student's weights out of a teacher's state; see :func:`narrow`."""
+    """Slice a student's weights from a teacher's state; see :func:`narrow`."""
     sliced = slice_groups(state, kept)
     for name, (wide, slim) in _attentions(teacher, student).items():
         scale_queries(sliced, name, wide.d_k, slim.d_k)
-    return _fitted(sliced, student)
+    return _fill_state(sliced, student)
 
 
-def _wanted_size(group: Group, shapes: dict) -> int:
-    """Units that the student has where the group lies."""
+def _student_size(group: Group, shapes: dict) -> int:
+    """Return the number of a group's units in the student."""
     for axis in group.axes:
         if axis.dim is None or axis.parameter not in shapes:
             continue
@@ -137,7 +142,7 @@ def _wanted_size(group: Group, shapes: dict) -> int:
 
 
 def _attentions(teacher: nn.Module, student: nn.Module) -> dict[str, tuple]:
-    """Attention layers of both, by name."""
+    """Return the attention layers of both models, by name."""
     wide = dict(teacher.named_modules())
     return {
         name: (wide[name], module)
@@ -147,15 +152,16 @@ def _attentions(teacher: nn.Module, student: nn.Module) -> dict[str, tuple]:
 
 
 def _attention_of(group: Group, attentions: dict[str, tuple]) -> tuple | None:
-    for name, pair in attentions.items():
-        channels = pair[0].h * pair[0].d_k
+    """Return the attention layers whose channels are a group's units, or None."""
+    for name, (wide, slim) in attentions.items():
+        channels = wide.h * wide.d_k
         if group.size == channels and (f"{name}.linear_q.weight", 0) in group:
-            return pair
+            return wide, slim
     return None
 
 
 def _by_heads(scores: torch.Tensor, wide, slim) -> torch.Tensor:
-    """Choose the best heads, and in each the best of its channels."""
+    """Choose the heads of the highest scores, and the best channels of each."""
     if slim.h > wide.h or slim.d_k > wide.d_k:
         raise ConfigError(
             f"aheads: {slim.h} heads of {slim.d_k} channels cannot be cut out of the "
@@ -167,21 +173,21 @@ def _by_heads(scores: torch.Tensor, wide, slim) -> torch.Tensor:
     return (heads[:, None] * wide.d_k + channels).flatten()
 
 
-def _fitted(sliced: State, student: nn.Module) -> Narrowed:
-    """The student's state, with the teacher's weights wherever they fit."""
-    state, own = {}, []
+def _fill_state(sliced: State, student: nn.Module) -> Narrowed:
+    """Return the student's state with the teacher's weights of the same shapes."""
+    state, initialized = {}, []
     for name, initial in student.state_dict().items():
         weights = sliced.get(name)
-        if weights is not None and _is_of_shape(weights, initial):
+        if weights is not None and _has_shape(weights, initial):
             state[name] = weights.reshape(initial.shape).clone()
         else:
             state[name] = initial.clone()
-            own.append(name)
-    return Narrowed(state, own)
+            initialized.append(name)
+    return Narrowed(state, initialized)
 
 
-def _is_of_shape(weights: torch.Tensor, initial: torch.Tensor) -> bool:
-    """Tell whether weights are of a shape, or flattened what is."""
+def _has_shape(weights: torch.Tensor, initial: torch.Tensor) -> bool:
+    """Return True if weights have the shape of ``initial``, or are it flattened."""
     return weights.shape in (initial.shape, (initial.numel(),))
 
 
@@ -193,15 +199,15 @@ def initialise(
     importance: str,
     losses: Iterator[torch.Tensor] | None,
 ) -> Narrowed:
-    """Give a student its teacher's weights, in place.
+    """Initialize a student with its teacher's weights, in place.
 
     Args:
-        student: Of the teacher's class, narrower.
-        teacher: Loses layers.
-        sizes: The teacher's.
+        student: The student, of the teacher's class.
+        teacher: The teacher, whose layers are removed in place.
+        sizes: The teacher's sizes.
         conf: The student's ``tts_conf``.
-        importance: magnitude, activation, taylor or random.
-        losses: The teacher's loss on batch after batch, for activation and taylor.
+        importance: Criterion: "random", a key of ``FROM_ACTIVATIONS``, else magnitude.
+        losses: The teacher's loss on each batch, for ``FROM_ACTIVATIONS``.
     """
     drop_layers(teacher, student)
     if importance in FROM_ACTIVATIONS:

@@ -1,6 +1,6 @@
-"""The student models by their names in ``--tts``."""
+"""Registry of student models: choice of ``--tts`` → class."""
 
-# Choices of ESPnet's ``--tts`` that this package adds, and where their classes are.
+# Classes are relative to ``students.models``.
 VARIANTS = {
     "fastspeech2_rnn": "fastspeech2_rnn.FastSpeech2RNN",
     "fastspeech2_sepconv": "fastspeech2_sepconv.FastSpeech2SepConv",

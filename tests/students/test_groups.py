@@ -1,4 +1,4 @@
-"""Groups follow from what feeds what: equal widths are kept apart."""
+"""Groups of TTS models: equal widths stay in separate groups."""
 
 import itertools
 
@@ -74,24 +74,24 @@ def coincidences(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_an_embedding_as_wide_as_the_model(name):
     kind, conf = MODELS[name]
-    wanted = axes_of_groups(kind, conf | DIMS)
+    expected = axes_of_groups(kind, conf | DIMS)
     width = conf["eunits" if name == "tacotron2" else "adim"]
     equal = conf | DIMS | {"spk_embed_dim": width}
-    assert axes_of_groups(kind, equal) == wanted
+    assert axes_of_groups(kind, equal) == expected
     equal = conf | DIMS | dict.fromkeys(widths_of(conf | DIMS), 16)
-    assert axes_of_groups(kind, equal) == wanted
+    assert axes_of_groups(kind, equal) == expected
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
-def test_any_two_widths_that_are_equal(name):
+def test_any_two_equal_widths(name):
     kind, conf = MODELS[name]
-    wanted = axes_of_groups(kind, conf | DIMS)
+    expected = axes_of_groups(kind, conf | DIMS)
     for pair, equal in coincidences(name):
-        assert axes_of_groups(kind, equal) == wanted, pair
+        assert axes_of_groups(kind, equal) == expected, pair
 
 
-def test_style_tokens_are_no_stream_and_every_width_is_governed():
+def test_style_tokens_are_no_stream_and_every_width_has_a_group():
     kind, conf = MODELS["fastspeech2"]
     groups = axes_of_groups(kind, conf | DIMS)
     streams = [axes for axes, stream in groups.items() if stream]

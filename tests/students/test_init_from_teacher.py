@@ -1,4 +1,4 @@
-"""A student cut out of a teacher does what the teacher did with the rest at zero."""
+"""Initialization from a teacher: equal to the teacher with other units masked."""
 
 import copy
 
@@ -39,16 +39,18 @@ def cut(teacher, student):
 
 def outputs(model):
     model = copy.deepcopy(model)
-    recorder, sentence = TapRecorder(model), dummy_batch(model)
+    recorder, batch = TapRecorder(model), dummy_batch(model)
     with torch.no_grad():
-        model(**sentence)
+        model(**batch)
     return recorder.taps.tensors
 
 
 def assert_same_outputs(one, other):
-    found, wanted = outputs(one), outputs(other)
-    for name in wanted:
-        torch.testing.assert_close(found[name], wanted[name], atol=1e-5, rtol=1e-4)
+    outputs_of_one, expected = outputs(one), outputs(other)
+    for name in expected:
+        torch.testing.assert_close(
+            outputs_of_one[name], expected[name], atol=1e-5, rtol=1e-4
+        )
 
 
 def masked(teacher, part, kept):
@@ -80,13 +82,13 @@ def test_masked_teacher_and_student_are_equal(conf, part, slim):
     assert_same_outputs(student, teacher)
 
 
-def test_an_unchanged_shape_is_the_teacher():
+def test_student_of_the_same_shape_equals_the_teacher():
     teacher, student = build(CONFORMER_TEACHER), build(CONFORMER_TEACHER, seed=1)
     cut(teacher, student)
     assert_same_outputs(student, teacher)
 
 
-def test_layers_between_go():
+def test_inner_layers_are_removed():
     teacher, student = build(TEACHER), build(TEACHER | {"elayers": 2}, seed=1)
     cut(teacher, student)
     del teacher.encoder.encoders[1]
@@ -96,7 +98,7 @@ def test_layers_between_go():
 @pytest.mark.parametrize(
     "conf", [TEACHER, CONFORMER_TEACHER], ids=["transformer", "conformer"]
 )
-def test_all_of_a_narrower_model_is_the_teachers(conf):
+def test_all_tensors_of_a_narrower_model_are_the_teachers(conf):
     slim = {"adim": 8, "aheads": 2, "eunits": 12, "elayers": 1, "postnet_chans": 4}
     student = build(conf | slim, seed=1)
     initial = {name: tensor.clone() for name, tensor in student.state_dict().items()}
@@ -107,7 +109,7 @@ def test_all_of_a_narrower_model_is_the_teachers(conf):
             assert not torch.equal(tensor, initial[name]), name
 
 
-def test_what_the_teacher_lacks_is_named():
+def test_tensors_without_counterpart_are_named():
     student = build(TEACHER | {"spks": 2}, seed=1)
     assert cut(build(TEACHER), student).own == ["sid_emb.weight"]
 
@@ -120,6 +122,6 @@ def test_what_the_teacher_lacks_is_named():
         ({"aheads": 2}, "aheads: 2 heads of 8 channels .* 4 of 4"),
     ],
 )
-def test_a_student_that_is_larger_somewhere(larger, words):
+def test_larger_students_are_refused(larger, words):
     with pytest.raises(ConfigError, match=words):
         cut(build(TEACHER), build(TEACHER | {"dunits": 8, "adim": 16} | larger))

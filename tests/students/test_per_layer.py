@@ -1,4 +1,4 @@
-"""Sized students: any layer of any width, and all else the class behind them."""
+"""Students with per-layer sizes."""
 
 import pytest
 import torch
@@ -40,7 +40,7 @@ def test_every_resized_parameter_learns():
         assert module.weight.grad.abs().sum() > 0, name
 
 
-def test_without_sizes_it_is_the_class_behind_it():
+def test_without_sizes_it_equals_its_base_class():
     for conf in (WIDE_FASTSPEECH2, CONFORMER):
         sized, plain = build(conf=conf), build("fastspeech2", conf)
         assert isinstance(sized, type(plain))
@@ -55,7 +55,7 @@ def test_without_sizes_it_is_the_class_behind_it():
         ("transformer", TRANSFORMER, "decoder.decoders.1.src_attn"),
     ],
 )
-def test_a_configuration_is_found_for_its_shapes(name, conf, path):
+def test_infer_config_from_shapes(name, conf, path):
     width, units = conf["adim"], conf["eunits"] - 3
     own = {
         f"encoder.encoders.0.feed_forward.{part}": size
@@ -70,10 +70,10 @@ def test_a_configuration_is_found_for_its_shapes(name, conf, path):
     heads = {
         name: module.h for name, module in model.named_modules() if hasattr(module, "h")
     }
-    described = ConfigSpace(name, conf, 30, 20)
-    found, found_conf = described.infer_config(shapes_of(model), heads)
-    assert found == sized
-    again = build(sized, found_conf)
+    space = ConfigSpace(name, conf, 30, 20)
+    inferred, inferred_conf = space.infer_config(shapes_of(model), heads)
+    assert inferred == sized
+    again = build(sized, inferred_conf)
     assert shapes_of(again) == shapes_of(model)
     assert again.get_submodule(path).h == 1
 
@@ -89,7 +89,7 @@ def test_a_configuration_is_found_for_its_shapes(name, conf, path):
         ({"heads": {ATTENTION: 3}}, "16 channels of linear_q are not 3 heads"),
     ],
 )
-def test_sizes_that_cannot_be(own, words):
+def test_invalid_sizes_are_refused(own, words):
     with pytest.raises(ConfigError, match=words) as caught:
         build(**own)
     assert "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Presets build, weigh what their names promise, and stock ones are stock."""
+"""Presets: they build, their sizes match their names, and stock ones are stock."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def build(path, choices):
 
 
 @pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
-def test_a_preset_weighs_what_its_name_says(path):
+def test_parameters_match_the_name(path):
     from espnet2.tasks.tts import tts_choices
 
     from espnet_distill.plugin import register_students

@@ -1,4 +1,4 @@
-"""Shapes of a wanted size, counted on the model itself."""
+"""Size search: parameters of the shapes, counted on the model."""
 
 import pytest
 import torch
@@ -39,7 +39,7 @@ def parameters(sizes, shape):
 
 
 @pytest.mark.parametrize("pressure", [0.1, 0.3, 0.5, 0.8, 0.95])
-def test_the_pressure_is_met(sizes, pressure):
+def test_pressure_is_met(sizes, pressure):
     target = round((1 - pressure) * sizes.parameters)
     for shape in sizes.shapes(target)[:3]:
         assert parameters(sizes, shape) == shape.parameters
@@ -56,7 +56,7 @@ def test_the_first_shape_is_like_the_teacher(fastspeech2):
     )
 
 
-def test_what_is_kept_stays_and_floors_hold(fastspeech2):
+def test_keep_and_floors(fastspeech2):
     target = fastspeech2.parameters // 3
     for shape in fastspeech2.shapes(target, ("depth", "adim")):
         assert not {"adim", "elayers", "postnet_layers"} & set(shape.sizes)
@@ -65,7 +65,7 @@ def test_what_is_kept_stays_and_floors_hold(fastspeech2):
         assert all(shape.sizes[key] >= least for key, least in floors.items())
 
 
-def test_a_size_that_no_shape_has(fastspeech2):
+def test_impossible_sizes_and_unknown_keys_are_refused(fastspeech2):
     with pytest.raises(
         ConfigError, match="no shape has 1,000 .* nearest has .* pressure"
     ):

@@ -1,4 +1,4 @@
-"""Variants of FastSpeech2 do all that ESPnet's own does."""
+"""Variants of FastSpeech2: training, inference and conditions."""
 
 import pytest
 import torch
@@ -56,7 +56,7 @@ def test_every_parameter_learns(variant):
         assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
 
 
-def test_padding_does_not_matter(variant):
+def test_padding_has_no_effect(variant):
     model = build(variant, postnet_layers=0).eval()
     long, short = batch_of([(7, 60), (3, 25)]), {}
     for name, tensor in long.items():
@@ -95,7 +95,7 @@ def test_speed_and_teacher_forcing(variant):
 @pytest.mark.parametrize(
     "conditions", [{"spks": 3}, {"langs": 2}, {"spk_embed_dim": 4}]
 )
-def test_conditions_are_heard(variant, conditions):
+def test_conditions_change_the_output(variant, conditions):
     model = build(variant, **conditions).eval()
     voices = {
         "spks": [{"sids": torch.tensor([n])} for n in (1, 2)],
@@ -110,7 +110,7 @@ def test_conditions_are_heard(variant, conditions):
     assert one.shape != other.shape or not torch.allclose(one, other)
 
 
-def test_a_teacher_teaches_it_and_it_speaks(variant, corpus, teacher, tmp_path):
+def test_distilled_from_a_teacher_it_synthesizes(variant, corpus, teacher, tmp_path):
     from espnet2.bin.tts_inference import Text2Speech
 
     import espnet_distill
@@ -125,11 +125,11 @@ def test_a_teacher_teaches_it_and_it_speaks(variant, corpus, teacher, tmp_path):
     config.write_text(yaml.safe_dump(stock))
     DistillTTSTask.main(cmd=corpus.training(config, tmp_path / "exp"))
     espnet_distill.register()
-    speak = Text2Speech(tmp_path / "exp/config.yaml", tmp_path / "exp/1epoch.pth")
+    text2speech = Text2Speech(tmp_path / "exp/config.yaml", tmp_path / "exp/1epoch.pth")
     state = torch.load(tmp_path / "exp/1epoch.pth", weights_only=True)
-    for key, tensor in speak.model.state_dict().items():
+    for key, tensor in text2speech.model.state_dict().items():
         assert torch.equal(tensor, state[key])
-    assert len(speak("one two")["wav"]) > 0
+    assert len(text2speech("one two")["wav"]) > 0
 
 
 @pytest.mark.parametrize(
@@ -143,14 +143,14 @@ def test_a_teacher_teaches_it_and_it_speaks(variant, corpus, teacher, tmp_path):
         ("fastspeech2_sepconv", {"encoder_kernel_sizes": [4]}, r"\[4\] are not odd"),
     ],
 )
-def test_a_key_that_says_nothing(name, conf, words):
+def test_unknown_and_invalid_keys_are_refused(name, conf, words):
     with pytest.raises(ConfigError, match=words) as caught:
         build((name, COMMON), **conf)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
-def test_recurrent_layers_are_torchs_packed_ones(cell):
+def test_recurrent_layers_equal_packed_torch_layers(cell):
     from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
     layer = RecurrentLayer(8, cell, bidirectional=True, dropout=0.0)

@@ -23,6 +23,7 @@ class ConvNeXtLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, xs: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Map (B, T, channels) with a mask (B, T, 1) to (B, T, channels)."""
         hs = self.depthwise((xs * mask).transpose(1, 2)).transpose(1, 2)
         hs = self.contract(nn.functional.gelu(self.expand(self.norm(hs))))
         return xs + self.dropout(self.scale * hs)
@@ -44,7 +45,7 @@ class FastSpeech2ConvNeXt(FastSpeech2Variant):
         dropout_rate: float = 0.0,
         **conf,
     ):
-        """Initialise.
+        """Build the model.
 
         Args:
             idim: Number of tokens.
@@ -52,9 +53,9 @@ class FastSpeech2ConvNeXt(FastSpeech2Variant):
             adim: Width.
             elayers, dlayers: Blocks of encoder and decoder.
             eunits, dunits: Inner width of their blocks.
-            kernel_size: Of the depthwise convolutions, odd.
+            kernel_size: Kernel size of the depthwise convolutions, odd.
             dropout_rate: Dropout after each block.
-            conf: As ``FastSpeech2Variant``.
+            conf: See ``FastSpeech2Variant``.
         """
 
         def layers(number: int, units: int) -> list[nn.Module]:

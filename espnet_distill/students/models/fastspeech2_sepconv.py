@@ -10,7 +10,7 @@ from espnet_distill.students.models.fastspeech2_variant import FastSpeech2Varian
 
 
 class SeparableLayer(nn.Module):
-    """A depthwise and a pointwise convolution, added to what they read."""
+    """A residual block of a depthwise and a pointwise convolution."""
 
     def __init__(self, channels: int, kernel_size: int, dropout: float):
         super().__init__()
@@ -22,6 +22,7 @@ class SeparableLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, xs: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Map (B, T, channels) with a mask (B, T, 1) to (B, T, channels)."""
         hs = self.norm(xs) * mask
         hs = self.depthwise(hs.transpose(1, 2)).transpose(1, 2)
         return xs + self.dropout(torch.relu(self.pointwise(hs)))
@@ -30,7 +31,7 @@ class SeparableLayer(nn.Module):
 class FastSpeech2SepConv(FastSpeech2Variant):
     """FastSpeech2 of separable convolutions; ``tts: fastspeech2_sepconv``.
 
-    The default kernel sizes are those that LightSpeech's search found (Luo et al.,
+    The default kernel sizes are those of LightSpeech (Luo et al.,
     ICASSP 2021, arXiv:2102.04040).
     """
 
@@ -44,15 +45,15 @@ class FastSpeech2SepConv(FastSpeech2Variant):
         dropout_rate: float = 0.0,
         **conf,
     ):
-        """Initialise.
+        """Build the model.
 
         Args:
             idim: Number of tokens.
             odim: Mel bands.
             adim: Width.
-            encoder_kernel_sizes, decoder_kernel_sizes: One a layer, odd.
+            encoder_kernel_sizes, decoder_kernel_sizes: One for each layer, odd.
             dropout_rate: Dropout after each layer.
-            conf: As ``FastSpeech2Variant``.
+            conf: See ``FastSpeech2Variant``.
         """
 
         def layers(key: str, kernel_sizes: Sequence[int]) -> list[nn.Module]:

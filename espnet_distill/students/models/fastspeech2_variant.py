@@ -1,4 +1,4 @@
-"""FastSpeech2 with other layers in its encoder and decoder."""
+"""Base class of FastSpeech2 variants, with other layers in encoder and decoder."""
 
 import difflib
 import inspect
@@ -9,7 +9,7 @@ from torch import nn
 
 from espnet_distill.errors import ConfigError
 
-# Keys of ESPnet's FastSpeech2 that say nothing once its layers are replaced.
+# Keys of ESPnet's FastSpeech2 without effect once its layers are replaced.
 REPLACED = (
     *("aheads", "elayers", "eunits", "dlayers", "dunits", "encoder_type"),
     *("decoder_type", "use_scaled_pos_enc", "zero_triu", "apply_ff_mask"),
@@ -24,8 +24,8 @@ REPLACED_PREFIXES = ("positionwise_", "transformer_", "conformer_", "use_macaron
 class Layers(nn.Module):
     """A stack of layers with the interface of ESPnet's encoders.
 
-    Each layer maps (B, T, channels) and a mask (B, T, 1), True where there is speech,
-    to the same shape, and must neither read nor write what the mask leaves out.
+    Each layer maps (B, T, channels) and a mask (B, T, 1), False in padding, to the same
+    shape. Padding must not affect the other steps.
     """
 
     def __init__(self, layers: list[nn.Module], channels: int, tokens: int = 0):
@@ -34,7 +34,8 @@ class Layers(nn.Module):
         Args:
             layers: The layers.
             channels: Their width.
-            tokens: Size of an embedding to begin with; 0 for vectors (B, T, channels).
+            tokens: Size of the embedding before the layers; 0 if the input is vectors
+                (B, T, channels).
         """
         super().__init__()
         self.embed = nn.Embedding(tokens, channels, padding_idx=0) if tokens else None
@@ -56,24 +57,24 @@ class Layers(nn.Module):
 
 
 class FastSpeech2Variant(FastSpeech2):
-    """ESPnet's FastSpeech2 around an encoder and a decoder made by a subclass.
+    """ESPnet's FastSpeech2 with the encoder and decoder of a subclass.
 
     Variance adaptor, length regulator, conditions, postnet, loss and inference are
     ESPnet's.
     """
 
     def __init__(self, idim: int, odim: int, adim: int, encoder, decoder, **conf):
-        """Build ESPnet's model without layers, and put these in their place.
+        """Build ESPnet's model without layers, then set encoder and decoder.
 
         Args:
             idim: Number of tokens.
             odim: Mel bands.
             adim: Width of encoder and decoder.
-            encoder, decoder: Lists of layers, as ``Layers`` takes them.
-            conf: Keys of ESPnet's FastSpeech2, but for those of its layers.
+            encoder, decoder: Lists of layers, see ``Layers``.
+            conf: Keys of ESPnet's FastSpeech2, except those of its layers.
 
         Raises:
-            ConfigError: A key that is not known, or says nothing of this model.
+            ConfigError: A key that is unknown, or has no effect in this model.
         """
         self._require_known(conf)
         bare = {"aheads": 1, "elayers": 0, "dlayers": 0, "use_scaled_pos_enc": False}
@@ -83,7 +84,7 @@ class FastSpeech2Variant(FastSpeech2):
 
     @classmethod
     def takes(cls, key: str) -> bool:
-        """Tell whether a key of ESPnet's FastSpeech2 says something of this model."""
+        """Return True if a key of ESPnet's FastSpeech2 has an effect in this model."""
         return key not in REPLACED and not key.startswith(REPLACED_PREFIXES)
 
     def _require_known(self, conf: dict) -> None:

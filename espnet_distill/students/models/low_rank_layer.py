@@ -1,21 +1,21 @@
-"""A layer of low rank: two thin ones in a row."""
+"""Low-rank layer: two consecutive layers."""
 
 from torch import nn
 
 
 class Factorised(nn.Sequential):
-    """Two layers that stand for a linear layer or a convolution.
+    """Low-rank factorization of a linear layer or a convolution into two layers.
 
-    The first has no bias and is pointwise; the taps of a convolution are the second's.
-    Their weights are those of `structure.low_rank.Factors`.
+    The first is pointwise and has no bias; the second has the kernel of a convolution.
+    Their weights are the ``first`` and ``second`` of ``structure.low_rank.Factors``.
     """
 
     def __init__(self, whole: nn.Linear | nn.Conv1d, rank: int):
         """Build both with new weights.
 
         Args:
-            whole: The layer that they stand for.
-            rank: Channels between them.
+            whole: The layer that they replace.
+            rank: Number of channels between them.
         """
         has_bias = whole.bias is not None
         if isinstance(whole, nn.Linear):
@@ -40,7 +40,7 @@ class Factorised(nn.Sequential):
 
     @staticmethod
     def stands_for(module: nn.Module) -> bool:
-        """Tell whether a module is one that two can stand for."""
+        """Return True if a module can be factorized."""
         if type(module) is nn.Linear:
             return True
         return (

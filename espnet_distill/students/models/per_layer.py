@@ -1,8 +1,7 @@
-"""Students with sizes of their own in every layer, which no stock configuration says.
+"""Student models with per-layer sizes, which no stock configuration expresses.
 
-``sizes`` names modules and the first lengths of their weights, ``heads`` attentions and
-the number of their heads, ``ranks`` layers that are two of so low a rank; all else is as
-in the class that a sized one is made of.
+Each class adds three keys to those of its base class: ``sizes`` for the lengths of
+weights, ``heads`` for the number of attention heads, ``ranks`` for low-rank layers.
 """
 
 import difflib
@@ -29,7 +28,7 @@ KEYS = ("sizes", "heads", "ranks")
 
 
 class Sized:
-    """A model of the class behind it, with some modules of other sizes."""
+    """Mixin that resizes modules of a model of its base class."""
 
     def __init__(
         self,
@@ -40,20 +39,20 @@ class Sized:
         ranks: Mapping[str, int] | None = None,
         **conf,
     ):
-        """Initialise.
+        """Build the model.
 
         Args:
             idim: Number of tokens.
             odim: Mel bands.
-            sizes: Module → the first lengths of its weight: [outputs, inputs] of a
-                linear layer or a convolution, [channels] of a normalisation.
-            heads: Attention → its heads; how wide they are follows from ``linear_q``.
-            ranks: Linear layer or convolution → the channels between the two layers
-                that it becomes.
-            conf: Keys of the class that it is made of.
+            sizes: Module → first lengths of its weight: [outputs, inputs] of a linear
+                layer or a convolution, [channels] of a normalization.
+            heads: Attention layer → number of heads; their width follows from the
+                outputs of ``linear_q``.
+            ranks: Linear layer or convolution → rank of its factorization.
+            conf: Keys of the base class.
 
         Raises:
-            ConfigError: A name that is no module, or none of these kinds.
+            ConfigError: No module of that name, or a module of another kind.
         """
         super().__init__(idim, odim, **conf)
         resize(self, sizes or {}, heads or {})
@@ -87,15 +86,15 @@ class FastSpeech2ConvNeXtSized(Sized, FastSpeech2ConvNeXt):
 def resize(
     model: nn.Module, sizes: Mapping[str, Sequence[int]], heads: Mapping[str, int]
 ) -> None:
-    """Give modules of a model other sizes, in place and with new weights.
+    """Resize modules of a model, in place and with new weights.
 
     Args:
         model: The model.
-        sizes: As :class:`Sized` takes them.
-        heads: As :class:`Sized` takes them.
+        sizes: See :class:`Sized`.
+        heads: See :class:`Sized`.
 
     Raises:
-        ConfigError: As :class:`Sized`.
+        ConfigError: See :class:`Sized`.
     """
     for path, lengths in sizes.items():
         _resize(_module(model, path, "sizes"), path, lengths)
@@ -104,14 +103,14 @@ def resize(
             raise ConfigError(f"tts_conf.heads: {path} is no attention")
     for path, module in model.named_modules():
         if isinstance(module, MultiHeadedAttention):
-            _divide(module, path, heads.get(path, module.h))
+            _set_heads(module, path, heads.get(path, module.h))
 
 
 def factorise_layers(model: nn.Module, ranks: Mapping[str, int]) -> None:
-    """Put two layers of low rank in the place of one, in place and with new weights.
+    """Replace layers by low-rank factorizations, in place and with new weights.
 
     Raises:
-        ConfigError: As :class:`Sized`.
+        ConfigError: See :class:`Sized`.
     """
     for path, rank in ranks.items():
         whole = _module(model, path, "ranks")
@@ -125,6 +124,7 @@ def factorise_layers(model: nn.Module, ranks: Mapping[str, int]) -> None:
 
 
 def _module(model: nn.Module, path: str, key: str) -> nn.Module:
+    """Return the module of a path, or raise a ConfigError that names near ones."""
     modules = dict(model.named_modules())
     if path not in modules:
         near = difflib.get_close_matches(path, modules, n=3, cutoff=0.3)
@@ -135,10 +135,10 @@ def _module(model: nn.Module, path: str, key: str) -> nn.Module:
 
 
 def _resize(module: nn.Module, path: str, lengths: Sequence[int]) -> None:
-    wanted = {nn.Linear: 2, nn.Conv1d: 2, nn.BatchNorm1d: 1, nn.LayerNorm: 1}
-    kind = next((kind for kind in wanted if isinstance(module, kind)), None)
+    num_lengths = {nn.Linear: 2, nn.Conv1d: 2, nn.BatchNorm1d: 1, nn.LayerNorm: 1}
+    kind = next((kind for kind in num_lengths if isinstance(module, kind)), None)
     is_list = isinstance(lengths, (list, tuple)) and min(lengths, default=0) > 0
-    if kind is None or not is_list or len(lengths) != wanted[kind]:
+    if kind is None or not is_list or len(lengths) != num_lengths[kind]:
         raise ConfigError(
             f"tts_conf.sizes: {path}: {lengths} is no [outputs, inputs] of a linear "
             "layer or a convolution, nor [channels] of a normalisation"
@@ -164,8 +164,8 @@ def _resize(module: nn.Module, path: str, lengths: Sequence[int]) -> None:
     module.reset_parameters()
 
 
-def _divide(attention: MultiHeadedAttention, path: str, heads: int) -> None:
-    """Let an attention have so many heads, as wide as its queries allow."""
+def _set_heads(attention: MultiHeadedAttention, path: str, heads: int) -> None:
+    """Set the number of heads of an attention layer; the queries set their width."""
     channels = attention.linear_q.out_features
     if heads < 1 or channels % heads:
         raise ConfigError(
@@ -182,7 +182,7 @@ def _divide(attention: MultiHeadedAttention, path: str, heads: int) -> None:
 
 
 def require_whole_layers(tts_conf: Mapping, where) -> None:
-    """Raise a ConfigError for a ``tts_conf`` with layers of low rank."""
+    """Raise a ConfigError for a ``tts_conf`` with low-rank layers."""
     if tts_conf.get("ranks"):
         raise ConfigError(
             f"{where}: tts_conf.ranks: layers of low rank lose no units; prune units "
@@ -191,7 +191,7 @@ def require_whole_layers(tts_conf: Mapping, where) -> None:
 
 
 def attentions(model: nn.Module) -> dict[str, MultiHeadedAttention]:
-    """Return a model's attentions by name, but for those of style tokens."""
+    """Return a model's attention layers by name, without those of style tokens."""
     return {
         name: module
         for name, module in model.named_modules()
