@@ -1,8 +1,8 @@
-"""Objectives, students and callbacks of other packages, found by their entry points.
+"""Load objectives, students and callbacks of other packages by entry points.
 
 The groups are `espnet_distill.objectives`, `espnet_distill.students` and
-`espnet_distill.callbacks`; an entry's name is what YAML calls it. Entry points belong
-to an installation and not to a process: every one that a training spawns finds them.
+`espnet_distill.callbacks`; an entry's name is its name in YAML. Entry points belong to
+an installation, so every process that a training spawns has them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if typing.TYPE_CHECKING:
 
 @functools.cache
 def entries(kind: str) -> dict[str, EntryPoint]:
-    """Return what other packages add, by name; none of it is imported.
+    """Return the entry points of other packages by name, without importing them.
 
     Args:
         kind: `objectives`, `students` or `callbacks`.
@@ -29,54 +29,54 @@ def entries(kind: str) -> dict[str, EntryPoint]:
     """
     from importlib.metadata import entry_points  # a tenth of a second
 
-    found: dict[str, EntryPoint] = {}
+    by_name: dict[str, EntryPoint] = {}
     for entry in entry_points(group=f"espnet_distill.{kind}"):
-        if entry.name in found:
-            raise taken(entry, found[entry.name].dist.name)
-        found[entry.name] = entry
-    return found
+        if entry.name in by_name:
+            raise taken(entry, by_name[entry.name].dist.name)
+        by_name[entry.name] = entry
+    return by_name
 
 
-def find(kind: str, name, own: Mapping[str, type], base: type, where: str) -> type:
-    """Return the class of a name, this package's or another's.
+def find(kind: str, name, builtin: Mapping[str, type], base: type, where: str) -> type:
+    """Return the class with a name, from this package or from an entry point.
 
     Args:
-        kind: As `entries` takes it.
-        name: What YAML says.
-        own: The classes of this package.
-        base: What the class has to be.
-        where: What the message starts with if nothing has this name.
+        kind: `objectives`, `students` or `callbacks`.
+        name: The name in YAML.
+        builtin: The classes of this package by name.
+        base: The required base class.
+        where: Prefix of the message for an unknown name.
 
     Raises:
-        ConfigError: Nothing has this name, or more than one; a class that cannot be
-            imported, or is something else.
+        ConfigError: The name is unknown or ambiguous, or its class cannot be imported
+            or is no subclass of `base`.
     """
-    others = entries(kind)
-    known = [*own, *others]
+    external = entries(kind)
+    known = [*builtin, *external]
     if name not in known:
-        there = "there is" if len(known) == 1 else "there are"
+        verb = "is" if len(known) == 1 else "are"
         raise ConfigError(
-            f"{where}: no {kind.removesuffix('s')} {name!r}; {there} {', '.join(known)}"
+            f"{where}: no {kind.removesuffix('s')} {name!r}; there {verb} {', '.join(known)}"
         )
-    if name in own:
-        if name in others:
-            raise taken(others[name], "espnet_distill")
-        return own[name]
-    return load(others[name], base)
+    if name in builtin:
+        if name in external:
+            raise taken(external[name], "espnet_distill")
+        return builtin[name]
+    return load(external[name], base)
 
 
 def load(entry: EntryPoint, base: type) -> type:
-    """Import the class that an entry point names.
+    """Import the class of an entry point.
 
     Raises:
-        ConfigError: It cannot be imported, or is no subclass of `base`.
+        ConfigError: The class cannot be imported, or is no subclass of `base`.
     """
     try:
         kind = entry.load()
     except Exception as error:
-        told = f"{type(error).__name__}: {summarize(error)}"
+        cause = f"{type(error).__name__}: {summarize(error)}"
         raise ConfigError(
-            f"{_place(entry)}: cannot import {entry.value}: {told}; repair or "
+            f"{_place(entry)}: cannot import {entry.value}: {cause}; repair or "
             f"uninstall {entry.dist.name}"
         ) from error
     if not (isinstance(kind, type) and issubclass(kind, base)):
@@ -87,7 +87,7 @@ def load(entry: EntryPoint, base: type) -> type:
 
 
 def taken(entry: EntryPoint, owner: str) -> ConfigError:
-    """Return what to raise where an entry point claims the name of another's."""
+    """Return the error for an entry point whose name another package has."""
     return ConfigError(
         f"{_place(entry)}: {owner} has that name, too; rename it, or uninstall "
         f"{entry.dist.name}"

@@ -1,4 +1,4 @@
-"""The one place that touches ESPnet's registries."""
+"""Register the plugin's tasks and students in ESPnet."""
 
 import importlib
 import importlib.abc
@@ -16,7 +16,14 @@ TTS, GAN_TTS = "espnet2.tasks.tts", "espnet2.tasks.gan_tts"
 
 @dataclass(frozen=True)
 class TaskPatch:
-    """A name that a module of ESPnet has, the class put there, who has copied it."""
+    """A replacement of a task class of ESPnet.
+
+    Attributes:
+        name: Attribute of ESPnet's module.
+        module: Module of the plugin's class.
+        task: Name of the plugin's class.
+        programs: Modules of ESPnet that import the attribute by name.
+    """
 
     name: str
     module: str
@@ -41,10 +48,9 @@ TASK_PATCHES = {
 
 
 def register() -> None:
-    """Put the plugin's tasks in the places of ESPnet's, for programs run from now on.
+    """Replace ESPnet's tasks by the plugin's, for programs that run afterwards.
 
-    Calling it again changes nothing. A class of ESPnet's that is already held by the
-    caller keeps working as it did.
+    The call is idempotent. ESPnet's classes themselves are not modified.
     """
     for module in TASK_PATCHES:
         _replace_task(module)
@@ -62,10 +68,10 @@ def _replace_task(module: str) -> None:
 
 
 def register_students() -> None:
-    """Add students to the choices of ``--tts``: the package's and other packages'.
+    """Add the students of this and of other packages to the choices of ``--tts``.
 
     Raises:
-        ConfigError: A name of another package's that cannot be chosen, or is taken.
+        ConfigError: An entry point's name is not lower case, or is taken.
     """
     choices = importlib.import_module(TTS).tts_choices.classes
     for name, place in VARIANTS.items():
@@ -84,7 +90,7 @@ def register_students() -> None:
 
 
 def register_when_imported() -> None:
-    """Register each task once ESPnet's is imported, so that others start fast."""
+    """Register each task when ESPnet's is imported; other programs start without it."""
     for module in TASK_PATCHES:
         if module in sys.modules:
             _replace_task(module)
@@ -94,7 +100,7 @@ def register_when_imported() -> None:
 
 
 class _TaskPatcher(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds one module, leaves its loading to the loader it has, and takes the seat."""
+    """Import hook that replaces a task after the original loader has run its module."""
 
     def __init__(self, module: str):
         self.module = module

@@ -1,8 +1,8 @@
 """Run the teachers of a distillation once over a set of data and write their taps.
 
-A job array: each job is given some of the utterances (`--key_file`) and writes one
-array a tap for each; an utterance that is there already is skipped. When all jobs are
-done, `espnet_distill.bin.finish_dump` writes what a training reads.
+Each job of a job array dumps the utterances of its `--key_file`, one array for each tap
+and utterance, and skips those already dumped. After all jobs,
+`espnet_distill.bin.finish_dump` writes the index and the manifest.
 """
 
 import argparse
@@ -41,7 +41,7 @@ OTHERS = (
 
 
 def dump(teacher: OnlineTeacher, files: TapFiles, args, keys: list[str]) -> None:
-    """Write a teacher's taps for these utterances, the short ones first."""
+    """Write a teacher's taps of utterances `keys`, in batches in this order."""
     device = "cuda" if args.ngpu > 0 else "cpu"
     preprocess = build_front_end(teacher.args, "teacher")
     dataset = ESPnetDataset(args.data_path_and_name_and_type, preprocess=preprocess)
@@ -63,6 +63,7 @@ def dump(teacher: OnlineTeacher, files: TapFiles, args, keys: list[str]) -> None
 
 
 def describe(experiment: str, teacher: OnlineTeacher, taps, args) -> dict:
+    """Return the record of a dump: teacher, data and the taps' shapes."""
     shapes = teacher.probe().tensors
     return {
         "teacher": identity(experiment),
@@ -75,13 +76,14 @@ def describe(experiment: str, teacher: OnlineTeacher, taps, args) -> dict:
 
 
 def _require_durations(path: str) -> None:
-    """Refuse durations that ESPnet's reader, which reads every line, would not take."""
+    """Raise a ConfigError for empty durations, at which ESPnet's reader fails."""
     for utterance, frames in read_durations(path, read_table(path)).items():
         if not frames:
             raise ConfigError(f"{path}: {utterance} has no durations; align it again")
 
 
 def run_job(index: int, experiment: str, taps: tuple[str, ...], args) -> None:
+    """Dump the utterances of one job for one teacher, short texts first."""
     conf = config_of(experiment)
     require_same_tokens(vars(args), conf, f"teacher {experiment}")
     names = [name for _, name, _ in args.data_path_and_name_and_type]
@@ -127,7 +129,9 @@ def get_parser() -> argparse.ArgumentParser:
         action="append",
         required=True,
     )
-    parser.add_argument("--token_list", help="the student's, to equal the teacher's")
+    parser.add_argument(
+        "--token_list", help="the student's token list, equal to the teacher's"
+    )
     parser.add_argument(
         "--key_file", required=True, help="the utterances of this job, one a line"
     )
@@ -139,9 +143,9 @@ def get_parser() -> argparse.ArgumentParser:
 def main(cmd=None) -> None:
     logging.basicConfig(level="INFO")
     args = get_parser().parse_args(cmd)
-    wanted = DistillOptions.of(argparse.Namespace(**read_config(args.config)))
-    for index, experiment in enumerate(wanted.teachers):
-        run_job(index, experiment, wanted.targets(), args)
+    options = DistillOptions.of(argparse.Namespace(**read_config(args.config)))
+    for index, experiment in enumerate(options.teachers):
+        run_job(index, experiment, options.targets(), args)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
-"""Let a vocoder speak the mels of recordings, once, for a student to learn from.
+"""Synthesize the waveforms of a vocoder's training from the mels of recordings.
 
-Without a vocoder the recordings themselves are written: those of a voice that is no
-vocoder anyone has, say.
+Without a vocoder, the recordings themselves are the targets.
 
-A job array: each job is given some of the utterances (`--key_file`); one that is there
-already is skipped. After all jobs, `--finish` writes what a training reads.
-`vocoders/waves.py` describes the folder.
+Each job of a job array dumps the utterances of its `--key_file` and skips those already
+dumped. After all jobs, `--finish` writes the lists and the manifest.
+`vocoders/dump.py` describes the folder.
 """
 
 import argparse
@@ -31,32 +30,40 @@ from espnet_distill.vocoders.dump import WaveFiles, record
 def dump(
     files: WaveFiles, keys: list[str], vocoder, pitch: Dio, args, conf: dict
 ) -> None:
-    """Write what the vocoder says of these recordings' mels, or else the recordings."""
+    """Write mel, F0 and target waveform of each recording; without vocoder, its own."""
     extractor = LogMelFbank(**conf)
     rate, hop_length = extractor.fs, extractor.hop_length
     recordings = read_table(args.wav_scp)
-    read = NpyScpReader(str(args.mel_scp)) if args.mel_scp else None
+    mel_reader = NpyScpReader(str(args.mel_scp)) if args.mel_scp else None
     for key in progress_bar(keys, desc=str(files.folder), mininterval=10):
-        sound, _ = read_audio(recordings[key], key, rate)
-        sound = torch.from_numpy(sound)[None]
-        mel = extractor(sound, torch.tensor([sound.size(1)]))[0][0]
+        recording, _ = read_audio(recordings[key], key, rate)
+        recording = torch.from_numpy(recording)[None]
+        mel = extractor(recording, torch.tensor([recording.size(1)]))[0][0]
         if vocoder is None:
             length = len(mel) * hop_length
-            wave = functional.pad(sound[0], (0, length - sound.size(1)))
+            wave = functional.pad(recording[0], (0, length - recording.size(1)))
         else:
             wave = vocoder(mel.to(args.device)).cpu()
         f0 = pitch(wave[None], feats_lengths=torch.tensor([len(mel)]))[0][0, :, 0]
-        mel = mel.numpy() if read is None else np.asarray(read[key])
+        mel = mel.numpy() if mel_reader is None else np.asarray(mel_reader[key])
         files.write(key, mel, f0.numpy(), wave.numpy(), rate)
     flush_disk()
 
 
 def f0_extractor(mels: dict, pitch: dict) -> Dio:
-    """F0 in Hz a frame, within the range of the text-to-mel model's pitch if it has one."""
-    told = {key: pitch[key] for key in ("f0min", "f0max") if key in pitch}
-    told |= {key: mels[key] for key in ("fs", "n_fft", "hop_length") if key in mels}
+    """Build a DIO extractor of F0 in Hz for each frame.
+
+    Args:
+        mels: `feats_extract_conf` of the text-to-mel model.
+        pitch: `pitch_extract_conf`, whose range (`f0min`, `f0max`) is taken if set.
+    """
+    options = {key: pitch[key] for key in ("f0min", "f0max") if key in pitch}
+    options |= {key: mels[key] for key in ("fs", "n_fft", "hop_length") if key in mels}
     return Dio(
-        **told, use_token_averaged_f0=False, use_continuous_f0=False, use_log_f0=False
+        **options,
+        use_token_averaged_f0=False,
+        use_continuous_f0=False,
+        use_log_f0=False,
     )
 
 
@@ -67,7 +74,7 @@ def get_parser() -> argparse.ArgumentParser:
         "--config",
         type=Path,
         required=True,
-        help="config.yaml of the text2mel experiment, whose mels these are",
+        help="config.yaml of the text2mel experiment, with its mel settings",
     )
     add(
         "--vocoder_file", default="none", help="a HiFi-GAN generator (none: recordings)"
@@ -77,7 +84,7 @@ def get_parser() -> argparse.ArgumentParser:
     add(
         "--mel_scp",
         type=Path,
-        help="mels that the student reads in place of the recordings' own, aligned",
+        help="input mels of the student in place of the recordings' own, aligned",
     )
     add("--key_file", type=Path, help="the utterances of this job (default: all)")
     add("--device", default="cpu")

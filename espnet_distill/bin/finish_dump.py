@@ -1,4 +1,4 @@
-"""See that a teacher's dump is whole, and write what a training reads of it.
+"""Complete a teacher's dump: check it, and write its index and manifest.
 
 `teachers/dumped.py` describes the folder.
 """
@@ -18,8 +18,8 @@ def finish(folder: Path, taps: tuple[str, ...], text: Path) -> None:
     """Write index, text and, last, the manifest of one teacher's dump.
 
     Raises:
-        ConfigError: Utterances of `text` have not been dumped; the first ten are named.
-            Or another process finishes it.
+        ConfigError: Utterances of `text` are not dumped (the message names ten), or
+            another process is finishing the dump.
     """
     with locked(folder):
         TapFiles(folder, taps).write_index(list(read_table(text)))
@@ -29,7 +29,9 @@ def finish(folder: Path, taps: tuple[str, ...], text: Path) -> None:
 
 def get_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--config", type=Path, required=True, help="as the jobs had it")
+    parser.add_argument(
+        "--config", type=Path, required=True, help="the configuration of the jobs"
+    )
     parser.add_argument("--output_dir", type=Path, required=True)
     parser.add_argument("--text", type=Path, required=True, help="the transcriptions")
     return parser
@@ -37,9 +39,9 @@ def get_parser() -> argparse.ArgumentParser:
 
 def main(cmd=None) -> None:
     args = get_parser().parse_args(cmd)
-    wanted = DistillOptions.of(argparse.Namespace(**read_config(args.config)))
-    for index in range(len(wanted.teachers)):
-        finish(args.output_dir / folder_name(index), wanted.targets(), args.text)
+    options = DistillOptions.of(argparse.Namespace(**read_config(args.config)))
+    for index in range(len(options.teachers)):
+        finish(args.output_dir / folder_name(index), options.targets(), args.text)
 
 
 if __name__ == "__main__":
