@@ -1,1 +1,1 @@
-"""Distillation objectives: weighted terms of the loss. They see tensors, not models."""
+"""Distillation objectives: weighted terms of the loss, computed from tensors."""

@@ -1,4 +1,4 @@
-"""What every objective is: one weighted term between student's and teacher's taps."""
+"""Base classes of the objectives, the taps that they compare, and a masked mean."""
 
 from dataclasses import dataclass, field
 
@@ -18,7 +18,7 @@ class Taps:
         return self.tensors[name]
 
     def require(self, name: str, whose: str) -> None:
-        """Raise a ConfigError that lists the taps there are if `name` is not one."""
+        """Raise a ConfigError that lists the available taps if `name` is not one."""
         if name not in self.tensors:
             raise ConfigError(
                 f"{whose} has no tap {name!r}; it has {', '.join(self.tensors)}"
@@ -26,12 +26,12 @@ class Taps:
 
 
 class Objective(torch.nn.Module):
-    """Compare some taps of a student with those of a teacher.
+    """One term of the distillation loss, between taps of a student and of a teacher.
 
-    A subclass names what it reads of the student in `taps` and of the teacher in
-    `targets`, and computes `forward(student, teacher, shares)`: a scalar that depends
-    on neither padding nor the order of the batch. `shares` (B,) says how much each
-    utterance counts for this teacher where several are fused; None counts all in full.
+    A subclass lists the student's taps in `taps`, the teacher's in `targets`, and
+    computes `forward(student, teacher, shares)`: a scalar that depends on neither
+    padding nor the order of the batch. `shares` (B,) are the weights of the utterances
+    for this teacher where several teachers are fused; None weighs each by 1.
     """
 
     taps: tuple[str, ...] = ()
@@ -43,12 +43,12 @@ class Objective(torch.nn.Module):
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """What it reads of the teacher."""
+        """Names of the teacher's taps that it reads."""
         return self.taps
 
     @property
     def label(self) -> str:
-        """The name of this objective among the statistics of a run."""
+        """Name of this objective among the statistics of a run."""
         return type(self).__name__.lower()
 
     def attach(self, student: Taps, teacher: Taps) -> None:
@@ -64,9 +64,9 @@ class Objective(torch.nn.Module):
 
 
 class Representation(Objective):
-    """An objective of one tap that the configuration names.
+    """An objective on one hidden tap, which the configuration names.
 
-    It has no temperature: a representation is no prediction.
+    It has no temperature, because a representation is not a prediction.
     """
 
     def __init__(self, tap: str, weight: float = 1.0):
@@ -84,7 +84,7 @@ def masked_mean(
 ) -> torch.Tensor:
     """Mean of `error` (B, T, …) over the steps before each length (B,).
 
-    With `shares` (B,) each utterance's errors are multiplied by its share first.
+    With `shares` (B,), the errors of each utterance are multiplied by its share first.
     """
     if shares is not None:
         error = error * shares.view(-1, *[1] * (error.dim() - 1))

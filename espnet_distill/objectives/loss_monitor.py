@@ -1,4 +1,4 @@
-"""End a training whose loss is NaN or infinite, rather than let it skip every step."""
+"""Stop a training whose loss stays NaN or infinite."""
 
 import math
 from collections.abc import Mapping
@@ -8,46 +8,46 @@ from torch import nn
 
 from espnet_distill.errors import ConfigError
 
-# Statistics that end a training at once: there is nothing to learn without them.
+# A training stops at the first invalid value of these statistics.
 ESSENTIAL = ("distill_", "generator_loss", "discriminator_loss")
 
 
-MOST_INVALID = 20  # steps in a row without a finite loss of the model's own
+MOST_INVALID = 20  # consecutive steps whose `loss` is not finite
 
 
 REMEDY = "lower optim_conf.lr or grad_clip, or see to the data"
 
 
 class LossMonitor:
-    """Watches the statistics that a step reports.
+    """Checks the statistics of each step for NaN and infinity.
 
-    All processes of a training report their mean, so that all of them end at the same
-    step, if one has marked what it found by `mark_invalid`. Gradients that are not
-    finite, as mixed precision has them, pass.
+    Statistics are means over all processes of a training. A process marks invalid
+    values by `mark_invalid`, so that all processes stop at the same step. Infinite
+    gradients, which mixed precision produces, are allowed.
     """
 
     def __init__(self, model: nn.Module):
-        """Take the model that trains.
+        """Monitor the training of a model.
 
         Args:
-            model: Its `fault`, if it has one, says what of the last batch was not
-                finite and for which utterances.
+            model: Its optional `fault` describes which tensors of the last batch were
+                not finite, and for which utterances.
         """
         self._model = model
         self._invalid = 0
 
     def check(self, reported: Mapping[str, float]) -> None:
-        """Look at the statistics of one step.
+        """Check the statistics of one step.
 
         Raises:
-            ConfigError: A term of the distillation loss is not finite, or no loss has
-                been for many steps.
+            ConfigError: A term of the distillation loss is not finite, or `loss` has
+                not been finite for MOST_INVALID steps.
         """
         invalid = [name for name, value in reported.items() if not math.isfinite(value)]
         essential = [name for name in invalid if name.startswith(ESSENTIAL)]
         if essential:
-            unknown = f"{', '.join(essential)}: NaN or infinite in another process"
-            raise ConfigError(getattr(self._model, "fault", None) or unknown)
+            elsewhere = f"{', '.join(essential)}: NaN or infinite in another process"
+            raise ConfigError(getattr(self._model, "fault", None) or elsewhere)
         if "loss" in reported:
             self._invalid = self._invalid + 1 if "loss" in invalid else 0
         if self._invalid >= MOST_INVALID:
@@ -57,9 +57,9 @@ class LossMonitor:
 
 
 def mark_invalid(stats: dict) -> dict:
-    """Return statistics with infinity for all that is not finite.
+    """Replace the values that are not finite by infinity.
 
-    The mean over processes that ESPnet reports leaves NaN out.
+    ESPnet's mean over processes ignores NaN.
     """
     return {
         name: torch.full_like(value, math.inf)
@@ -70,7 +70,7 @@ def mark_invalid(stats: dict) -> dict:
 
 
 def require_valid_step(all_steps_are_invalid: bool, epoch: int) -> None:
-    """Raise a ConfigError if no step of an epoch had gradients to go by."""
+    """Raise a ConfigError if no step of an epoch had finite gradients."""
     if all_steps_are_invalid:
         raise ConfigError(
             f"epoch {epoch}: the gradients of all its steps are NaN or infinite; "

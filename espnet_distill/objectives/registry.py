@@ -1,4 +1,4 @@
-"""The objectives by their names in YAML."""
+"""Registry of the objectives: YAML names to classes."""
 
 import inspect
 from collections.abc import Mapping
@@ -32,10 +32,10 @@ def build_objective(
     """Build an objective from its YAML, e.g. `{type: hidden, tap: encoder, weight: 1}`.
 
     Args:
-        conf: `type`, the name of an objective, of this package or another's entry
-            point, and its arguments.
-        where: What a message starts with.
-        temperature: For objectives that have one and do not say another.
+        conf: `type`, the name of an objective of this package or of another package's
+            entry point, and its arguments.
+        where: Prefix of error messages.
+        temperature: Default for objectives that take a temperature.
 
     Raises:
         ConfigError: an unknown type or key, a missing key, a weight below 0, a
@@ -90,6 +90,8 @@ def require_temperature(value, where: str) -> float:
 
 
 def _numbers(parameters: Mapping[str, inspect.Parameter]) -> set[str]:
-    """Return the arguments that default to a float, but those with their own check."""
-    numbers = {key for key, one in parameters.items() if type(one.default) is float}
+    """Return the float arguments that have no check of their own."""
+    numbers = {
+        key for key, parameter in parameters.items() if type(parameter.default) is float
+    }
     return numbers - {"weight", "temperature"}

@@ -8,21 +8,22 @@ from espnet_distill.objectives.base import Objective, Taps, masked_mean
 def laplace_distance(
     student: torch.Tensor, teacher: torch.Tensor, temperature: float = 1.0
 ) -> torch.Tensor:
-    """Cross-entropy of two Laplace distributions, element by element, from 0.
+    """Compute the elementwise KL divergence of two Laplace distributions, shifted to 0.
 
-    An L1 loss is the likelihood of a Laplace distribution of scale 1 around the
-    student's prediction s. A teacher at temperature T ≥ 1 is one of scale b = T - 1
-    around its prediction t: a point at T = 1, the softer the hotter, as a classifier's
-    targets are (Hinton et al. 2015, arXiv:1503.02531). With d = |s - t|, and up to a
-    constant, KL(Laplace(t, b) || Laplace(s, 1)) = E|x - s| = d + b exp(-d / b) (the
-    mean absolute deviation of a Laplace variable from s). Less its value at d = 0:
+    An L1 loss is the negative log-likelihood of a Laplace distribution of scale 1
+    around the student's prediction s. The target at temperature T ≥ 1 is a Laplace
+    distribution of scale b = T - 1 around the teacher's prediction t: a point at T = 1,
+    softer at higher T, as a classifier's targets are (Hinton et al. 2015,
+    arXiv:1503.02531). With d = |s - t|, and up to a constant,
+    KL(Laplace(t, b) || Laplace(s, 1)) = E|x - s| = d + b exp(-d / b), the mean absolute
+    deviation of a Laplace variable from s. Subtracting the value at d = 0 gives
 
         d + b (exp(-d / b) - 1)
 
-    At T = 1 that is |s - t|, plain matching. At higher T differences well below T - 1
-    count quadratically, as d² / 2b, and larger ones as d - b: what the student cannot
-    tell from the teacher's own uncertainty no longer pulls at it. Below 1 there is
-    nothing sharper than a point: T < 1 is taken as T = 1.
+    At T = 1 this is |s - t|. At higher T, differences well below b count as d² / 2b and
+    larger ones as d - b: the gradient vanishes for differences that are small beside
+    the scale of the target. T < 1 is treated as T = 1, since no distribution is sharper
+    than a point.
     """
     difference = (student - teacher).abs()
     scale = temperature - 1.0
@@ -32,7 +33,7 @@ def laplace_distance(
 
 
 class LaplaceMatch(Objective):
-    """`laplace_distance` of one tap, averaged over the real tokens."""
+    """`laplace_distance` of one tap, averaged over the tokens without padding."""
 
     def forward(self, student: Taps, teacher: Taps, shares=None) -> torch.Tensor:
         (tap,) = self.taps
@@ -43,10 +44,10 @@ class LaplaceMatch(Objective):
 class Mel(Objective):
     """Distance of the student's mel to the teacher's final mel; L1 at temperature 1.
 
-    As ESPnet does with the ground truth, both the mel before the student's postnet
-    and the one after it are held against the target; a student without a postnet has
-    one term. Targets are in the student's feature space (sequence-level distillation,
-    as in FastSpeech, arXiv:1905.09263, with the teacher forced to the real timing).
+    The mels before and after the student's postnet are both compared with the target,
+    as ESPnet compares them with the ground truth; a student without a postnet has one
+    term. Targets are in the student's feature space (sequence-level distillation, as in
+    FastSpeech, arXiv:1905.09263, with the teacher at the recording's durations).
     """
 
     taps = ("mel_before", "mel_after")
@@ -70,12 +71,12 @@ class Duration(LaplaceMatch):
 
 
 class Pitch(LaplaceMatch):
-    """Distance of the predicted token pitch, in the student's normalised space."""
+    """Distance of the predicted token pitch, in the student's normalized space."""
 
     taps = ("pitch",)
 
 
 class Energy(LaplaceMatch):
-    """Distance of the predicted token energy, in the student's normalised space."""
+    """Distance of the predicted token energy, in the student's normalized space."""
 
     taps = ("energy",)

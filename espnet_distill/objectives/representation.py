@@ -10,8 +10,8 @@ from espnet_distill.objectives.base import Representation, Taps, masked_mean
 class Hidden(Representation):
     """L1 distance of a hidden representation, after FitNets (arXiv:1412.6550).
 
-    Where the widths differ, a learned linear projection takes the student's to the
-    teacher's. It trains with the student and is no part of what the student saves.
+    Where the widths differ, a learned linear projection maps the student's to the
+    teacher's. The projection trains with the student and is not saved with it.
     """
 
     def __init__(self, tap: str, weight: float = 1.0):
@@ -21,19 +21,20 @@ class Hidden(Representation):
     def attach(self, student: Taps, teacher: Taps) -> None:
         super().attach(student, teacher)
         (tap,) = self.taps
-        ours, theirs = student[tap], teacher[tap]
-        if ours.dim() != 3 or tap not in student.lengths:
+        student_tap, teacher_tap = student[tap], teacher[tap]
+        if student_tap.dim() != 3 or tap not in student.lengths:
             raise ConfigError(
                 f"objective {self.label}: {tap} is no sequence of vectors; choose "
                 "encoder, decoder or the name of a module"
             )
-        if ours.shape[:2] != theirs.shape[:2]:
+        if student_tap.shape[:2] != teacher_tap.shape[:2]:
             raise ConfigError(
-                f"objective {self.label}: the student's {tap} has {ours.size(1)} steps "
-                f"where the teacher's has {theirs.size(1)}; choose another tap"
+                f"objective {self.label}: the student's {tap} has "
+                f"{student_tap.size(1)} steps where the teacher's has "
+                f"{teacher_tap.size(1)}; choose another tap"
             )
-        if ours.size(2) != theirs.size(2):
-            self.projection = torch.nn.Linear(ours.size(2), theirs.size(2))
+        if student_tap.size(2) != teacher_tap.size(2):
+            self.projection = torch.nn.Linear(student_tap.size(2), teacher_tap.size(2))
 
     def forward(self, student: Taps, teacher: Taps, shares=None) -> torch.Tensor:
         (tap,) = self.taps
@@ -44,10 +45,9 @@ class Hidden(Representation):
 class Relation(Representation):
     """Distance of the cosine similarities between the steps of a representation.
 
-    Which tokens, or frames, resemble which is compared, so widths may differ and no
-    projection is learned (similarity-preserving distillation, Tung & Mori 2019,
-    arXiv:1907.09682, with pairs within an utterance). It takes memory by the square of
-    the length: choose a tap that runs along tokens.
+    Similarity-preserving distillation (Tung & Mori 2019, arXiv:1907.09682) with pairs
+    of steps within an utterance. Widths may differ; no projection is learned. Memory
+    grows with the square of the length, so choose a tap along tokens.
     """
 
     def attach(self, student: Taps, teacher: Taps) -> None:
@@ -71,5 +71,6 @@ class Relation(Representation):
 
 
 def _similarity(x: torch.Tensor) -> torch.Tensor:
+    """Return the cosine similarities (B, T, T) of the steps of (B, T, C)."""
     x = normalize(x, dim=2)
     return x @ x.mT

@@ -8,15 +8,16 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.objectives.base import Objective, Taps
 from espnet_distill.utils.config_values import as_list
 
-FLOOR = 1e-5  # of a magnitude, before its logarithm
+FLOOR = 1e-5  # lower bound of a magnitude before its logarithm
 
 
 class STFT(Objective):
     """Distance of the student's waveform to the teacher's, at several resolutions.
 
-    A teacher's waveform, unlike a recording, has phases that follow from the mels: so
-    spectra can be matched as complex numbers. At each FFT size, Hann windows a quarter
-    apart, of spectra S and T of student and teacher:
+    The phases of a vocoder's waveform, unlike those of a recording, are a function of
+    the mels, so spectra can be matched as complex numbers. At each FFT size, with Hann
+    windows and a hop of a quarter of the size, spectra S of the student and T of the
+    teacher give three terms:
 
         complex        Σ|Re(S - T)| + |Im(S - T)|  /  Σ|Re T| + |Im T|
         log_magnitude  mean |log|S| - log|T||
@@ -27,11 +28,11 @@ class STFT(Objective):
     number of sizes.
 
     Args:
-        weight: Of the sum.
+        weight: Weight of the sum.
         sizes: FFT sizes, in samples.
-        complex: Weight of the first term.
-        log_magnitude: Weight of the second.
-        convergence: Weight of the third.
+        complex: Weight of the complex error.
+        log_magnitude: Weight of the log-magnitude error.
+        convergence: Weight of the spectral convergence.
     """
 
     taps = ("waveform",)
@@ -50,7 +51,7 @@ class STFT(Objective):
             type(n) is int and n >= 4 and n % 4 == 0 for n in sizes
         ):
             raise ConfigError(f"stft.sizes: multiples of 4 are wanted, got {sizes!r}")
-        self.shares = {
+        self.term_weights = {
             "complex": complex,
             "log_magnitude": log_magnitude,
             "convergence": convergence,
@@ -61,23 +62,22 @@ class STFT(Objective):
         self.sizes = tuple(sizes)
 
     def forward(self, student: Taps, teacher: Taps, shares=None) -> torch.Tensor:
-        """Compare waveforms (B, T) without padding."""
-        ours, theirs = student["waveform"], teacher["waveform"]
-        return sum(self._distance(ours, theirs, n) for n in self.sizes) / len(
-            self.sizes
-        )
+        """Return the distance of waveforms (B, T) without padding."""
+        waves = student["waveform"], teacher["waveform"]
+        distances = (self._distance(*waves, size) for size in self.sizes)
+        return sum(distances) / len(self.sizes)
 
-    def _distance(self, ours, theirs, size: int) -> torch.Tensor:
-        s, t = self._spectrum(ours, size), self._spectrum(theirs, size)
+    def _distance(self, student, teacher, size: int) -> torch.Tensor:
+        s, t = self._spectrum(student, size), self._spectrum(teacher, size)
         error = torch.view_as_real(s - t).abs().sum()
         complex_error = error / torch.view_as_real(t).abs().sum().clamp(min=FLOOR)
         s, t = s.abs(), t.abs()
         log_error = (s.clamp(min=FLOOR).log() - t.clamp(min=FLOOR).log()).abs().mean()
         convergence = (s - t).norm() / t.norm().clamp(min=FLOOR)
         return (
-            self.shares["complex"] * complex_error
-            + self.shares["log_magnitude"] * log_error
-            + self.shares["convergence"] * convergence
+            self.term_weights["complex"] * complex_error
+            + self.term_weights["log_magnitude"] * log_error
+            + self.term_weights["convergence"] * convergence
         )
 
     def _spectrum(self, wave: torch.Tensor, size: int) -> torch.Tensor:
@@ -86,10 +86,10 @@ class STFT(Objective):
 
 
 class F0(Objective):
-    """Mean |log F0 - log F0'| of the frames where the teacher's waveform has one.
+    """Mean |log F0 - log F0'| over the frames where the teacher's waveform is voiced.
 
-    Of a vocoder that makes its own pulses: it says their logarithm (B, T), the dump of its
-    teacher's waveforms has F0 in Hz (B, T), 0 where there is none.
+    For vocoders that generate pulses. The student's tap `log_f0` (B, T) is predicted;
+    the teacher's tap `f0` (B, T) is in Hz, 0 in unvoiced frames.
     """
 
     taps = ("log_f0",)

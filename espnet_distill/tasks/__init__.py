@@ -1,1 +1,1 @@
-"""The tasks that ESPnet's programs run, and their models."""
+"""Tasks that ESPnet's programs run, and their models."""

@@ -1,4 +1,4 @@
-"""The model that trains when there is a teacher."""
+"""The model of a training with teachers."""
 
 import inspect
 import logging
@@ -17,20 +17,20 @@ from espnet_distill.teachers.taps import TapRecorder, probe
 from espnet_distill.teachers.to_student import match_reduction_factor, normalize_like
 from espnet_distill.utils.validation import is_finite
 
-GIVEN = ("durations", "pitch", "energy")  # to models that do not attend
+GIVEN = ("durations", "pitch", "energy")  # inputs of models without attention
 
 
 Teacher = OnlineTeacher | DumpedTeacher
 
 
-TEACHER = "name another teacher, or dump it again"
+TEACHER_REMEDY = "name another teacher, or dump it again"
 
 
-STUDENT = "lower optim_conf.lr or grad_clip"
+STUDENT_REMEDY = "lower optim_conf.lr or grad_clip"
 
 
 class TeacherObjectives(torch.nn.Module):
-    """One teacher and the objectives that hold the student against it."""
+    """One teacher and the objectives that compare the student with it."""
 
     def __init__(self, teacher: Teacher, objectives: list[Objective]):
         super().__init__()
@@ -38,13 +38,13 @@ class TeacherObjectives(torch.nn.Module):
         self.objectives = torch.nn.ModuleList(objectives)
 
     def forward(
-        self, ours: Taps, theirs: Taps, shares: torch.Tensor | None
+        self, student: Taps, teacher: Taps, shares: torch.Tensor | None
     ) -> dict[str, torch.Tensor]:
-        """Return each objective's scalar under its label."""
-        return {item.label: item(ours, theirs, shares) for item in self.objectives}
+        """Return the value of each objective by its label."""
+        return {item.label: item(student, teacher, shares) for item in self.objectives}
 
     def get_extra_state(self) -> dict:
-        """Return what a run resumes with only if it has begun with it."""
+        """Return the settings that a resumed run must share with its checkpoint."""
         kinds = ("config_sha256", "model_sha256")
         return {
             "objectives": [item.label for item in self.objectives],
@@ -54,18 +54,18 @@ class TeacherObjectives(torch.nn.Module):
     def set_extra_state(self, state: dict | list[str]) -> None:
         """Raise a ConfigError if the state is of other objectives or another teacher.
 
-        Until version 0.1.0 it was the objectives' labels alone.
+        The states of versions before 0.1.0 are the objectives' labels alone.
         """
-        own = self.get_extra_state()
+        current = self.get_extra_state()
         if isinstance(state, list):
             logging.warning(
                 "checkpoint.pth: does not name its teacher's checksums, an earlier "
                 f"version wrote it; going on with {self.teacher.checkpoint}"
             )
-            state = own | {"objectives": state}
-        if state["objectives"] != own["objectives"]:
+            state = current | {"objectives": state}
+        if state["objectives"] != current["objectives"]:
             raise ConfigError(f"objectives {', '.join(state['objectives'])}")
-        for kind, value in own["teacher"].items():
+        for kind, value in current["teacher"].items():
             if state["teacher"][kind] != value:
                 raise ConfigError(
                     f"{self.teacher.checkpoint}: the teacher's "
@@ -77,23 +77,23 @@ class ObjectivesByTeacher(torch.nn.ModuleList):
     """The objectives of each teacher."""
 
     def require_same(self, state: dict | None) -> None:
-        """Raise a ConfigError if a state is of others; none is loaded."""
-        own = self.state_dict()
-        if state is None or state.keys() != own.keys():
+        """Raise a ConfigError if a state is of other objectives or teachers."""
+        current = self.state_dict()
+        if state is None or state.keys() != current.keys():
             raise ConfigError("other projections" if state else "none")
         for index, item in enumerate(self):
             item.set_extra_state(state[f"{index}._extra_state"])
-        for name, value in own.items():
+        for name, value in current.items():
             if torch.is_tensor(value) and value.shape != state[name].shape:
                 raise ConfigError(f"{name} of another shape")
 
 
 class DistillTTSModel(ESPnetTTSModel):
-    """An ESPnetTTSModel whose loss also holds it against its teachers.
+    """An ESPnetTTSModel whose loss includes distillation objectives.
 
-    It takes over the parts of a stock model, so its keys are the stock ones.
-    Projections are among `parameters()`, so that they train and that DDP keeps them
-    equal, but not in `state_dict()`: what is saved is the student alone.
+    It shares the parts of a stock model, so its keys are the stock ones. Projections
+    are in `parameters()`, so that they train and DDP synchronizes them, but not in
+    `state_dict()`, which holds the student alone.
     """
 
     def __init__(
@@ -105,15 +105,15 @@ class DistillTTSModel(ESPnetTTSModel):
         fusion: str = "mean",
         temperature: float = 1.0,
     ):
-        """Take over a stock model.
+        """Wrap a stock model.
 
         Args:
             student: The model to train.
             teachers: At least one.
-            objectives: For each teacher, its own instances of the same objectives.
+            objectives: Instances of the same objectives for each teacher.
             ground_truth_weight: Weight of the student's own loss.
-            fusion: How several teachers share an utterance, see `shares_of`.
-            temperature: The fusion's.
+            fusion: How several teachers are weighed, see `shares_of`.
+            temperature: Temperature of the fusion.
 
         Raises:
             ConfigError: An objective needs a tap that student or teacher lacks.
@@ -130,109 +130,122 @@ class DistillTTSModel(ESPnetTTSModel):
         self.ground_truth_weight = ground_truth_weight
         self.fusion = fusion
         self.temperature = temperature
-        self.fault: str | None = None  # of the last batch, for those who train it
+        self.fault: str | None = None  # of the last batch, read by the LossMonitor
         taps = tuple(tap for objective in objectives[0] for tap in objective.taps)
-        self._takes = inspect.signature(self.tts.forward).parameters
+        self._input_names = inspect.signature(self.tts.forward).parameters
         self.recorder = TapRecorder(self.tts, taps)
-        ours = probe(self.tts, self.recorder)
+        student_taps = probe(self.tts, self.recorder)
         for teacher, terms in zip(teachers, objectives):
-            theirs = teacher.probe()
+            teacher_taps = teacher.probe()
             for term in terms:
-                term.attach(ours, theirs)
-        self.lessons = ObjectivesByTeacher(map(TeacherObjectives, teachers, objectives))
-        self.register_state_dict_post_hook(_leave_out_lessons)
-        self.register_load_state_dict_post_hook(_do_not_miss_lessons)
+                term.attach(student_taps, teacher_taps)
+        self.teacher_objectives = ObjectivesByTeacher(
+            map(TeacherObjectives, teachers, objectives)
+        )
+        self.register_state_dict_post_hook(_drop_objectives)
+        self.register_load_state_dict_post_hook(_ignore_missing_objectives)
 
     def forward(self, **batch):
         """Return loss, statistics and weight, as the base class does.
 
         `loss` is the weighted sum of the student's own loss, reported as
-        `ground_truth_loss`, and of the objectives, each reported as `distill_<label>`
-        and, where there are several teachers, summed over their shares.
+        `ground_truth_loss`, and of the objectives, reported as `distill_<label>` and
+        summed over the teachers.
         """
-        # The student goes last: its normalisation changes the batch in place.
-        taught = [lesson.teacher(batch) for lesson in self.lessons]
-        own_loss, stats, weight = super().forward(
-            **{name: x for name, x in batch.items() if self._reads(name)}
+        # The student runs last, because it normalizes the batch in place.
+        raw_taps = [item.teacher(batch) for item in self.teacher_objectives]
+        ground_truth_loss, stats, weight = super().forward(
+            **{name: x for name, x in batch.items() if self._is_input(name)}
         )
-        ours = self.recorder.taps
-        taught = [
-            match_reduction_factor(ours, normalize_like(self, theirs))
-            for theirs in taught
+        student_taps = self.recorder.taps
+        teacher_taps = [
+            match_reduction_factor(student_taps, normalize_like(self, taps))
+            for taps in raw_taps
         ]
-        shares = self._shares(ours, taught)
+        shares = self._shares(student_taps, teacher_taps)
         terms = [
-            lesson(ours, theirs, share)
-            for lesson, theirs, share in zip(self.lessons, taught, shares)
+            item(student_taps, taps, share)
+            for item, taps, share in zip(self.teacher_objectives, teacher_taps, shares)
         ]
-        loss = self.ground_truth_weight * own_loss
-        stats = dict(stats, ground_truth_loss=own_loss.detach())
-        for objective in self.lessons[0].objectives:
+        loss = self.ground_truth_weight * ground_truth_loss
+        stats = dict(stats, ground_truth_loss=ground_truth_loss.detach())
+        for objective in self.teacher_objectives[0].objectives:
             value = torch.stack([term[objective.label] for term in terms]).sum()
             loss = loss + objective.weight * value
             stats[f"distill_{objective.label}"] = value.detach()
-        if len(taught) > 1:
+        if len(teacher_taps) > 1:
             stats |= {f"share{i + 1}": share.mean() for i, share in enumerate(shares)}
         stats["loss"] = loss.detach()
-        self.fault = self._find_fault(stats, taught, ours, batch.get("utt_id"))
+        self.fault = self._find_fault(
+            stats, teacher_taps, student_taps, batch.get("utt_id")
+        )
         if self.fault:
             stats = mark_invalid(stats)
         return force_gatherable((loss, stats, weight), loss.device)
 
     def _find_fault(
-        self, stats: dict, taught: list[Taps], ours: Taps, utterances: list | None
+        self,
+        stats: dict,
+        teacher_taps: list[Taps],
+        student_taps: Taps,
+        utterances: list | None,
     ) -> str | None:
-        """Return in a line what makes an objective NaN or infinite, None if none is."""
-        labels = [objective.label for objective in self.lessons[0].objectives]
+        """Describe in a line why objectives are not finite; None if all are finite."""
+        objectives = self.teacher_objectives[0].objectives
+        labels = [objective.label for objective in objectives]
         values = {label: stats[f"distill_{label}"] for label in labels}
         if is_finite(torch.stack(list(values.values()))):
             return None
-        wrong = ", ".join(label for label in labels if not is_finite(values[label]))
-        where = f"distill_conf.objectives: {wrong}: NaN or infinite"
-        paths = (lesson.teacher.checkpoint for lesson in self.lessons)
-        models = [(f"teacher {p}", taps, TEACHER) for p, taps in zip(paths, taught)]
-        for whose, taps, remedy in (*models, ("the student", ours, STUDENT)):
-            found = _name_invalid(taps, utterances)
-            if found:
-                return f"{where}: {whose} computes {found}; {remedy}"
+        invalid = ", ".join(label for label in labels if not is_finite(values[label]))
+        where = f"distill_conf.objectives: {invalid}: NaN or infinite"
+        models = [
+            (f"teacher {item.teacher.checkpoint}", taps, TEACHER_REMEDY)
+            for item, taps in zip(self.teacher_objectives, teacher_taps)
+        ]
+        models.append(("the student", student_taps, STUDENT_REMEDY))
+        for whose, taps, remedy in models:
+            invalid_taps = _describe_invalid(taps, utterances)
+            if invalid_taps:
+                return f"{where}: {whose} computes {invalid_taps}; {remedy}"
         return f"{where}, though all that it compares is finite; leave it out"
 
-    def _reads(self, name: str) -> bool:
-        """Tell a student's data from its teachers', such as durations."""
+    def _is_input(self, name: str) -> bool:
+        """Return False for data that only the teachers use, such as durations."""
         if name.startswith("teacher"):
             return False
-        return name in self._takes or not name.startswith(GIVEN)
+        return name in self._input_names or not name.startswith(GIVEN)
 
-    def _shares(self, ours: Taps, taught: list[Taps]) -> list[torch.Tensor | None]:
-        if len(taught) == 1:
+    def _shares(self, student: Taps, teachers: list[Taps]) -> list[torch.Tensor | None]:
+        if len(teachers) == 1:
             return [None]
-        truth = self.recorder.truth[:, : ours["mel_after"].size(1)]
-        lengths = ours.lengths["mel_after"]
-        return list(shares_of(self.fusion, taught, truth, lengths, self.temperature))
+        truth = self.recorder.truth[:, : student["mel_after"].size(1)]
+        lengths = student.lengths["mel_after"]
+        return list(shares_of(self.fusion, teachers, truth, lengths, self.temperature))
 
 
-def _name_invalid(taps: Taps, utterances: list | None) -> str:
-    """Say which taps are not finite, and of which utterances of a batch."""
-    wrong = {name: x for name, x in taps.tensors.items() if not is_finite(x)}
+def _describe_invalid(taps: Taps, utterances: list | None) -> str:
+    """Name the taps that are not finite, and their utterances of a batch."""
+    invalid = {name: x for name, x in taps.tensors.items() if not is_finite(x)}
     rows = sorted(
         {
             row
-            for tensor in wrong.values()
+            for tensor in invalid.values()
             for row, values in enumerate(tensor)
             if not is_finite(values)
         }
     )
-    if not wrong:
+    if not invalid:
         return ""
     named = ", ".join(utterances[row] for row in rows[:5]) if utterances else "a batch"
-    return f"such a {', '.join(wrong)} for {named}"
+    return f"such a {', '.join(invalid)} for {named}"
 
 
-def _leave_out_lessons(module, state_dict, prefix, local_metadata):
-    for key in [key for key in state_dict if key.startswith(f"{prefix}lessons.")]:
+def _drop_objectives(module, state_dict, prefix, local_metadata):
+    prefix = f"{prefix}teacher_objectives."
+    for key in [key for key in state_dict if key.startswith(prefix)]:
         del state_dict[key]
 
 
-def _do_not_miss_lessons(module, incompatible_keys):
+def _ignore_missing_objectives(module, incompatible_keys):
     missing = incompatible_keys.missing_keys
-    missing[:] = [key for key in missing if not key.startswith("lessons.")]
+    missing[:] = [key for key in missing if not key.startswith("teacher_objectives.")]

@@ -1,4 +1,4 @@
-"""ESPnet's GAN task, with a choice of `--tts` that distils a vocoder."""
+"""ESPnet's GAN task, extended by the distillation of vocoders (`--tts vocoder`)."""
 
 import argparse
 import functools
@@ -6,7 +6,6 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from espnet2.layers.global_mvn import GlobalMVN
 from espnet2.tasks.gan_tts import GANTTSTask, tts_choices
 from espnet2.train.collate_fn import CommonCollateFn
@@ -36,7 +35,7 @@ from espnet_distill.training.run_record import write_record
 from espnet_distill.utils.config_values import as_text
 from espnet_distill.utils.locking import require_unlocked
 from espnet_distill.vocoders.dump import identity, is_finished, require_dump
-from espnet_distill.vocoders.generators.harmonic_istft import HarmonicISTFTGenerator
+from espnet_distill.vocoders.generators.base import Generator
 from espnet_distill.vocoders.generators.registry import build_generator
 from espnet_distill.vocoders.training.gan import SEGMENT, VocoderGAN
 from espnet_distill.vocoders.training.model import DistillVocoderModel
@@ -45,31 +44,34 @@ from espnet_distill.vocoders.training.segment import Segment
 VOCODER = "vocoder"
 
 
+# Default objectives.
 SPECTRA = [{"type": "stft", "weight": 1.0}]
 
 
-OWN_PHASES = [
+# Default objectives of generators that predict F0, whose phases are their own.
+PREDICTED_F0 = [
     {"type": "stft", "weight": 1.0, "complex": 0.0},
     {"type": "f0", "weight": 3.0},
 ]
 
 
-READ = {
+# Data names, and the lists and types of their files in a dump.
+DATA_FILES = {
     "mel": ("mel.scp", "npy"),
     "f0": ("f0.scp", "npy"),
     "teacher_wave": ("wave.scp", "sound"),
 }
 
 
-tts_choices.classes[VOCODER] = VocoderGAN  # here, so that spawned processes know it
+tts_choices.classes[VOCODER] = VocoderGAN  # at import, for spawned processes
 
 
 class VocoderTrainer(CallbackTrainer, GANTrainer):
-    """ESPnet's GANTrainer, whose files are whole or not there."""
+    """ESPnet's GANTrainer, which writes its files atomically."""
 
 
 class WaveSource:
-    """What a vocoder learns from and by: a run resumes only with the same."""
+    """Identity of a vocoder's dump and objectives, which a resumed run must share."""
 
     def __init__(self, dump: str, objectives: list[str]):
         """Read the manifests of a dump of waves."""
@@ -90,21 +92,21 @@ class WaveSource:
             return
         for name, value in self.state.items():
             if state[name] != value:
-                what = name if name == "objectives" else f"waves of the {name} set"
-                raise ConfigError(f"the {what} were others")
+                subject = name if name == "objectives" else f"waves of the {name} set"
+                raise ConfigError(f"the {subject} were others")
 
     def load_state_dict(self, state: dict) -> None:
-        """Take nothing: what a state has was compared before."""
+        """Do nothing: `require_same` has compared the state."""
 
 
 class DistillGANTTSTask(GANTTSTask):
-    """What `espnet2.bin.gan_tts_train` runs with the plugin.
+    """The task of `espnet2.bin.gan_tts_train` with the plugin.
 
-    With `tts: vocoder` a small vocoder learns from the waves in `teacher_dump`; with
-    any other choice it does what GANTTSTask does.
+    With `tts: vocoder` it trains a vocoder on the waveforms in `teacher_dump`; with any
+    other choice it equals GANTTSTask.
     """
 
-    trains_vocoder = False  # told by build_model, which each process calls
+    trains_vocoder = False  # set by build_model, which each process calls
 
     @classmethod
     def add_task_arguments(cls, parser: argparse.ArgumentParser):
@@ -112,12 +114,12 @@ class DistillGANTTSTask(GANTTSTask):
         options.add_arguments(parser)
         parser.add_argument(
             "--text2mel",
-            help="The experiment that a vocoder will serve, whose mels it reads",
+            help="The text-to-mel experiment whose mels the vocoder gets",
         )
 
     @classmethod
     def check_required_command_args(cls, args: argparse.Namespace):
-        """Refuse what cannot work, and add the dump to the data of the training."""
+        """Check the arguments, and add the dump to the data of the training."""
         require_unlocked(args.output_dir)
         if args.tts != VOCODER:
             _require_stock(args)
@@ -133,7 +135,7 @@ class DistillGANTTSTask(GANTTSTask):
         cls, train: bool = True, inference: bool = False
     ) -> tuple[str, ...]:
         if cls.trains_vocoder:
-            return tuple(READ)
+            return tuple(DATA_FILES)
         return super().required_data_names(train, inference)
 
     @classmethod
@@ -165,16 +167,18 @@ class DistillGANTTSTask(GANTTSTask):
             _take(args)
             cls.trainer = GANTrainer
             return super().build_model(args)
-        wanted = vocoder_options(args)
+        distill_options = vocoder_options(args)
         cls.record = {
             "text2mel": args.text2mel,
-            "teacher": identity(Path(wanted.dump) / "train")["teacher"],
-            "teacher_dump": wanted.dump,
-            "distill_conf": {"objectives": wanted.objectives},
+            "teacher": identity(Path(distill_options.dump) / "train")["teacher"],
+            "teacher_dump": distill_options.dump,
+            "distill_conf": {"objectives": distill_options.objectives},
         }
         _take(args)
-        objectives = wanted.build_objectives()
-        cls.source = WaveSource(wanted.dump, [item.label for item in objectives])
+        objectives = distill_options.build_objectives()
+        cls.source = WaveSource(
+            distill_options.dump, [item.label for item in objectives]
+        )
         return build_vocoder_model(args, objectives)
 
     @classmethod
@@ -196,7 +200,7 @@ class DistillGANTTSTask(GANTTSTask):
 
     @classmethod
     def main_worker(cls, args: argparse.Namespace):
-        """Train; the folder of a vocoder's training is locked."""
+        """Train; lock the folder of a vocoder's training."""
         is_stock = args.tts != VOCODER
         with refusal_in_one_line(), output_locked(args, is_stock):
             super().main_worker(args)
@@ -205,17 +209,17 @@ class DistillGANTTSTask(GANTTSTask):
 def check_vocoder_conf(
     args: argparse.Namespace, faults: ErrorCollector, planned: bool = False
 ):
-    """See to what a vocoder learns from, and let the arguments name it.
+    """Check a vocoder's configuration, and complete the arguments by it.
 
     Args:
         args: The training's; mel settings, statistics and data are set.
-        faults: Gets what is wrong.
+        faults: Collects the errors.
         planned: Whether the dump may be made later.
 
     Returns:
-        Its options and its mels, each BROKEN if something is wrong with it.
+        The options and the mel settings, each INVALID if its check fails.
     """
-    wanted = faults.check(vocoder_options, args)
+    distill_options = faults.check(vocoder_options, args)
     faults.check(_require_gan_trainer, args)
     mels = faults.check(_take_mels, args)
     if not args.teacher_dump:
@@ -223,24 +227,24 @@ def check_vocoder_conf(
             f"teacher_dump: names no folder; tts: {VOCODER} learns from waves that "
             "espnet_distill.bin.dump_waves has written"
         )
-        return wanted, mels
+        return distill_options, mels
     if faults.check(as_text, args.teacher_dump, "teacher_dump") is INVALID:
-        return wanted, mels
+        return distill_options, mels
     for name in ("train", "valid"):
         if not planned or is_finished(Path(args.teacher_dump) / name):
             faults.check(_add_dump, args, name, mels)
-    return wanted, mels
+    return distill_options, mels
 
 
 def vocoder_options(args: argparse.Namespace) -> DistillOptions:
-    """Read the options of a vocoder; what it is told by default is as its phases are.
+    """Read the options of a vocoder; the default objectives depend on its generator.
 
     Raises:
-        ConfigError: What is wrong with them, or more than objectives.
+        ConfigError: Invalid options, or others than objectives.
     """
     conf = args.distill_conf or {}
     with ErrorCollector() as faults:
-        wanted = faults.check(DistillOptions.of, args)
+        distill_options = faults.check(DistillOptions.of, args)
         faults.lines += [
             f"{key}: a vocoder is trained without; leave it out"
             for key in _given(args, "teacher", "callbacks")
@@ -251,9 +255,10 @@ def vocoder_options(args: argparse.Namespace) -> DistillOptions:
             if key != "objectives"
         ]
     if "objectives" not in conf:
-        own = (args.tts_conf or {}).get("vocoder_type") == "harmonic_istft_generator"
-        wanted.objectives = OWN_PHASES if own else SPECTRA
-    return wanted
+        kind = (args.tts_conf or {}).get("vocoder_type")
+        predicts_f0 = kind == "harmonic_istft_generator"
+        distill_options.objectives = PREDICTED_F0 if predicts_f0 else SPECTRA
+    return distill_options
 
 
 def _given(args: argparse.Namespace, *keys: str) -> list[str]:
@@ -261,7 +266,7 @@ def _given(args: argparse.Namespace, *keys: str) -> list[str]:
 
 
 def _require_gan_trainer(args: argparse.Namespace) -> None:
-    """Raise a ConfigError for what ESPnet's GANTrainer or a vocoder cannot do."""
+    """Raise a ConfigError for options that ESPnet's GANTrainer does not support."""
     with ErrorCollector() as faults:
         faults.lines += [
             f"{key}: ESPnet's GAN trainer has no such thing; leave it out"
@@ -283,10 +288,10 @@ def _require_gan_trainer(args: argparse.Namespace) -> None:
 def build_vocoder_model(
     args: argparse.Namespace, objectives: Sequence[Objective]
 ) -> DistillVocoderModel:
-    """Build a vocoder in training, as `tts_conf`, `model_conf` and the mels say.
+    """Build the model of a vocoder's training from `tts_conf`, `model_conf` and mels.
 
     Raises:
-        ConfigError: Whatever cannot be built from them.
+        ConfigError: Settings from which it cannot be built.
     """
     mels = MelSpec.of_conf(args.feats_extract_conf)
     require_statistics({"normalize": "global_mvn", **vars(args)})
@@ -303,9 +308,8 @@ def build_vocoder_model(
     return DistillVocoderModel(normalize, tts)
 
 
-def _require_taps(generator: torch.nn.Module, objectives: Sequence[Objective]) -> None:
-    """Raise a ConfigError for what this generator has not, or cannot be told."""
-    makes_pulses = isinstance(generator, HarmonicISTFTGenerator)
+def _require_taps(generator: Generator, objectives: Sequence[Objective]) -> None:
+    """Raise a ConfigError if the objectives do not fit the generator."""
     with ErrorCollector() as faults:
         for item in objectives:
             where = f"distill_conf.objectives: {item.label}"
@@ -314,16 +318,18 @@ def _require_taps(generator: torch.nn.Module, objectives: Sequence[Objective]) -
                     f"{where} reads {', '.join(item.taps)}; a vocoder has a waveform "
                     "only: stft"
                 )
-            elif item.taps == ("log_f0",) and not makes_pulses:
+            elif item.taps == ("log_f0",) and not generator.predicts_f0:
                 faults.lines.append(
                     f"{where}: only a harmonic_istft_generator says its F0; leave it out"
                 )
-            if makes_pulses and isinstance(item, STFT) and item.shares["complex"]:
+            is_complex = isinstance(item, STFT) and item.term_weights["complex"]
+            if generator.predicts_f0 and is_complex:
                 faults.lines.append(
                     f"{where}.complex: a harmonic_istft_generator has phases of its own; "
                     "say 0"
                 )
-        if makes_pulses and ("log_f0",) not in [item.taps for item in objectives]:
+        learns_f0 = any(item.taps == ("log_f0",) for item in objectives)
+        if generator.predicts_f0 and not learns_f0:
             faults.lines.append(
                 "distill_conf.objectives: a harmonic_istft_generator has to learn its F0; "
                 "add {type: f0, weight: 3.0}"
@@ -338,7 +344,7 @@ def _take(args: argparse.Namespace) -> None:
 
 
 def _take_mels(args: argparse.Namespace) -> MelSpec:
-    """Let the mels and their statistics be those of the text-to-mel experiment."""
+    """Copy the mel settings and statistics of the text-to-mel experiment."""
     if not args.text2mel:
         raise ConfigError(
             "text2mel: names no experiment; a vocoder reads the mels of the one that it "
@@ -370,6 +376,9 @@ def _add_dump(args: argparse.Namespace, name: str, mels: MelSpec) -> None:
     folder = Path(args.teacher_dump) / name
     require_dump(folder, mels)
     key = f"{name}_data_path_and_name_and_type"
-    paths = [(str(folder / scp), kind, how) for kind, (scp, how) in READ.items()]
+    paths = [
+        (str(folder / scp), data_name, kind)
+        for data_name, (scp, kind) in DATA_FILES.items()
+    ]
     setattr(args, key, paths + list(getattr(args, key)))
-    setattr(args, f"{name}_shape_file", [paths[0][0]])  # whose names are the utterances
+    setattr(args, f"{name}_shape_file", [paths[0][0]])  # lists the utterances

@@ -38,10 +38,10 @@ class DistillOptions:
         teachers: As `find_experiment` takes them.
         dump: The folder that teacher_dump wrote, or None to run the teachers online.
         ground_truth_weight: Weight of the model's own loss against the recordings.
-        temperature: How soft the teachers' targets are; 1 changes nothing.
-        fusion: How several teachers share each utterance, `mean` or `confidence`.
-        objectives: What compares student and teacher, as `build_objective` takes it.
-        callbacks: What listens to the training, as `build_callback` takes it.
+        temperature: Temperature of the teachers' targets; 1 leaves them unchanged.
+        fusion: How several teachers are weighed, `mean` or `confidence`.
+        objectives: Configurations for `build_objective`.
+        callbacks: Configurations for `build_callback`.
     """
 
     teachers: list[str | dict] = field(default_factory=list)
@@ -57,13 +57,13 @@ class DistillOptions:
         """Read the options, or raise a ConfigError that names each wrong key."""
         with ErrorCollector() as faults:
             options = cls.read(args, faults)
-            options.objectives_found(faults)
-            options.callbacks_found(faults)
+            options.valid_objectives(faults)
+            options.valid_callbacks(faults)
         return options
 
     @classmethod
     def read(cls, args: argparse.Namespace, faults: ErrorCollector) -> "DistillOptions":
-        """Read what can be read: a default stands for a value that is wrong."""
+        """Read the valid options; a default replaces an invalid value."""
         options = cls()
         teachers = getattr(args, "teacher", None) or []
         if isinstance(teachers, (str, dict)):
@@ -89,44 +89,44 @@ class DistillOptions:
         options.callbacks = _read(kind, callbacks, "callbacks", faults, [])
         return options
 
-    def objectives_found(self, faults: ErrorCollector) -> list[Objective]:
-        """Return those objectives with which nothing is wrong."""
-        found: dict[str, Objective] = {}
+    def valid_objectives(self, faults: ErrorCollector) -> list[Objective]:
+        """Build the objectives whose configuration is valid."""
+        by_label: dict[str, Objective] = {}
         for index, conf in enumerate(self.objectives):
             where = f"distill_conf.objectives[{index}]"
             objective = faults.check(build_objective, conf, where, self.temperature)
             if objective is INVALID:
                 continue
-            if objective.label in found:
+            if objective.label in by_label:
                 faults.lines.append(
                     f"distill_conf.objectives: {objective.label} is listed twice"
                 )
-            found.setdefault(objective.label, objective)
-        return list(found.values())
+            by_label.setdefault(objective.label, objective)
+        return list(by_label.values())
 
-    def callbacks_found(self, faults: ErrorCollector) -> list[Callback]:
-        """Return those callbacks with which nothing is wrong."""
-        found = [
+    def valid_callbacks(self, faults: ErrorCollector) -> list[Callback]:
+        """Build the callbacks whose configuration is valid."""
+        callbacks = [
             faults.check(build_callback, conf, f"callbacks[{index}]")
             for index, conf in enumerate(self.callbacks)
         ]
-        return [callback for callback in found if callback is not INVALID]
+        return [callback for callback in callbacks if callback is not INVALID]
 
     def build_objectives(self) -> list[Objective]:
-        """Return one set of objectives; every teacher has its own."""
+        """Build one set of objectives; each teacher needs a set."""
         with ErrorCollector() as faults:
-            objectives = self.objectives_found(faults)
+            objectives = self.valid_objectives(faults)
         return objectives
 
     @property
     def is_stock(self) -> bool:
-        """Tell whether the plugin adds nothing to a run."""
+        """Whether a run is the stock run."""
         return not (self.teachers or self.callbacks)
 
     def build_callbacks(self) -> Callbacks:
-        """Return new callbacks, as one."""
+        """Build the callbacks."""
         with ErrorCollector() as faults:
-            built = self.callbacks_found(faults)
+            built = self.valid_callbacks(faults)
         return Callbacks(built, self.callbacks)
 
     def targets(self) -> tuple[str, ...]:
@@ -142,7 +142,7 @@ class DistillOptions:
 
 
 def _read(kind: Callable, value, key: str, faults: ErrorCollector, otherwise):
-    """Return a value of a kind, or what stands for one that is of another."""
+    """Return a value that passes the check `kind`, else the default `otherwise`."""
     value = faults.check(kind, value, key)
     return otherwise if value is INVALID else value
 
@@ -182,7 +182,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         type=yaml.safe_load,
         default=[],
-        help="What listens to the training, each a mapping with a type, such as prune",
+        help="Callbacks of the training, each a mapping with a type, such as prune",
     )
 
 

@@ -48,20 +48,20 @@ from espnet_distill.training.run_record import write_record
 from espnet_distill.utils.locking import require_unlocked
 from espnet_distill.vocoders import build_vocoder
 
-register_students()  # here, so that the processes a training spawns know them too
+register_students()  # at import, so that spawned processes have them
 
 
 class DistillTTSTask(TTSTask):
-    """What `espnet2.bin.tts_train` and `tts_inference` run with the plugin.
+    """The task of `espnet2.bin.tts_train` and `tts_inference` with the plugin.
 
-    Without a `teacher` and without `callbacks` it does what TTSTask does.
+    Without a `teacher` and without `callbacks` it equals TTSTask.
     """
 
-    # What this process's run has, told by build_model, which each process calls. ESPnet
-    # asks the class: for the names of data, here of dumped taps, and for the trainer.
+    # State of this process's run, set by build_model, which each process calls. ESPnet
+    # calls class methods for the data names, here of dumped taps, and for the trainer.
     teacher_data_names: tuple[str, ...] = ()
     callbacks = Callbacks()
-    wanted = DistillOptions()
+    distill_options = DistillOptions()
 
     @classmethod
     def add_task_arguments(cls, parser: argparse.ArgumentParser):
@@ -76,14 +76,14 @@ class DistillTTSTask(TTSTask):
 
     @classmethod
     def check_required_command_args(cls, args: argparse.Namespace):
-        """Refuse what cannot work, before a process is spawned or anything is built.
+        """Check the arguments before a process is spawned or a model is built.
 
-        Where there is a dump, its taps join the data of the training. Durations, pitch
-        and energy leave them where nobody reads them: a recipe made for FastSpeech2
-        then trains Tacotron2, too.
+        The taps of a dump are added to the data of the training. Durations, pitch and
+        energy are removed if no model uses them, so that a recipe for FastSpeech2 also
+        trains Tacotron2.
         """
-        wanted = DistillOptions.of(args)
-        if not wanted.is_stock:
+        distill_options = DistillOptions.of(args)
+        if not distill_options.is_stock:
             require_kinds(vars(args))
         super().check_required_command_args(args)
         require_unlocked(args.output_dir)
@@ -91,52 +91,57 @@ class DistillTTSTask(TTSTask):
         require_bpemodel(vars(args), args.tts)
         names = [name for _, name, _ in args.train_data_path_and_name_and_type]
         require_conditions(names, vars(args), args.tts)
-        require_own_trainer(args, wanted)
-        if not wanted.is_stock:
+        require_own_trainer(args, distill_options)
+        if not distill_options.is_stock:
             require_text2mel(args)
             if _trains(args):
                 require_statistics(vars(args))
-        if not _learns_from_teachers(args, wanted):
+        if not _learns_from_teachers(args, distill_options):
             _leave_out_unread(args)
             return
-        cls.check_teachers(args, wanted)
-        if not wanted.dump:
-            cls.check_conditions(args, wanted)
-        else:  # which was made with all that the teacher wants
+        cls.check_teachers(args, distill_options)
+        if not distill_options.dump:
+            cls.check_conditions(args, distill_options)
+        else:  # dump_teacher has checked the teachers' conditions
             for name in ("train", "valid"):
                 key = f"{name}_data_path_and_name_and_type"
                 data = list(getattr(args, key))
-                setattr(args, key, data + dumped_data(wanted, name, data))
+                setattr(args, key, data + dumped_data(distill_options, name, data))
             _leave_out_unread(args)
 
     @staticmethod
-    def check_teachers(args: argparse.Namespace, wanted: DistillOptions) -> None:
-        """Raise a ConfigError if a teacher is not there or does not fit the student."""
+    def check_teachers(
+        args: argparse.Namespace, distill_options: DistillOptions
+    ) -> None:
+        """Raise a ConfigError if a teacher is missing or does not fit the student."""
         with ErrorCollector() as faults:
-            for teacher in wanted.teachers:
+            for teacher in distill_options.teachers:
                 conf = faults.check(config_of, teacher)
                 faults.check(require_compatible, vars(args), conf, f"teacher {teacher}")
 
     @staticmethod
-    def check_conditions(args: argparse.Namespace, wanted: DistillOptions) -> None:
-        """Raise a ConfigError if a teacher wants speakers that the data do not name."""
+    def check_conditions(
+        args: argparse.Namespace, distill_options: DistillOptions
+    ) -> None:
+        """Raise a ConfigError if a teacher needs speakers that the data lack."""
         names = [name for _, name, _ in args.train_data_path_and_name_and_type]
-        for teacher in wanted.teachers:
+        for teacher in distill_options.teachers:
             require_conditions(names, config_of(teacher), f"teacher {teacher}")
 
     @classmethod
     def build_model(cls, args: argparse.Namespace) -> ESPnetTTSModel:
-        wanted = DistillOptions.of(args)
+        distill_options = DistillOptions.of(args)
         options.take(args)
         model = super().build_model(args)
         if not _trains(args):
-            wanted = DistillOptions()
-        if wanted.teachers:
-            if wanted.dump:
-                cls.teacher_data_names = teacher_data_names(wanted)
-            model = with_teachers(model, wanted)  # who are built by this class as well
-        cls.wanted = wanted
-        cls.callbacks = callbacks_for(wanted, args.tts_conf)
+            distill_options = DistillOptions()
+        if distill_options.teachers:
+            if distill_options.dump:
+                cls.teacher_data_names = teacher_data_names(distill_options)
+            # Online teachers are built by this method, too, so the class is set below.
+            model = with_teachers(model, distill_options)
+        cls.distill_options = distill_options
+        cls.callbacks = callbacks_for(distill_options, args.tts_conf)
         return model
 
     @classmethod
@@ -145,7 +150,7 @@ class DistillTTSTask(TTSTask):
         optimizers = super().build_optimizers(args, model)
         payloads = {}
         if isinstance(model, DistillTTSModel):
-            payloads[LESSONS] = model.lessons
+            payloads[LESSONS] = model.teacher_objectives
         if cls.callbacks:
             payloads[CALLBACKS] = cls.callbacks
             cls.callbacks.listen(optimizers[0])
@@ -154,7 +159,7 @@ class DistillTTSTask(TTSTask):
             require_resumable(Path(args.output_dir, CHECKPOINT), model, payloads)
         cls.trainer = Trainer
         if payloads:
-            record = _record(cls.wanted, model)
+            record = _record(cls.distill_options, model)
             write = functools.partial(write_record, args.output_dir, record)
             cls.trainer = CallbackTrainer.of(cls.callbacks, write)
         return optimizers
@@ -166,7 +171,7 @@ class DistillTTSTask(TTSTask):
 
     @classmethod
     def main_worker(cls, args: argparse.Namespace):
-        """Train; the folder is locked unless this is the stock run."""
+        """Train; lock the folder unless this is the stock run."""
         is_stock = not _trains(args) or DistillOptions.of(args).is_stock
         with refusal_in_one_line(), output_locked(args, is_stock):
             super().main_worker(args)
@@ -179,81 +184,88 @@ class DistillTTSTask(TTSTask):
         return build_vocoder(vocoder_file, vocoder_config_file, model, device)
 
 
-def with_teachers(student: ESPnetTTSModel, wanted: DistillOptions) -> DistillTTSModel:
-    """Put a student before its teachers, dumped or online, with its objectives.
+def with_teachers(
+    student: ESPnetTTSModel, distill_options: DistillOptions
+) -> DistillTTSModel:
+    """Add teachers, dumped or online, and objectives to a student.
 
-    Neither draws from the random state: data and student are those of the stock run,
-    and projections start alike whether the teachers are dumped or online.
+    The random state is unchanged: data and student equal those of the stock run, and
+    the initial projections do not depend on whether the teachers are dumped or online.
     """
     with torch.random.fork_rng():
-        teachers = _teachers(wanted)
+        teachers = _teachers(distill_options)
     with torch.random.fork_rng():
         return DistillTTSModel(
             student,
             teachers,
-            [wanted.build_objectives() for _ in teachers],
-            wanted.ground_truth_weight,
-            wanted.fusion,
-            wanted.temperature,
+            [distill_options.build_objectives() for _ in teachers],
+            distill_options.ground_truth_weight,
+            distill_options.fusion,
+            distill_options.temperature,
         )
 
 
-def callbacks_for(wanted: DistillOptions, tts_conf: dict) -> Callbacks:
-    """Build the callbacks, which find the groups of a TTS model."""
-    callbacks = wanted.build_callbacks()
+def callbacks_for(distill_options: DistillOptions, tts_conf: dict) -> Callbacks:
+    """Build the callbacks for a model with this `tts_conf`."""
+    callbacks = distill_options.build_callbacks()
     for callback in callbacks.callbacks:
         callback.use_model_conf(tts_conf)
     return callbacks
 
 
-def _teachers(wanted: DistillOptions) -> list[Teacher]:
-    taps = wanted.targets()
-    if not wanted.dump:
-        return [OnlineTeacher(item, taps) for item in wanted.teachers]
-    folder = Path(wanted.dump)
-    return [DumpedTeacher(folder, index, taps) for index in range(len(wanted.teachers))]
+def _teachers(distill_options: DistillOptions) -> list[Teacher]:
+    taps = distill_options.targets()
+    if not distill_options.dump:
+        return [OnlineTeacher(item, taps) for item in distill_options.teachers]
+    folder = Path(distill_options.dump)
+    return [
+        DumpedTeacher(folder, index, taps)
+        for index in range(len(distill_options.teachers))
+    ]
 
 
-def teacher_data_names(wanted: DistillOptions) -> tuple[str, ...]:
-    """Return the names that the dumped taps have among the data."""
+def teacher_data_names(distill_options: DistillOptions) -> tuple[str, ...]:
+    """Return the data names of the dumped taps."""
     return tuple(
         data_name(index, tap)
-        for index in range(len(wanted.teachers))
-        for tap in wanted.targets()
+        for index in range(len(distill_options.teachers))
+        for tap in distill_options.targets()
     )
 
 
-def dumped_data(wanted: DistillOptions, name: str, data: list) -> list[tuple]:
+def dumped_data(distill_options: DistillOptions, name: str, data: list) -> list[tuple]:
     """Return ESPnet's (path, name, type) of the dumped taps of one set.
 
     Args:
-        wanted: With the folder of the dump.
+        distill_options: The options, with the folder of the dump.
         name: `train` or `valid`.
         data: The other data of that set.
 
     Raises:
-        ConfigError: The dump is not whole, or not of this teacher or data.
+        ConfigError: The dump is incomplete, or of another teacher or other data.
     """
     others = {name: (path, kind) for path, name, kind in data}
     text = Path(others.pop("text")[0])
-    found = []
-    for index, experiment in enumerate(wanted.teachers):
-        folder = Path(wanted.dump) / name / folder_name(index)
-        DumpedSet(folder, experiment, wanted.targets()).require_fit(text, others)
-        found += [
+    entries = []
+    for index, experiment in enumerate(distill_options.teachers):
+        folder = Path(distill_options.dump) / name / folder_name(index)
+        DumpedSet(folder, experiment, distill_options.targets()).require_fit(
+            text, others
+        )
+        entries += [
             (str(folder / f"{tap}.scp"), data_name(index, tap), "npy")
-            for tap in wanted.targets()
+            for tap in distill_options.targets()
         ]
-    return found
+    return entries
 
 
 def require_read(args: argparse.Namespace) -> None:
-    """Raise a ConfigError if pitch or energy are extracted for a model without."""
+    """Raise a ConfigError if pitch or energy are extracted but not used."""
     with ErrorCollector() as faults:
         faults.lines += [
             f"{kind}_extract: {args.tts} reads no {kind}; leave it out"
             for kind in ("pitch", "energy")
-            if getattr(args, f"{kind}_extract") and kind not in _takes(args)
+            if getattr(args, f"{kind}_extract") and kind not in _inputs(args)
         ]
 
 
@@ -261,58 +273,63 @@ def require_text2mel(args: argparse.Namespace) -> argparse.Namespace:
     """Return the arguments if the student is a text-to-mel model.
 
     Raises:
-        ConfigError: It makes waveforms, as VITS and JETS do.
+        ConfigError: It synthesizes waveforms, as VITS and JETS do.
     """
     require_taps(args.tts, "student")
     return args
 
 
-def require_own_trainer(args: argparse.Namespace, wanted: DistillOptions) -> None:
-    """Raise a ConfigError if another trainer would train in place of the plugin's."""
-    if args.use_deepspeed and not wanted.is_stock:
+def require_own_trainer(
+    args: argparse.Namespace, distill_options: DistillOptions
+) -> None:
+    """Raise a ConfigError if DeepSpeed would replace the plugin's trainer."""
+    if args.use_deepspeed and not distill_options.is_stock:
         raise ConfigError(
             "use_deepspeed: does not train with a teacher or callbacks; leave it out"
         )
 
 
-def _takes(args: argparse.Namespace):
+def _inputs(args: argparse.Namespace):
     return inspect.signature(tts_choices.get_class(args.tts).forward).parameters
 
 
 def _leave_out_unread(args: argparse.Namespace) -> None:
-    takes = _takes(args)
+    inputs = _inputs(args)
     for name in ("train", "valid"):
         key = f"{name}_data_path_and_name_and_type"
-        data = [d for d in getattr(args, key) if d[1] in takes or d[1] not in GIVEN]
+        data = [d for d in getattr(args, key) if d[1] in inputs or d[1] not in GIVEN]
         setattr(args, key, data)
 
 
 def _trains(args: argparse.Namespace) -> bool:
-    """Tell a training, also one whose configuration is older than the other two.
+    """Return True for a training, False for statistics and dry runs.
 
-    Statistics and dry runs build the same model, with no teacher or callback.
+    The latter build the model without teachers and callbacks. Older configurations lack
+    their keys.
     """
     return not any(getattr(args, key, False) for key in ("collect_stats", "dry_run"))
 
 
-def _learns_from_teachers(args: argparse.Namespace, wanted: DistillOptions) -> bool:
-    return bool(wanted.teachers) and _trains(args)
+def _learns_from_teachers(
+    args: argparse.Namespace, distill_options: DistillOptions
+) -> bool:
+    return bool(distill_options.teachers) and _trains(args)
 
 
-def _record(wanted: DistillOptions, model: ESPnetTTSModel) -> dict:
-    """Say whom the model learns from, what is compared, and what listens."""
+def _record(distill_options: DistillOptions, model: ESPnetTTSModel) -> dict:
+    """Return the run record: teachers, objectives and callbacks."""
     record = {}
-    if wanted.teachers:
+    if distill_options.teachers:
         record |= {
-            "teacher": [item.teacher.identity for item in model.lessons],
-            "teacher_dump": wanted.dump,
+            "teacher": [item.teacher.identity for item in model.teacher_objectives],
+            "teacher_dump": distill_options.dump,
             "distill_conf": {
-                "ground_truth_weight": wanted.ground_truth_weight,
-                "temperature": wanted.temperature,
-                "fusion": wanted.fusion,
-                "objectives": wanted.objectives,
+                "ground_truth_weight": distill_options.ground_truth_weight,
+                "temperature": distill_options.temperature,
+                "fusion": distill_options.fusion,
+                "objectives": distill_options.objectives,
             },
         }
-    if wanted.callbacks:
-        record["callbacks"] = wanted.callbacks
+    if distill_options.callbacks:
+        record["callbacks"] = distill_options.callbacks
     return record

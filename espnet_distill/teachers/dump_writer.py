@@ -1,4 +1,4 @@
-"""The arrays of a dump, a file for each utterance and tap."""
+"""Files of a teacher dump: one array for each utterance and tap."""
 
 from pathlib import Path
 
@@ -17,11 +17,11 @@ from espnet_distill.utils.files import (
 from espnet_distill.utils.validation import require_finite
 from espnet_distill.utils.whole_files import is_whole_array
 
-# One value a token: little to store, and its error would show.
+# One value a token: small, and half precision would show.
 FULL_PRECISION = ("duration", "pitch", "energy")
 
 
-BEGUN = "begun.yaml"  # whose taps these are, while they come in
+BEGUN = "begun.yaml"  # record of an unfinished dump
 
 
 class TapFiles:
@@ -35,19 +35,19 @@ class TapFiles:
         return utterance_file(self.folder / "data" / tap, utterance, ".npy")
 
     def has(self, utterance: str) -> bool:
-        """Tell whether an utterance's files are there, and whole."""
+        """Return True if all files of an utterance exist and are complete."""
         return all(is_whole_array(self.path(tap, utterance)) for tap in self.taps)
 
     def write(self, utterances: list[str], taps: Taps) -> None:
-        """Write a batch; frames and hidden representations in half precision.
+        """Write a batch; frame-level and hidden taps in half precision.
 
         Raises:
-            ConfigError: Taps that hold NaN or infinity, or become so in half precision.
+            ConfigError: Taps that are NaN or infinite, or become so in half precision.
         """
         for tap in self.taps:
             arrays = taps[tap].cpu().numpy()
             if tap not in FULL_PRECISION:
-                with np.errstate(over="ignore"):  # which is refused below
+                with np.errstate(over="ignore"):  # refused below
                     arrays = arrays.astype(np.float16)
             arrays = [array[:n] for array, n in zip(arrays, taps.lengths[tap])]
             if tap == "attention":  # ESPnet's collate function pads one axis only
@@ -60,14 +60,14 @@ class TapFiles:
             )
             for utterance, array in zip(utterances, arrays):
                 path = self.path(tap, utterance)
-                with written_whole(path, flush=False) as beside:
-                    write_array(beside, array)
+                with written_whole(path, flush=False) as temporary:
+                    write_array(temporary, array)
 
     def write_index(self, utterances: list[str]) -> None:
         """Write `<tap>.scp` and `<tap>.bytes`.
 
         Raises:
-            ConfigError: Some utterances are not there.
+            ConfigError: Utterances that are not dumped.
         """
         missing = [utterance for utterance in utterances if not self.has(utterance)]
         if missing:

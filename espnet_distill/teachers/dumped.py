@@ -1,12 +1,12 @@
-"""A teacher whose taps were written once, read back as data of the training.
+"""Teachers whose taps were dumped once and are read as data of the training.
 
 A dump is a folder with one folder for each set, `train` and `valid`, and in it one for
 each teacher, `teacher`, `teacher2`, …:
 
     manifest.yaml   the teacher, its data, the taps; written last
-    text            the transcriptions that the teacher was given
+    text            the transcriptions of the dumped utterances
     <tap>.scp       utterance and path of an array (T, C), as ESPnet reads it
-    <tap>.bytes     utterance and size of that file
+    <tap>.bytes     utterance and size of that file in bytes
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ REMEDY = "run teacher_dump again"
 
 
 def folder_name(index: int) -> str:
-    """Return what the teacher of this index, from 0, is called in dumps and batches."""
+    """Return the name of the teacher with this index, from 0, in dumps and batches."""
     return f"teacher{index + 1 if index else ''}"
 
 
@@ -41,13 +41,13 @@ def data_name(index: int, tap: str) -> str:
 
 
 def checksum_of_data(path, kind: str) -> str:
-    """Return a checksum of data of ESPnet: a file, or the files that a table names."""
+    """Return the checksum of a file, or of the files that a table lists."""
     is_table = kind in ("sound", "npy")
     return checksum_of_listed(Path(path)) if is_table else checksum(path)
 
 
 def identity(experiment) -> dict:
-    """Say which teacher this is: its files, and their checksums."""
+    """Return the paths and checksums of a teacher's files."""
     config, model = find_experiment(experiment)
     return {
         "config": str(config),
@@ -58,10 +58,10 @@ def identity(experiment) -> dict:
 
 
 def begin(path: Path, record: dict, others: str) -> None:
-    """Write down what a dump is made from, or see that it is what was begun.
+    """Write the record of a new dump, or compare it with that of a started one.
 
     Raises:
-        ConfigError: It was begun from others, which the message says.
+        ConfigError: The dump was started with another record; `others` describes it.
     """
     text = yaml.safe_dump(record, sort_keys=False)
     with locked(path.parent, wait=True):
@@ -72,7 +72,7 @@ def begin(path: Path, record: dict, others: str) -> None:
 
 
 class DumpedTeacher:
-    """The taps of one teacher, out of a batch that carries them."""
+    """A teacher whose taps are part of each batch."""
 
     def __init__(self, folder: Path, index: int, taps: tuple[str, ...]):
         """Read the manifest of the training set; the dump may have more taps."""
@@ -95,14 +95,14 @@ class DumpedTeacher:
         return taps
 
     def probe(self) -> Taps:
-        """Return zeros in the shapes that the teacher's taps of one sentence had."""
+        """Return zeros in the shapes of the teacher's taps of one dummy sentence."""
         tensors = {tap: torch.zeros(shape) for tap, shape in self.shapes.items()}
         lengths = {tap: torch.tensor([x.size(1)]) for tap, x in tensors.items()}
         return Taps(tensors, lengths)
 
 
 def _unflatten_attention(taps: Taps, tokens: torch.Tensor) -> None:
-    """Make (B, steps, tokens) again of what was written as (steps * tokens) each."""
+    """Restore (B, steps, tokens) from rows that were written as (steps * tokens)."""
     flat = taps["attention"]
     steps = torch.div(taps.lengths["attention"], tokens, rounding_mode="floor")
     attention = flat.new_zeros(len(flat), steps.max(), tokens.max())
@@ -114,20 +114,20 @@ def _unflatten_attention(taps: Taps, tokens: torch.Tensor) -> None:
 
 @dataclass
 class DumpedSet:
-    """One set of a dump, held against the training that is to read it."""
+    """One set of a dump and the teacher and taps that a training expects of it."""
 
     folder: Path
     experiment: str
     taps: tuple[str, ...]
 
     def require_fit(self, text: Path, others: dict[str, tuple[str, str]]) -> None:
-        """Raise a ConfigError unless the dump is whole and of this teacher and data.
+        """Raise a ConfigError unless the dump is complete and of this teacher and data.
 
         Args:
-            text: The transcriptions of the training; the dump may have more.
-            others: Path and type of data that the teacher was given besides, by name.
+            text: The transcriptions of the training, a subset of the dump's.
+            others: Path and type of the teacher's other inputs, by name.
         """
-        self.require_own()
+        self.require_teacher()
         self._require_text(read_table(text), text)
         data = read_manifest(self.folder).get("data") or {}
         for name, (path, kind) in others.items():
@@ -139,11 +139,11 @@ class DumpedSet:
 
     @property
     def is_finished(self) -> bool:
-        """Tell whether teacher_dump has come to its end here."""
+        """Whether the dump of this set is complete."""
         return (self.folder / MANIFEST).is_file()
 
-    def require_own(self) -> None:
-        """Raise a ConfigError unless the dump is of this teacher and has the taps."""
+    def require_teacher(self) -> None:
+        """Raise a ConfigError unless the dump is of this teacher and has all taps."""
         manifest = read_manifest(self.folder)
         self._require_teacher(manifest["teacher"])
         for tap in self.taps:
@@ -154,7 +154,7 @@ class DumpedSet:
                 )
 
     def require_whole(self) -> None:
-        """Raise a ConfigError unless every file is there and as long as it was."""
+        """Raise a ConfigError unless every file exists and has the recorded size."""
         for tap in self.taps:
             self._require_whole(tap)
 
@@ -167,19 +167,19 @@ class DumpedSet:
                     f"was then; the {kind} of {self.experiment} differs; {REMEDY}"
                 )
 
-    def _require_text(self, wanted: dict[str, str], path: Path) -> None:
-        found = read_table(self.folder / "text")
-        missing = [utterance for utterance in wanted if utterance not in found]
+    def _require_text(self, texts: dict[str, str], path: Path) -> None:
+        dumped = read_table(self.folder / "text")
+        missing = [utterance for utterance in texts if utterance not in dumped]
         if missing:
             raise ConfigError(
-                f"{self.folder}: lacks {len(missing)} of the {len(wanted)} utterances "
+                f"{self.folder}: lacks {len(missing)} of the {len(texts)} utterances "
                 f"of {path}: {', '.join(missing[:10])}; {REMEDY}"
             )
-        for utterance, text in wanted.items():
-            if text != found[utterance]:
+        for utterance, text in texts.items():
+            if text != dumped[utterance]:
                 raise ConfigError(
                     f"{self.folder}: the teacher read {utterance} as "
-                    f"{found[utterance]!r}, {path} has {text!r}; {REMEDY}"
+                    f"{dumped[utterance]!r}, {path} has {text!r}; {REMEDY}"
                 )
 
     def _require_whole(self, tap: str) -> None:
@@ -195,7 +195,7 @@ class DumpedSet:
 
 
 def read_manifest(folder: Path) -> dict:
-    """Return the manifest of a dump, or raise a ConfigError that says there is none."""
+    """Return the manifest of a dump; raise a ConfigError without a valid one."""
     if not (folder / MANIFEST).is_file():
         raise ConfigError(f"{folder}: no finished teacher dump; {REMEDY}")
     manifest = read_yaml(folder / MANIFEST)
@@ -205,7 +205,7 @@ def read_manifest(folder: Path) -> dict:
 
 
 def _is_manifest(manifest) -> bool:
-    """Tell whether a manifest has what `begin` and `finish_dump` write."""
+    """Return True if a manifest has the keys that `begin` and `finish_dump` write."""
     try:
         as_mapping(manifest, MANIFEST)
         teacher = as_mapping(manifest["teacher"], "teacher")

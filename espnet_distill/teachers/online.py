@@ -1,4 +1,4 @@
-"""A teacher that runs beside the student."""
+"""Teachers that run during the training of the student."""
 
 import functools
 import inspect
@@ -21,8 +21,8 @@ from espnet_distill.teachers.to_student import denormalize
 class OnlineTeacher:
     """A trained model in eval mode, without gradients.
 
-    It is no torch module, so that a model that holds one neither trains, moves, saves
-    nor averages it.
+    It is not a torch module, so a model with an OnlineTeacher as an attribute neither
+    trains, moves, saves nor averages it.
     """
 
     def __init__(self, experiment, modules: tuple[str, ...] = ()):
@@ -38,17 +38,17 @@ class OnlineTeacher:
         self.model, self.args = load_experiment(self.config, self.checkpoint)
         self.model.requires_grad_(False)
         if isinstance(self.model.tts, ProDiff):
-            _let_it_sample(self.model.tts)
+            _sample_in_forward(self.model.tts)
         self.recorder = TapRecorder(self.model.tts, modules, by_durations=True)
-        self._takes = inspect.signature(self.model.tts.forward).parameters
+        self._input_names = inspect.signature(self.model.tts.forward).parameters
 
     @torch.no_grad()
     def __call__(self, batch: dict[str, torch.Tensor]) -> Taps:
-        """Return the teacher's taps for a batch as ESPnet's collate function makes it.
+        """Return the teacher's taps for a batch of ESPnet's collate function.
 
-        Mel, pitch and energy come in plain units, with no normalisation. The batch is
-        left as it is: ESPnet's GlobalMVN normalises in place. Durations are kept from a
-        teacher that takes none, as Tacotron2.
+        Mel, pitch and energy are denormalized. The teacher gets copies of the tensors,
+        because ESPnet's GlobalMVN normalizes in place; durations are passed only to
+        teachers that take them, which Tacotron2 does not.
         """
         device = batch["text"].device
         if next(self.model.parameters()).device != device:
@@ -57,20 +57,20 @@ class OnlineTeacher:
             **{
                 name: _copy(value)
                 for name, value in batch.items()
-                if name in self._takes or not name.startswith("durations")
+                if name in self._input_names or not name.startswith("durations")
             }
         )
         return denormalize(self.recorder.taps, self.model)
 
     def probe(self) -> Taps:
-        """Return the taps of one tiny made-up sentence, for their names and shapes."""
+        """Return the taps of one dummy sentence, for their names and shapes."""
         return probe(self.model.tts, self.recorder)
 
 
-def _let_it_sample(tts: ProDiff) -> None:
-    """Have `forward` diffuse from noise, at the given durations, pitch and energy.
+def _sample_in_forward(tts: ProDiff) -> None:
+    """Make `forward` sample from noise at the given durations, pitch and energy.
 
-    In training ProDiff denoises the recording, which is no speech of its own.
+    ProDiff's training pass denoises the recording instead of generating a mel.
     """
     tts._forward = functools.partial(
         tts._forward, is_inference=True, use_teacher_forcing=True

@@ -16,7 +16,7 @@ from espnet_distill.data.dummy_batch import dummy_batch
 from espnet_distill.errors import ConfigError, suggest
 from espnet_distill.objectives.base import Taps
 
-# What `_forward` returns, in order, and the modules behind the hidden taps.
+# Names of the values that `_forward` returns, in order.
 OUTPUTS = {
     FastSpeech2: ("mel_before", "mel_after", "duration", "pitch", "energy"),
     FastSpeech: ("mel_before", "mel_after", "duration"),
@@ -26,6 +26,7 @@ OUTPUTS = {
 }
 
 
+# Modules of the hidden taps.
 MODULES = {
     FastSpeech2: {"encoder": "encoder", "decoder": "decoder"},
     FastSpeech: {"encoder": "encoder", "decoder": "decoder"},
@@ -35,6 +36,7 @@ MODULES = {
 }
 
 
+# The unit of a tap's second axis: a decoder step has `reduction_factor` frames.
 LEVELS = {
     "mel_before": "frame",
     "mel_after": "frame",
@@ -47,7 +49,7 @@ LEVELS = {
 
 
 def family(tts: AbsTTS | type[AbsTTS]) -> type[AbsTTS]:
-    """Return the class under which the taps of a model, or of a class, are known."""
+    """Return the class of OUTPUTS that a model, or a class, is or inherits from."""
     kind = tts if isinstance(tts, type) else type(tts)
     for known in OUTPUTS:
         if issubclass(kind, known):
@@ -60,7 +62,7 @@ def class_of(tts, where) -> type[AbsTTS]:
     """Return the class that a configuration's `tts` names.
 
     Raises:
-        ConfigError: A name that is none of ESPnet's or of this package's.
+        ConfigError: A name that neither ESPnet nor this package registers.
     """
     known = tts_choices.classes
     if str(tts).lower() not in known:
@@ -71,10 +73,10 @@ def class_of(tts, where) -> type[AbsTTS]:
 def require_taps(tts, where) -> type[AbsTTS]:
     """Return the class that a configuration's `tts` names, if it has taps.
 
-    So a model that has none is refused before its weights are loaded.
+    This refuses a model without taps before its weights are loaded.
 
     Raises:
-        ConfigError: It has none, or the name is none.
+        ConfigError: A class without taps, or an unknown name.
     """
     kind = class_of(tts, where)
     try:
@@ -85,17 +87,18 @@ def require_taps(tts, where) -> type[AbsTTS]:
 
 
 class TapRecorder:
-    """Records a model's taps each time it runs, with gradients if it runs with them."""
+    """Records the taps of a model in each forward pass, with gradients if enabled."""
 
     def __init__(
         self, tts: AbsTTS, modules: tuple[str, ...] = (), by_durations: bool = False
     ):
-        """Hook into `tts`.
+        """Register the hooks in `tts`.
 
         Args:
-            tts: A model of a known family.
-            modules: Names of taps to record besides what the model returns.
-            by_durations: Make the attention of a model without any from its durations.
+            tts: A model of a class in OUTPUTS.
+            modules: Names of taps to record besides the model's outputs.
+            by_durations: Construct the attention of a model without one from its
+                durations.
 
         Raises:
             ConfigError: A name that is no module of the model.
@@ -105,7 +108,7 @@ class TapRecorder:
         self.hidden: dict[str, torch.Tensor] = {}
         self.levels = dict(LEVELS)
         self.taps = Taps()
-        self.truth: torch.Tensor | None = None  # the mel that it was to predict
+        self.truth: torch.Tensor | None = None  # target mel of the model
         self._handles = []
         for name in set(modules) - set(LEVELS):
             self._hook(tts, name)
@@ -116,7 +119,7 @@ class TapRecorder:
         tts._forward = self._recording(tts._forward)
 
     def remove(self) -> None:
-        """Leave the model as it was, where no other recorder has come since."""
+        """Remove the hooks; valid if no other recorder was attached later."""
         self._tts._forward = self._forward
         for handle in self._handles:
             handle.remove()
@@ -126,18 +129,18 @@ class TapRecorder:
         modules = dict(tts.named_modules())
         if path not in modules:
             names = [*MODULES[family(tts)], *filter(None, modules)]
-            near = difflib.get_close_matches(name, names, n=5, cutoff=0.4)
+            candidates = difflib.get_close_matches(name, names, n=5, cutoff=0.4)
             raise ConfigError(
                 f"tap {name!r}: no such module in {type(tts).__name__}; "
-                f"near: {', '.join(near) or ', '.join(MODULES[family(tts)])}"
+                f"near: {', '.join(candidates) or ', '.join(MODULES[family(tts)])}"
             )
 
-        def keep(module, args, output):
+        def store(module, args, output):
             while isinstance(output, tuple):  # (x, mask) or ((x, pos_emb), mask)
                 output = output[0]
             self.hidden[name] = output
 
-        self._handles.append(modules[path].register_forward_hook(keep))
+        self._handles.append(modules[path].register_forward_hook(store))
 
     def _recording(self, forward):
         def run(*args, **kwargs):
@@ -151,7 +154,7 @@ class TapRecorder:
                         [module.attn for module in self._heads], dim=1
                     )
                 elif self._by_durations and "ds" in arguments:
-                    tensors["attention"] = _path(arguments["ds"])
+                    tensors["attention"] = _hard_attention(arguments["ds"])
                 self._store(tensors, arguments["ilens"], arguments["olens"])
                 self.truth = arguments["ys"]
             return outputs
@@ -177,21 +180,21 @@ class TapRecorder:
 
 
 def _attention_heads(tts: AbsTTS) -> list[torch.nn.Module]:
-    """Return the modules that attend to the text, where `_forward` does not say."""
+    """Return the modules of the attention to the text, if `_forward` returns none."""
     if not isinstance(tts, Transformer):
         return []
     return [layer.src_attn for layer in tts.decoder.decoders]
 
 
-def _path(durations: torch.Tensor) -> torch.Tensor:
-    """Return the attention (B, frames, tokens) to the token whose frame it is."""
+def _hard_attention(durations: torch.Tensor) -> torch.Tensor:
+    """Return the hard attention (B, frames, tokens) of durations (B, tokens)."""
     ends = durations.cumsum(1).unsqueeze(1)
     frames = torch.arange(int(ends.max()), device=durations.device).view(1, -1, 1)
     return ((frames < ends) & (frames >= ends - durations.unsqueeze(1))).float()
 
 
 def _level(name: str, tensor, lengths: dict[str, torch.Tensor]) -> str | None:
-    """Tell by its length what a tap's second axis counts."""
+    """Return the unit of a tap's second axis, inferred from its length."""
     for level, values in lengths.items():
         if tensor.dim() == 3 and tensor.size(1) == values.max():
             return level
@@ -202,9 +205,9 @@ def _level(name: str, tensor, lengths: dict[str, torch.Tensor]) -> str | None:
 
 
 def probe(tts: AbsTTS, recorder: TapRecorder) -> Taps:
-    """Run a model once on one tiny made-up sentence and return its taps.
+    """Run a model on one dummy sentence and return its taps.
 
-    The model's mode, gradients and the random state are left as they were.
+    The model's mode, its gradients and the random state are unchanged.
     """
     was_training = tts.training
     with torch.no_grad(), torch.random.fork_rng():
@@ -219,20 +222,20 @@ def focus_rate(
 ) -> torch.Tensor:
     """Return the focus rate (B, H): the mean over steps of the largest weight.
 
-    From FastSpeech (Ren et al. 2019, arXiv:1905.09263, section 3.2), which picks the
-    head that aligns text and speech by it.
+    FastSpeech (Ren et al. 2019, arXiv:1905.09263, section 3.2) selects the head that
+    aligns text and speech by it.
 
     Args:
         attention: Weights (B, H, T, T_text) that sum to 1 over the text.
         steps: Decoder steps (B,).
         tokens: Tokens (B,).
     """
-    places = torch.arange(attention.size(3), device=attention.device)
-    padding = places >= tokens.unsqueeze(1)
+    positions = torch.arange(attention.size(3), device=attention.device)
+    padding = positions >= tokens.unsqueeze(1)
     largest = attention.masked_fill(padding[:, None, None], 0).amax(3)
-    times = torch.arange(attention.size(2), device=attention.device)
-    beyond = times >= steps.unsqueeze(1)
-    return largest.masked_fill(beyond[:, None], 0).sum(2) / steps.unsqueeze(1)
+    decoder_steps = torch.arange(attention.size(2), device=attention.device)
+    after_end = decoder_steps >= steps.unsqueeze(1)
+    return largest.masked_fill(after_end[:, None], 0).sum(2) / steps.unsqueeze(1)
 
 
 def most_focused(

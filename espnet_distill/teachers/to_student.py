@@ -1,4 +1,4 @@
-"""A teacher's taps in the units and at the reduction factor of its student."""
+"""Convert a teacher's taps to the normalization and reduction factor of its student."""
 
 import torch
 from espnet2.tts.espnet_model import ESPnetTTSModel
@@ -14,49 +14,49 @@ NORMALIZERS = {
 
 
 def denormalize(taps: Taps, model: ESPnetTTSModel) -> Taps:
-    """Undo the model's normalisation of its mel, pitch and energy."""
-    return _mapped(taps, lambda x, name: _undo(x, getattr(model, name)))
+    """Undo the model's normalization of mel, pitch and energy."""
+    return _map_normalized(taps, lambda x, name: _denormalize(x, getattr(model, name)))
 
 
 def normalize_like(model: ESPnetTTSModel, taps: Taps) -> Taps:
-    """Normalise mel, pitch and energy in plain units as the model does."""
-    return _mapped(taps, lambda x, name: _do(x, getattr(model, name)))
+    """Normalize mel, pitch and energy with the statistics of a model."""
+    return _map_normalized(taps, lambda x, name: _normalize(x, getattr(model, name)))
 
 
-def _mapped(taps: Taps, change) -> Taps:
+def _map_normalized(taps: Taps, convert) -> Taps:
     tensors = {
-        name: change(tensor, NORMALIZERS[name]) if name in NORMALIZERS else tensor
+        name: convert(tensor, NORMALIZERS[name]) if name in NORMALIZERS else tensor
         for name, tensor in taps.tensors.items()
     }
     return Taps(tensors, taps.lengths)
 
 
-def _undo(x: torch.Tensor, normalize) -> torch.Tensor:
+def _denormalize(x: torch.Tensor, normalize) -> torch.Tensor:
     return x if normalize is None else normalize.inverse(x.clone())[0]
 
 
-def _do(x: torch.Tensor, normalize) -> torch.Tensor:
-    return x if normalize is None else normalize(x.clone())[0]  # it works in place
+def _normalize(x: torch.Tensor, normalize) -> torch.Tensor:
+    return x if normalize is None else normalize(x.clone())[0]  # normalizes in place
 
 
 FRAMES = ("mel_before", "mel_after", "stop")
 
 
-def match_reduction_factor(ours: Taps, theirs: Taps) -> Taps:
-    """Leave out the frames, or the steps between, that a student does not have.
+def match_reduction_factor(student: Taps, teacher: Taps) -> Taps:
+    """Drop the teacher's frames and attention steps that the student does not have.
 
-    A student of r frames a step speaks no frames beyond the last whole step, and attends
-    once for r steps of a teacher of one frame: as it did at the last of them.
+    A student with reduction factor r predicts no frames after its last whole step. Its
+    attention step corresponds to the last of r steps of a teacher with factor 1.
     """
-    tensors = dict(theirs.tensors)
+    tensors = dict(teacher.tensors)
     for name in FRAMES:
-        if name in tensors and name in ours.tensors:
-            tensors[name] = tensors[name][:, : ours[name].size(1)]
-    if "attention" in tensors and "attention" in ours.tensors:
+        if name in tensors and name in student.tensors:
+            tensors[name] = tensors[name][:, : student[name].size(1)]
+    if "attention" in tensors and "attention" in student.tensors:
         tensors["attention"] = _every_nth(
-            tensors["attention"], ours["attention"].size(1)
+            tensors["attention"], student["attention"].size(1)
         )
-    return Taps(tensors, theirs.lengths)
+    return Taps(tensors, teacher.lengths)
 
 
 def _every_nth(attention: torch.Tensor, steps: int) -> torch.Tensor:

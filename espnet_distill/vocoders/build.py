@@ -1,4 +1,4 @@
-"""From the file names a user gives to a vocoder that fits the model's mels."""
+"""Build vocoders from checkpoints and check that they fit a model's mels."""
 
 import logging
 
@@ -9,7 +9,7 @@ from espnet_distill.utils.validation import require_finite
 def build_vocoder(
     vocoder_file=None, vocoder_config_file=None, model=None, device="cpu"
 ):
-    """Build what ``Text2Speech`` calls as ``vocoder(feats)``.
+    """Build the vocoder that ``Text2Speech`` calls as ``vocoder(feats)``.
 
     Args:
         vocoder_file: a HiFi-GAN generator in the original project's format or in
@@ -18,11 +18,11 @@ def build_vocoder(
         vocoder_config_file: its configuration; by default the ``config.json`` or
             ``config.yml`` beside it. For Griffin-Lim, a YAML file of its arguments.
         model: the ESPnetTTSModel whose ``feats_extract`` the vocoder has to fit.
-        device: where the vocoder is put.
+        device: the device of the vocoder.
 
     Returns:
-        A callable from log-mel features (T, n_mels) to a waveform (T_wav,) with its
-        sampling rate in ``fs``; None where Griffin-Lim lacks its parameters.
+        A callable from log-mel features (T, n_mels) to a waveform (T_wav,), with the
+        sampling rate ``fs``; None where Griffin-Lim lacks its parameters.
 
     Raises:
         ConfigError: the files cannot be used, or do not fit the model.
@@ -51,12 +51,15 @@ def build_vocoder(
 
 
 def check_vocoder(vocoder_file, feats_extract_conf, vocoder_config_file=None):
-    """Raise the ConfigError that ``build_vocoder`` would, before any model exists.
+    """Check a vocoder as ``build_vocoder`` does, without a model.
 
     Args:
         vocoder_file: as for ``build_vocoder``; Griffin-Lim always passes.
         feats_extract_conf: this key of an ESPnet ``config.yaml``.
         vocoder_config_file: as for ``build_vocoder``.
+
+    Raises:
+        ConfigError: as for ``build_vocoder``.
     """
     if is_none(vocoder_file):
         return
@@ -68,12 +71,12 @@ def check_vocoder(vocoder_file, feats_extract_conf, vocoder_config_file=None):
 
 
 def is_none(vocoder_file):
-    """Tell whether no vocoder is named, so that it is Griffin-Lim."""
+    """Return True if no vocoder is named, which selects Griffin-Lim."""
     return vocoder_file is None or str(vocoder_file).lower() in ("none", "null", "nil")
 
 
 def load_vocoder(vocoder_file, mels=None, vocoder_config_file=None):
-    """Load a vocoder that has weights; it has to fit a MelSpec, if one is given.
+    """Load a vocoder that has weights, and check it against a MelSpec if given.
 
     Raises:
         ConfigError: as for ``build_vocoder``.

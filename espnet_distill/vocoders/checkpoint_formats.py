@@ -1,4 +1,4 @@
-"""The two configuration formats in which HiFi-GAN generators are published."""
+"""Configurations of HiFi-GAN generators: the original format and ParallelWaveGAN's."""
 
 import math
 import re
@@ -13,16 +13,16 @@ from espnet_distill.utils.files import read_json, read_yaml
 
 @dataclass
 class VocoderConfig:
-    """A vocoder's configuration, in ESPnet's words.
+    """A vocoder's configuration, converted to ESPnet's arguments.
 
     Attributes:
-        path: the file it was read from.
-        mels: the features the vocoder was trained on.
+        path: the configuration file.
+        mels: settings of the features that the vocoder was trained on.
         generator_conf: arguments of ESPnet's HiFiGANGenerator; None if the vocoder is
             of another kind.
-        state_path: the keys under which the checkpoint holds the generator's state.
-        rename: from a key of that state to ESPnet's.
-        mel_floor: the smallest log-mel value that occurred in training, if known.
+        state_path: keys of the generator's state in the checkpoint.
+        rename: maps a key of that state to ESPnet's.
+        mel_floor: lower bound of the log-mels in training, if known.
         stats_file: mean and scale of the mels (ParallelWaveGAN), which may not exist.
     """
 
@@ -61,7 +61,7 @@ def find_config(vocoder_file, config_file=None):
 
 
 def files_of(vocoder_file):
-    """Return what a vocoder is read from: checkpoint, configuration, statistics if any.
+    """Return a vocoder's files: checkpoint, configuration, and statistics if present.
 
     Raises:
         ConfigError: there is no such checkpoint, or no configuration.
@@ -72,7 +72,7 @@ def files_of(vocoder_file):
 
 
 def is_distilled(config):
-    """Tell whether a configuration is that of a vocoder that the plugin has trained."""
+    """Return True for the configuration of a vocoder that the plugin has trained."""
     config = _parse(config)
     return config.get("tts") == "vocoder"
 
@@ -81,7 +81,7 @@ def read_config(vocoder_file, config_file=None):
     """Read the configuration of a vocoder, by default from the file beside it.
 
     Raises:
-        ConfigError: a file is missing, or says nothing a vocoder can be built from.
+        ConfigError: a file is missing, or no vocoder can be built from it.
     """
     path = find_config(vocoder_file, config_file)
     config = _parse(path)
@@ -152,9 +152,9 @@ def name_as_espnet(key, rename=str):
     """Return ESPnet's name of a generator's tensor.
 
     Args:
-        key: its name in a checkpoint, with what DataParallel (``module.``) and
-            PyTorch's parametrized weight normalization make of it.
-        rename: from the project's names to ESPnet's.
+        key: its name in a checkpoint, which may contain DataParallel's ``module.`` and
+            the names of PyTorch's parametrized weight normalization.
+        rename: maps the project's names to ESPnet's.
     """
     key = key.removeprefix("module.")
     path, _, kind = key.rpartition(".parametrizations.weight.")
@@ -211,7 +211,7 @@ def _read_parallel_wavegan(path, config, folder):
 
 
 def _hifigan_params(config):
-    """Return the generator's arguments, or None if ESPnet's has no equal."""
+    """Return the arguments of ESPnet's generator, or None if it has no equivalent."""
     params = dict(config["generator_params"])
     causal = params.pop("use_causal_conv", False)
     multiband = params.get("out_channels", 1) > 1

@@ -1,8 +1,7 @@
-"""Vocoders that a training of this package has written."""
+"""Distilled vocoders: checkpoints that this package has trained."""
 
 import logging
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -10,12 +9,11 @@ import torch
 from espnet_distill.data.mel_spec import MelSpec
 from espnet_distill.errors import ConfigError, summarize
 from espnet_distill.experiments.experiment import load_weights, read_config
-from espnet_distill.vocoders.generators.harmonic_istft import HarmonicISTFTGenerator
+from espnet_distill.vocoders.generators.base import Generator
 from espnet_distill.vocoders.generators.registry import (
     build_generator,
     prepare_inference,
 )
-from espnet_distill.vocoders.streaming import context_of, pieces
 
 GENERATOR, STATISTICS = "tts.generator.", "normalize."
 
@@ -24,16 +22,18 @@ TRAINING = ("tts.discriminator.", "tts.updates", "tts.log_mels.", "tts.objective
 
 
 class DistilledVocoder(torch.nn.Module):
-    """A generator and the statistics by which its mels are normalised.
+    """A generator and the statistics that normalize its mels.
 
     Args:
         generator: (1, n_mels, T) to (1, 1, T * hop length).
-        mels: What it reads.
-        mean: Of the log-mels (n_mels,).
-        std: Likewise.
+        mels: The settings of its input.
+        mean: Means of the log-mels (n_mels,).
+        std: Standard deviations of the log-mels (n_mels,).
     """
 
-    def __init__(self, generator, mels: MelSpec, mean: torch.Tensor, std: torch.Tensor):
+    def __init__(
+        self, generator: Generator, mels: MelSpec, mean: torch.Tensor, std: torch.Tensor
+    ):
         super().__init__()
         self.generator = generator
         self.mels = mels
@@ -43,69 +43,60 @@ class DistilledVocoder(torch.nn.Module):
 
     @torch.no_grad()
     def forward(self, feats: torch.Tensor) -> torch.Tensor:
-        """Turn log-mels (T, n_mels) into a waveform (T * hop length,)."""
-        return self.generator(self._normalised(feats)).view(-1).clamp(-1, 1)
+        """Synthesize a waveform (T * hop length,) from log-mels (T, n_mels)."""
+        return self.generator(self._normalize(feats)).view(-1).clamp(-1, 1)
 
-    def _normalised(self, feats: torch.Tensor) -> torch.Tensor:
+    def _normalize(self, feats: torch.Tensor) -> torch.Tensor:
         return ((feats - self.mean) / self.std).t()[None]
 
     def require_statistics(self, mean: torch.Tensor, vocoder_file) -> None:
-        """Refuse mels that are far from those of the training; warn of some distance.
+        """Compare the means of another model's mels with those of the training.
+
+        A mean distance above 0.1 standard deviations is a warning.
 
         Args:
-            mean: Of the log-mels (n_mels,) that are to be spoken.
-            vocoder_file: What a message names.
+            mean: Means of the other log-mels (n_mels,).
+            vocoder_file: The checkpoint that messages name.
 
         Raises:
-            ConfigError: Means that lie more than one of its standard deviations from
-                its own, on average.
+            ConfigError: A mean distance above 1 standard deviation.
         """
         distance = float(((mean - self.mean) / self.std).abs().mean())
-        told = (
+        message = (
             f"vocoder {vocoder_file}: was trained for mels of other statistics; the "
             f"model's means are {distance:.2f} standard deviations off, on average"
         )
         if distance > 1:
-            raise ConfigError(f"{told}: another voice or loudness; distil one for it")
+            raise ConfigError(
+                f"{message}: another voice or loudness; distil one for it"
+            )
         if distance > 0.1:
-            logging.warning(told)
+            logging.warning(message)
 
     @torch.no_grad()
     def stream(self, feats: torch.Tensor, chunk: int) -> Iterator[torch.Tensor]:
-        """Yield the waveform of `forward` in pieces of `chunk` frames, one by one.
+        """Yield the waveform of `forward` in pieces of `chunk` frames.
 
-        A piece is made of its frames and of as many before and after as it depends on
-        (`look_ahead`): it is what it is in the whole.
+        Each piece is computed from its frames and `look_ahead` frames before and after,
+        and equals that piece of the whole waveform, up to rounding.
 
         Raises:
             ConfigError: A chunk shorter than the look-ahead.
         """
-        c, begun = self._normalised(feats), None
-        for around, inside in pieces(len(feats), chunk, self.look_ahead):
-            wave, begun = self._piece(c[..., around], inside, begun)
+        for wave in self.generator.stream(self._normalize(feats), chunk):
             yield wave.view(-1).clamp(-1, 1)
 
-    def _piece(self, c: torch.Tensor, inside: slice, begun):
-        """Speak the frames inside, and say what the next piece begins with."""
-        if isinstance(self.generator, HarmonicISTFTGenerator):
-            return self.generator.piece(c, inside, begun)
-        hop = self.mels.hop_length
-        return self.generator(c)[..., inside.start * hop : inside.stop * hop], None
-
-    @cached_property
+    @property
     def look_ahead(self) -> int:
-        """Frames after a frame that its samples depend on, and as many before."""
-        if isinstance(self.generator, HarmonicISTFTGenerator):
-            return self.generator.look_ahead
-        return context_of(self.generator, self.mels.n_mels)
+        """Frames before and after a frame on which its samples depend."""
+        return self.generator.look_ahead
 
 
 def load_distilled(vocoder_file: Path, config: Path) -> DistilledVocoder:
-    """Load a distilled vocoder strictly; what only its training needs is left.
+    """Load a distilled vocoder strictly, without the parts that only training needs.
 
     Raises:
-        ConfigError: A checkpoint or a configuration that is unreadable, or one that is
-            not of the other.
+        ConfigError: Checkpoint or configuration are unreadable or do not fit.
     """
     conf = read_config(config)
     mels = MelSpec.of_conf(conf.get("feats_extract_conf") or {})
@@ -135,7 +126,7 @@ def load_distilled(vocoder_file: Path, config: Path) -> DistilledVocoder:
 
 
 def weights_of(vocoder_file: Path) -> dict[str, torch.Tensor]:
-    """Return the weights of a checkpoint that a vocoder speaks with."""
+    """Return the weights of a checkpoint that inference needs."""
     return {
         key: value
         for key, value in load_weights(Path(vocoder_file)).items()

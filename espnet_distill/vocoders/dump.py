@@ -1,13 +1,13 @@
-"""What a vocoder says of each recording's mel, written once and read as data.
+"""Dumps of a vocoder's waveforms, the training data of a distilled vocoder.
 
-A dump is a folder with one for each set, `train` and `valid`, and in each
+A dump is a folder with one folder for each set, `train` and `valid`, and in each
 
     manifest.yaml   the vocoder, the mel settings, the recordings; written last
-    mel.scp         utterance and path of an array (T, n_mels): what a student reads
-    f0.scp          utterance and path of an array (T,): Hz of the waveform, 0 where none
+    mel.scp         utterance and path of an array (T, n_mels): the student's input
+    f0.scp          utterance and path of an array (T,): F0 of the waveform in Hz, or 0
     wave.scp        utterance and path of a WAV file, of T * hop length samples
 
-Where no vocoder is named, the waves are the recordings.
+Without a vocoder, the waveforms are the recordings.
 """
 
 from collections.abc import Iterable
@@ -43,7 +43,7 @@ REMEDY = "remove the folder and dump the waves again"
 
 
 class WaveFiles:
-    """The arrays and WAV files of one set."""
+    """Arrays and WAV files of one set."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -58,7 +58,7 @@ class WaveFiles:
         return utterance_file(self.folder / "wave", utterance, ".wav")
 
     def has(self, utterance: str) -> bool:
-        """Tell whether an utterance's files are there, and whole."""
+        """Return True if all files of an utterance exist and are complete."""
         arrays = (self.mel(utterance), self.f0(utterance))
         return all(map(is_whole_array, arrays)) and is_whole_wav(self.wave(utterance))
 
@@ -70,10 +70,10 @@ class WaveFiles:
         wave: np.ndarray,
         rate: int,
     ) -> None:
-        """Write a mel (T, n_mels), F0 (T,) and a waveform of `rate` Hz, each whole.
+        """Write a mel (T, n_mels), F0 (T,) and a waveform of `rate` Hz atomically.
 
         Raises:
-            ConfigError: One of them holds NaN or infinity.
+            ConfigError: One of them is NaN or infinite.
         """
         require_finite(
             {"mel": mel, "F0": f0, "waveform": wave},
@@ -81,16 +81,16 @@ class WaveFiles:
             "see to the recording, or name another vocoder",
         )
         for path, array in ((self.mel(utterance), mel), (self.f0(utterance), f0)):
-            with written_whole(path, flush=False) as beside:
-                write_array(beside, array)
-        with written_whole(self.wave(utterance), flush=False) as beside:
-            write_wav(beside, wave, rate)
+            with written_whole(path, flush=False) as temporary:
+                write_array(temporary, array)
+        with written_whole(self.wave(utterance), flush=False) as temporary:
+            write_wav(temporary, wave, rate)
 
     def begin(self, record: dict) -> None:
-        """Say whose waves come here, or see that they are the ones there.
+        """Write the record of a new dump, or compare it with that of a started one.
 
         Raises:
-            ConfigError: Others do.
+            ConfigError: The dump was started with another record.
         """
         others = f"waves of another vocoder, of other mels or recordings; {REMEDY}"
         begin(self.folder / BEGUN, record, others)
@@ -99,7 +99,7 @@ class WaveFiles:
         """Write the lists and, last, the manifest.
 
         Raises:
-            ConfigError: Some utterances are not there; the first ten are named.
+            ConfigError: Utterances are not dumped; the message names ten.
         """
         with locked(self.folder):
             self._finish(list(utterances))
@@ -114,8 +114,8 @@ class WaveFiles:
         flush_disk()
         for name in ("mel", "f0", "wave"):
             remove_abandoned(self.folder / name)
-            place = getattr(self, name)
-            lines = (f"{utterance} {place(utterance)}\n" for utterance in utterances)
+            path_of = getattr(self, name)
+            lines = (f"{utterance} {path_of(utterance)}\n" for utterance in utterances)
             write_text(self.folder / f"{name}.scp", "".join(lines))
         write_text(self.folder / MANIFEST, read_text(self.folder / BEGUN))
 
@@ -125,13 +125,13 @@ def record(
     mels: MelSpec,
     f0_range: tuple[int, int],
     recordings: Path,
-    read: Path | None,
+    mel_scp: Path | None,
 ) -> dict:
-    """Say what a dump was made from; `read` lists mels in place of the recordings'."""
-    sources = {"wav.scp": recordings, "mel.scp": read}
+    """Return the record of a dump; mels of `mel_scp` replace the recordings'."""
+    sources = {"wav.scp": recordings, "mel.scp": mel_scp}
     teacher = {"vocoder_file": str(vocoder_file)}
     if not is_none(vocoder_file):
-        kinds = ("vocoder", "config", "stats")  # which not every vocoder has
+        kinds = ("vocoder", "config", "stats")  # the last is optional
         for kind, path in zip(kinds, files_of(vocoder_file)):
             teacher[f"{kind}_sha256"] = checksum(path)
     return {
@@ -145,7 +145,7 @@ def record(
 
 
 def identity(folder: Path) -> dict:
-    """Return what a set's finished dump was made from, without the vocoder's path."""
+    """Return the manifest of a finished set without the vocoder's path."""
     manifest = read_yaml(folder / MANIFEST)
     teacher = manifest.get("teacher") or {}
     sums = {key: value for key, value in teacher.items() if key.endswith("_sha256")}
@@ -153,7 +153,7 @@ def identity(folder: Path) -> dict:
 
 
 def is_finished(folder: Path) -> bool:
-    """Tell whether a set's dump is whole."""
+    """Return True if the dump of a set is complete."""
     return (folder / MANIFEST).is_file()
 
 
@@ -162,18 +162,18 @@ def require_dump(folder: Path, mels: MelSpec) -> None:
     path = folder / MANIFEST
     if not is_finished(folder):
         raise ConfigError(f"{folder}: no finished dump of a vocoder's waves; dump them")
-    told = read_yaml(path)
-    if not isinstance(told, dict) or "mels" not in told:
+    manifest = read_yaml(path)
+    if not isinstance(manifest, dict) or "mels" not in manifest:
         raise ConfigError(f"{path}: is no dump of a vocoder's waves; {REMEDY}")
-    if "f0" not in told:
+    if "f0" not in manifest:
         raise ConfigError(f"{path}: is of a time before F0 was dumped, too; {REMEDY}")
     try:
-        dumped = MelSpec(**told["mels"])
+        dumped = MelSpec(**manifest["mels"])
     except (TypeError, ValueError, OverflowError) as error:
         raise ConfigError(f"{path}: mels: {summarize(error)}; {REMEDY}") from error
     different = [
-        f"{LABELS[name]} {theirs}, but feats_extract_conf.{name} says {ours}"
-        for name, ours, theirs in mels.differences(dumped)
+        f"{LABELS[name]} {dumped_value}, but feats_extract_conf.{name} says {value}"
+        for name, value, dumped_value in mels.differences(dumped)
     ]
     if different:
         raise ConfigError(f"{path}: made with {'; '.join(different)}; {REMEDY}")
@@ -181,7 +181,7 @@ def require_dump(folder: Path, mels: MelSpec) -> None:
 
 
 def _require_listed(folder: Path) -> None:
-    """Raise a ConfigError for the first file of a set's lists that is not whole."""
+    """Raise a ConfigError for the first listed file that is missing or incomplete."""
     kinds = {"mel": is_whole_array, "f0": is_whole_array, "wave": is_whole_wav}
     for name, is_whole in kinds.items():
         for file in map(Path, read_table(folder / f"{name}.scp").values()):

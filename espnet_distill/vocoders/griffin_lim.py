@@ -11,7 +11,7 @@ from espnet_distill.utils.files import read_yaml
 
 
 class GriffinLim(Spectrogram2Waveform):
-    """ESPnet's Griffin-Lim, which takes log-mels of base 10, for those of any base.
+    """ESPnet's Griffin-Lim, extended from log-mels of base 10 to those of any base.
 
     Args:
         log_base: base of the log-mels; None is e, as for ESPnet's LogMelFbank.
@@ -24,7 +24,7 @@ class GriffinLim(Spectrogram2Waveform):
         self.to_log10 = math.log10(math.e if log_base is None else log_base)
 
     def __call__(self, spc):
-        """Turn log-mels (T, n_mels) into a waveform (T_wav,)."""
+        """Synthesize a waveform (T_wav,) from log-mels (T, n_mels)."""
         return super().__call__(spc * self.to_log10)
 
 
@@ -36,13 +36,15 @@ def build_griffin_lim(extractor=None, config_file=None):
         config_file: YAML of arguments of GriffinLim.
 
     Returns:
-        The vocoder, or None where its parameters are unknown, as ESPnet does.
+        The vocoder, or None, as in ESPnet, if its parameters are unknown.
     """
     conf = {} if config_file is None else _read(config_file)
     if extractor is not None:
         conf.update(extractor.get_parameters())
     if conf.get("fmax", 0) is None and isinstance(conf.get("fs"), int):
-        conf["fmax"] = conf["fs"] // 2  # ESPnet's own default has a type it refuses
+        conf["fmax"] = (
+            conf["fs"] // 2
+        )  # the default of ESPnet has a type that its check refuses
     if isinstance(extractor, LogMelFbank):
         conf["log_base"] = extractor.logmel.log_base
     if not {"n_fft", "n_shift", "fs"} <= conf.keys():

@@ -1,4 +1,4 @@
-"""A HiFi-GAN checkpoint in ESPnet's own generator."""
+"""Load HiFi-GAN checkpoints into ESPnet's generator."""
 
 import logging
 
@@ -18,9 +18,9 @@ class HiFiGANVocoder(torch.nn.Module):
 
     Args:
         generator: the network, (1, n_mels, T) to (1, 1, T * hop length).
-        fs: sampling rate of what it makes, in Hz.
-        stats: mean and scale (n_mels,) by which its mels were normalised in training.
-        mel_floor: log-mels are raised to this value, below which it saw none.
+        fs: sampling rate in Hz.
+        stats: mean and scale (n_mels,) that normalize its mels.
+        mel_floor: lower bound to which log-mels are clamped, that of the training.
     """
 
     def __init__(self, generator, fs, stats=None, mel_floor=None):
@@ -34,7 +34,7 @@ class HiFiGANVocoder(torch.nn.Module):
 
     @torch.no_grad()
     def forward(self, feats):
-        """Turn log-mels (T, n_mels) into a waveform (T * hop length,) in [-1, 1]."""
+        """Synthesize (T * hop length,) samples in [-1, 1] from log-mels (T, n_mels)."""
         if self.mel_floor is not None:
             feats = feats.clamp(min=self.mel_floor)
         if self.mean is not None:
@@ -43,7 +43,7 @@ class HiFiGANVocoder(torch.nn.Module):
 
 
 def load_hifigan(vocoder_file, config):
-    """Load a generator's checkpoint strictly, without its weight normalisation.
+    """Load a generator's checkpoint strictly, without its weight normalization.
 
     Args:
         vocoder_file: the checkpoint.
@@ -87,7 +87,7 @@ def _read_state(vocoder_file, config):
 
 
 def _take_stats(state, vocoder_file, config):
-    """Return (mean, scale) of the mels from the state or the file beside it."""
+    """Return (mean, scale) of the mels, popped from the state or read from a file."""
     if "mean" in state and "scale" in state:
         stats = state.pop("mean"), state.pop("scale")
     elif config.stats_file is None:

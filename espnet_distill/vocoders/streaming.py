@@ -1,4 +1,4 @@
-"""A waveform in pieces, each of which is what it is in the whole."""
+"""Synthesis in pieces that equal those of the whole waveform."""
 
 from collections.abc import Iterator
 
@@ -6,28 +6,28 @@ import torch
 
 from espnet_distill.errors import ConfigError
 
-PROBE = 256  # frames, more than any generator looks to either side
+PROBE = 256  # frames, more than the context of any generator
 
 
 def context_of(generator: torch.nn.Module, n_mels: int) -> int:
-    """Return how many frames to either side a frame's samples depend on.
+    """Return the number of frames to either side on which a frame's samples depend.
 
-    One frame in the middle is not a number: nor is any sample that it has part in.
+    Measured with NaN in one frame, which makes all dependent samples NaN.
 
     Args:
         generator: (1, n_mels, T) to (1, 1, T * samples a frame).
-        n_mels: What it reads.
+        n_mels: Number of mels.
     """
     feats = torch.zeros(1, n_mels, 2 * PROBE + 1)
     feats[..., PROBE] = torch.nan
     with torch.no_grad():
         wave = generator(feats).view(-1)
-    reached = wave.isnan().nonzero().view(-1) // (len(wave) // feats.size(-1))
-    return max(PROBE - int(reached[0]), int(reached[-1]) - PROBE)
+    dependent = wave.isnan().nonzero().view(-1) // (len(wave) // feats.size(-1))
+    return max(PROBE - int(dependent[0]), int(dependent[-1]) - PROBE)
 
 
 def require_chunk(chunk: int, context: int, whose: str = "this vocoder") -> None:
-    """Raise a ConfigError if a chunk is shorter than what its vocoder looks ahead."""
+    """Raise a ConfigError if a chunk is shorter than the look-ahead of its vocoder."""
     least = max(context, 1)
     if chunk < least:
         raise ConfigError(
@@ -37,7 +37,7 @@ def require_chunk(chunk: int, context: int, whose: str = "this vocoder") -> None
 
 
 def pieces(frames: int, chunk: int, context: int) -> Iterator[tuple[slice, slice]]:
-    """Yield which frames to speak and, of those, which to keep, for each piece.
+    """Yield for each piece the frames to synthesize and, within them, those to keep.
 
     Raises:
         ConfigError: A chunk shorter than the context.

@@ -124,7 +124,7 @@ def pair(request, folder):
 
 
 def batch_for(model, **options):
-    models = [model.tts, *(one.teacher.model.tts for one in model.lessons)]
+    models = [model.tts, *(one.teacher.model.tts for one in model.teacher_objectives)]
     with_durations = any("FastSpeech2" in type(tts).__name__ for tts in models)
     return random_batch(with_durations=with_durations, **options)
 
@@ -161,10 +161,12 @@ def test_every_part_learns_from_the_objectives_and_the_teacher_does_not(pair):
             continue
         learns = any(name.startswith(f"tts.{part}.") for name in moved)
         assert learns == (ONLY_BY.get(part, "mel") in types or part in EITHER), part
-    projections = {n for n, _ in model.named_parameters() if n.startswith("lessons.")}
+    projections = {
+        n for n, _ in model.named_parameters() if n.startswith("teacher_objectives.")
+    }
     assert projections <= moved
     assert bool(projections) == ("hidden" in types)
-    for parameter in model.lessons[0].teacher.model.parameters():
+    for parameter in model.teacher_objectives[0].teacher.model.parameters():
         assert parameter.grad is None and not parameter.requires_grad
 
 
@@ -176,7 +178,7 @@ def test_the_teacher_stays_in_eval_mode_and_as_it_was(pair):
     model.train()
     model(**batch_for(model))[0].backward()
     optimizer.step()
-    taught = model.lessons[0].teacher.model
+    taught = model.teacher_objectives[0].teacher.model
     assert model.tts.training
     assert not any(module.training for module in own_modules(taught))
     after = taught.state_dict()  # running means of batch normalisation among them
@@ -186,7 +188,7 @@ def test_the_teacher_stays_in_eval_mode_and_as_it_was(pair):
 def test_only_the_student_is_saved_and_stock_espnet_loads_it(pair, tmp_path):
     student, teacher, confs = pair
     model = distill(student, [teacher], confs)
-    taught = model.lessons[0].teacher.model
+    taught = model.teacher_objectives[0].teacher.model
     mine = {id(item) for item in (*own_modules(taught), *taught.parameters())}
     inside = (*model.modules(), *model.parameters(), *model.buffers())
     assert mine.isdisjoint(map(id, inside))
@@ -274,7 +276,7 @@ def normalised(tmp_path_factory):
 def test_mels_pitch_and_energy_are_compared_in_the_students_space(normalised):
     student, teacher = normalised
     model = distill(student, [teacher], [MEL, *VARIANCES]).eval()
-    taught = model.lessons[0].teacher
+    taught = model.teacher_objectives[0].teacher
     batch = random_batch()
     stats = values(model, batch)
     ours, theirs = model.recorder.taps, taught.recorder.taps
@@ -303,7 +305,7 @@ def test_mels_pitch_and_energy_are_compared_in_the_students_space(normalised):
 def test_equal_statistics_change_nothing(normalised):
     _, teacher = normalised
     model = distill(teacher, [teacher]).eval()
-    taught = model.lessons[0].teacher
+    taught = model.teacher_objectives[0].teacher
     mapped = normalize_like(model, taught(random_batch()))
     theirs = taught.recorder.taps
     for tap in ("mel_after", "pitch", "energy"):
@@ -320,7 +322,7 @@ def test_teacher_and_student_both_see_the_raw_batch(normalised):
         stock = load_stock(student).eval()(**random_batch())[1]["loss"]
     model = distill(student, [teacher, teacher]).eval()
     stats = values(model, batch)
-    for lesson in model.lessons:
+    for lesson in model.teacher_objectives:
         for tap in ("mel_after", "decoder", "pitch"):
             assert torch.equal(
                 lesson.teacher.recorder.taps[tap], alone.recorder.taps[tap]
@@ -417,7 +419,9 @@ def test_several_teachers_are_averaged(folder):
     for key in ("distill_mel", "distill_hidden_encoder"):
         assert averaged[key] == pytest.approx((first[key] + second[key]) / 2)
     wide, _ = of("wide", "wide")
-    projections = [p for n, p in wide.named_parameters() if n.startswith("lessons.")]
+    projections = [
+        p for n, p in wide.named_parameters() if n.startswith("teacher_objectives.")
+    ]
     assert len(projections) == 4  # each teacher has its own
 
 

@@ -51,13 +51,15 @@ def test_two_processes_train_one_student(corpus, teacher, tracing_task, tmp_path
     ]
     assert list(ranks[0]) == list(ranks[1])
     assert all(torch.equal(ranks[0][name], ranks[1][name]) for name in ranks[0])
-    assert sum(name.startswith("lessons.") for name in ranks[0]) == 2
+    assert sum(name.startswith("teacher_objectives.") for name in ranks[0]) == 2
     checkpoint = torch.load(tmp_path / "exp" / "checkpoint.pth", weights_only=True)
     (optimizer,) = checkpoint["optimizers"]
     (projection,) = (
         value for name, value in optimizer["espnet_distill"].items() if "weight" in name
     )
-    (name,) = (name for name in ranks[0] if "lessons." in name and "weight" in name)
+    (name,) = (
+        name for name in ranks[0] if "teacher_objectives." in name and "weight" in name
+    )
     assert torch.equal(projection, ranks[0][name])
     assert "distill_mel" in checkpoint["reporter"]["stats"][1]["train"]
     load_stock(tmp_path / "exp").load_state_dict(checkpoint["model"], strict=True)

@@ -58,7 +58,9 @@ def test_spectra_are_of_the_waveform_that_is_made_of_them(hop):
 def test_it_speaks_at_the_pitch_it_is_told(generator):
     with torch.no_grad():
         generator.filters.bias[generator.bins :] = -20  # no noise
-        said = generator.guided(torch.zeros(1, 20, 80), torch.full((1, 80), 250.0))
+        said = generator.training_forward(
+            torch.zeros(1, 20, 80), torch.full((1, 80), 250.0)
+        )
     spectrum = torch.fft.rfft(said["waveform"][0, 20 * HOP : 60 * HOP]).abs()
     peaks = spectrum.topk(8).indices * RATE / (40 * HOP)
     assert ((peaks / 250 - (peaks / 250).round()).abs() < 0.05).all()
@@ -106,7 +108,7 @@ def test_a_rate_of_pulses_that_the_hop_does_not_have_is_refused(by):
 def test_noise_is_another_each_time_in_training_and_the_same_when_it_speaks(generator):
     c, f0 = torch.zeros(1, 20, 30), torch.full((1, 30), 200.0)
     torch.manual_seed(0)
-    one, other = (generator.guided(c, f0)["waveform"] for _ in range(2))
+    one, other = (generator.training_forward(c, f0)["waveform"] for _ in range(2))
     assert (one - other).abs().max() > 0.01
     torch.testing.assert_close(generator(c), generator(c), rtol=0, atol=0)
 
@@ -114,7 +116,7 @@ def test_noise_is_another_each_time_in_training_and_the_same_when_it_speaks(gene
 def test_a_waveform_teaches_the_filters_and_f0_the_pitch(generator):
     c, f0 = torch.randn(2, 20, 16), torch.full((2, 16), 180.0)
     f0[:, 8:] = 0
-    said = Taps(generator.guided(c, f0))
+    said = Taps(generator.training_forward(c, f0))
     said["waveform"].square().sum().backward(retain_graph=True)
     assert generator.log_f0.weight.grad is None
     assert generator.filters.weight.grad.abs().sum() > 0

@@ -1,4 +1,4 @@
-"""`espnet-distill check`: find what would stop a training before it starts."""
+"""Check a training configuration without training (`espnet-distill check`)."""
 
 import argparse
 import contextlib
@@ -15,22 +15,22 @@ def check(
     vocoder_file: str | None = None,
     planned: bool = False,
 ) -> str:
-    """Look at student, teachers, objectives and callbacks; describe them in a line.
+    """Check student, teachers, objectives and callbacks; describe them in a line.
 
-    With `tts: vocoder` look at what trains a vocoder. What needs no ESPnet, whose import
-    takes 8 seconds, is looked at first. Whatever is wrong, the rest is looked at, too,
-    but for what needs it.
+    With `tts: vocoder`, check the training of a vocoder. Checks without ESPnet, whose
+    import takes 8 seconds, come first. An error does not stop the checks that do not
+    depend on it.
 
     Args:
         train_config: The training configuration of the student.
-        espnet_options: What `espnet2.bin.tts_train` would be given besides, such as
-            `--token_list`. Without one, the first teacher's tokens are taken.
-        vocoder_file: A vocoder that is to fit the student's mels.
+        espnet_options: Further options of `espnet2.bin.tts_train`, such as
+            `--token_list`; its default are the first teacher's tokens.
+        vocoder_file: A vocoder whose mels are to equal the student's.
         planned: Whether initial weights, statistics and the teachers' dump may be made
             later.
 
     Raises:
-        ConfigError: All that would not work, each with the remedy.
+        ConfigError: All errors, each with its remedy.
     """
     from espnet_distill.experiments.experiment import config_of, read_keys
     from espnet_distill.tasks.options import DistillOptions
@@ -44,18 +44,18 @@ def check(
         if not is_none(vocoder_file):
             raise ConfigError("--vocoder_file: a vocoder is heard through no other")
         return check_vocoder_training(train_config, conf, espnet_options, planned)
-    said = _said(conf, espnet_options)
-    wanted = DistillOptions.read(said, faults)
-    objectives = wanted.objectives_found(faults)
-    callbacks = wanted.callbacks_found(faults)
-    configs = [faults.check(config_of, item) for item in wanted.teachers]
+    plugin_args = _plugin_args(conf, espnet_options)
+    distill_options = DistillOptions.read(plugin_args, faults)
+    objectives = distill_options.valid_objectives(faults)
+    callbacks = distill_options.valid_callbacks(faults)
+    configs = [faults.check(config_of, item) for item in distill_options.teachers]
 
     from espnet_distill.experiments.text_frontend import (
         require_bpemodel,
         require_tokens,
     )
-    from espnet_distill.tasks.checks import distillation as check_taught
-    from espnet_distill.tasks.checks import espnet as check_stock
+    from espnet_distill.tasks.checks import distillation as check_distillation
+    from espnet_distill.tasks.checks import espnet as check_espnet
     from espnet_distill.tasks.text2mel import (
         DistillTTSTask,
         require_own_trainer,
@@ -64,52 +64,62 @@ def check(
     )
     from espnet_distill.training.callback import TrainingContext
 
-    if not (said.teacher or said.callbacks):
+    if not (plugin_args.teacher or plugin_args.callbacks):
         faults.lines.append(
             f"{train_config}: no key `teacher` or `callbacks`, so the plugin has "
             "nothing to do"
         )
-    args = check_stock.parse(DistillTTSTask, train_config, conf, espnet_options, faults)
-    faults.check(require_own_trainer, args, wanted)
-    faults.check(check_stock.require_data, args)
+    args = check_espnet.parse(
+        DistillTTSTask, train_config, conf, espnet_options, faults
+    )
+    faults.check(require_own_trainer, args, distill_options)
+    faults.check(check_espnet.require_data, args)
     faults.check(require_bpemodel, vars(args), "student")
     faults.check(check_vocoder, vocoder_file, args.feats_extract_conf)
-    chosen = faults.check(check_stock.require_choices, args)
-    chosen = faults.check(require_text2mel, chosen)
-    faults.check(require_read, chosen)
-    args.token_list = faults.check(check_stock.tokens, args, configs)
+    valid_args = faults.check(check_espnet.require_choices, args)
+    valid_args = faults.check(require_text2mel, valid_args)
+    faults.check(require_read, valid_args)
+    args.token_list = faults.check(check_espnet.tokens, args, configs)
     if args.use_preprocessor and args.token_type:
         faults.check(require_tokens, args.token_list, "student")
-    teachers = check_taught.check_teachers(args, wanted.teachers, configs, faults)
-    if wanted.dump:
-        taps = wanted.targets_of(objectives)
-        check_taught.check_dump(args, wanted, taps, planned, faults)
+    teachers = check_distillation.check_teachers(
+        args, distill_options.teachers, configs, faults
+    )
+    if distill_options.dump:
+        taps = distill_options.targets_of(objectives)
+        check_distillation.check_dump(args, distill_options, taps, planned, faults)
 
-    student = faults.check(check_stock.build_student, chosen, args.token_list)
-    check_taught.check_taps(student, wanted.teachers, teachers, objectives, faults)
-    training = TrainingContext(student, (), check_stock.steps(args), args.max_epoch)
-    check_taught.check_callbacks(args, callbacks, training, faults)
-    faults.check(check_stock.require_schedule, args, student, training.steps)
-    faults.check(check_stock.require_statistics, args, planned)
-    faults.check(check_stock.require_initial, args, student, planned)
+    student = faults.check(check_espnet.build_student, valid_args, args.token_list)
+    check_distillation.check_taps(
+        student, distill_options.teachers, teachers, objectives, faults
+    )
+    training = TrainingContext(student, (), check_espnet.steps(args), args.max_epoch)
+    check_distillation.check_callbacks(args, callbacks, training, faults)
+    faults.check(check_espnet.require_schedule, args, student, training.steps)
+    faults.check(check_espnet.require_statistics, args, planned)
+    faults.check(check_espnet.require_initial, args, student, planned)
     faults.require_none()
-    return check_taught.describe(student, teachers, objectives, wanted.callbacks)
+    return check_distillation.describe(
+        student, teachers, objectives, distill_options.callbacks
+    )
 
 
-def _said(conf: dict, espnet_options: list[str]) -> argparse.Namespace:
-    """Return the plugin's keys, as the options change what the configuration says."""
+def _plugin_args(conf: dict, espnet_options: list[str]) -> argparse.Namespace:
+    """Return the plugin's keys of the configuration, overridden by the options."""
     from espnet_distill.tasks import options
 
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     options.add_arguments(parser)
-    own = vars(parser.parse_args([]))
-    parser.set_defaults(**{key: value for key, value in conf.items() if key in own})
+    defaults = vars(parser.parse_args([]))
+    parser.set_defaults(
+        **{key: value for key, value in conf.items() if key in defaults}
+    )
     return parser.parse_known_args(espnet_options)[0]
 
 
 @contextlib.contextmanager
 def _quietly():
-    """Keep the chatter of ESPnet and what it imports (NLTK, pyworld) to itself."""
+    """Suppress warnings and stderr of ESPnet and its imports (NLTK, pyworld)."""
     with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
         yield

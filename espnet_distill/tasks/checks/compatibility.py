@@ -1,4 +1,4 @@
-"""What a teacher and its student have to agree on, told from their configurations."""
+"""Compare the configurations of a teacher and its student."""
 
 import io
 
@@ -9,37 +9,37 @@ from espnet_distill.utils.files import read_text
 
 
 def require_compatible(student: dict, teacher: dict, whose: str) -> None:
-    """Raise a ConfigError that names both values of each thing that differs.
+    """Raise a ConfigError that names both values of each setting that must be equal.
 
     Args:
-        student: The arguments of the training to come; `token_list` is a list or the
-            path of one, or None where it is not made yet.
+        student: The arguments of the training; `token_list` is a list, the path of one,
+            or None if it does not exist yet.
         teacher: The configuration of a trained experiment.
-        whose: How to call the teacher in the message.
+        whose: Name of the teacher in messages.
     """
     with ErrorCollector() as faults:
         for require in (
             require_same_tokens,
             _require_same_features,
-            _require_same_pace,
+            _require_same_reduction_factor,
         ):
             faults.check(require, student, teacher, whose)
         for kind in ("pitch", "energy"):
             faults.check(_require_same_extraction, kind, student, teacher, whose)
 
 
-# What a teacher is told besides the text: the key that says so, the data's name.
+# Inputs besides the text: the key of tts_conf, and the name of the data.
 CONDITIONS = {"spks": "sids", "langs": "lids", "spk_embed_dim": "spembs"}
 
 
 def require_conditions(names: list[str], teacher: dict, whose: str) -> None:
-    """Raise a ConfigError if the data lack speakers or languages that a teacher wants.
+    """Raise a ConfigError if the data lack speakers or languages that a teacher needs.
 
     Args:
-        names: The names of the data of a training. None at all, as in a dry run,
-            lack nothing.
+        names: The names of the data of a training; an empty list, as in a dry run,
+            passes.
         teacher: The configuration of a trained experiment.
-        whose: How to call the teacher in the message.
+        whose: Name of the teacher in messages.
     """
     if not names:
         return
@@ -54,38 +54,41 @@ def require_conditions(names: list[str], teacher: dict, whose: str) -> None:
             )
 
 
-def _require_equal(key: str, ours, theirs, whose: str) -> None:
-    if ours != theirs:
+def _require_equal(key: str, student_value, teacher_value, whose: str) -> None:
+    if student_value != teacher_value:
         raise ConfigError(
-            f"{key}: the student has {ours}, {whose} has {theirs}; make them equal"
+            f"{key}: the student has {student_value}, {whose} has {teacher_value}; "
+            "make them equal"
         )
 
 
-def _require_same_pace(student: dict, teacher: dict, whose: str) -> None:
+def _require_same_reduction_factor(student: dict, teacher: dict, whose: str) -> None:
     key = "tts_conf.reduction_factor"
-    ours, theirs = (
+    student_factor, teacher_factor = (
         as_whole((conf.get("tts_conf") or {}).get("reduction_factor", 1), where, 1)
         for conf, where in ((student, key), (teacher, f"{whose}: {key}"))
     )
-    several = student["tts"] in ("tacotron2", "transformer") and ours % theirs == 0
-    if not several:  # of its teacher's steps that such a student takes at once
-        _require_equal(key, ours, theirs, whose)
+    is_autoregressive = student["tts"] in ("tacotron2", "transformer")
+    if not (is_autoregressive and student_factor % teacher_factor == 0):
+        _require_equal(key, student_factor, teacher_factor, whose)
 
 
 def require_same_tokens(student: dict, teacher: dict, whose: str) -> None:
-    """Raise a ConfigError that names both if the two lists of tokens differ."""
+    """Raise a ConfigError that names the first difference of two lists of tokens."""
     if teacher.get("token_list") is None:
         raise ConfigError(f"token_list: {whose} has none; is it an ESPnet experiment?")
-    ours, theirs = tokens_of(student["token_list"]), tokens_of(teacher["token_list"])
-    if ours is None or ours == theirs:
+    tokens = tokens_of(student["token_list"])
+    teacher_tokens = tokens_of(teacher["token_list"])
+    if tokens is None or tokens == teacher_tokens:
         return
-    _require_equal("token_list: number of tokens", len(ours), len(theirs), whose)
-    for index, pair in enumerate(zip(ours, theirs)):
-        _require_equal(f"token_list: token {index}", *map(repr, pair), whose)
+    sizes = len(tokens), len(teacher_tokens)
+    _require_equal("token_list: number of tokens", *sizes, whose)
+    for index, values in enumerate(zip(tokens, teacher_tokens)):
+        _require_equal(f"token_list: token {index}", *map(repr, values), whose)
 
 
 def tokens_of(token_list) -> list[str] | None:
-    """Return the tokens that a configuration lists, or whose file it names."""
+    """Return the tokens of a configuration, which lists them or names their file."""
     if not isinstance(token_list, str):
         return token_list
     with ErrorCollector() as faults:
@@ -96,30 +99,30 @@ def tokens_of(token_list) -> list[str] | None:
 def _require_same_features(student: dict, teacher: dict, whose: str) -> None:
     _require_equal("odim", student.get("odim"), teacher.get("odim"), whose)
     if student.get("odim") is not None:
-        return  # the features come with the data, and ESPnet builds no extractor
+        return  # features are read from the data, not extracted
     key = "feats_extract"
     _require_equal(key, student.get(key), teacher.get(key), whose)
     if student.get(key) == "fbank":
         key = "feats_extract_conf"
         with ErrorCollector() as faults:
-            ours = faults.check(MelSpec.of_conf, student.get(key) or {})
-            theirs = faults.check(
+            student_mels = faults.check(MelSpec.of_conf, student.get(key) or {})
+            teacher_mels = faults.check(
                 MelSpec.of_conf, teacher.get(key) or {}, where=f"{whose}: "
             )
         with ErrorCollector() as faults:
-            for name, *values in ours.differences(theirs):
+            for name, *values in student_mels.differences(teacher_mels):
                 faults.check(_require_equal, f"{key}.{name}", *values, whose)
 
 
 def _require_same_extraction(
     kind: str, student: dict, teacher: dict, whose: str
 ) -> None:
-    """Pitch and energy are extracted once and shared, if both models want them."""
+    """Compare the extraction of pitch or energy, which both models share."""
     if not (student.get(f"{kind}_extract") and teacher.get(f"{kind}_extract")):
         return
-    ours = student.get(f"{kind}_extract_conf") or {}
-    theirs = teacher.get(f"{kind}_extract_conf") or {}
+    student_conf = student.get(f"{kind}_extract_conf") or {}
+    teacher_conf = teacher.get(f"{kind}_extract_conf") or {}
     with ErrorCollector() as faults:
-        for key in sorted(ours.keys() & theirs.keys()):
-            pair = ours[key], theirs[key]
-            faults.check(_require_equal, f"{kind}_extract_conf.{key}", *pair, whose)
+        for key in sorted(student_conf.keys() & teacher_conf.keys()):
+            values = student_conf[key], teacher_conf[key]
+            faults.check(_require_equal, f"{kind}_extract_conf.{key}", *values, whose)

@@ -1,4 +1,4 @@
-"""What a training configuration says to the plugin, held against the models."""
+"""Check the plugin's part of a training configuration against the models."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -27,22 +27,22 @@ def check_teachers(
     configs: Sequence,
     faults: ErrorCollector,
 ) -> list[OnlineTeacher]:
-    """Return the teachers, BROKEN for each that cannot be loaded.
+    """Return the teachers, INVALID for each that cannot be loaded.
 
     Args:
         args: The training's.
         experiments: The teachers, as `find_experiment` takes them.
-        configs: Of each its configuration, or BROKEN.
-        faults: Gets what is wrong.
+        configs: The teachers' configurations, INVALID where unreadable.
+        faults: Collects the errors.
     """
-    ours = vars(args)
+    student = vars(args)
     if args.token_list is INVALID:
-        ours = ours | {"token_list": None}  # nothing to compare
+        student = student | {"token_list": None}  # nothing to compare
     names = [name for _, name, _ in getattr(args, f"train_{DATA}")]
     teachers = []
     for experiment, conf in zip(experiments, configs):
         whose = f"teacher {experiment}"
-        faults.check(require_compatible, ours, conf, whose)
+        faults.check(require_compatible, student, conf, whose)
         faults.check(require_conditions, names, conf, whose)
         faults.check(require_text_settings, conf, whose)
         loaded = INVALID if conf is INVALID else faults.check(OnlineTeacher, experiment)
@@ -52,33 +52,33 @@ def check_teachers(
 
 def check_dump(
     args: argparse.Namespace,
-    wanted: DistillOptions,
+    distill_options: DistillOptions,
     taps: tuple[str, ...],
     planned: bool,
     faults: ErrorCollector,
 ) -> None:
-    """See that the teachers' dump is theirs, and whole.
+    """Check that a dump is complete and of these teachers and data.
 
     Args:
-        args: The training's; where they name its data, the dump is to be of these.
-        wanted: With the folder and the teachers.
-        taps: What the training will read.
-        planned: Whether the dump, or what it lacks, may be made later.
-        faults: Gets what is wrong.
+        args: The training's; its data, if named, are compared with the dump's.
+        distill_options: The options, with the folder and the teachers.
+        taps: The taps that the training reads.
+        planned: Whether the dump may be made or completed later.
+        faults: Collects the errors.
     """
     for name in ("train", "valid"):
         data = {
             key: (path, kind) for path, key, kind in getattr(args, f"{name}_{DATA}")
         }
         text, _ = data.pop("text", (None, None))
-        for index, experiment in enumerate(wanted.teachers):
-            folder = Path(wanted.dump) / name / folder_name(index)
+        for index, experiment in enumerate(distill_options.teachers):
+            folder = Path(distill_options.dump) / name / folder_name(index)
             dumped = DumpedSet(folder, experiment, taps)
             if not planned and text is not None:
                 faults.check(dumped.require_fit, Path(text), data)
             elif dumped.is_finished or not planned:
-                own = faults.check(dumped.require_own)
-                if not planned and own is not INVALID:
+                result = faults.check(dumped.require_teacher)
+                if not planned and result is not INVALID:
                     faults.check(dumped.require_whole)
 
 
@@ -89,17 +89,19 @@ def check_taps(
     objectives: Sequence[Objective],
     faults: ErrorCollector,
 ) -> None:
-    """See that each objective finds what it compares; any model may be BROKEN."""
+    """Check that the models have the objectives' taps; models may be INVALID."""
     for objective in objectives:
-        ours = faults.check(_taps_of, student, objective.taps, where="student: ")
+        student_taps = faults.check(
+            _taps_of, student, objective.taps, where="student: "
+        )
         for experiment, teacher in zip(experiments, teachers):
-            theirs = faults.check(
+            teacher_taps = faults.check(
                 _teacher_taps,
                 teacher,
                 objective.targets,
                 where=f"teacher {experiment}: ",
             )
-            faults.check(objective.attach, ours, theirs)
+            faults.check(objective.attach, student_taps, teacher_taps)
 
 
 def _taps_of(
@@ -122,7 +124,7 @@ def check_callbacks(
     training: TrainingContext,
     faults: ErrorCollector,
 ) -> None:
-    """See that callbacks fit the student, which may be BROKEN, and the training."""
+    """Check that callbacks fit the training and the student, which may be INVALID."""
     for callback in callbacks:
         callback.use_model_conf(args.tts_conf)
         if faults.check(callback.attach, training.model) is INVALID:
@@ -137,7 +139,7 @@ def describe(
     objectives: Sequence[Objective],
     callbacks: Sequence[Mapping],
 ) -> str:
-    """Say in a line who learns what from whom, and what listens."""
+    """Describe teachers, student, objectives and callbacks in a line."""
     line = f"student ({_millions(student)} M)"
     if teachers:
         sizes = (f"{item.checkpoint} ({_millions(item.model)} M)" for item in teachers)

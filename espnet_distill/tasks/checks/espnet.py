@@ -1,4 +1,4 @@
-"""What a training configuration says to ESPnet itself, looked at before training."""
+"""Check ESPnet's part of a training configuration."""
 
 import argparse
 import inspect
@@ -36,7 +36,8 @@ from espnet_distill.utils.config_values import (
 DATA = "data_path_and_name_and_type"
 
 
-OWN = ("teacher", "callbacks", "distill_conf", "teacher_dump")  # DistillOptions reads
+# Keys that DistillOptions checks.
+PLUGIN_KEYS = ("teacher", "callbacks", "distill_conf", "teacher_dump")
 
 
 NUMBERS = (int, int_or_none, float)
@@ -49,12 +50,12 @@ def parse(
     options: Sequence[str],
     faults: ErrorCollector,
 ) -> argparse.Namespace:
-    """Read a configuration as a task's parser does, which checks neither key nor type.
+    """Read a configuration as a task's parser does, and check its keys and types.
 
-    A default stands for a value that cannot be.
+    A default replaces an invalid value.
 
     Raises:
-        ConfigError: Options that are not ESPnet's, after all that was found before.
+        ConfigError: Unknown options, together with the errors collected before.
     """
     parser = task.get_parser()
     actions = {action.dest: action for action in parser._actions}
@@ -77,12 +78,12 @@ def parse(
 
 
 def _require_kind(action: argparse.Action, value) -> None:
-    """Raise a ConfigError for a value that ESPnet would stumble over later.
+    """Raise a ConfigError for a value of the wrong type.
 
-    Text passes where ESPnet's parser makes of it what the key wants.
+    Text passes if ESPnet's parser converts it.
     """
     key = action.dest
-    if key in OWN or (value is None and not _wants_value(action)):
+    if key in PLUGIN_KEYS or (value is None and not _requires_value(action)):
         return
     if isinstance(action, NestedDictAction):
         as_mapping(value, key)
@@ -103,8 +104,8 @@ def _require_kind(action: argparse.Action, value) -> None:
         as_text(value, key)
 
 
-def _wants_value(action: argparse.Action) -> bool:
-    """Tell whether a key is one that ESPnet cannot do without."""
+def _requires_value(action: argparse.Action) -> bool:
+    """Return True for a key whose value must not be null."""
     return action.type in NUMBERS and action.default is not None
 
 
@@ -113,7 +114,7 @@ def _takes_several(action: argparse.Action) -> bool:
 
 
 def _as_converted(kind: Callable, value, key: str) -> None:
-    """Refuse what is no number of a kind, nor text that the parser makes one of."""
+    """Raise a ConfigError unless a value is a number of `kind`, or text of one."""
     if isinstance(value, str):
         try:
             value = kind(value)
@@ -127,7 +128,7 @@ def require_choices(args: argparse.Namespace) -> argparse.Namespace:
     """Return the arguments if each part of the model is one of ESPnet's.
 
     Raises:
-        ConfigError: A name that is none, or a key that it does not take.
+        ConfigError: An unknown name, or a key that its class does not take.
     """
     with ErrorCollector() as faults:
         for choices in DistillTTSTask.class_choices_list:
@@ -140,18 +141,18 @@ def _require_choice(args: argparse.Namespace, key: str, classes: Mapping) -> Non
     if name is None:
         return
     one_of(name, classes, key)
-    takes = inspect.signature(classes[name]).parameters
-    if any(item.kind is item.VAR_KEYWORD for item in takes.values()):
+    parameters = inspect.signature(classes[name]).parameters
+    if any(item.kind is item.VAR_KEYWORD for item in parameters.values()):
         return
-    require_known(getattr(args, f"{key}_conf"), takes, f"{key}_conf: {name} has ")
+    require_known(getattr(args, f"{key}_conf"), parameters, f"{key}_conf: {name} has ")
 
 
 def tokens(args: argparse.Namespace, configs: Sequence[Mapping]) -> list[str]:
-    """Return the student's tokens, those of the first of the teachers if it has none.
+    """Return the student's tokens, by default those of the first teacher.
 
     Args:
         args: The training's.
-        configs: Of the teachers; BROKEN for those that cannot be read.
+        configs: The teachers' configurations, INVALID where unreadable.
     """
     if args.token_list is not None:
         return tokens_of(args.token_list)
@@ -162,7 +163,7 @@ def tokens(args: argparse.Namespace, configs: Sequence[Mapping]) -> list[str]:
 
 
 def build_student(args: argparse.Namespace, tokens: list[str]) -> ESPnetTTSModel:
-    """Build the stock model, without statistics, which may not be made yet."""
+    """Build the stock model without statistics, which may not exist yet."""
     changes = {"token_list": tokens, "teacher": [], "distill_conf": {}, "callbacks": []}
     changes |= dict.fromkeys(("normalize", "pitch_normalize", "energy_normalize"))
     args = argparse.Namespace(**vars(args) | changes)
@@ -170,14 +171,14 @@ def build_student(args: argparse.Namespace, tokens: list[str]) -> ESPnetTTSModel
         return DistillTTSTask.build_model(args)
     except ConfigError:
         raise
-    except Exception as error:  # whatever the class that is named raises
+    except Exception as error:  # each class raises its own types
         raise ConfigError(
             f"tts_conf: {args.tts} cannot be built so: {summarize(error)}"
         ) from error
 
 
 def steps(args: argparse.Namespace) -> int | None:
-    """Return the optimizer's steps of the whole training, or None if nobody knows."""
+    """Return the optimizer's steps of the whole training, or None if unknown."""
     if not args.num_iters_per_epoch:
         return None
     return steps_of(args.num_iters_per_epoch, args)
@@ -186,17 +187,17 @@ def steps(args: argparse.Namespace) -> int | None:
 def require_schedule(
     args: argparse.Namespace, model: torch.nn.Module, steps: int | None
 ) -> None:
-    """Raise a ConfigError if optimizer or scheduler are none, or end too early."""
+    """Raise a ConfigError if optimizer or scheduler are invalid, or end too early."""
     with ErrorCollector() as faults:
         for key, classes in (
             ("optim", optim_classes),
             ("scheduler", scheduler_classes),
         ):
             faults.check(_require_choice, args, key, classes)
-    (optimizer,) = _built("optim", AbsTask.build_optimizers, args, model)
+    (optimizer,) = _build("optim", AbsTask.build_optimizers, args, model)
     if args.scheduler is None:
         return
-    scheduler = _built(
+    scheduler = _build(
         "scheduler",
         scheduler_classes[args.scheduler],
         optimizer,
@@ -210,17 +211,17 @@ def require_schedule(
         )
 
 
-def _built(key: str, build, *args, **conf):
+def _build(key: str, build, *args, **conf):
     try:
         return build(*args, **conf)
-    except Exception as error:  # torch and ESPnet each raise their own
+    except Exception as error:  # torch and ESPnet raise different types
         raise ConfigError(f"{key}_conf: {summarize(error)}") from error
 
 
 def require_initial(
     args: argparse.Namespace, model: ESPnetTTSModel, planned: bool
 ) -> None:
-    """Load initial weights as the training will, or raise a ConfigError.
+    """Load the initial weights as the training does, or raise a ConfigError.
 
     Args:
         args: The training's.
@@ -228,14 +229,16 @@ def require_initial(
         planned: Whether a file may be made later.
     """
     with ErrorCollector() as faults:
-        for said in args.init_param:
+        for init_param in args.init_param:
             faults.check(
-                _require_initial, said, model, args.ignore_init_mismatch, planned
+                _require_initial, init_param, model, args.ignore_init_mismatch, planned
             )
 
 
-def _require_initial(said, model: ESPnetTTSModel, lenient: bool, planned: bool) -> None:
-    path, source, *_ = *str(said).split(":"), ""
+def _require_initial(
+    init_param, model: ESPnetTTSModel, lenient: bool, planned: bool
+) -> None:
+    path, source, *_ = *str(init_param).split(":"), ""
     if not Path(path).is_file():
         if planned:
             return
@@ -245,19 +248,19 @@ def _require_initial(said, model: ESPnetTTSModel, lenient: bool, planned: bool) 
     names = load_weights(Path(path))
     if not any(name.startswith(source) for name in names):
         raise ConfigError(
-            f"init_param: {said}: {path} has no parameters below {source!r}; it has "
+            f"init_param: {init_param}: {path} has no parameters below {source!r}; it has "
             f"e.g. {next(iter(names), 'none')}"
         )
     try:
-        load_pretrained_model(str(said), model, lenient)
+        load_pretrained_model(str(init_param), model, lenient)
     except Exception as error:  # torch, and ESPnet where it looks up the target
         raise ConfigError(
-            f"init_param: {said}: does not fit the student: {summarize(error)}"
+            f"init_param: {init_param}: does not fit the student: {summarize(error)}"
         ) from error
 
 
 def require_statistics(args: argparse.Namespace, planned: bool) -> None:
-    """Raise a ConfigError for statistics of the student that cannot normalize anything.
+    """Raise a ConfigError for invalid statistics of the student.
 
     Args:
         args: The training's.
@@ -265,17 +268,17 @@ def require_statistics(args: argparse.Namespace, planned: bool) -> None:
     """
     conf = vars(args)
     if planned:
-        conf = conf | {key: None for key in NORMALIZERS if _is_to_be_made(conf, key)}
+        conf = conf | {key: None for key in NORMALIZERS if _is_planned(conf, key)}
     feature_stats.require_statistics(conf)
 
 
-def _is_to_be_made(conf: Mapping, key: str) -> bool:
+def _is_planned(conf: Mapping, key: str) -> bool:
     path = conf[f"{key}_conf"].get("stats_file")
     return isinstance(path, str) and not os.path.lexists(path)
 
 
 def require_data(args: argparse.Namespace) -> None:
-    """Raise a ConfigError if files of the training's data are named but not there."""
+    """Raise a ConfigError if files of the training's data are missing."""
     with ErrorCollector() as faults:
         for name in ("train", "valid"):
             key = f"{name}_{DATA}"

@@ -1,4 +1,4 @@
-"""What would stop the training of a vocoder before it starts."""
+"""Check the training configuration of a vocoder."""
 
 import argparse
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from espnet_distill.data.mel_spec import MelSpec
 from espnet_distill.errors import INVALID, ConfigError, ErrorCollector
-from espnet_distill.tasks.checks import espnet as check_stock
+from espnet_distill.tasks.checks import espnet as check_espnet
 from espnet_distill.tasks.mel2wav import (
     DistillGANTTSTask,
     build_vocoder_model,
@@ -20,25 +20,25 @@ from espnet_distill.vocoders.training.gan import VocoderGAN
 def check_vocoder_training(
     train_config: Path, conf: Mapping, espnet_options: Sequence[str], planned: bool
 ) -> str:
-    """Look at generator, discriminator, mels, dump and optimizers; describe them.
+    """Check generator, discriminator, mels, dump and optimizers; describe them.
 
     Args:
-        train_config: Where the configuration was read from.
-        conf: What it says.
-        espnet_options: What `espnet2.bin.gan_tts_train` would be given besides.
+        train_config: The path of the configuration.
+        conf: Its content.
+        espnet_options: Further options of `espnet2.bin.gan_tts_train`.
         planned: Whether the dump may be made later.
 
     Raises:
-        ConfigError: All that would not work, each with the remedy.
+        ConfigError: All errors, each with its remedy.
     """
     faults = ErrorCollector()
     task = DistillGANTTSTask
-    args = check_stock.parse(task, train_config, conf, espnet_options, faults)
-    faults.check(check_stock.require_data, args)
-    wanted, mels = check_vocoder_conf(args, faults, planned)
-    model = faults.check(_build, args, wanted, mels)
+    args = check_espnet.parse(task, train_config, conf, espnet_options, faults)
+    faults.check(check_espnet.require_data, args)
+    distill_options, mels = check_vocoder_conf(args, faults, planned)
+    model = faults.check(_build, args, distill_options, mels)
     if model is not INVALID:
-        steps = check_stock.steps(args)
+        steps = check_espnet.steps(args)
         for side in ("generator", "discriminator"):
             faults.check(_require_schedule, args, model.tts, side, steps)
     faults.require_none()
@@ -46,16 +46,16 @@ def check_vocoder_training(
     return f"{args.teacher_dump} -> {args.tts_conf['vocoder_type']} by {labels}"
 
 
-def _build(args: argparse.Namespace, wanted: DistillOptions, mels: MelSpec):
-    return build_vocoder_model(args, wanted.build_objectives())
+def _build(args: argparse.Namespace, distill_options: DistillOptions, mels: MelSpec):
+    return build_vocoder_model(args, distill_options.build_objectives())
 
 
 def _require_schedule(
     args: argparse.Namespace, tts: VocoderGAN, side: str, steps: int | None
 ) -> None:
-    """Raise a ConfigError if the optimizer of one side cannot be; name its own keys."""
+    """Raise a ConfigError, with the keys of its side, for an invalid optimizer."""
     if side == "generator":
-        check_stock.require_schedule(args, tts.generator, steps)
+        check_espnet.require_schedule(args, tts.generator, steps)
         return
     second = {
         "optim": args.optim2,
@@ -63,9 +63,9 @@ def _require_schedule(
         "scheduler": args.scheduler2,
         "scheduler_conf": args.scheduler2_conf,
     }
-    own = argparse.Namespace(**vars(args) | second)
+    side_args = argparse.Namespace(**vars(args) | second)
     try:
-        check_stock.require_schedule(own, tts.discriminator, steps)
+        check_espnet.require_schedule(side_args, tts.discriminator, steps)
     except ConfigError as error:
         keys = re.compile(r"^(optim|scheduler)")
         raise ConfigError(

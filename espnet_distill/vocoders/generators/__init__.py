@@ -1,1 +1,1 @@
-"""Generators: mels to waveforms."""
+"""Generators of waveforms from mels."""

@@ -1,4 +1,4 @@
-"""ConvNeXt blocks at the frame rate and one inverse STFT."""
+"""Generator of Vocos: ConvNeXt blocks at the frame rate and an inverse STFT."""
 
 import math
 
@@ -8,15 +8,16 @@ from vocos.heads import ISTFTHead
 from vocos.models import VocosBackbone
 from vocos.modules import ConvNeXtBlock
 
+from espnet_distill.vocoders.generators.base import Generator
 from espnet_distill.vocoders.generators.spectra import FrameMajorISTFT
 
-MAX_MAGNITUDE = 100.0  # as Vocos bounds it
+MAX_MAGNITUDE = 100.0  # as in Vocos
 
 
-class ISTFTGenerator(torch.nn.Module):
-    """The generator of Vocos (https://arxiv.org/abs/2306.00814), out of its package.
+class ISTFTGenerator(Generator, torch.nn.Module):
+    """The generator of Vocos (https://arxiv.org/abs/2306.00814), from its package.
 
-    Nothing in it is computed faster than once a frame but the inverse STFT.
+    All layers run once a frame; the inverse STFT upsamples.
 
     Args:
         in_channels: Number of mels.
@@ -38,7 +39,7 @@ class ISTFTGenerator(torch.nn.Module):
     ):
         super().__init__()
         n_fft = n_fft or 4 * hop_length
-        self.upsample_factor = hop_length
+        self.in_channels, self.upsample_factor = in_channels, hop_length
         self.backbone = FrameMajorBackbone(
             in_channels, channels, hidden_channels, layers
         )
@@ -50,21 +51,21 @@ class ISTFTGenerator(torch.nn.Module):
 
 
 class FrameMajorBackbone(VocosBackbone):
-    """Vocos's backbone, computed frame by frame in memory.
+    """Vocos's backbone in the memory layout (B, T, dim).
 
-    It gives what Vocos's gives. Nothing is transposed between its blocks.
+    The output equals that of Vocos, without transposing between the blocks.
     """
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Turn mels (B, in_channels, T) into representations (B, T, dim)."""
         x = self.norm(self.embed(x).transpose(1, 2))
         for block in self.convnext:
-            x = _through(block, x)
+            x = _apply_block(block, x)
         return self.final_layer_norm(x)
 
 
-def _through(block: ConvNeXtBlock, x: torch.Tensor) -> torch.Tensor:
-    """Pass (B, T, dim) through a block; its convolution is fastest as one of images."""
+def _apply_block(block: ConvNeXtBlock, x: torch.Tensor) -> torch.Tensor:
+    """Apply a block to (B, T, dim), its convolution as a conv2d, which is faster."""
     conv = block.dwconv
     image = x.transpose(1, 2).unsqueeze(2)  # (B, dim, 1, T), channels last
     y = functional.conv2d(
@@ -80,9 +81,9 @@ def _through(block: ConvNeXtBlock, x: torch.Tensor) -> torch.Tensor:
 
 
 class FrameMajorISTFTHead(ISTFTHead):
-    """Vocos's head with "same" padding, computed frame by frame in memory.
+    """Vocos's head with "same" padding, in the memory layout (B, T, dim).
 
-    It gives what Vocos's gives. Spectra are never transposed.
+    The output equals that of Vocos, without transposing spectra.
     """
 
     def __init__(self, dim: int, n_fft: int, hop_length: int):

@@ -1,27 +1,27 @@
-"""A short HiFi-GAN, an inverse STFT in each of a few bands, and a filter bank."""
+"""Generator of MB-iSTFT-VITS: short HiFi-GAN, inverse STFT in bands, PQMF."""
 
 import math
 from collections.abc import Sequence
 
 import torch
-from espnet2.gan_tts.hifigan import HiFiGANGenerator
 from espnet2.gan_tts.melgan.pqmf import PQMF
 
-MAX_MAGNITUDE = 100.0  # as Vocos bounds it
+from espnet_distill.vocoders.generators.base import HiFiGAN
+
+MAX_MAGNITUDE = 100.0  # as in Vocos
 
 
-class MultibandISTFTGenerator(HiFiGANGenerator):
+class MultibandISTFTGenerator(HiFiGAN):
     """The decoder of MB-iSTFT-VITS (https://arxiv.org/abs/2210.15975).
 
-    HiFi-GAN's upsampling goes a part of the way, from frames to steps; what it gives
-    for each step are magnitudes and phases in every band, and ESPnet's PQMF joins the
-    bands. Samples a frame: the product of `upsample_scales`, times `hop_length`, times
-    `subbands`.
+    HiFi-GAN upsamples frames to steps and predicts magnitudes and phases of every band
+    for each step; ESPnet's PQMF joins the bands. The samples a frame are the product of
+    `upsample_scales`, `hop_samples` and `subbands`.
 
     Args:
         in_channels: Number of mels.
-        channels: Width before the first upsampling, which halves with each.
-        upsample_scales: Steps a frame, as factors.
+        channels: Width before the first upsampling; each upsampling halves it.
+        upsample_scales: Factors of the steps a frame.
         resblock_kernel_sizes: As HiFiGANGenerator takes them.
         resblock_dilations: As HiFiGANGenerator takes them.
         use_additional_convs: As HiFiGANGenerator takes it.
@@ -52,7 +52,7 @@ class MultibandISTFTGenerator(HiFiGANGenerator):
             resblock_dilations=[list(dilations) for dilations in resblock_dilations],
             use_additional_convs=use_additional_convs,
         )
-        self.output_conv = self.output_conv[:-1]  # a spectrum is not within -1 … 1
+        self.output_conv = self.output_conv[:-1]  # no tanh: spectra exceed -1 … 1
         self.subbands, self.n_fft, self.hop_samples = subbands, n_fft, hop_samples
         self.upsample_factor = math.prod(upsample_scales) * hop_samples * subbands
         self.pqmf = PQMF(subbands)
@@ -71,7 +71,7 @@ class MultibandISTFTGenerator(HiFiGANGenerator):
         return self.pqmf.synthesis(bands.view(batch, self.subbands, -1))
 
     def _invert(self, spectra: torch.Tensor) -> torch.Tensor:
-        """Waveforms (B, steps * hop) of spectra (B, n_fft / 2 + 1, steps)."""
+        """Return waveforms (B, steps * hop) of spectra (B, n_fft / 2 + 1, steps)."""
         last = spectra[..., -1:]  # the last step has its samples on both sides
         return torch.istft(
             torch.cat((spectra, last), -1),

@@ -1,52 +1,51 @@
-"""The generators by their names in YAML."""
+"""Registry of the generators: YAML names to classes."""
 
 import inspect
 from collections.abc import Mapping
 
 import torch
-from espnet2.gan_tts.hifigan import HiFiGANGenerator
 
 from espnet_distill.data.mel_spec import MelSpec
 from espnet_distill.errors import ConfigError, ErrorCollector, summarize
 from espnet_distill.utils.config_values import as_mapping, one_of, require_known
+from espnet_distill.vocoders.generators.base import Generator, HiFiGAN
 from espnet_distill.vocoders.generators.harmonic_istft import HarmonicISTFTGenerator
 from espnet_distill.vocoders.generators.istft import ISTFTGenerator
 from espnet_distill.vocoders.generators.multiband_istft import MultibandISTFTGenerator
 
-GENERATORS: dict[str, type[torch.nn.Module]] = {
+GENERATORS: dict[str, type[Generator]] = {
     "istft_generator": ISTFTGenerator,
     "harmonic_istft_generator": HarmonicISTFTGenerator,
     "multiband_istft_generator": MultibandISTFTGenerator,
-    "hifigan_generator": HiFiGANGenerator,
+    "hifigan_generator": HiFiGAN,
 }
 
 
 KEYS = ("vocoder_type", "vocoder_params")
 
 
+# Arguments of generators that come from the mel settings.
 FROM_MELS = {"in_channels": "n_mels", "hop_length": "hop_length", "fs": "fs"}
 
 
-def build_generator(
-    conf: Mapping, mels: MelSpec, where: str = "tts_conf"
-) -> torch.nn.Module:
+def build_generator(conf: Mapping, mels: MelSpec, where: str = "tts_conf") -> Generator:
     """Build a generator, (B, n_mels, T) to (B, 1, T * hop length).
 
     Args:
         conf: `vocoder_type`, one of GENERATORS, and `vocoder_params`, its arguments
-            without those that the mels say.
-        mels: What it reads.
-        where: What a message starts with.
+            without those in FROM_MELS.
+        mels: The settings of its input.
+        where: Prefix of error messages.
 
     Raises:
-        ConfigError: No such generator or argument, or one that makes another number
-            of samples a frame than the mels have.
+        ConfigError: No such generator or argument, or samples a frame that differ from
+            the hop length of the mels.
     """
     kind, params = _read(conf, where)
-    asked = inspect.signature(GENERATORS[kind]).parameters.keys() & FROM_MELS.keys()
-    given = dict(params) | {key: getattr(mels, FROM_MELS[key]) for key in asked}
+    keys = inspect.signature(GENERATORS[kind]).parameters.keys() & FROM_MELS.keys()
+    arguments = dict(params) | {key: getattr(mels, FROM_MELS[key]) for key in keys}
     try:
-        generator = GENERATORS[kind](**given)
+        generator = GENERATORS[kind](**arguments)
     except Exception as error:  # torch, vocos and ESPnet each raise their own
         raise ConfigError(
             f"{where}.vocoder_params: no {kind} can be built: {summarize(error)}"
@@ -60,7 +59,7 @@ def build_generator(
 
 
 def prepare_inference(generator: torch.nn.Module) -> torch.nn.Module:
-    """Leave out of a generator what only its training needs, weight normalisation."""
+    """Remove the weight normalization and set the generator to eval mode."""
     if hasattr(generator, "remove_weight_norm"):
         generator.remove_weight_norm()
     return generator.eval()

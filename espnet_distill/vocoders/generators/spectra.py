@@ -1,25 +1,25 @@
-"""Spectra frame by frame in memory, and waveforms of them."""
+"""STFT and inverse STFT in the memory layout (B, T, bins)."""
 
 from collections.abc import Callable
 
 import torch
 from torch.nn import functional
 
-BLOCK = 64  # frames, whose spectra stay in a processor's cache
+BLOCK = 64  # frames; their spectra fit into a CPU cache
 
 
 class FrameMajorISTFT(torch.nn.Module):
     """An inverse STFT with Hann windows and "same" padding (as Vocos's), and its STFT.
 
-    A waveform has as many frames as hops. Frames overlap by whole hops, and are added as
+    A waveform has as many frames as hops. Frames overlap by whole hops and are added as
     slices.
 
     Args:
-        n_fft: Its size, a multiple of the hop.
+        n_fft: Size of the transform, a multiple of the hop.
         hop_length: Samples a frame.
 
     Raises:
-        ValueError: Frames that do not overlap by whole hops.
+        ValueError: `n_fft` is no multiple of the hop, or equal to it.
     """
 
     def __init__(self, n_fft: int, hop_length: int):
@@ -30,19 +30,19 @@ class FrameMajorISTFT(torch.nn.Module):
             )
         self.n_fft, self.hop_length = n_fft, hop_length
         self.overlap = n_fft // hop_length
-        around = n_fft - hop_length
-        self.edges = around // 2, around - around // 2
+        padding = n_fft - hop_length
+        self.edges = padding // 2, padding - padding // 2
         self.register_buffer("window", torch.hann_window(n_fft))
 
     def forward(
         self, spectra: Callable[[slice], torch.Tensor], batch: int, frames: int
     ) -> torch.Tensor:
-        """Turn spectra, which are asked for block by block, into waveforms.
+        """Compute waveforms, one block of spectra at a time.
 
         Args:
-            spectra: Gives those of some frames (B, that many, n_fft / 2 + 1).
+            spectra: Returns those of a slice of frames, (B, frames, n_fft / 2 + 1).
             batch: B.
-            frames: How many there are, T.
+            frames: Number of frames, T.
 
         Returns:
             Waveforms (B, T * hop_length).
@@ -64,8 +64,8 @@ class FrameMajorISTFT(torch.nn.Module):
 
     def framed(self, wave: torch.Tensor) -> torch.Tensor:
         """Cut waveforms (B, T * hop_length) into frames (B, T, n_fft), a view."""
-        around = functional.pad(wave, self.edges)
-        return around.unfold(-1, self.n_fft, self.hop_length)
+        padded = functional.pad(wave, self.edges)
+        return padded.unfold(-1, self.n_fft, self.hop_length)
 
     def spectra(self, frames: torch.Tensor) -> torch.Tensor:
         """Turn frames (B, T, n_fft) into spectra (B, T, n_fft / 2 + 1)."""

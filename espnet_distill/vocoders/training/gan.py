@@ -1,4 +1,4 @@
-"""A small vocoder in training: generator, discriminator, and what both are told."""
+"""GAN training of a distilled vocoder: generator, discriminator and their losses."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -18,9 +18,9 @@ from torch.nn import functional
 from espnet_distill.data.mel_spec import MelSpec
 from espnet_distill.errors import ConfigError, suggest, summarize
 from espnet_distill.objectives.base import Objective, Taps
-from espnet_distill.vocoders.generators.harmonic_istft import HarmonicISTFTGenerator
+from espnet_distill.vocoders.generators.base import Generator
 
-WITHOUT_FEATURES = ("parallel_wavegan_discriminator",)  # to be matched
+WITHOUT_FEATURES = ("parallel_wavegan_discriminator",)  # for feature matching
 
 
 DISCRIMINATORS = {
@@ -32,41 +32,42 @@ DISCRIMINATORS = {
 SEGMENT = 64  # frames
 
 
-QUIETEST = 1e-3  # a root mean square that is amplified to 1
+MIN_RMS = 1e-3  # lower bound of the RMS by which waveforms are normalized
 
 
 class VocoderGAN(torch.nn.Module):
-    """A student that learns its teacher's waveforms, and to pass for a recording.
+    """A student vocoder trained by reconstruction, later with a discriminator.
 
-    First it only reconstructs: the objectives, and an L1 of log-mels. From
-    `adversarial_start` on the discriminator trains, too, and reconstruction counts
-    less and less, down to `reconstruction_end` after `reconstruction_updates` more
-    (HiFi-GAN's terms, https://arxiv.org/abs/2010.05646, its weight as a schedule).
+    Until update `adversarial_start` the loss is the reconstruction loss: the objectives
+    and an L1 of log-mels. After it the adversarial and feature matching losses are
+    added, and the weight of the reconstruction falls to `reconstruction_end` within
+    `reconstruction_updates` updates (HiFi-GAN's terms, https://arxiv.org/abs/2010.05646,
+    with a schedule of the weight).
 
     Args:
         generator: (B, n_mels, T) to (B, 1, T * hop length).
-        mels: What it reads.
-        objectives: What compares its waveform with the teacher's.
-        discriminator_type: One of those of ESPnet's joint_text2wav that have features,
-            or `msstft_discriminator`, which looks at complex spectra of several sizes
-            (EnCodec, https://arxiv.org/abs/2210.13438).
+        mels: The settings of its input.
+        objectives: Compare its waveform with the teacher's.
+        discriminator_type: A discriminator of ESPnet's joint_text2wav with features, or
+            `msstft_discriminator`, on complex spectra of several sizes (EnCodec,
+            https://arxiv.org/abs/2210.13438).
         discriminator_params: Its arguments.
         segment_size: Frames of each utterance in a batch.
-        discriminator_size: Frames of them that the discriminator hears.
-        adversarial_start: Updates of the generator before the discriminator joins.
-        reconstruction_updates: Updates after that in which reconstruction is reduced.
-        reconstruction_end: To which share.
+        discriminator_size: Frames of each segment that the discriminator gets.
+        adversarial_start: Updates of the generator without the discriminator.
+        reconstruction_updates: Updates over which the reconstruction weight falls.
+        reconstruction_end: Final factor of the reconstruction weight, in (0, 1].
         lambda_mel: Weight of the log-mels' L1.
-        lambda_adv: Weight of passing for a recording.
-        lambda_feat_match: Weight of the discriminator's features.
+        lambda_adv: Weight of the adversarial loss.
+        lambda_feat_match: Weight of the feature matching loss.
 
     Raises:
-        ConfigError: A discriminator that there is not, a size or share out of range.
+        ConfigError: An unknown discriminator, or a size or factor out of range.
     """
 
     def __init__(
         self,
-        generator: torch.nn.Module,
+        generator: Generator,
         mels: MelSpec,
         objectives: Sequence[Objective],
         discriminator_type: str = "hifigan_multi_period_discriminator",
@@ -118,39 +119,38 @@ class VocoderGAN(torch.nn.Module):
         forward_generator: bool,
         f0: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, dict]:
-        """Return the loss of one side and its parts.
+        """Return the loss of the generator or of the discriminator, and its parts.
 
         Args:
-            feats: Normalised log-mels (B, T, n_mels).
-            teacher: What the teacher said of them (B, T * hop length).
-            recording: What passes for real, of the same shape.
-            forward_generator: Whose turn it is.
-            f0: That of the teacher's waveform in Hz (B, T), 0 where it has none; for a
-                generator that makes pulses.
+            feats: Normalized log-mels (B, T, n_mels).
+            teacher: The teacher's waveforms (B, T * hop length).
+            recording: The discriminator's real waveforms, of the same shape.
+            forward_generator: Whether to compute the generator's loss.
+            f0: Of the teacher's waveforms in Hz (B, T), 0 in unvoiced frames; for
+                generators of pulses.
         """
         if self._student is None:  # the discriminator comes first, on the same batch
-            self._student = self._speak(feats.transpose(1, 2), f0)
+            taps = self.generator.training_forward(feats.transpose(1, 2), f0)
+            self._student = Taps(taps)
         if not forward_generator:
             return self._discriminate(self._student["waveform"].detach(), recording)
         student, self._student = self._student, None
         return self._generate(student, Taps({"waveform": teacher, "f0": f0}), recording)
 
-    def _speak(self, c: torch.Tensor, f0: torch.Tensor | None) -> Taps:
-        if isinstance(self.generator, HarmonicISTFTGenerator):
-            return Taps(self.generator.guided(c, f0))
-        return Taps({"waveform": self.generator(c).squeeze(1)})
-
     def _generate(self, student, target, recording) -> tuple[torch.Tensor, dict]:
-        spoken, teacher = student["waveform"], target["waveform"]
+        student_wave, teacher_wave = student["waveform"], target["waveform"]
         parts = {item.label: item(student, target) for item in self.objectives}
-        told = sum(item.weight * parts[item.label] for item in self.objectives)
-        (ours, _), (theirs, _) = self.log_mels(spoken), self.log_mels(teacher)
-        parts["mel"] = functional.l1_loss(ours, theirs)
-        share = self.reconstruction_share
-        loss = share * (told + self.lambda_mel * parts["mel"])
-        parts |= {"adversarial": 0.0, "feature_match": 0.0, "reconstruction": share}
+        distillation = sum(item.weight * parts[item.label] for item in self.objectives)
+        student_mels, _ = self.log_mels(student_wave)
+        teacher_mels, _ = self.log_mels(teacher_wave)
+        parts["mel"] = functional.l1_loss(student_mels, teacher_mels)
+        factor = self.reconstruction_factor
+        loss = factor * (distillation + self.lambda_mel * parts["mel"])
+        parts |= {"adversarial": 0.0, "feature_match": 0.0, "reconstruction": factor}
         if self.is_adversarial:
-            fake, real = self._judged(spoken, recording, real_is_target=True)
+            fake, real = self._run_discriminator(
+                student_wave, recording, real_is_target=True
+            )
             parts["adversarial"] = self.adversarial_loss(fake)
             parts["feature_match"] = self.feature_loss(fake, real)
             loss = loss + self.lambda_adv * parts["adversarial"]
@@ -159,42 +159,43 @@ class VocoderGAN(torch.nn.Module):
             self.updates += 1
         return loss, {"generator_loss": loss, **parts}
 
-    def _discriminate(self, spoken, recording) -> tuple[torch.Tensor, dict]:
+    def _discriminate(self, student_wave, recording) -> tuple[torch.Tensor, dict]:
         if self.is_adversarial:
-            fake, real = self._judged(spoken, recording)
+            fake, real = self._run_discriminator(student_wave, recording)
             on_real, on_fake = self.discriminator_loss(fake, real)
             loss = on_real + on_fake
-        else:  # which moves nothing
+        else:  # a loss without gradient
             loss = on_real = on_fake = 0.0 * next(self.discriminator.parameters()).sum()
         parts = {"discriminator_real": on_real, "discriminator_fake": on_fake}
         return loss, {"discriminator_loss": loss, **parts}
 
-    def _judged(self, spoken, recording, real_is_target: bool = False):
-        """What the discriminator makes of the same piece of both.
+    def _run_discriminator(self, student_wave, recording, real_is_target: bool = False):
+        """Return the discriminator's outputs for the same random segment of both.
 
-        It hears the batch at unit loudness: at that of speech (0.05) a narrow one tells
-        nothing apart for a thousand updates, because its layers only pass it on.
+        The batch is normalized to an RMS of 1: at that of speech (0.05) a narrow
+        discriminator separates nothing for a thousand updates, because its layers stay
+        linear.
         """
-        spare = spoken.size(1) // self.hop_length - self.discriminator_size
+        spare = student_wave.size(1) // self.hop_length - self.discriminator_size
         first = int(torch.randint(spare + 1, ())) * self.hop_length
-        piece = slice(first, first + self.discriminator_size * self.hop_length)
-        loudness = recording.square().mean().sqrt().clamp(min=QUIETEST)
-        fake = self.discriminator((spoken[:, piece] / loudness).unsqueeze(1))
+        segment = slice(first, first + self.discriminator_size * self.hop_length)
+        rms = recording.square().mean().sqrt().clamp(min=MIN_RMS)
+        fake = self.discriminator((student_wave[:, segment] / rms).unsqueeze(1))
         with torch.set_grad_enabled(torch.is_grad_enabled() and not real_is_target):
-            real = self.discriminator((recording[:, piece] / loudness).unsqueeze(1))
+            real = self.discriminator((recording[:, segment] / rms).unsqueeze(1))
         return fake, real
 
     @property
     def is_adversarial(self) -> bool:
-        """Tell whether the discriminator takes part."""
+        """Whether the discriminator takes part."""
         return int(self.updates) >= self.adversarial_start
 
     @property
-    def reconstruction_share(self) -> float:
-        """The share that the weights of reconstruction have now, falling as a power."""
-        gone = int(self.updates) - self.adversarial_start
-        way = min(max(gone / max(self.reconstruction_updates, 1), 0.0), 1.0)
-        return math.exp(way * math.log(self.reconstruction_end))
+    def reconstruction_factor(self) -> float:
+        """Current factor of the reconstruction weight, which falls exponentially."""
+        updates = int(self.updates) - self.adversarial_start
+        progress = min(max(updates / max(self.reconstruction_updates, 1), 0.0), 1.0)
+        return math.exp(progress * math.log(self.reconstruction_end))
 
 
 def _build_discriminator(kind: str, params: Mapping) -> torch.nn.Module:
@@ -204,7 +205,7 @@ def _build_discriminator(kind: str, params: Mapping) -> torch.nn.Module:
         )
     try:
         return DISCRIMINATORS[kind](**params)
-    except Exception as error:  # typeguard and torch each raise their own
+    except Exception as error:  # typeguard and torch raise different types
         raise ConfigError(
             f"model_conf.discriminator_params: not a {kind} that can be built: "
             f"{summarize(error)}"

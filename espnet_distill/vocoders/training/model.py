@@ -1,4 +1,4 @@
-"""What ESPnet's GANTrainer trains: a small vocoder before the waves of a big one."""
+"""The model that ESPnet's GANTrainer trains: a VocoderGAN with normalization."""
 
 import torch
 from espnet2.layers.abs_normalize import AbsNormalize
@@ -11,18 +11,18 @@ from espnet_distill.vocoders.training.gan import VocoderGAN
 
 
 class DistillVocoderModel(AbsGANESPnetModel):
-    """A VocoderGAN that is given mels as they are, and normalises them itself.
+    """A VocoderGAN whose input are log-mels without normalization.
 
     Args:
-        normalize: With the statistics of the text-to-mel model's mels.
-        tts: Named as ESPnet's optimizers look for it.
+        normalize: Normalization by the statistics of the text-to-mel model's mels.
+        tts: The GAN, under the name that ESPnet's optimizers require.
     """
 
     def __init__(self, normalize: AbsNormalize, tts: VocoderGAN):
         super().__init__()
         self.normalize = normalize
         self.tts = tts
-        self.fault: str | None = None  # of the last batch, for those who train it
+        self.fault: str | None = None  # of the last batch, read by the LossMonitor
 
     def forward(
         self,
@@ -37,14 +37,14 @@ class DistillVocoderModel(AbsGANESPnetModel):
 
         Args:
             mel: Log-mels (B, T, n_mels).
-            teacher_wave: What the teacher said of them (B, T * hop length).
-            f0: Of that waveform, in Hz (B, T), 0 where it has none.
-            speech: The recordings, of the same shape; without them, the teacher's
-                waveform is what passes for real.
-            forward_generator: Whose turn it is.
-            others: Lengths, which segments share, and the utterances' names.
+            teacher_wave: The teacher's waveforms (B, T * hop length).
+            f0: Of these waveforms in Hz (B, T), 0 in unvoiced frames.
+            speech: The discriminator's real waveforms, of the same shape; by default
+                the teacher's.
+            forward_generator: Whether to compute the generator's loss.
+            others: Lengths, equal for all segments, and the utterances' names.
         """
-        feats, _ = self.normalize(mel.clone())  # which works in place
+        feats, _ = self.normalize(mel.clone())  # normalizes in place
         real = teacher_wave if speech is None else speech
         loss, stats = self.tts(feats, teacher_wave, real, forward_generator, f0)
         stats = {name: _value(part) for name, part in stats.items()}
@@ -61,25 +61,27 @@ class DistillVocoderModel(AbsGANESPnetModel):
         }
 
     def collect_feats(self, **batch) -> dict:
-        """Give nothing: the statistics are those of the text-to-mel model."""
+        """Return nothing: the statistics are those of the text-to-mel model."""
         return {}
 
 
 def _find_fault(loss, stats: dict, inputs: dict, utterances) -> str | None:
-    """Return in a line what makes a loss NaN or infinite, None if it is not."""
+    """Describe the cause of a NaN or infinite loss in a line; None if it is finite."""
     if is_finite(loss.detach()):
         return None
-    wrong = ", ".join(name for name, value in stats.items() if not is_finite(value))
+    invalid = ", ".join(name for name, value in stats.items() if not is_finite(value))
     for name, tensor in inputs.items():
         rows = [n for n, values in enumerate(tensor) if not is_finite(values)]
         if rows:
-            of = ", ".join(utterances[n] for n in rows[:5]) if utterances else "a batch"
+            names = (
+                ", ".join(utterances[n] for n in rows[:5]) if utterances else "a batch"
+            )
             return (
-                f"{wrong}: NaN or infinite: such a {name} of {of}; remove the "
+                f"{invalid}: NaN or infinite: such a {name} of {names}; remove the "
                 "teacher_dump and dump the waves again"
             )
     return (
-        f"{wrong}: NaN or infinite: the student computes it; lower optim_conf.lr or "
+        f"{invalid}: NaN or infinite: the student computes it; lower optim_conf.lr or "
         "grad_clip"
     )
 

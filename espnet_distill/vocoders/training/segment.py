@@ -1,4 +1,4 @@
-"""The same piece of an utterance's mel and of its waveforms."""
+"""Cut aligned segments from an utterance's mel, F0 and waveforms."""
 
 import zlib
 
@@ -8,15 +8,14 @@ WAVES = ("teacher_wave", "speech")
 
 
 class Segment:
-    """A preprocessing of ESPnet's data loader: so many frames, cut or padded.
+    """A preprocessor of ESPnet's data loader: cut or pad to a number of frames.
 
-    In training the piece is drawn anew each time; else it depends on the utterance's
-    name alone.
+    In training the segment is random; else it depends on the utterance's name alone.
 
     Args:
-        frames: Length of the piece.
+        frames: Length of the segment.
         hop_length: Samples a frame.
-        train: Whether it is drawn.
+        train: Whether the segment is random.
     """
 
     def __init__(self, frames: int, hop_length: int, train: bool):
@@ -43,7 +42,7 @@ class Segment:
 
 
 def _fit(array: np.ndarray, length: int, mode: str) -> np.ndarray:
-    """The first `length` along the first axis, padded at the end if there are fewer."""
+    """Cut or pad an array at the end to `length` along its first axis."""
     array = array[:length]
-    lacking = [(0, length - len(array))] + [(0, 0)] * (array.ndim - 1)
-    return np.pad(array, lacking, mode=mode).astype(np.float32)
+    padding = [(0, length - len(array))] + [(0, 0)] * (array.ndim - 1)
+    return np.pad(array, padding, mode=mode).astype(np.float32)
