@@ -1,7 +1,7 @@
 """`python3 -m espnet_distill -m MODULE ARGS…` or `… SCRIPT ARGS…`.
 
-Runs any ESPnet program with the plugin registered. Given to `tts.sh --python`, it
-reaches every stage.
+Runs any ESPnet program with the plugin registered. As the value of `tts.sh --python`,
+it runs every stage with the plugin.
 """
 
 import importlib.util
@@ -22,7 +22,14 @@ USAGE = "usage: python3 -m espnet_distill (-m MODULE | SCRIPT) [ARGS...]"
 
 
 def run(arguments: list[str]) -> None:
-    """Run a module or script as `python3` would, with these arguments."""
+    """Run a module or script as `python3` would.
+
+    Args:
+        arguments: `-m MODULE ARGS…` or `SCRIPT ARGS…`.
+
+    Raises:
+        ConfigError: There is no such module or script.
+    """
     as_module = arguments[0] == "-m"
     sys.argv = arguments[as_module:]
     program = sys.argv[0]
@@ -43,7 +50,7 @@ def _is_module(name: str) -> bool:
         return importlib.util.find_spec(name) is not None
     except ModuleNotFoundError as error:
         if not f"{name}.".startswith(f"{error.name}."):
-            raise  # a package of that name lacks something itself
+            raise  # the package exists, and one of its own imports is missing
         return False
 
 
@@ -59,18 +66,18 @@ def main() -> None:
     try:
         run(arguments)
     except ConfigError as error:
-        _refuse(error)
+        _exit_with(error)
     except OSError as error:
         if not is_full_disk(error):
             raise
-        _refuse(error)
+        _exit_with(error)
     except KeyboardInterrupt:
         sys.exit(report_interrupt("espnet_distill"))
 
 
-def _refuse(error: ConfigError | OSError) -> NoReturn:
-    for fault in error_lines(error):
-        print(f"espnet_distill: error: {fault}", file=sys.stderr)
+def _exit_with(error: ConfigError | OSError) -> NoReturn:
+    for line in error_lines(error):
+        print(f"espnet_distill: error: {line}", file=sys.stderr)
     sys.exit(2)
 
 

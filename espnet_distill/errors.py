@@ -1,4 +1,4 @@
-"""The one exception a user sees, and how several faults become one."""
+"""ConfigError, the exception for invalid input, and helpers that collect errors."""
 
 import difflib
 import errno
@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable
 
 
 class ConfigError(ValueError):
-    """Input that cannot work: a line for each fault: the file, the key, the remedy.
+    """Invalid input: one line per error, which names the file, the key and the remedy.
 
-    The command line and the runner print them on stderr and exit with status 2.
+    The command line and ``python3 -m espnet_distill`` print the lines on stderr and
+    exit with status 2.
     """
 
     def __init__(self, *faults: str):
@@ -17,14 +18,14 @@ class ConfigError(ValueError):
 
     @property
     def faults(self) -> list[str]:
-        """The faults, a line each."""
+        """The lines of the message, one per error."""
         return str(self).split("\n")
 
 
 def error_lines(error: ConfigError | OSError) -> list[str]:
-    """Return a line for each thing that a user can see to.
+    """Return the lines that describe an error to the user.
 
-    An OSError is a full disk, or a folder that cannot be written to.
+    An OSError stands for a full disk or a folder that is not writable.
     """
     if isinstance(error, ConfigError):
         return error.faults
@@ -33,23 +34,26 @@ def error_lines(error: ConfigError | OSError) -> list[str]:
 
 
 def report_interrupt(program: str) -> int:
-    """Say in a line that a program was interrupted; return its exit status, 130."""
+    """Print that a program was interrupted; return its exit status, 130."""
     print(f"{program}: interrupted", file=sys.stderr)
     return 130
 
 
 def is_full_disk(error: OSError) -> bool:
-    """Tell whether there was no room for what was to be written."""
+    """Return True if an error means that the disk or the quota is full."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
-INVALID = object()  # stands for what a check could not give
+INVALID = object()  # the result of a check that failed or was skipped
 
 
 class ErrorCollector:
-    """Gathers what checks find, so that all of it is said at once.
+    """Collects the errors of several checks, to raise them as one ConfigError.
 
-    As a context it raises what was found when its block has come to its end.
+    As a context manager, it raises the collected errors at the end of its block.
+
+    Attributes:
+        lines: The lines of the errors collected so far.
     """
 
     def __init__(self):
@@ -63,15 +67,15 @@ class ErrorCollector:
             self.require_none()
 
     def check(self, check: Callable, *needed, where: str = ""):
-        """Return what a check of what it needs gives.
+        """Call a check, and collect the lines of the ConfigError that it raises.
 
         Args:
-            check: Raises a ConfigError for what is wrong.
-            needed: Its arguments; with one that is BROKEN it is left out.
-            where: What goes before each of its faults.
+            check: A function that raises a ConfigError for invalid input.
+            needed: Its arguments; if one of them is INVALID, the check is skipped.
+            where: A prefix of each line.
 
         Returns:
-            BROKEN if it was left out or found anything.
+            The result of the check; INVALID if it failed or was skipped.
         """
         if any(value is INVALID for value in needed):
             return INVALID
@@ -82,20 +86,25 @@ class ErrorCollector:
             return INVALID
 
     def require_none(self) -> None:
-        """Raise all that was found as one ConfigError."""
+        """Raise one ConfigError with all collected lines, if there are any."""
         if self.lines:
             raise ConfigError(*dict.fromkeys(self.lines))
 
 
 def suggest(name, known: Iterable[str]) -> str:
-    """Say which names are like one that is unknown, or else all there are."""
+    """Return a hint with the known names closest to an unknown one, or all of them."""
     known = list(map(str, known))
-    found = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
-    if found:
-        return f"near: {', '.join(found)}"
+    close = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
+    if close:
+        return f"near: {', '.join(close)}"
     return f"there are {', '.join(known)}"
 
 
 def summarize(error: Exception, most: int = 300) -> str:
-    """Return what an exception says, without line breaks, or else its type."""
+    """Return the message of an exception in one line, or its type if it has none.
+
+    Args:
+        error: The exception.
+        most: The maximum number of characters.
+    """
     return " ".join(str(error).split())[:most] or type(error).__name__

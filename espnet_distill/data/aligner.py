@@ -1,4 +1,4 @@
-"""Token durations from audio and text alone, for FastSpeech-like models.
+"""Compute token durations from audio and text, for FastSpeech-like models.
 
 Trains ESPnet's alignment module (Badlani et al. 2021, "One TTS Alignment To Rule
 Them All", arXiv:2108.10447) on one data folder and writes the most likely monotonic
@@ -7,9 +7,9 @@ tts.sh reads through --teacher_dumpdir. As FastSpeech2 expects, an end-of-senten
 token closes every utterance.
 
 `<output_dir>/<folder name>_alignment.csv` has the score of each path. Utterances that
-cannot be aligned are named and have no durations; then
-`<output_dir>/<folder name>_aligned` has the durations and the list of the others, for a
-training set without them.
+cannot be aligned are logged and have no durations; in that case,
+`<output_dir>/<folder name>_aligned` has the durations and the list of the aligned
+utterances, from which a training set is made.
 """
 
 import argparse
@@ -40,10 +40,10 @@ BOUNDS = ("max_unaligned", "longest_token", "score_margin")
 
 
 class MatrixAlignment(AlignmentModule):
-    """ESPnet's alignment module with the distances taken by matrix product.
+    """ESPnet's alignment module with distances computed by matrix products.
 
-    The same function (a test holds it to that); it does without the tensor
-    (B, T_feats, T_text, adim), and so takes a tenth of the time.
+    The outputs equal those of the base class, as a test asserts. The tensor
+    (B, T_feats, T_text, adim) is not materialized, which takes a tenth of the time.
     """
 
     def forward(self, text, feats, text_lengths, feats_lengths, x_masks):
@@ -58,7 +58,7 @@ class MatrixAlignment(AlignmentModule):
 
 
 class Aligner(torch.nn.Module):
-    """Attention between token embeddings and normalised log-mel frames."""
+    """Attention between token embeddings and normalized log-mel frames."""
 
     def __init__(self, num_tokens: int, mel: LogMelFbank, channels: int = 96):
         super().__init__()
@@ -95,15 +95,15 @@ class Aligner(torch.nn.Module):
 
 @dataclass(kw_only=True)
 class SetToAlign(AlignedSet):
-    """A set, and its token ids and waveforms."""
+    """A data folder to align, with a dataset of its token ids and waveforms."""
 
     dataset: ESPnetDataset
 
     def count_tokens(self) -> dict[str, int]:
-        """Return how many tokens the text of each utterance has."""
+        """Return the number of tokens of each utterance's text."""
         texts = read_table(self.folder / "text")
-        read = self.dataset.preprocess
-        return {utt: len(read(utt, {"text": texts[utt]})["text"]) for utt in texts}
+        tokenize = self.dataset.preprocess
+        return {utt: len(tokenize(utt, {"text": texts[utt]})["text"]) for utt in texts}
 
 
 def open_data(folder: Path, args) -> SetToAlign:
@@ -131,7 +131,10 @@ def open_data(folder: Path, args) -> SetToAlign:
 
 
 def batches(data: SetToAlign, shuffle: bool, batch_size: int = 16) -> DataLoader:
-    """ESPnet's data sets are indexed by utterance id, so a list of ids samples them."""
+    """Return a loader of batches of the utterances that can be aligned.
+
+    ESPnet's datasets are indexed by utterance id, so that the ids serve as a sampler.
+    """
     utterances = data.alignable
     if shuffle:
         utterances = SubsetRandomSampler(utterances)
@@ -144,7 +147,7 @@ def batches(data: SetToAlign, shuffle: bool, batch_size: int = 16) -> DataLoader
 
 
 def train(aligner: Aligner, data: SetToAlign, steps: int, device: str) -> None:
-    """Maximise the summed probability of all monotonic paths for `steps` updates."""
+    """Maximize the summed probability of all monotonic paths for `steps` updates."""
     criterion = ForwardSumLoss()
     optimizer = torch.optim.Adam(aligner.parameters(), lr=2e-3)
     loader = batches(data, shuffle=True)
@@ -166,7 +169,10 @@ def train(aligner: Aligner, data: SetToAlign, steps: int, device: str) -> None:
 
 @torch.no_grad()
 def align(aligner: Aligner, data: SetToAlign, device: str) -> None:
-    """Find the most likely path of each utterance; durations sum to the frame count."""
+    """Store the most likely path of each utterance in ``data.alignments``.
+
+    The durations of an utterance sum to its number of frames.
+    """
     for names, batch in progress_bar(
         batches(data, shuffle=False), desc=f"align: {data.folder.name}"
     ):
@@ -176,8 +182,8 @@ def align(aligner: Aligner, data: SetToAlign, device: str) -> None:
         for name, rows, row, count in zip(names, log_attention, durations, counts):
             row = row[:count].long()
             tokens = torch.repeat_interleave(row)
-            places = torch.arange(len(tokens), device=tokens.device)
-            score = rows[places, tokens].mean().item()
+            frame_indices = torch.arange(len(tokens), device=tokens.device)
+            score = rows[frame_indices, tokens].mean().item()
             data.alignments[name] = Alignment(row.tolist(), score)
 
 
@@ -192,7 +198,7 @@ def get_parser() -> argparse.ArgumentParser:
         "--max_unaligned",
         type=float,
         default=0.1,
-        help="the share of the utterances that may be left out",
+        help="largest fraction of the utterances that may be left out",
     )
     parser.add_argument(
         "--longest_token",
@@ -241,19 +247,20 @@ def main(cmd=None) -> None:
         win_length=args.win_length,
     )
     require_makeable(args.output_dir)
-    for one in sets:
-        one.screen(mel, one.count_tokens())
+    for data in sets:
+        data.screen(mel, data.count_tokens())
     require_aligned(sets, args.max_unaligned)
     num_tokens = sum(1 for _ in open(args.token_list, encoding="utf-8"))
     aligner = Aligner(num_tokens, mel).to(device)
     train(aligner, sets[0], args.steps, device)
     aligner.eval()
-    for one in sets:
-        align(aligner, one, device)
-        one.judge(round(args.longest_token * args.fs / args.n_shift), args.score_margin)
+    longest = round(args.longest_token * args.fs / args.n_shift)
+    for data in sets:
+        align(aligner, data, device)
+        data.judge(longest, args.score_margin)
     require_aligned(sets, args.max_unaligned)
-    for one in sets:
-        one.write(args.output_dir)
+    for data in sets:
+        data.write(args.output_dir)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Alignments of a data folder: their scores, and the utterances that have none."""
+"""Alignments of a data folder, their scores, and the utterances without one."""
 
 import logging
 import shutil
@@ -22,7 +22,9 @@ from espnet_distill.utils.files import (
 COLUMNS = ("utterance", "tokens", "frames", "longest", "score", "left_out")
 
 
-OUTLYING = 9  # median deviations, 6 standard deviations of normally distributed scores
+MAX_DEVIATIONS = (
+    9  # median deviations, 6 standard deviations of normally distributed scores
+)
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,8 @@ class Alignment:
     """The most likely path of one utterance.
 
     Attributes:
-        durations: Frames of each token and of the end of the sentence.
-        score: Mean log-likelihood a frame, in nats, of the path.
+        durations: Frames of each token and of the end-of-sentence token.
+        score: Mean log-likelihood of the path, in nats per frame.
     """
 
     durations: list[int]
@@ -40,13 +42,13 @@ class Alignment:
 
 @dataclass
 class AlignedSet:
-    """A data folder and what can be aligned in it.
+    """A data folder and the alignments of its utterances.
 
     Attributes:
         folder: An ESPnet data folder.
-        utterances: All, in the folder's order.
-        unaligned: Why an utterance has no durations, by its id.
-        alignments: Of the others, and of those whose path is no alignment.
+        utterances: The ids of all utterances, in the folder's order.
+        unaligned: Utterance id → the reason why it has no durations.
+        alignments: Utterance id → alignment, including those that `judge` rejected.
     """
 
     folder: Path
@@ -56,19 +58,19 @@ class AlignedSet:
 
     @property
     def alignable(self) -> list[str]:
-        """The utterances that are not known to be unaligned."""
+        """The utterances that have not been left out."""
         return [utt for utt in self.utterances if utt not in self.unaligned]
 
     def screen(self, mel: LogMelFbank, tokens: dict[str, int]) -> None:
-        """Find the utterances that no path can align, by their lengths.
+        """Leave out the utterances whose lengths admit no monotonic path.
 
         Args:
-            mel: What computes the frames.
-            tokens: How many tokens the text of each utterance has.
+            mel: The feature extraction that determines the number of frames.
+            tokens: Utterance id → number of tokens of its text.
 
         Raises:
-            ConfigError: A recording that is missing, of another rate, in stereo or
-                that cannot be read.
+            ConfigError: A recording is missing, has another sampling rate, has several
+                channels or cannot be read.
         """
         wav_scp = self.folder / "wav.scp"
         require_recordings(wav_scp, self.utterances, rate=mel.fs, shortest=0)
@@ -86,35 +88,34 @@ class AlignedSet:
                 )
 
     def judge(self, longest: int, margin: float) -> None:
-        """Find the paths that are no alignment.
+        """Leave out the utterances whose path is implausible.
 
         Args:
-            longest: The most frames that a token may have.
-            margin: How far below the median of the set a score may be at least; more
-                where the scores of the set lie wider apart.
+            longest: The maximum number of frames of a token.
+            margin: Nats per frame that a score may be below the median of the set;
+                nine median absolute deviations, if those are more.
         """
-        scores = [one.score for one in self.alignments.values()]
+        scores = [alignment.score for alignment in self.alignments.values()]
         scores = [score for score in scores if isfinite(score)] or [0]
         middle = median(scores)
         spread = median(abs(score - middle) for score in scores)
-        least = middle - max(margin, OUTLYING * spread)
-        for utt, one in self.alignments.items():
-            if max(one.durations) > longest:
+        least = middle - max(margin, MAX_DEVIATIONS * spread)
+        for utt, alignment in self.alignments.items():
+            most, score = max(alignment.durations), alignment.score
+            if most > longest:
+                self._leave_out(utt, f"a token has {most} frames, most are {longest}")
+            elif not score >= least:
                 self._leave_out(
-                    utt, f"a token has {max(one.durations)} frames, most are {longest}"
-                )
-            elif not one.score >= least:
-                self._leave_out(
-                    utt, f"its score is {one.score:.2f}, expected {least:.2f} or more"
+                    utt, f"its score is {score:.2f}, expected {least:.2f} or more"
                 )
 
     def write(self, output_dir: Path) -> None:
-        """Write durations, scores and, if some are left out, the list of the others."""
+        """Write durations, scores and, if any is left out, the aligned utterances."""
         name, aligned = self.folder.name, self.alignable
         rows = (" ".join(map(str, self.alignments[utt].durations)) for utt in aligned)
         durations = "".join(f"{utt} {row}\n" for utt, row in zip(aligned, rows))
         scores = output_dir / f"{name}_alignment.csv"
-        write_csv(scores, COLUMNS, map(self._scored, self.utterances))
+        write_csv(scores, COLUMNS, map(self._csv_row, self.utterances))
         write_text(output_dir / name / "durations", durations)
         subset = output_dir / f"{name}_aligned"
         if not self.unaligned:
@@ -132,22 +133,27 @@ class AlignedSet:
         self.unaligned[utt] = why
         logging.warning(f"{self.folder}: {utt} is not aligned: {why}")
 
-    def _scored(self, utt: str) -> tuple:
-        found = self.alignments.get(utt)
-        if found is None:
+    def _csv_row(self, utt: str) -> tuple:
+        alignment = self.alignments.get(utt)
+        if alignment is None:
             return (utt, None, None, None, None, self.unaligned[utt])
-        row, score = found.durations, f"{found.score:.4f}"
+        row, score = alignment.durations, f"{alignment.score:.4f}"
         return (utt, len(row), sum(row), max(row), score, self.unaligned.get(utt))
 
 
 def require_aligned(sets: Iterable[AlignedSet], most: float) -> None:
-    """Raise a ConfigError if more than a share of all is unaligned, or a whole set."""
+    """Raise a ConfigError if too many utterances are unaligned, or a whole set is.
+
+    Args:
+        sets: The data folders.
+        most: The largest fraction of all utterances that may be unaligned.
+    """
     sets = list(sets)
-    total = sum(len(one.utterances) for one in sets)
+    total = sum(len(data.utterances) for data in sets)
     unaligned = [
-        f"{one.folder}: {utt}: {why}"
-        for one in sets
-        for utt, why in one.unaligned.items()
+        f"{data.folder}: {utt}: {why}"
+        for data in sets
+        for utt, why in data.unaligned.items()
     ]
     if len(unaligned) > most * total:
         raise ConfigError(
@@ -155,6 +161,6 @@ def require_aligned(sets: Iterable[AlignedSet], most: float) -> None:
             f"--max_unaligned {most:g}; see to their text and audio: "
             + "; ".join(unaligned[:3])
         )
-    for one in sets:
-        if not one.alignable:
-            raise ConfigError(f"{one.folder}: none of its utterances can be aligned")
+    for data in sets:
+        if not data.alignable:
+            raise ConfigError(f"{data.folder}: none of its utterances can be aligned")

@@ -1,4 +1,4 @@
-"""Durations from the attention of an autoregressive teacher."""
+"""Select durations from the attention of an autoregressive teacher."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,49 +13,53 @@ LEAST_FOCUS_RATE = {"tacotron2": 0.65, "transformer": 0.9}
 
 
 def least_focus_rate(experiment) -> float:
-    """Return the threshold of a teacher's type.
+    """Return the default focus-rate threshold for a teacher's model class.
 
     Raises:
         ConfigError: The teacher has no attention over the text.
     """
     config, _ = find_experiment(experiment)
-    kind = read_config(config)["tts"]
-    if kind not in LEAST_FOCUS_RATE:
+    tts = read_config(config)["tts"]
+    if tts not in LEAST_FOCUS_RATE:
         raise ConfigError(
-            f"{config}: {kind} has no attention over the text; those that have are "
+            f"{config}: {tts} has no attention over the text; those that have are "
             f"{', '.join(LEAST_FOCUS_RATE)}; take durations from the aligner"
         )
-    return LEAST_FOCUS_RATE[kind]
+    return LEAST_FOCUS_RATE[tts]
 
 
 def select(decoded: Path, out: Path, least: float) -> str:
-    """Write `out/durations` and `out/utterances` of the focused, and describe them.
+    """Write the durations of the utterances whose attention is sharp enough.
 
     Args:
-        decoded: What ESPnet wrote of one set, with `durations` and `focus_rates`.
-        out: A folder.
-        least: The focus rate from which an utterance is kept.
+        decoded: The output folder of ESPnet's synthesis of one set, with `durations`
+            and `focus_rates`.
+        out: The folder in which `durations` and `utterances` are written.
+        least: The minimum focus rate, between 0 and 1.
+
+    Returns:
+        A line with the number of utterances kept.
 
     Raises:
-        ConfigError: Nothing was decoded there, or nothing is focused enough.
+        ConfigError: A table is missing or invalid, or no utterance is kept.
     """
     require_folder(out)
     durations = read_table(decoded / "durations")
-    rates = _rates_of(decoded / "focus_rates", durations)
+    rates = _read_rates(decoded / "focus_rates", durations)
     kept = [key for key in durations if rates[key] >= least]
-    found = (
+    summary = (
         f"{decoded.name}: {len(kept)} of {len(rates)} utterances have a focus rate of "
         f"at least {least:g} (median {median(rates.values()):.2f})"
     )
     if not kept:
-        raise ConfigError(f"{found}; train the teacher longer, or ask for less")
+        raise ConfigError(f"{summary}; train the teacher longer, or ask for less")
     write_text(out / "durations", "".join(f"{key} {durations[key]}\n" for key in kept))
     write_text(out / "utterances", "".join(f"{key}\n" for key in kept))
-    return found
+    return summary
 
 
-def _rates_of(path: Path, wanted: Iterable[str]) -> dict[str, float]:
-    table = read_rows(path, wanted, "decode again")
+def _read_rates(path: Path, utterances: Iterable[str]) -> dict[str, float]:
+    table = read_rows(path, utterances, "decode again")
     try:
         return {key: float(rate) for key, rate in table.items()}
     except ValueError as error:

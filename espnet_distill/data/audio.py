@@ -1,6 +1,7 @@
-"""One reader for audio files, and what is required of them wherever they are used.
+"""Read and validate audio files.
 
-Files are what libsndfile reads: WAV, FLAC, Ogg, MP3 and others, samples of any type.
+All formats of libsndfile are supported: WAV, FLAC, Ogg, MP3 and others, of any sample
+type.
 """
 
 import re
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-MOST_FAULTS = 10  # of a table: what is wrong with the first is mostly so with the rest
+MOST_FAULTS = 10  # reported of one table
 
 
-UNKNOWN_SIZE = 0x7FFFF000  # a header written to a pipe promises at least as many bytes
+UNKNOWN_SIZE = 0x7FFFF000  # bytes that a header written to a pipe announces, at least
 
 
 LOUDEST = 8.0  # full scale is 1; integers that were stored as floats are far above
@@ -27,17 +28,17 @@ LOUDEST = 8.0  # full scale is 1; integers that were stored as floats are far ab
 def require_audio(
     path: str | Path, utterance: str = "", rate: int | None = None, shortest: int = 1
 ) -> int:
-    """Return the samples of a mono file, by its header.
+    """Return the number of samples of a mono file, from its header.
 
     Args:
-        path: What a ``wav.scp`` has for an utterance.
-        utterance: Its id, which messages then name.
-        rate: Hz that the file must have; None allows any.
-        shortest: Samples that it must have.
+        path: The entry of a ``wav.scp``.
+        utterance: The utterance's id, for messages.
+        rate: The required sampling rate in Hz; None allows any.
+        shortest: The minimum number of samples.
 
     Raises:
-        ConfigError: A command in place of a file, a file that is missing, truncated,
-            too short or no audio, several channels, another sampling rate.
+        ConfigError: The entry is a command, or the file is missing, truncated, too
+            short, not audio, of several channels or of another sampling rate.
     """
     import soundfile
 
@@ -67,23 +68,23 @@ def require_audio(
             "3 of tts.sh does"
         )
     if info.frames < shortest:
-        found = f"has {info.frames} samples, expected at least {shortest}"
-        found = found if info.frames else "is empty"
-        raise ConfigError(f"{where}{found}; leave the utterance out")
+        length = f"has {info.frames} samples, expected at least {shortest}"
+        length = length if info.frames else "is empty"
+        raise ConfigError(f"{where}{length}; leave the utterance out")
     return info.frames
 
 
 def read_audio(
     path: str | Path, utterance: str = "", rate: int | None = None, shortest: int = 1
 ) -> "tuple[np.ndarray, int]":
-    """Return a waveform (samples,) of float32, full scale at ±1, and its rate in Hz.
+    """Return a waveform (samples,) as float32, full scale ±1, and its rate in Hz.
 
     Args:
         path, utterance, rate, shortest: As :func:`require_audio` takes them.
 
     Raises:
-        ConfigError: What :func:`require_audio` refuses, and samples that are not finite
-            or far above full scale.
+        ConfigError: :func:`require_audio` refuses the file, or samples are NaN,
+            infinite or far above full scale.
     """
     import numpy as np
     import soundfile
@@ -91,7 +92,7 @@ def read_audio(
     expected = require_audio(path, utterance, rate, shortest)
     where = f"{path}: {utterance}: " if utterance else f"{path}: "
     try:
-        wave, found = soundfile.read(path, dtype="float32")
+        wave, own_rate = soundfile.read(path, dtype="float32")
     except soundfile.LibsndfileError as error:
         raise ConfigError(
             f"{where}cannot be read to its end ({_reason(error)}); copy it again"
@@ -109,13 +110,13 @@ def read_audio(
         raise ConfigError(
             f"{where}samples reach {peak:g}, expected at most 1; scale them"
         )
-    return wave, found
+    return wave, own_rate
 
 
 def required_by(extractor) -> dict[str, int | None]:
-    """Return what a model's ``feats_extract`` requires, for :func:`require_audio`.
+    """Return a model's ``rate`` and ``shortest`` arguments of :func:`require_audio`.
 
-    Its centred transform pads by reflection, which wants more than half a window.
+    A centered STFT pads by reflection, which needs more samples than half a window.
     """
     parameters = extractor.get_parameters() if extractor else {}
     shortest = parameters.get("n_fft", 0) // 2 + 1
@@ -123,7 +124,7 @@ def required_by(extractor) -> dict[str, int | None]:
 
 
 def sampling_rate(path: str | Path) -> int:
-    """Return the sampling rate of a file in Hz; refusals as :func:`require_audio`."""
+    """Return the sampling rate of a file in Hz; errors as :func:`require_audio`."""
     import soundfile
 
     require_audio(path)
@@ -134,17 +135,17 @@ def read_audio_at(path: str | Path, rate: int) -> "np.ndarray":
     """Return a waveform (samples,) as :func:`read_audio` does, resampled to a rate."""
     import librosa
 
-    wave, found = read_audio(path)
-    return librosa.resample(wave, orig_sr=found, target_sr=rate)
+    wave, own_rate = read_audio(path)
+    return librosa.resample(wave, orig_sr=own_rate, target_sr=rate)
 
 
 def require_recordings(
     wav_scp: Path, utterances: Iterable[str], rate: int | None = None, shortest: int = 1
 ) -> dict[str, int]:
-    """Return the samples of each utterance's file in a ``wav.scp``, by its header.
+    """Return the number of samples of each utterance's file, from its header.
 
     Raises:
-        ConfigError: What :func:`require_audio` refuses, of the first ten that have it.
+        ConfigError: :func:`require_audio` refuses files; the first ten are named.
     """
     utterances = list(utterances)
     table = read_rows(wav_scp, utterances)
@@ -160,12 +161,12 @@ def require_recordings(
 
 
 def _require_whole(info, where: str) -> None:
-    """Refuse a WAV file whose header promises more than there is."""
+    """Raise a ConfigError if a WAV header announces more bytes than the file has."""
     sizes = re.search(r"^data : (\d+) \(should be (\d+)\)", info.extra_info, re.M)
-    promised, there = map(int, sizes.groups()) if sizes else (0, 0)
-    if there < promised < UNKNOWN_SIZE:
+    announced, present = map(int, sizes.groups()) if sizes else (0, 0)
+    if present < announced < UNKNOWN_SIZE:
         raise ConfigError(
-            f"{where}is truncated: {there} of {promised} bytes; copy it again"
+            f"{where}is truncated: {present} of {announced} bytes; copy it again"
         )
 
 

@@ -16,7 +16,9 @@ from espnet_distill.experiments.text_frontend import build_front_end
 from espnet_distill.structure.statistics.importance import Activation, Taylor
 from espnet_distill.utils.validation import require_finite
 
-CALIBRATION_UTTERANCES = 32  # utterances that activations and gradients are taken from
+CALIBRATION_UTTERANCES = (
+    32  # utterances on which activations and gradients are measured
+)
 
 
 FROM_ACTIVATIONS = {"activation": Activation, "taylor": Taylor}
@@ -29,14 +31,13 @@ def calibration_losses(
 
     Args:
         data: An ESPnet data folder.
-        durations: Frames a token of them, for a model that trains with durations.
-        model: An ESPnetTTSModel, run as each loss is drawn.
+        durations: A file of frames per token, for a model that trains on durations.
+        model: An ESPnetTTSModel; its forward pass runs when a loss is drawn.
         names: Its configuration as a namespace.
 
     Raises:
-        ConfigError: Durations that are missing, a text front end that cannot be built,
-            utterances that :func:`batches_of_one` refuses; a loss that is NaN or
-            infinite, as it is drawn.
+        ConfigError: Durations are missing, the text front end cannot be built,
+            :func:`batches_of_one` refuses an utterance, or a loss is NaN or infinite.
     """
     if getattr(model.tts, "spk_embed_dim", None):
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""`espnet-distill check-text`: find what is wrong with texts before synthesis."""
+"""Validate texts before synthesis, for `espnet-distill check-text`."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -7,18 +7,18 @@ from pathlib import Path
 from espnet_distill.errors import ConfigError, ErrorCollector
 from espnet_distill.utils.files import read_text, require_file_name
 
-MOST = 10  # lines that a fault names
+MOST = 10  # line numbers that a message lists
 
 
 def require_new_text(path: Path, recorded: Collection[str]) -> None:
-    """See that text can be synthesized, and added to recordings.
+    """Check that a text file can be synthesized and added to recordings.
 
     Args:
         path: A file of ``<utterance> <words>`` lines.
-        recorded: The utterances of the recordings.
+        recorded: The utterance ids of the recordings.
 
     Raises:
-        ConfigError: A line for each kind of fault, which names the lines of the file.
+        ConfigError: Lines are invalid; one line per kind of error, with line numbers.
     """
     if not path.is_file():
         raise ConfigError(f"{path}: no such file")
@@ -27,15 +27,16 @@ def require_new_text(path: Path, recorded: Collection[str]) -> None:
         lines.pop()
     if not lines:
         raise ConfigError(f"{path}: is empty; give lines of <utterance> <words>")
-    found: dict[str, list[int]] = {}
+    invalid: dict[str, list[int]] = {}
     earlier: set[str] = set()
     for number, line in enumerate(lines, 1):
         if fault := _fault_of(line, earlier, recorded):
-            found.setdefault(fault, []).append(number)
+            invalid.setdefault(fault, []).append(number)
         earlier.update(line.split()[:1])
     with ErrorCollector() as faults:
         faults.lines += [
-            f"{path}: {_lines(at)}: {fault}" for fault, at in found.items()
+            f"{path}: {_format_lines(numbers)}: {fault}"
+            for fault, numbers in invalid.items()
         ]
 
 
@@ -62,21 +63,21 @@ def _fault_of(
     return None
 
 
-def _lines(numbers: list[int]) -> str:
+def _format_lines(numbers: list[int]) -> str:
     more = ", ..." if len(numbers) > MOST else ""
     return f"line {', '.join(map(str, numbers[:MOST]))}{more}"
 
 
 def recorded_ids(texts: Iterable[Path]) -> set[str]:
-    """Return the utterances of data folders' texts.
+    """Return the utterance ids of several ``text`` files.
 
     Raises:
-        ConfigError: One is no file name, so that its speech would lie elsewhere.
+        ConfigError: An id is not a valid file name, which its speech is stored under.
     """
-    found = set()
+    ids = set()
     for path in texts:
         for number, line in enumerate(read_text(path).split("\n"), 1):
             for key in line.split(maxsplit=1)[:1]:
                 require_file_name(key, f"{path}: line {number}: utterance")
-                found.add(key)
-    return found
+                ids.add(key)
+    return ids

@@ -1,4 +1,4 @@
-"""A batch of one short dummy sentence."""
+"""A dummy batch for shape inference and tracing."""
 
 import inspect
 
@@ -9,13 +9,17 @@ from espnet2.tts.abs_tts import AbsTTS
 def dummy_batch(
     tts: AbsTTS, tokens: int = 4, steps_per_token: int = 12
 ) -> dict[str, torch.Tensor]:
-    """Return a batch of one sentence for a model's forward pass.
+    """Return a batch of one dummy sentence for a model's forward pass.
 
-    The default lengths are such that tokens, decoder steps and frames cannot be
-    confused.
+    With the default lengths, the numbers of tokens, decoder steps and frames differ.
+
+    Args:
+        tts: The model; the batch has the arguments of its ``forward``.
+        tokens: Tokens without the end-of-sentence token.
+        steps_per_token: Decoder steps per token.
     """
-    counted = tokens + 1  # with the end-of-sentence token
-    frames = counted * steps_per_token * getattr(tts, "reduction_factor", 1)
+    num_tokens = tokens + 1  # with the end-of-sentence token
+    frames = num_tokens * steps_per_token * getattr(tts, "reduction_factor", 1)
     parameter = next(tts.parameters())
 
     def integers(*shape):
@@ -29,12 +33,12 @@ def dummy_batch(
         "text_lengths": integers(1) * tokens,
         "feats": floats(1, frames, tts.odim),
         "feats_lengths": integers(1) * frames,
-        "durations": integers(1, counted) * steps_per_token,
-        "durations_lengths": integers(1) * counted,
-        "pitch": floats(1, counted, 1),
-        "pitch_lengths": integers(1) * counted,
-        "energy": floats(1, counted, 1),
-        "energy_lengths": integers(1) * counted,
+        "durations": integers(1, num_tokens) * steps_per_token,
+        "durations_lengths": integers(1) * num_tokens,
+        "pitch": floats(1, num_tokens, 1),
+        "pitch_lengths": integers(1) * num_tokens,
+        "energy": floats(1, num_tokens, 1),
+        "energy_lengths": integers(1) * num_tokens,
     }
     if getattr(tts, "spk_embed_dim", None):
         batch["spembs"] = floats(1, tts.spk_embed_dim) + 1
@@ -42,5 +46,5 @@ def dummy_batch(
         batch["sids"] = integers(1, 1) * 0
     if getattr(tts, "langs", None):
         batch["lids"] = integers(1, 1) * 0
-    wanted = inspect.signature(tts.forward).parameters
-    return {name: value for name, value in batch.items() if name in wanted}
+    arguments = inspect.signature(tts.forward).parameters
+    return {name: value for name, value in batch.items() if name in arguments}

@@ -1,4 +1,4 @@
-"""`espnet-distill list-clips`: a corpus of one speaker as a data folder of ESPnet's."""
+"""Write an ESPnet data folder, for `espnet-distill list-clips`."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +13,7 @@ def write_data_folder(
 
     Args:
         out: The folder.
-        rows: Id, audio file, text and speaker of each utterance.
+        rows: (id, audio file, text, speaker) of each utterance.
     """
     rows = sorted(rows)
     require_folder(out)

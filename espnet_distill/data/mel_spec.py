@@ -1,4 +1,4 @@
-"""What a log-mel spectrogram was computed with, and where two of them differ."""
+"""Parameters of log-mel spectrograms, and the comparison of two of them."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -26,7 +26,7 @@ class MelSpec:
     """Parameters of a log-mel spectrogram, under the names of ESPnet's LogMelFbank.
 
     Sampling rate and frequencies are in Hz, FFT size and lengths in samples. None
-    means what it means there: a window as long as the FFT, mels from 0 Hz to half the
+    has ESPnet's meaning: a window as long as the FFT, mels from 0 Hz to half the
     sampling rate, the natural logarithm.
     """
 
@@ -52,7 +52,7 @@ class MelSpec:
 
     @classmethod
     def of_extractor(cls, extractor):
-        """Describe what a model's ``feats_extract`` computes."""
+        """Return the parameters of a model's ``feats_extract``."""
         from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 
         if not isinstance(extractor, LogMelFbank):
@@ -76,7 +76,7 @@ class MelSpec:
 
     @classmethod
     def of_conf(cls, feats_extract_conf):
-        """Describe what ``feats_extract: fbank`` computes with this configuration."""
+        """Return the parameters of ``feats_extract: fbank`` with a configuration."""
         from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 
         try:
@@ -86,42 +86,49 @@ class MelSpec:
         return cls.of_extractor(extractor)
 
     def extractor(self, **others):
-        """Build what computes these mels; `others` are arguments in place of its own.
+        """Build ESPnet's LogMelFbank with these parameters.
 
-        Its frequencies are whole, as ESPnet's LogMelFbank wants them.
+        Args:
+            others: Arguments that replace parameters. Frequencies are integers, as
+                LogMelFbank requires.
         """
         from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 
         conf = asdict(self) | {"fmin": int(self.fmin), "fmax": int(self.fmax)}
         if self.log_base == math.e:
-            conf["log_base"] = None  # its name for it
+            conf["log_base"] = None  # LogMelFbank's value for e
         return LogMelFbank(**(conf | others))
 
     def differences(self, other):
-        """Yield (name, own value, other's value) of each parameter that differs."""
+        """Yield (name, value, other's value) of each parameter that differs."""
         for name in LABELS:
-            ours, theirs = getattr(self, name), getattr(other, name)
-            if not _same(ours, theirs):
-                yield name, _show(ours), _show(theirs)
+            value, other_value = getattr(self, name), getattr(other, name)
+            if not _are_equal(value, other_value):
+                yield name, _format(value), _format(other_value)
 
     def require_fit(self, mels, vocoder_file):
-        """Raise a ConfigError that names each value of ``mels`` that differs."""
+        """Raise a ConfigError if a vocoder's mels differ from those of a model.
+
+        Args:
+            mels: The MelSpec of the model.
+            vocoder_file: The vocoder, for the message.
+        """
         differences = [
-            f"{LABELS[name]} {ours}, but the model's mels have {theirs} "
+            f"{LABELS[name]} {value}, but the model's mels have {model_value} "
             f"(feats_extract_conf.{name})"
-            for name, ours, theirs in self.differences(mels)
+            for name, value, model_value in self.differences(mels)
         ]
         if differences:
             raise ConfigError(f"vocoder {vocoder_file}: " + "; ".join(differences))
 
 
 def require_extractor(conf, whose):
-    """Raise a ConfigError if a model's mels are not its own to compute.
+    """Raise a ConfigError if a model has no feature extraction.
 
     Args:
-        conf: its configuration. With ``odim`` its features come with the data, and
-            nothing says what they were computed with.
-        whose: what a message begins with.
+        conf: The model's configuration. With ``odim`` the features are read from the
+            data, and their parameters are unknown.
+        whose: A prefix of the message.
     """
     if conf.get("odim") is not None:
         raise ConfigError(
@@ -135,13 +142,13 @@ def _or(value, default):
     return default if value is None else value
 
 
-def _same(a, b):
+def _are_equal(a, b):
     if isinstance(a, float) and isinstance(b, float):
         return math.isclose(a, b, rel_tol=1e-6)
     return a == b
 
 
-def _show(value):
+def _format(value):
     if value == math.e:
         return "e"
     return f"{value:g}" if isinstance(value, float) else str(value)

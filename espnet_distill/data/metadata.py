@@ -1,8 +1,7 @@
-"""Metadata of corpora as people have them: which recording has which text.
+"""Readers for the metadata of corpora: the text of each recording.
 
-Lines are those of an editor on any system: with a byte order mark or without, ended by
-LF or CRLF, blank ones between. Whitespace within a text, a line separator of Unicode
-too, becomes one space.
+Files may begin with a byte order mark, end lines with LF or CRLF and have blank lines.
+Whitespace within a text, line separators of Unicode included, becomes one space.
 """
 
 import re
@@ -23,7 +22,7 @@ AUDIO = {
 
 @dataclass(frozen=True)
 class Line:
-    """An utterance's id and text, and the file and line that has them."""
+    """An utterance's id and text; ``where`` is the file and line, for messages."""
 
     utterance: str
     text: str
@@ -45,11 +44,11 @@ def read_clips(folder: Path) -> list[Clip]:
     Args:
         folder: LJSpeech's layout (``metadata.csv`` with lines ``id|text`` or
             ``id|text|normalized text``, and ``wavs``) or that of takes (``data`` with
-            ``<id>_<time>.wav`` and ``.txt``, of which the last take counts).
+            ``<id>_<time>.wav`` and ``.txt``, of which the last take is used).
 
     Raises:
-        ConfigError: Another layout; lines, ids, texts and recordings that cannot be
-            used, the first ten.
+        ConfigError: The layout is another, or lines, ids, texts or recordings are
+            invalid; the first ten errors are given.
     """
     if (folder / "metadata.csv").is_file():
         clips = _clips_of_metadata(folder)
@@ -66,7 +65,7 @@ def read_clips(folder: Path) -> list[Clip]:
 
 
 def read_bars(path: Path) -> list[Line]:
-    """Read lines ``id|text`` or ``id|text|normalized text``; the last field counts."""
+    """Read lines ``id|text`` or ``id|text|normalized text``; the last field is used."""
     return _checked(_bars(path))
 
 
@@ -82,7 +81,7 @@ def read_prompts(path: Path) -> list[Line]:
 
 
 def lines_of(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield the lines of a text file that are not blank, each after where it stands."""
+    """Yield (file and line number, line) of each nonblank line of a text file."""
     text = read_text(path).removeprefix("\ufeff")
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
@@ -90,13 +89,13 @@ def lines_of(path: Path) -> Iterator[tuple[str, str]]:
 
 
 class _FirstFaults(ErrorCollector):
-    """Raises once it has ten faults."""
+    """An ErrorCollector that raises after ten errors."""
 
-    def of(self, *check, **options):
-        found = super().of(*check, **options)
+    def check(self, *arguments, **options):
+        result = super().check(*arguments, **options)
         if len(self.lines) >= MOST_FAULTS:
             self.require_none()
-        return found
+        return result
 
 
 def _bars(path: Path) -> Iterator[Line]:
@@ -112,10 +111,10 @@ def _bars(path: Path) -> Iterator[Line]:
 
 def _matches(path: Path, form: str) -> Iterator[Line]:
     for where, line in lines_of(path):
-        found = re.fullmatch(form, line.strip())
-        if not found:
+        match = re.fullmatch(form, line.strip())
+        if not match:
             raise ConfigError(f"{where}: {line.strip()[:40]!r} has no id")
-        yield Line(found["id"].strip(), _in_one_line(found["text"]), where)
+        yield Line(match["id"].strip(), _in_one_line(match["text"]), where)
 
 
 def _in_one_line(text: str) -> str:
@@ -149,8 +148,8 @@ def _require_id(utterance: str) -> None:
 def _require_text(text: str) -> None:
     if not text:
         raise ConfigError("has no text; write it, or remove the line")
-    if odd := [one for one in text if unicodedata.category(one) == "Cc"]:
-        raise ConfigError(f"its text has the control character {odd[0]!r}")
+    if controls := [char for char in text if unicodedata.category(char) == "Cc"]:
+        raise ConfigError(f"its text has the control character {controls[0]!r}")
 
 
 def _require_new(line: Line, seen: dict[str, Line]) -> None:
@@ -183,25 +182,25 @@ def _without_suffix(name: str) -> str:
 
 
 def _recordings_in(folder: Path) -> dict[str, list[Path]]:
-    """Return the audio files in a folder by their names without the suffix."""
+    """Return the audio files in a folder: name without the suffix → paths."""
     if not folder.is_dir():
         raise ConfigError(f"{folder}: no such folder; it has the recordings")
-    found: dict[str, list[Path]] = {}
+    recordings: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in AUDIO:
-            found.setdefault(path.stem, []).append(path)
-    return found
+            recordings.setdefault(path.stem, []).append(path)
+    return recordings
 
 
 def _recording_of(line: Line, recordings: dict[str, list[Path]], folder: Path) -> Path:
-    found = recordings.get(line.utterance, [])
-    if len(found) != 1:
-        names = ", ".join(path.name for path in found) or "none"
+    paths = recordings.get(line.utterance, [])
+    if len(paths) != 1:
+        names = ", ".join(path.name for path in paths) or "none"
         raise ConfigError(
             f"{line.where}: expected one recording of {line.utterance!r} in {folder}, "
             f"found {names}"
         )
-    return found[0]
+    return paths[0]
 
 
 def _clips_of_takes(folder: Path) -> list[Clip]:

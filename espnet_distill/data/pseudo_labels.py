@@ -1,8 +1,8 @@
-"""`espnet-distill pseudo-label`: what a teacher has read aloud, as data to train on.
+"""Pseudo-labels: teacher-synthesized speech as training data of a student.
 
-A teacher speaks text that nobody has recorded, and its student learns from it as from
-recordings: sequence-level distillation (Kim and Rush, EMNLP 2016) on more text than the
-teacher was trained on.
+The teacher synthesizes unrecorded text, and the student is trained on the result as on
+recordings: sequence-level distillation (Kim and Rush, EMNLP 2016). For
+`espnet-distill pseudo-label`.
 """
 
 from collections.abc import Iterator
@@ -20,27 +20,31 @@ from espnet_distill.utils.files import (
     write_wav,
 )
 
-MADE = "feats_type"  # tells a folder that was made here
+MARKER = "feats_type"  # a folder without this file is not overwritten
 
 
-SPOKEN_OF = ("text", "utt2spk", "utt2sid", "utt2lid")  # of the text's folder
+SOURCE_TABLES = ("text", "utt2spk", "utt2sid", "utt2lid")  # copied if present
 
 
 def gather(decoded: Path, source: Path, out: Path, n_shift: int) -> str:
-    """Write an ESPnet data folder, with durations, of what was spoken; describe it.
+    """Write an ESPnet data folder, with durations, of synthesized speech.
 
     Args:
-        decoded: What ESPnet's stage 8 wrote of one set, with `durations` and `wav`.
-        source: The data folder of that set; of its recordings nothing is read.
+        decoded: The output folder of tts.sh stage 8 for one set, with `durations` and
+            `wav`.
+        source: The data folder of that set; its recordings are not used.
         out: The folder to write.
-        n_shift: Samples a mel frame.
+        n_shift: Samples per mel frame.
+
+    Returns:
+        A line with the number of utterances and their total duration.
 
     Raises:
-        ConfigError: Nothing was decoded there, or without durations.
+        ConfigError: No utterance has both speech and durations.
     """
     if n_shift < 1:
         raise ConfigError(f"--n_shift: {n_shift} is not above 0")
-    if out.exists() and not (out / MADE).is_file():
+    if out.exists() and not (out / MARKER).is_file():
         raise ConfigError(f"{out}: holds something else; name another folder")
     durations = read_table(decoded / "durations")
     waves = read_table(decoded / "wav" / "wav.scp")
@@ -56,28 +60,29 @@ def gather(decoded: Path, source: Path, out: Path, n_shift: int) -> str:
         "durations": durations,
     }
     with folder_written_whole(out, instead=True) as beside:
-        spoken = {key: utterance_file(beside / "wav", key, ".wav") for key in kept}
+        wavs = {key: utterance_file(beside / "wav", key, ".wav") for key in kept}
         seconds = sum(
             _trim(Path(waves[key]), wav, frames[key] * n_shift)
-            for key, wav in spoken.items()
+            for key, wav in wavs.items()
         )
         for name, table in tables.items():
             write_text(beside / name, "".join(f"{key} {table[key]}\n" for key in kept))
-        write_text(beside / MADE, "raw\n")
+        write_text(beside / MARKER, "raw\n")
     return f"{out}: {len(kept)} of {len(durations)} utterances, {seconds / 60:.0f} min"
 
 
 def _tables_of(source: Path, keys: list[str]) -> Iterator[tuple[str, dict[str, str]]]:
-    for name in SPOKEN_OF:
+    for name in SOURCE_TABLES:
         if (source / name).exists():
             remedy = "name the folder of the text that was spoken"
             yield name, read_rows(source / name, keys, remedy)
 
 
 def _trim(wave: Path, target: Path, samples: int) -> float:
-    """Write what gives as many mel frames as were spoken; return its seconds.
+    """Write a waveform cut to its number of mel frames; return the duration in seconds.
 
-    A centred transform of N samples has 1 + N // n_shift frames, a vocoder N / n_shift.
+    A centered STFT of N samples has 1 + N // n_shift frames, a vocoder's output
+    N / n_shift; hence one sample less than ``samples`` is written.
     """
     speech, rate = read_audio(wave)
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Utterances of an ESPnet data folder, alone and in batches of one."""
+"""Utterances of an ESPnet data folder, and batches of one utterance."""
 
 import inspect
 import logging
@@ -21,17 +21,17 @@ from espnet_distill.utils.files import (
 
 
 def wants_durations(tts) -> bool:
-    """Tell whether a model trains on given durations."""
+    """Return True if a model's training takes durations as an input."""
     return "durations" in inspect.signature(tts.forward).parameters
 
 
 def known_durations(path: Path, utterances: Iterable[str]) -> dict[str, list[int]]:
-    """Return frames a token of those utterances that have any; log how many have none.
+    """Return the frames per token of the utterances that have durations.
 
-    The aligner leaves out what it cannot align.
+    The number of utterances without durations, which the aligner left out, is logged.
 
     Raises:
-        ConfigError: None has, or a value is no number of frames.
+        ConfigError: No utterance has durations, or a value is no number of frames.
     """
     utterances = list(utterances)
     table = read_table(path)
@@ -48,26 +48,25 @@ def batches_of_one(
     durations: dict[str, list[int]] | None,
     data: Path,
 ) -> Iterator[tuple[str, dict[str, torch.Tensor]]]:
-    """Yield each utterance's name and a batch of it for ``ESPnetTTSModel.forward``.
+    """Yield (utterance id, batch) for ``ESPnetTTSModel.forward``.
 
     Args:
         model: The model that the batches are for.
         preprocess: ESPnet's text front end of the model.
-        utterances: As ``read_data`` gives them.
-        durations: Frames a token, of :func:`read_durations`; None for a model that
-            trains without.
-        data: The folder that has ``utt2sid`` and ``utt2lid`` for a model that wants
-            them.
+        utterances: The result of :func:`read_data`.
+        durations: Frames per token, from :func:`read_durations`; None for a model that
+            trains without durations.
+        data: The folder with ``utt2sid`` and ``utt2lid``, for a model that takes ids.
 
     Raises:
-        ConfigError: A text without tokens, a recording that is not as the model's were,
-            durations that are not of these tokens and this recording.
+        ConfigError: A text has no tokens, a recording does not fit the model's feature
+            extraction, or durations do not match the tokens and the recording.
     """
     tts, required = model.tts, required_by(model.feats_extract)
     ids = {
         f"{kind}s": read_rows(data / f"utt2{kind}", utterances)
-        for kind, wanted in (("sid", "spks"), ("lid", "langs"))
-        if getattr(tts, wanted, None)
+        for kind, attribute in (("sid", "spks"), ("lid", "langs"))
+        if getattr(tts, attribute, None)
     }
     for utt, utterance in utterances.items():
         text = torch.as_tensor(preprocess("", {"text": utterance.text})["text"])
@@ -97,7 +96,7 @@ def _id_of(utt: str, table: dict[str, str], kind: str) -> torch.Tensor:
 
 
 def _require_fit(durations: list[int], utt: str, text: str, batch: dict, model) -> None:
-    """Raise a ConfigError unless durations are of a text's tokens and a recording."""
+    """Raise a ConfigError unless durations match a text's tokens and a recording."""
     tokens, speech = len(batch["text"]), batch["speech"]
     if len(durations) != tokens + 1:
         raise ConfigError(
@@ -119,7 +118,7 @@ def _require_fit(durations: list[int], utt: str, text: str, batch: dict, model) 
 
 @dataclass(frozen=True)
 class Utterance:
-    """A held-out sentence and the file of its reference audio."""
+    """A sentence and the file of its reference audio."""
 
     text: str
     reference: Path
@@ -128,8 +127,9 @@ class Utterance:
 def read_data(folder: Path, num_utts: int | None = None) -> dict[str, Utterance]:
     """Read the first ``num_utts`` utterances of an ESPnet data folder.
 
-    Raises ConfigError for a file, a text or its audio that is missing, for an empty
-    text and for audio that cannot be used.
+    Raises:
+        ConfigError: A file, a text or its audio is missing, a text is empty, or audio
+            is invalid.
     """
     texts = _read_columns(folder / "text")
     paths = _read_columns(folder / "wav.scp")
@@ -158,9 +158,10 @@ def read_data(folder: Path, num_utts: int | None = None) -> dict[str, Utterance]
 
 
 def part_of(utterances: dict[str, Utterance], part: str) -> dict[str, Utterance]:
-    """Return every NJ-th utterance, the JOB-th of them first; ``part`` is "JOB/NJ".
+    """Return every NJ-th utterance, from the JOB-th on; ``part`` is "JOB/NJ".
 
-    Raises ConfigError for what is no part.
+    Raises:
+        ConfigError: ``part`` has another form.
     """
     numbers = re.fullmatch(r"(\d+)/(\d+)", part)
     job, jobs = map(int, numbers.groups()) if numbers else (0, 0)

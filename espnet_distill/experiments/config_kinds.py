@@ -1,4 +1,4 @@
-"""What kinds of values an ESPnet TTS configuration holds."""
+"""Types of the values of an ESPnet TTS configuration."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ from espnet_distill.utils.config_values import (
 
 
 def as_tokens(value, where: str) -> None:
-    """Refuse what is neither a list of tokens nor the path of one."""
+    """Raise a ConfigError unless a value is a list of tokens or the path of one."""
     if isinstance(value, str):
         return
     for index, token in enumerate(as_list(value, where)):
@@ -26,7 +26,7 @@ def as_tokens(value, where: str) -> None:
 
 
 def as_data(value, where: str) -> None:
-    """Refuse what is no list of ESPnet's (path, name, type) of data."""
+    """Raise a ConfigError unless a value is a list of (path, name, type) of data."""
     as_list(value, where, of=_as_triple)
 
 
@@ -65,14 +65,14 @@ OF_STATISTICS = {"stats_file": as_text}
 
 
 def require_kinds(conf: Mapping, whose: str = "") -> None:
-    """Refuse a configuration in which a key that the package reads has another kind.
+    """Raise a ConfigError if keys that the package uses have values of a wrong type.
 
     Args:
         conf: An experiment's configuration, or the arguments of a training.
-        whose: What goes before each line.
+        whose: A prefix of each line.
 
     Raises:
-        ConfigError: A line for each such key.
+        ConfigError: Values are of a wrong type; one line per key.
     """
     subkeys = {"tts_conf": OF_MODEL, "normalize_conf": OF_STATISTICS}
     subkeys |= {f"{kind}_normalize_conf": OF_STATISTICS for kind in ("pitch", "energy")}

@@ -1,4 +1,4 @@
-"""Find and strictly load trained ESPnet experiments."""
+"""Locate trained ESPnet experiments and load them strictly."""
 
 import logging
 import os
@@ -25,7 +25,7 @@ from espnet_distill.utils.checksums import checksum
 from espnet_distill.utils.files import read_yaml, write_text, written_whole
 from espnet_distill.utils.validation import is_state_dict, require_finite
 
-# ESPnet's names, the one that tts.sh decodes with first.
+# ESPnet's checkpoint names, in order of preference; the first is tts.sh's default.
 USUAL_NAMES = (
     "train.loss.ave.pth",
     "valid.loss.ave.pth",
@@ -41,16 +41,21 @@ def find_experiment(
     """Return the configuration and the checkpoint of a trained experiment.
 
     Args:
-        experiment: A folder with `config.yaml` and a checkpoint: one of the usual
-            names, or a single `.pth` of any other name, or of a single epoch, which
-            ESPnet's averages of one epoch link to and `pack` puts in their place. Or a
-            `.pth` with `config.yaml` beside it; a mapping with `config` and `model`; a
-            packed `.zip`; `hub:owner/name` or `hub:owner/name@revision` of the Hugging
-            Face hub, or a name in the model zoo's table.
-        usual: The usual names, the one that is preferred first.
+        experiment: One of
+
+            - a folder with `config.yaml` and a checkpoint: one of the usual names, else
+              the only `.pth` of another name, else that of the only epoch (an average
+              of one epoch links to it, and `pack` stores it instead);
+            - a `.pth` with `config.yaml` beside it;
+            - a mapping with `config` and `model`;
+            - a packed `.zip`;
+            - `hub:owner/name` or `hub:owner/name@revision` of the Hugging Face hub, or
+              a name in the model zoo's table.
+        usual: The usual checkpoint names, in order of preference.
 
     Raises:
-        ConfigError: No such folder, no configuration, no checkpoint, or several.
+        ConfigError: There is no such folder, no configuration, no checkpoint, or there
+            are several checkpoints.
     """
     if isinstance(experiment, dict):
         return _find_pair(experiment)
@@ -75,11 +80,11 @@ def find_experiment(
             return config, folder / name
     paths = sorted(folder.glob("*.pth"))
     paths = [path for path in paths if path.is_file() and path.name != "checkpoint.pth"]
-    others = [path for path in paths if not _is_of_an_epoch(path)] or paths
+    others = [path for path in paths if not _is_epoch_checkpoint(path)] or paths
     if len(others) != 1:
-        found = ", ".join(path.name for path in others) or "none"
+        names = ", ".join(path.name for path in others) or "none"
         raise ConfigError(
-            f"{folder}: expected one checkpoint (.pth), found {found}; "
+            f"{folder}: expected one checkpoint (.pth), found {names}; "
             f"link the one to use as {usual[0]}"
         )
     return config, others[0]
@@ -98,16 +103,16 @@ def _find_pair(pair: dict) -> tuple[Path, Path]:
     return config, model
 
 
-def _is_of_an_epoch(path: Path) -> bool:
+def _is_epoch_checkpoint(path: Path) -> bool:
     return re.fullmatch(r"\d+epoch\.pth", path.name) is not None
 
 
 def read_config(config: Path) -> dict:
-    """Return an experiment's configuration, whose values are of the right kinds.
+    """Read an experiment's configuration and check the types of its values.
 
     Raises:
-        ConfigError: It cannot be read, is no TTS configuration, or has values of
-            another kind, a line for each.
+        ConfigError: The file cannot be read, is no TTS configuration, or has values of
+            a wrong type; one line per value.
     """
     conf = read_keys(config)
     require_kinds(conf, f"{config}: ")
@@ -115,7 +120,7 @@ def read_config(config: Path) -> dict:
 
 
 def read_keys(config: Path) -> dict:
-    """Return a configuration as `read_config` does, whatever its values are."""
+    """Read a configuration as `read_config` does, without checking its values."""
     conf = read_yaml(config)
     if conf is None:
         raise ConfigError(f"{config}: is empty; it is no ESPnet TTS configuration")
@@ -125,21 +130,25 @@ def read_keys(config: Path) -> dict:
 
 
 def config_of(experiment) -> dict:
-    """Return the configuration of what `find_experiment` takes."""
+    """Return the configuration of an experiment, in any form of `find_experiment`."""
     config, _ = find_experiment(experiment)
     return read_config(config)
 
 
 def load_experiment(config: Path, checkpoint: Path):
-    """Build a trained model with ESPnet's own loader, and see that nothing is left out.
+    """Build a trained model with ESPnet's loader; check that every weight is loaded.
+
+    Args:
+        config: The configuration.
+        checkpoint: The weights.
 
     Returns:
         The ESPnetTTSModel, in eval mode, and its configuration as a namespace.
 
     Raises:
-        ConfigError: A checkpoint that is truncated or of another kind, that holds NaN
-            or infinity, or whose keys or shapes differ from the model's; a
-            sentencepiece model that is missing; statistics that cannot be used.
+        ConfigError: The checkpoint is truncated, is no state dict, holds NaN or
+            infinity, or differs from the model in keys or shapes; the sentencepiece
+            model is missing; or the statistics are invalid.
     """
     from espnet2.tasks.tts import TTSTask
 
@@ -151,7 +160,7 @@ def load_experiment(config: Path, checkpoint: Path):
     require_statistics(conf, f"{config}: ")
     try:
         model, args = TTSTask.build_model_from_file(config, checkpoint)
-    except Exception as error:  # whatever the class named in the configuration raises
+    except Exception as error:  # any exception of the class named in the configuration
         raise ConfigError(
             f"{config}: cannot build the model: {summarize(error)}"
         ) from error
@@ -160,24 +169,23 @@ def load_experiment(config: Path, checkpoint: Path):
 
 
 def load_weights(checkpoint: Path, device: str = "cpu") -> dict:
-    """Return a checkpoint's tensors by name; no code that is in it is run.
+    """Return a checkpoint's state dict; pickled code is not run.
 
-    They are those that ESPnet's loader takes, also out of what DeepSpeed and Lightning
-    write around them.
+    As in ESPnet's loader, wrappers of DeepSpeed and Lightning are removed.
 
     Args:
         checkpoint: The file.
-        device: Where they go; on ``meta`` they have shapes and types, and no values.
+        device: The device of the tensors; on ``meta`` they have shapes and types only.
 
     Raises:
-        ConfigError: A checkpoint that is truncated, that holds anything else, or NaN or
-            infinity, or whose names a DataParallel wrapper has changed.
+        ConfigError: The checkpoint is truncated, is no state dict, holds NaN or
+            infinity, or has the key prefix of DataParallel.
     """
     import torch
 
     try:
         state = torch.load(checkpoint, map_location=device, weights_only=True)
-    except Exception as error:  # zip, pickle and I/O each raise their own
+    except Exception as error:  # zip, pickle and I/O errors differ in class
         reason = str(error).partition(". ")[0] or type(error).__name__
         reason = " ".join(reason.split())
         raise ConfigError(
@@ -202,20 +210,20 @@ def load_weights(checkpoint: Path, device: str = "cpu") -> dict:
 
 
 def require_all_weights(model, state: dict, checkpoint: Path) -> None:
-    """Load a checkpoint's tensors into a model and refuse one that leaves any out.
+    """Load a state dict into a model, and raise a ConfigError unless all keys match.
 
-    What ESPnet computes anew may be missing or left over: tensors that its own load
-    hooks see to, such as the positional encodings of old checkpoints, and buffers that
-    follow from the configuration, such as a loss's weights. It is named in the log.
+    Tensors that ESPnet recomputes may be missing or superfluous: those that load hooks
+    handle, such as the positional encodings of old checkpoints, and buffers that follow
+    from the configuration, such as the weights of a loss. They are logged.
 
     Args:
         model: The module, built from its configuration.
-        state: The tensors by name.
-        checkpoint: What a message names.
+        state: The state dict.
+        checkpoint: The file, for messages.
 
     Raises:
-        ConfigError: Parameters or statistics of a training are missing, or there are
-            tensors that the model has no place for.
+        ConfigError: Trained parameters or statistics are missing, or there are tensors
+            that the model does not have.
     """
     missing, unexpected = model.load_state_dict(state, strict=False)
     for kind, keys, is_computed in (
@@ -228,8 +236,11 @@ def require_all_weights(model, state: dict, checkpoint: Path) -> None:
                 f"{checkpoint}: {kind} {len(wrong)} keys of the model that "
                 f"config.yaml describes, e.g. {', '.join(wrong[:3])}"
             )
-    wanted, found = set(model.state_dict()), set(state)
-    for kind, keys in (("lacks", wanted - found), ("is passed over", found - wanted)):
+    expected, loaded = set(model.state_dict()), set(state)
+    for kind, keys in (
+        ("lacks", expected - loaded),
+        ("is passed over", loaded - expected),
+    ):
         if keys:
             logging.warning(
                 f"{checkpoint}: {kind}: {', '.join(sorted(keys))}; the model computes "
@@ -238,7 +249,7 @@ def require_all_weights(model, state: dict, checkpoint: Path) -> None:
 
 
 def is_fixed_buffer(model, key: str) -> bool:
-    """Tell a buffer that follows from the configuration from one of a training."""
+    """Return True for a buffer that the configuration determines, not training."""
     from torch.nn.modules.batchnorm import _NormBase
 
     path, _, name = key.rpartition(".")
@@ -250,7 +261,7 @@ def is_fixed_buffer(model, key: str) -> bool:
 
 
 def _is_computed_attribute(model, key: str) -> bool:
-    """Tell a tensor that a module has without saving it, as it computes it itself."""
+    """Return True for a tensor attribute that a module computes and does not save."""
     import torch
 
     path, _, name = key.rpartition(".")
@@ -261,28 +272,28 @@ def _is_computed_attribute(model, key: str) -> bool:
 
 
 def adopt(experiment: str, out: Path) -> Path:
-    """Make a folder that has a trained model, and can be written to; return it.
+    """Create a writable experiment folder for a trained model; return the folder.
 
-    Its configuration names files by absolute paths, those that a front end or a
-    normalization reads under names of our own; its checkpoint is a link. So tts.sh can
-    decode with a model of the model zoo outside the zoo's cache. Made again, it is the
-    same folder; of another model, it has that one. What a tag led to stands in
-    `fetched.yaml`.
+    `config.yaml` names files by absolute paths; files of the front end and of the
+    normalization are copied under fixed names; the checkpoint is a link. tts.sh can
+    thus decode with a model of the model zoo outside the zoo's cache. A second call
+    updates the folder. For a tag, `fetched.yaml` records the model that it resolved to.
 
     Args:
-        experiment: What ``find_experiment`` takes, for instance a tag.
+        experiment: An experiment, in any form of ``find_experiment``.
         out: The folder.
 
     Raises:
-        ConfigError: No such experiment.
+        ConfigError: There is no such experiment.
     """
-    config, found = find_experiment(experiment)
-    link, model = out / USUAL_NAMES[0], found.resolve()
+    config, checkpoint = find_experiment(experiment)
+    link, model = out / USUAL_NAMES[0], checkpoint.resolve()
     conf = with_own_names(read_config(config), _copy_to(out), out.absolute())
     write_portable(conf, out / "config.yaml")
     if link.resolve() != model:
         if is_tag(experiment):
-            record = describe_fetched(experiment, found) | {"sha256": checksum(model)}
+            record = describe_fetched(experiment, checkpoint)
+            record |= {"sha256": checksum(model)}
             write_text(out / FETCHED, yaml.safe_dump(record, sort_keys=False))
         with written_whole(link) as beside:
             os.symlink(model, beside)

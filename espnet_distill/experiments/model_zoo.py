@@ -1,7 +1,7 @@
-"""Models of the Hugging Face hub and of the model zoo, through espnet_model_zoo.
+"""Download models of the Hugging Face hub and the model zoo with espnet_model_zoo.
 
-A path that does not exist is no tag: the hub is asked only for ``hub:owner/name`` and
-for names that stand in the zoo's own table.
+A path that does not exist is no tag: requests are sent only for ``hub:owner/name`` and
+for names in the table of espnet_model_zoo.
 """
 
 import contextlib
@@ -27,16 +27,19 @@ TAG = re.compile(r"hub:\w[\w.-]*/\w[\w.-]*(@\w[\w./-]*)?", re.ASCII)
 RECIPE_FOLDERS = ("conf", "data", "downloads", "dump", "exp", "pretrained")
 
 
-FETCHED = "fetched.yaml"  # what a tag led to, beside the experiment made of it
+FETCHED = "fetched.yaml"  # the model that a tag resolved to, beside the experiment
 
 
 def is_tag(name: str) -> bool:
-    """Tell `hub:espnet/kan-bayashi_ljspeech_vits`, or a name in the zoo's table."""
+    """Return True for a tag of the hub, or a name in the table of espnet_model_zoo.
+
+    Example: `hub:espnet/kan-bayashi_ljspeech_vits`.
+    """
     return name.startswith(HUB) or name in zoo_table()
 
 
 def explain_missing(name: str) -> str:
-    """Say that there is no such experiment, and how a model of the hub is named."""
+    """Return the message for a missing experiment, with the form of a hub tag."""
     line = f"{name}: no such experiment folder"
     owner, _, model = name.partition("/")
     is_recipes = owner in RECIPE_FOLDERS or Path(owner).exists()
@@ -47,7 +50,7 @@ def explain_missing(name: str) -> str:
 
 @functools.cache
 def zoo_table() -> dict[str, str]:
-    """Return the URLs of espnet_model_zoo's table by name."""
+    """Return the table of espnet_model_zoo: name → URL."""
     package = importlib.util.find_spec("espnet_model_zoo")
     if package is None:
         return {}
@@ -59,23 +62,23 @@ def zoo_table() -> dict[str, str]:
 
 
 def fetch(tag: str) -> tuple[Path, Path]:
-    """Return configuration and checkpoint of a tag.
+    """Download a model; return its configuration and its checkpoint.
 
     Raises:
-        ConfigError: No such model, no network, or no TTS model.
+        ConfigError: There is no such model, no network, or it is no TTS model.
     """
-    found = fetch_files(tag)
-    if not {"train_config", "model_file"} <= found.keys():
+    files = fetch_files(tag)
+    if not {"train_config", "model_file"} <= files.keys():
         raise ConfigError(f"{tag}: is no TTS model")
-    return Path(found["train_config"]), Path(found["model_file"])
+    return Path(files["train_config"]), Path(files["model_file"])
 
 
 @functools.cache
 def fetch_files(tag: str) -> dict[str, str]:
-    """Return the files of a tag by ESPnet's names; the hub is asked once a process.
+    """Download a model; return its files by ESPnet's names. Cached within a process.
 
     Raises:
-        ConfigError: A tag that is none, no such model, or no network.
+        ConfigError: The tag is invalid, there is no such model, or no network.
     """
     if tag not in zoo_table() and not TAG.fullmatch(tag):
         raise ConfigError(
@@ -85,10 +88,10 @@ def fetch_files(tag: str) -> dict[str, str]:
         from espnet_model_zoo.downloader import ModelDownloader
 
         name = tag.replace(HUB, HUB_URL, 1)
-        with contextlib.redirect_stdout(io.StringIO()):  # it greets
-            found = ModelDownloader().download_and_unpack(name)
-        return {key: str(path) for key, path in found.items()}
-    except Exception as error:  # network, table, hub and zip each raise their own
+        with contextlib.redirect_stdout(io.StringIO()):  # its greeting
+            files = ModelDownloader().download_and_unpack(name)
+        return {key: str(path) for key, path in files.items()}
+    except Exception as error:  # network, hub and zip errors differ in class
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise ConfigError(
             f"{tag}: espnet_model_zoo cannot fetch it ({reason}); check the name and "
@@ -97,11 +100,11 @@ def fetch_files(tag: str) -> dict[str, str]:
 
 
 def describe_fetched(tag: str, model: Path) -> dict:
-    """Describe what a tag led to: its name, and the commit of the hub or the zoo's URL.
+    """Return the name of a downloaded model, with its hub revision or its zoo URL.
 
     Args:
-        tag: As it was asked for.
-        model: The checkpoint, in the hub's cache or the zoo's.
+        tag: The tag.
+        model: The checkpoint, in the cache of the hub or of the zoo.
     """
     name, _, pinned = tag.removeprefix(HUB).partition("@")
     if tag in zoo_table():

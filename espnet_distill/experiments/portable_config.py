@@ -1,4 +1,4 @@
-"""A configuration that loads from any folder."""
+"""Configurations that load from any working directory."""
 
 import os
 from pathlib import Path
@@ -9,17 +9,19 @@ from espnet_distill.utils.files import write_text
 
 
 def write_portable(conf: dict, target: Path) -> Path:
-    """Write a configuration with the files it names (statistics, …) as absolute paths.
+    """Write a configuration whose file names (statistics, …) are absolute paths.
 
-    ESPnet writes them relative to the recipe's folder, and finds them only from there.
-    Returns the absolute path of what was written.
+    ESPnet writes paths relative to the recipe's folder, which load only from there.
+
+    Returns:
+        The absolute path of the configuration.
     """
     write_text(target, yaml.safe_dump(_with_absolute_paths(conf), sort_keys=False))
     return target.absolute()
 
 
 def _with_absolute_paths(value):
-    """Return a configuration whose texts that name files are absolute paths."""
+    """Return a copy in which strings that name existing files are absolute paths."""
     if isinstance(value, dict):
         return {key: _with_absolute_paths(item) for key, item in value.items()}
     if isinstance(value, list):

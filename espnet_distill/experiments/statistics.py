@@ -1,4 +1,4 @@
-"""The statistics that ESPnet's GlobalMVN normalizes features with."""
+"""Validate the statistics of ESPnet's GlobalMVN, which normalize features."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,27 +15,28 @@ REMEDY = "collect the statistics again (stage 6 of tts.sh)"
 
 
 def require_statistics(conf: Mapping, whose: str = "") -> None:
-    """Refuse a configuration whose statistics files cannot normalize anything.
+    """Raise a ConfigError if a configuration names invalid statistics files.
 
     Args:
         conf: An experiment's configuration, or the arguments of a training.
-        whose: What goes before each line.
+        whose: A prefix of each line.
 
     Raises:
-        ConfigError: Files that are missing or unreadable, whose numbers are not finite,
-            or whose count or variances are not above 0.
+        ConfigError: A file is missing or unreadable, has values that are not finite, or
+            a count or variance that is not positive.
     """
     with ErrorCollector() as faults:
         for key in NORMALIZERS:
-            own = conf.get(f"{key}_conf")
-            path = own.get("stats_file") if isinstance(own, Mapping) else None
+            section = conf.get(f"{key}_conf")
+            is_mapping = isinstance(section, Mapping)
+            path = section.get("stats_file") if is_mapping else None
             if conf.get(key) == "global_mvn" and isinstance(path, str | Path):
                 where = f"{whose}{key}_conf.stats_file: "
                 faults.check(require_usable, Path(path), where=where)
 
 
 def require_usable(path: Path) -> None:
-    """Refuse one statistics file, as `require_statistics` does."""
+    """Raise a ConfigError if one statistics file is invalid."""
     count, total, squares = _read(path)
     numbers = {"count": count, "sum": total, "sum_square": squares}
     require_finite(numbers, str(path), REMEDY)
@@ -51,24 +52,27 @@ def require_usable(path: Path) -> None:
 
 
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return count, sum and sum of squares, from either format of GlobalMVN."""
+    """Return count, sum and sum of squares, from either format of GlobalMVN.
+
+    Shapes: (1,) or (), (features,), (features,).
+    """
     if not path.is_file():
         raise ConfigError(f"{path}: no such file")
     try:
         stats = np.load(path, allow_pickle=False)
-        if isinstance(stats, np.ndarray):  # as Kaldi has them
-            found = stats[0].flatten()[-1], stats[0, :-1], stats[1, :-1]
+        if isinstance(stats, np.ndarray):  # the format of Kaldi
+            values = stats[0].flatten()[-1], stats[0, :-1], stats[1, :-1]
         else:
             with stats:
-                found = stats["count"], stats["sum"], stats["sum_square"]
-        count, total, squares = map(np.asarray, found)
+                values = stats["count"], stats["sum"], stats["sum_square"]
+        count, total, squares = map(np.asarray, values)
         if count.size != 1:
             raise ValueError(f"a count of shape {count.shape}")
         if total.shape != squares.shape:
             raise ValueError(f"sums of shapes {total.shape} and {squares.shape}")
         if not all(np.issubdtype(x.dtype, np.number) for x in (count, total, squares)):
             raise ValueError("no numbers")
-    except Exception as error:  # zip, NumPy and I/O each raise their own
+    except Exception as error:  # zip, NumPy and I/O errors differ in class
         raise ConfigError(
             f"{path}: not statistics of features ({summarize(error, 100)}); {REMEDY}"
         ) from error

@@ -1,4 +1,4 @@
-"""What a model reads text with, besides its list of tokens."""
+"""Text front ends: token lists, sentencepiece models, ESPnet's preprocessor."""
 
 import filecmp
 from argparse import Namespace
@@ -13,11 +13,11 @@ UNKNOWN = "<unk>"
 
 
 def require_bpemodel(conf: Mapping, whose: str) -> None:
-    """Raise a ConfigError if a model reads sentencepieces and their model is missing.
+    """Raise a ConfigError if a configuration's sentencepiece model is missing.
 
     Args:
         conf: An experiment's configuration, or the arguments of a training.
-        whose: How to call it in the message.
+        whose: A prefix of the message.
     """
     if conf.get("token_type") != "bpe":
         return
@@ -35,9 +35,9 @@ def require_bpemodel(conf: Mapping, whose: str) -> None:
 
 
 def require_tokens(token_list: Collection[str], whose: str) -> None:
-    """Raise a ConfigError if ESPnet can build no text front end with a list of tokens.
+    """Raise a ConfigError if ESPnet cannot build a text front end from a token list.
 
-    It has to have one for all that is not in it, and none twice.
+    The list must contain ``<unk>`` and have no duplicates.
     """
     with ErrorCollector() as faults:
         if UNKNOWN not in token_list:
@@ -58,14 +58,14 @@ def build_front_end(args: Namespace, whose: str) -> Callable | None:
     """Build the text front end of a trained model.
 
     Args:
-        args: Its configuration as a namespace, with the tokens as a list.
-        whose: How to call it in a message.
+        args: The model's configuration as a namespace, with the tokens as a list.
+        whose: A prefix of messages.
 
     Returns:
         ESPnet's preprocessor; None where the configuration uses none.
 
     Raises:
-        ConfigError: Tokens as `require_tokens` refuses them; something that the front
+        ConfigError: `require_tokens` refuses the tokens, or a package that the front
             end needs is not installed.
     """
     from espnet2.tasks.tts import TTSTask
@@ -78,10 +78,13 @@ def build_front_end(args: Namespace, whose: str) -> Callable | None:
 
 @contextmanager
 def front_end_of(whose: str) -> Iterator[None]:
-    """Turn what a text front end raises for want of a package into one line.
+    """Convert a text front end's error about a missing package to a ConfigError.
+
+    Args:
+        whose: A prefix of the message.
 
     Raises:
-        ConfigError: Something that it needs is not installed.
+        ConfigError: A package that the front end needs is not installed.
     """
     try:
         yield
@@ -92,9 +95,9 @@ def front_end_of(whose: str) -> Iterator[None]:
         ) from error
 
 
-def is_same_file(ours: str, theirs: str) -> bool:
-    """Tell whether two paths name files of the same content, or are the same path."""
-    if Path(ours) == Path(theirs):
+def is_same_file(path: str, other: str) -> bool:
+    """Return True if two paths are equal or name files of the same content."""
+    if Path(path) == Path(other):
         return True
-    both = Path(ours).is_file() and Path(theirs).is_file()
-    return both and filecmp.cmp(ours, theirs, shallow=False)
+    are_files = Path(path).is_file() and Path(other).is_file()
+    return are_files and filecmp.cmp(path, other, shallow=False)

@@ -1,4 +1,4 @@
-"""The files of an experiment that was cut out of another."""
+"""Write the files of an experiment that is derived from another one."""
 
 import shutil
 from collections import Counter
@@ -12,7 +12,7 @@ from torch import nn
 from espnet_distill.experiments.experiment import STATISTICS
 from espnet_distill.utils.files import write_tensors
 
-# What a training configuration has of a finished experiment's.
+# Keys of a finished experiment's configuration that a training configuration takes.
 TRAINING_KEYS = (
     *("tts", "tts_conf", "odim", "feats_extract", "feats_extract_conf", "normalize"),
     *("pitch_extract", "pitch_extract_conf", "pitch_normalize"),
@@ -30,7 +30,13 @@ def training_of(conf: Mapping) -> dict:
 
 
 def write_training(folder: Path, training: Mapping, weights: Path) -> None:
-    """Write ``train.yaml``, which stock ESPnet trains on from some weights."""
+    """Write ``train.yaml``, with which stock ESPnet continues training some weights.
+
+    Args:
+        folder: The folder of ``train.yaml``.
+        training: The training configuration.
+        weights: The checkpoint with the initial weights.
+    """
     conf = dict(training) | {"init_param": [f"{weights}:tts:tts"]}
     (folder / "train.yaml").write_text(yaml.safe_dump(conf, sort_keys=False))
 
@@ -41,14 +47,14 @@ def save_weights(
     origin: nn.Module,
     like: Mapping[str, torch.Tensor] | None = None,
 ) -> None:
-    """Save an ESPnet model's weights, with the features' part of another one's.
+    """Save an ESPnet model's weights, with the feature extraction's tensors of another.
 
     Args:
         path: The file.
-        student: The model.
-        origin: Of which it has the features.
-        like: Tensors whose precision those of their names are saved in; weights
-            of another name are saved in that which most of them have.
+        student: The model whose ``tts.*`` tensors are saved.
+        origin: The model whose other tensors (feature statistics) are saved.
+        like: Tensors whose dtype tensors of the same name are saved with;
+            floating-point weights of other names are saved with the most common dtype.
     """
     features, like = origin.state_dict(), like or {}
     state = {
@@ -56,28 +62,34 @@ def save_weights(
         for name, tensor in student.state_dict().items()
     }
     state = {
-        name: tensor.to(_precision(name, tensor, like))
+        name: tensor.to(_dtype_for(name, tensor, like))
         for name, tensor in state.items()
     }
     write_tensors(path, state)
 
 
-def _precision(
+def _dtype_for(
     name: str, tensor: torch.Tensor, like: Mapping[str, torch.Tensor]
 ) -> torch.dtype:
     if name in like:
         return like[name].dtype
     if not (name.startswith("tts.") and tensor.is_floating_point()):
         return tensor.dtype
-    others = (w for n, w in like.items() if n.startswith("tts."))
-    usual = Counter(w.dtype for w in others if w.is_floating_point()).most_common(1)
-    return usual[0][0] if usual else tensor.dtype
+    weights = (w for n, w in like.items() if n.startswith("tts."))
+    dtypes = Counter(w.dtype for w in weights if w.is_floating_point()).most_common(1)
+    return dtypes[0][0] if dtypes else tensor.dtype
 
 
 def with_statistics_in(conf: Mapping, folder: Path, final: Path) -> dict:
     """Copy the statistics that a configuration names into a folder.
 
-    Returns the configuration that names the copies, where the folder is to be finally.
+    Args:
+        conf: The configuration.
+        folder: The folder of the copies.
+        final: The path that the folder is renamed to later.
+
+    Returns:
+        The configuration with the paths of the copies in ``final``.
     """
     conf = dict(conf)
     for key, kind in STATISTICS.items():

@@ -1,1 +1,1 @@
-"""What recipes share, and how a recipe that exists comes to distil."""
+"""Recipes: `init` for existing ESPnet recipes, and settings taken from a teacher."""

@@ -1,6 +1,6 @@
-"""Print what a result of a recipe is made from, a checksum a line, for the shell.
+"""Print the checksums of a result's inputs, one per line, for shell scripts.
 
-A recipe keeps the lines beside the result, and makes it again once they differ.
+A recipe stores the lines beside the result, and recomputes it when they differ.
 """
 
 import argparse
@@ -42,10 +42,10 @@ def _keys(path: str, keys: str) -> str:
 
 
 KINDS: dict[str, tuple[Callable[..., str], tuple[str, ...], str]] = {
-    "file": (_file, ("PATH",), "a file, which need not be there"),
-    "listed": (_listed, ("PATH",), "a table of files, with what is in them"),
+    "file": (_file, ("PATH",), "a file, which may be missing"),
+    "listed": (_listed, ("PATH",), "a table of files, with their contents"),
     "vocoder": (_vocoder, ("PATH",), "a vocoder's checkpoint, settings and statistics"),
-    "words": (checksum_of_words, ("WORDS",), "options, and the files that they name"),
+    "words": (checksum_of_words, ("WORDS",), "options, with the files that they name"),
     "keys": (_keys, ("YAML", "KEY,KEY"), "some keys of a YAML file"),
 }
 
@@ -53,8 +53,8 @@ KINDS: dict[str, tuple[Callable[..., str], tuple[str, ...], str]] = {
 def get_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add("--experiment", metavar="PTH", type=Path, help="a checkpoint, and config.yaml")
-    for kind, (_, arguments, what) in KINDS.items():
+    add("--experiment", metavar="PTH", type=Path, help="a checkpoint, with config.yaml")
+    for kind, (_, arguments, description) in KINDS.items():
         names = ("NAME", *arguments)
         add(
             f"--{kind}",
@@ -62,17 +62,17 @@ def get_parser() -> argparse.ArgumentParser:
             metavar=names,
             action="append",
             default=[],
-            help=what,
+            help=description,
         )
     return parser
 
 
 def describe(args: argparse.Namespace) -> dict[str, str]:
-    """Return a checksum for each name that the arguments give."""
-    found = checksums_of(args.experiment) if args.experiment else {}
+    """Return a checksum for each name in the arguments."""
+    checksums = checksums_of(args.experiment) if args.experiment else {}
     for kind, (compute, _, _) in KINDS.items():
-        found |= {name: compute(*values) for name, *values in getattr(args, kind)}
-    return found
+        checksums |= {name: compute(*values) for name, *values in getattr(args, kind)}
+    return checksums
 
 
 def main(cmd: list[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""What a recipe's run.sh passes to tts.sh, read from its text; nothing is run."""
+"""Parse the options that a recipe's run.sh passes to tts.sh, without running it."""
 
 import itertools
 import re
@@ -18,10 +18,10 @@ VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 
 
 def options_of(run_sh: Path) -> dict[str, str]:
-    """Return the options of tts.sh with their values, as far as the text tells.
+    """Return the options of tts.sh whose values are determined by the text of run.sh.
 
-    A variable that is assigned several values stays unknown, and an option that needs
-    it is left out.
+    A variable with several assignments of different values is unknown, and options that
+    depend on it are omitted.
 
     Raises:
         ConfigError: The file cannot be read.
@@ -44,31 +44,31 @@ def options_of(run_sh: Path) -> dict[str, str]:
 
 
 def _variables(lines: list[str]) -> dict[str, str | None]:
-    """Values of what is assigned; None of what is assigned several."""
-    found: dict[str, str | None] = {}
+    """Return the values of variables; None for a variable with several values."""
+    variables: dict[str, str | None] = {}
     for line in lines:
         if not (match := ASSIGNMENT.fullmatch(line)):
             continue
         value = " ".join(map(str, _split(match[2])))
-        known = found.setdefault(match[1], value)
-        found[match[1]] = value if known == value else None
-    return found
+        first = variables.setdefault(match[1], value)
+        variables[match[1]] = value if first == value else None
+    return variables
 
 
 def _words(text: str, variables: Mapping[str, str | None]) -> list[str | None]:
-    """Words of a call, their variables replaced; None for what is not known."""
+    """Return the words of a call with variables expanded; None for unknown words."""
     words: list[str | None] = []
     for word in _split(text):
-        whole = VARIABLE.fullmatch(word)
-        value = _replaced(word, variables)
-        if whole and value and value.startswith("--"):  # an unquoted ${opts}
+        is_variable = VARIABLE.fullmatch(word)
+        value = _expand(word, variables)
+        if is_variable and value and value.startswith("--"):  # an unquoted ${opts}
             words += value.split()
         else:
             words.append(value)
     return words
 
 
-def _replaced(word: str, variables: Mapping[str, str | None]) -> str | None:
+def _expand(word: str, variables: Mapping[str, str | None]) -> str | None:
     names = [a or b for a, b in VARIABLE.findall(word)]
     if any(variables.get(name) is None for name in names):
         return None
@@ -79,5 +79,5 @@ def _replaced(word: str, variables: Mapping[str, str | None]) -> str | None:
 def _split(text: str) -> list[str]:
     try:
         return shlex.split(text, comments=True)
-    except ValueError:  # a quote that another line closes
+    except ValueError:  # a quote that is closed on another line
         return []

@@ -1,10 +1,9 @@
-"""Values that leave Python for a shell, and the one place that lets them.
+"""Validate values that are passed from Python to a shell.
 
-Kaldi's ``parse_options.sh``, which tts.sh has its options through, evaluates their
-values, and ``run.pl`` hands words on unquoted. So what comes from a model, an archive
-or a folder is one of ESPnet's own choices, a finite number or a plain path, or it is
-refused.
-``check_options.sh`` refuses the same characters in what a person types.
+Kaldi's ``parse_options.sh``, through which tts.sh gets its options, evaluates values,
+and ``run.pl`` passes words on unquoted. So a value from a model, an archive or a folder
+must be one of ESPnet's choices, a finite number or a plain path. ``check_options.sh``
+refuses the same characters in options that a user types.
 """
 
 import contextlib
@@ -28,22 +27,23 @@ NUMBERS += ("f0min", "f0max")
 NOTHING = ("none", "null", "")
 
 
-SPECIAL = "'\"$`\\;&|<>()#*?[]{}!"  # what a shell reads in a word
+SPECIAL = "'\"$`\\;&|<>()#*?[]{}!"  # characters that a shell interprets
 
 
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?", re.ASCII)
 
 
 def require_shell_value(option: str, value: str, where: str) -> str:
-    """Return an option's value if a shell takes it for nothing else.
+    """Return an option's value if a shell does not interpret it.
 
     Args:
-        option: Of distill.sh.
-        value: Its text.
-        where: What goes before the fault: a file and a key, or an option.
+        option: An option of distill.sh.
+        value: Its value.
+        where: A prefix of the message: a file and a key, or an option.
 
     Raises:
-        ConfigError: None of ESPnet's choices, no finite number, or no plain path.
+        ConfigError: The value is none of ESPnet's choices, no finite number or no plain
+            path, depending on the option.
     """
     if option in CHOICES:
         _require_choice(option, value, where)
@@ -55,28 +55,28 @@ def require_shell_value(option: str, value: str, where: str) -> str:
 
 
 def require_plain(text: str, where: str) -> str:
-    """Return a text of which a shell reads nothing; spaces may be in it.
+    """Return a text without special characters of a shell; spaces are allowed.
 
     Raises:
-        ConfigError: It has quotes, control characters or the like.
+        ConfigError: It has quotes, control characters or other special characters.
     """
-    found = next((c for c in text if c in SPECIAL or not c.isprintable()), None)
-    if found is not None:
+    special = next((c for c in text if c in SPECIAL or not c.isprintable()), None)
+    if special is not None:
         raise ConfigError(
-            f"{where}: {text!r} has {found!r}, which a shell reads; rename it"
+            f"{where}: {text!r} has {special!r}, which a shell reads; rename it"
         )
     return text
 
 
 def require_word(text: str, where: str) -> str:
-    """Return a plain text without spaces, or raise a ConfigError."""
+    """Return a plain text that is one word and no option; else raise a ConfigError."""
     if " " in text or text.startswith("-"):
         raise ConfigError(f"{where}: {text!r} is no single word; rename it")
     return require_plain(text, where)
 
 
 def require_text_settings(conf: Mapping, where: str) -> None:
-    """Raise a ConfigError unless a model's front end is one of ESPnet's own.
+    """Raise a ConfigError unless a model's front end is among ESPnet's choices.
 
     Args:
         conf: The configuration of a trained experiment.
@@ -106,8 +106,8 @@ def _require_number(value: str, where: str) -> None:
 
 @functools.cache
 def espnet_choices() -> dict[str, list]:
-    """Return what ESPnet's ``tokenize_text`` takes as token type, cleaner and g2p."""
-    with contextlib.redirect_stderr(io.StringIO()):  # NLTK's chatter
+    """Return the choices of ESPnet's ``tokenize_text`` for token type, cleaner, g2p."""
+    with contextlib.redirect_stderr(io.StringIO()):  # messages of NLTK
         from espnet2.bin.tokenize_text import get_parser
 
     actions = {action.dest: action for action in get_parser()._actions}

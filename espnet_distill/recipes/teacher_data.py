@@ -1,4 +1,4 @@
-"""Give data a teacher's tokens, statistics, and speaker or language ids."""
+"""Copy a teacher's tokens, statistics and speaker or language ids to data folders."""
 
 import shutil
 from collections.abc import Iterable, Mapping
@@ -9,19 +9,19 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import STATISTICS
 from espnet_distill.utils.files import read_table, read_text, write_text, written_whole
 
-UNKNOWN = "0"  # as tts.sh numbers those that its training set lacks
+UNKNOWN = "0"  # the id that tts.sh assigns outside of the training set
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What tts.sh calls the ids of speakers, or those of languages.
+    """The names that tts.sh uses for speaker ids or for language ids.
 
     Attributes:
-        data: Their name among the data of a training.
-        names: The file of a data folder that names an utterance's.
-        numbers: That which numbers it.
-        table: That which tells the numbers.
-        option: Of tts.sh, that makes them.
+        data: The name of the ids in a training's data.
+        names: The file utterance → speaker or language name of a data folder.
+        numbers: The file utterance → id of a data folder.
+        table: The file name → id.
+        option: The option of tts.sh that enables the ids.
     """
 
     data: str
@@ -38,16 +38,16 @@ LANGUAGES = Kind("lids", "utt2lang", "utt2lid", "lang2lid", "use_lid")
 
 
 def ids_of(kind: Kind, conf: Mapping, config: Path, checkpoint: Path) -> dict[str, str]:
-    """Return the ids of the speakers or languages that a teacher was trained on.
+    """Return the ids of the speakers or languages of a teacher: name → id.
 
     Args:
-        kind: Which of them.
-        conf: The configuration of a trained experiment.
-        config: Its file. A packed model has the table that tts.sh put into it.
-        checkpoint: Its weights, which may be linked from where they were unpacked.
+        kind: SPEAKERS or LANGUAGES.
+        conf: The teacher's configuration.
+        config: Its file. A packed model contains the table that tts.sh wrote.
+        checkpoint: Its weights, possibly a link into the folder of an unpacked model.
 
     Raises:
-        ConfigError: It was trained without such ids, or their table is not there.
+        ConfigError: The teacher was trained without such ids, or the table is missing.
     """
     data = conf.get("train_data_path_and_name_and_type") or []
     paths = [Path(path) for path, name, _ in data if name == kind.data]
@@ -55,7 +55,7 @@ def ids_of(kind: Kind, conf: Mapping, config: Path, checkpoint: Path) -> dict[st
         raise ConfigError(
             f"{config}: was trained without {kind.data}; leave out --{kind.option} true"
         )
-    if (config.parent / kind.table).is_file():  # as `unpack` writes it
+    if (config.parent / kind.table).is_file():  # written by `unpack`
         return read_table(config.parent / kind.table)
     folder = paths[0].parent
     org = _root(config, checkpoint) / folder.parent / "org"
@@ -68,30 +68,30 @@ def ids_of(kind: Kind, conf: Mapping, config: Path, checkpoint: Path) -> dict[st
 
 
 def _root(config: Path, checkpoint: Path) -> Path:
-    """Where the paths of an experiment begin: where it was unpacked, or here."""
-    above = (*config.resolve().parents, *checkpoint.resolve().parents)
-    packed = (folder for folder in above if (folder / "meta.yaml").is_file())
-    return next(packed, Path())
+    """Return the base of relative paths: the unpacked archive, or this folder."""
+    parents = (*config.resolve().parents, *checkpoint.resolve().parents)
+    unpacked = (folder for folder in parents if (folder / "meta.yaml").is_file())
+    return next(unpacked, Path())
 
 
 def inherit_ids(
     kind: Kind, ids: Mapping[str, str], folders: Iterable[Path]
 ) -> list[str]:
-    """Number the speakers or languages of data folders as a teacher does.
+    """Write a teacher's ids of speakers or languages into data folders.
 
     Args:
-        kind: Which of them.
-        ids: Of the teacher.
-        folders: Those that have a table get the teacher's.
+        kind: SPEAKERS or LANGUAGES.
+        ids: The teacher's table, name → id.
+        folders: The data folders. The table is replaced in those that have one.
 
     Returns:
-        The names that the teacher does not know; they are its ``<unk>``.
+        The names that are not in the teacher's table; they get the id of ``<unk>``.
     """
     unknown = {}
     for folder in folders:
         names = read_table(folder / kind.names)
-        unknown |= {one: None for one in names.values() if one not in ids}
-        numbers = {utt: ids.get(one, UNKNOWN) for utt, one in names.items()}
+        unknown |= {name: None for name in names.values() if name not in ids}
+        numbers = {utt: ids.get(name, UNKNOWN) for utt, name in names.items()}
         tables = {kind.numbers: numbers, kind.table: ids}
         if not (folder / kind.table).exists():
             del tables[kind.table]
@@ -102,43 +102,45 @@ def inherit_ids(
 
 
 def inherit_tokens(conf: Mapping, token_list: Path) -> list[str]:
-    """Put a teacher's tokens into the place of those that a text has.
+    """Replace a token list by that of a teacher.
 
     Args:
-        conf: The configuration of a trained experiment.
-        token_list: What stage 5 of tts.sh made, a token a line.
+        conf: The teacher's configuration.
+        token_list: The file that stage 5 of tts.sh wrote, one token per line.
 
     Returns:
-        The tokens of the text that the teacher does not know; it takes them for
+        The tokens that are not in the teacher's list; the teacher maps them to
         ``<unk>``.
 
     Raises:
-        ConfigError: The teacher has no tokens, or the file cannot be read.
+        ConfigError: The teacher has no token list, or the file cannot be read.
     """
-    known = conf.get("token_list")
-    if not isinstance(known, list):
+    teacher_tokens = conf.get("token_list")
+    if not isinstance(teacher_tokens, list):
         raise ConfigError("token_list: the teacher has none; is it an experiment?")
-    found = read_text(token_list).split("\n")[:-1]
-    if found != known:
-        write_text(token_list, "".join(f"{token}\n" for token in known))
-    return [token for token in found if token not in set(known)]
+    tokens = read_text(token_list).split("\n")[:-1]
+    if tokens != teacher_tokens:
+        write_text(token_list, "".join(f"{token}\n" for token in teacher_tokens))
+    return [token for token in tokens if token not in set(teacher_tokens)]
 
 
 def inherit_statistics(conf: Mapping, folder: Path) -> list[str]:
-    """Copy the statistics that a teacher normalises with; return their names.
+    """Copy the statistics of a teacher's normalization; return the file names.
 
     Args:
-        conf: The configuration of a trained experiment.
-        folder: Where stage 6 of tts.sh puts ``feats_stats.npz`` and others.
+        conf: The teacher's configuration.
+        folder: The folder with ``feats_stats.npz`` and others from stage 6 of tts.sh.
 
     Raises:
-        ConfigError: A file that the configuration names is not there.
+        ConfigError: A file that the configuration names does not exist.
     """
     copied = []
     for key, kind in STATISTICS.items():
         source = (conf.get(key) or {}).get("stats_file")
         target = folder / f"{kind}_stats.npz"
-        if not source or not target.exists():  # the teacher or the student has none
+        if (
+            not source or not target.exists()
+        ):  # teacher or student has no such statistics
             continue
         if not Path(source).is_file():
             raise ConfigError(f"{key}.stats_file: {source}: no such file")

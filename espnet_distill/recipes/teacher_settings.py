@@ -1,7 +1,7 @@
-"""`espnet-distill teacher-config`: what a teacher's data were made with, for a shell script.
+"""Data settings of a teacher as options of tts.sh, for `espnet-distill teacher-config`.
 
-Prints assignments such as `fs=22050` under the names of tts.sh's options, and refuses
-what a recipe has set otherwise.
+The settings are features, token type, cleaner and g2p. Options of a recipe that
+contradict them are refused.
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,85 +31,92 @@ PITCH = ("f0min", "f0max")
 TEXT = ("token_type", "cleaner", "g2p")
 
 
-BPEMODEL = "bpemodel"  # an option of distill.sh's, as tts.sh knows no bpe
+BPEMODEL = "bpemodel"  # an option of distill.sh only; tts.sh has no bpe
 
 
 OPTIONS = (*FEATURES, *PITCH, *TEXT, BPEMODEL)
 
 
 def settings_of(conf: Mapping, config: Path) -> dict[str, str]:
-    """Return the options of distill.sh that a configuration tells.
+    """Return the options of distill.sh that a teacher's configuration determines.
 
     Args:
-        conf: The configuration of a trained experiment.
-        config: Its file.
+        conf: The teacher's configuration.
+        config: Its file, for messages.
 
     Raises:
-        ConfigError: A value that a shell must not get.
+        ConfigError: A value must not be passed to a shell.
     """
     keys = {name: ("feats_extract_conf", key) for name, key in FEATURES.items()}
     keys |= {name: ("pitch_extract_conf", name) for name in PITCH}
     keys |= {name: (name,) for name in TEXT}
     if conf.get("token_type") == "bpe":
         keys[BPEMODEL] = (BPEMODEL,)
-    found = {}
+    options = {}
     for name, (*section, key) in keys.items():
         values = (conf.get(section[0]) or {}) if section else conf
         if key in values:
             nothing = "none" if name in TEXT else "null"
             value = nothing if values[key] is None else str(values[key])
             where = f"{config}: {'.'.join((*section, key))}"
-            found[name] = require_shell_value(name, value, where)
-    return found
+            options[name] = require_shell_value(name, value, where)
+    return options
 
 
 def differences(
-    ours: Mapping[str, str], theirs: Mapping[str, str]
+    options: Mapping[str, str], teacher: Mapping[str, str]
 ) -> Iterator[tuple[str, str, str]]:
-    """Yield (option, our value, theirs) of all that both tell, and tell otherwise."""
-    told = {name: ours[name] for name in ours if name in theirs}
-    is_whole = all(name in theirs for name in FEATURES)
-    if is_whole:
-        us, them = _mels(theirs | told), _mels(theirs)
-        options = {key: name for name, key in FEATURES.items()}
-        for key, our_value, their_value in us.differences(them):
-            yield options[key], our_value, their_value
-    for name in (*PITCH, *TEXT, *(() if is_whole else FEATURES)):
-        if name not in told or (name == "g2p" and theirs.get("token_type") != "phn"):
-            continue
-        if not _same(told[name], theirs[name]):
-            yield name, told[name], theirs[name]
-    if BPEMODEL in told and not is_same_file(told[BPEMODEL], theirs[BPEMODEL]):
-        yield BPEMODEL, told[BPEMODEL], theirs[BPEMODEL]
-
-
-def require_settings(ours: Mapping[str, str], experiment: str) -> dict[str, str]:
-    """Return the settings of a trained experiment.
+    """Yield (option, value, teacher's value) of options that contradict a teacher.
 
     Args:
-        ours: The options of tts.sh that a recipe has set.
-        experiment: What `find_experiment` takes.
+        options: The options of a recipe.
+        teacher: The options that the teacher's configuration determines.
+    """
+    common = {name: options[name] for name in options if name in teacher}
+    has_features = all(name in teacher for name in FEATURES)
+    if has_features:
+        mels, teacher_mels = _mel_spec(teacher | common), _mel_spec(teacher)
+        names = {key: name for name, key in FEATURES.items()}
+        for key, value, teacher_value in mels.differences(teacher_mels):
+            yield names[key], value, teacher_value
+    for name in (*PITCH, *TEXT, *(() if has_features else FEATURES)):
+        if name not in common:
+            continue
+        if name == "g2p" and teacher.get("token_type") != "phn":
+            continue
+        if not _are_equal(common[name], teacher[name]):
+            yield name, common[name], teacher[name]
+    if BPEMODEL in common and not is_same_file(common[BPEMODEL], teacher[BPEMODEL]):
+        yield BPEMODEL, common[BPEMODEL], teacher[BPEMODEL]
+
+
+def require_settings(options: Mapping[str, str], experiment: str) -> dict[str, str]:
+    """Return a teacher's settings, if the options of a recipe agree with them.
+
+    Args:
+        options: The options that a recipe sets: name → value.
+        experiment: The teacher, in any form of `find_experiment`.
 
     Raises:
-        ConfigError: No such experiment, one that was made otherwise, one whose
-            sentencepiece model is missing, or a value that a shell must not get.
+        ConfigError: There is no such experiment, an option contradicts it, its
+            sentencepiece model is missing, or a value must not be passed to a shell.
     """
-    for name, value in ours.items():
+    for name, value in options.items():
         require_shell_value(name, value, f"--{name}")
     config, _ = find_experiment(experiment)
     conf = read_config(config)
     require_bpemodel(conf, str(config))
-    theirs = settings_of(conf, config)
-    for name, our_value, their_value in differences(ours, theirs):
+    settings = settings_of(conf, config)
+    for name, value, teacher_value in differences(options, settings):
         raise ConfigError(
-            f"--{name} {our_value}: the teacher was trained with {their_value} "
+            f"--{name} {value}: the teacher was trained with {teacher_value} "
             f"({config}); leave --{name} out, or name another teacher"
         )
-    return theirs
+    return settings
 
 
-def _mels(options: Mapping[str, str]) -> MelSpec:
-    """Describe mels, of which no option tells the window and the logarithm."""
+def _mel_spec(options: Mapping[str, str]) -> MelSpec:
+    """Return a MelSpec; no option of tts.sh sets window and logarithm."""
     values = {key: _number(options[name]) for name, key in FEATURES.items()}
     return MelSpec(window="", log_base=None, **values)
 
@@ -118,10 +125,10 @@ def _number(value: str) -> float | None:
     return None if value.lower() in NOTHING else float(value)
 
 
-def _same(ours: str, theirs: str) -> bool:
-    if ours.lower() in NOTHING or theirs.lower() in NOTHING:
-        return ours.lower() in NOTHING and theirs.lower() in NOTHING
+def _are_equal(value: str, other: str) -> bool:
+    if value.lower() in NOTHING or other.lower() in NOTHING:
+        return value.lower() in NOTHING and other.lower() in NOTHING
     try:
-        return float(ours) == float(theirs)
+        return float(value) == float(other)
     except ValueError:
-        return ours == theirs
+        return value == other

@@ -1,7 +1,7 @@
-"""`espnet-distill template`: where what recipes share is.
+"""Locate the recipe template, for `espnet-distill template`.
 
-Its scripts stand in ``egs/TEMPLATE/tts1`` and its configurations in ``conf`` of the
-sources, and a wheel carries both inside this package, at the same places to each other.
+The scripts are in ``egs/TEMPLATE/tts1`` and the configurations in ``conf`` of the
+source tree; a wheel contains both inside this package, in the same relative places.
 """
 
 from pathlib import Path
@@ -12,10 +12,10 @@ SCRIPTS = "egs/TEMPLATE/tts1"
 
 
 def template_root() -> Path:
-    """Return the folder that holds ``egs/TEMPLATE/tts1`` and ``conf``.
+    """Return the folder that contains ``egs/TEMPLATE/tts1`` and ``conf``.
 
     Raises:
-        ConfigError: An installation that lacks them.
+        ConfigError: The installation lacks them.
     """
     package = Path(__file__).parent
     for root in (package, package.parents[1]):  # a wheel, the sources

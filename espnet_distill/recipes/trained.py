@@ -1,4 +1,4 @@
-"""The trained experiments of a recipe, and what their data were."""
+"""Find the trained experiments of a recipe and their data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from espnet_distill.recipes.shell_values import require_plain
 from espnet_distill.recipes.teacher_settings import FEATURES, PITCH
 from espnet_distill.students.registry import VARIANTS
 
-# What each of ESPnet's models can teach a FastSpeech2: types of objectives, and taps.
+# Objectives of distillation into a FastSpeech2 that each ESPnet model class supports.
 TAPS_OF = {
     "fastspeech2": ("mel", "encoder", "decoder", "duration", "pitch", "energy"),
     "fastspeech": ("mel", "encoder", "decoder", "duration"),
@@ -23,13 +23,19 @@ TAPS_OF = {
 CONDITIONS = ("spks", "langs", "spk_embed_dim", "spk_embed_integration_type")
 
 
-# Keys that tts.sh sets from its options; a training configuration has the others.
+# Keys that tts.sh sets from its options; others are set by a training configuration.
 SET_BY_TTS_SH = (*FEATURES.values(), *PITCH)
 
 
 @dataclass(frozen=True)
 class Trained:
-    """An experiment with a checkpoint; ``folder`` as seen from the recipe."""
+    """A trained experiment.
+
+    Attributes:
+        folder: The experiment's folder, relative to the recipe.
+        conf: Its configuration.
+        time: The modification time of its checkpoint, in seconds.
+    """
 
     folder: Path
     conf: dict
@@ -37,16 +43,16 @@ class Trained:
 
     @property
     def kind(self) -> str:
-        """Its ``tts``."""
+        """The model class, the configuration's ``tts``."""
         return self.conf["tts"]
 
     @property
     def is_supported(self) -> bool:
-        """Whether the package knows its class."""
+        """Whether the package supports the model class."""
         return self.kind in TAPS_OF or self.kind in VARIANTS
 
     def data(self, name: str) -> dict[str, Path]:
-        """Files of its training or validation (``train``, ``valid``), by name."""
+        """Return the data files of ``train`` or ``valid``: name → path."""
         triples = self.conf.get(f"{name}_data_path_and_name_and_type") or []
         return {key: Path(path) for path, key, *_ in triples}
 
@@ -54,12 +60,12 @@ class Trained:
 def trained_in(recipe: Path, expdir: str = "exp") -> list[Trained]:
     """Return the trained models of a recipe, the latest first.
 
-    Students, which have a ``distill.yaml``, are left out, and what cannot be read, too.
+    Students, which have a ``distill.yaml``, and unreadable experiments are omitted.
 
     Raises:
-        ConfigError: A folder whose name a shell would read.
+        ConfigError: A folder's name has special characters of a shell.
     """
-    found = []
+    experiments = []
     for config in (recipe / expdir).glob("tts_*/config.yaml"):
         if (config.parent / "distill.yaml").exists():
             continue
@@ -67,12 +73,12 @@ def trained_in(recipe: Path, expdir: str = "exp") -> list[Trained]:
             _, checkpoint = find_experiment(config.parent)
             conf = read_config(config)
             _require_class(conf, config)
-        except ConfigError:  # statistics, or a training without a checkpoint yet
+        except ConfigError:  # no experiment, or no checkpoint yet
             continue
         folder = config.parent.relative_to(recipe)
         require_plain(str(folder), str(recipe))
-        found.append(Trained(folder, conf, checkpoint.stat().st_mtime))
-    return sorted(found, key=lambda trained: (-trained.time, str(trained.folder)))
+        experiments.append(Trained(folder, conf, checkpoint.stat().st_mtime))
+    return sorted(experiments, key=lambda one: (-one.time, str(one.folder)))
 
 
 def _require_class(conf: Mapping, config: Path) -> None:
@@ -81,21 +87,22 @@ def _require_class(conf: Mapping, config: Path) -> None:
 
 
 def tap_names_of(kind: str) -> tuple[str, ...]:
-    """Return what a class of ``--tts`` can teach."""
+    """Return the objectives that a teacher of a model class supports."""
     return TAPS_OF.get(kind, TAPS_OF["fastspeech2"])
 
 
 def conditions_of(conf: Mapping) -> dict:
-    """Return the keys of ``tts_conf`` that tell of speakers and languages."""
-    told = conf.get("tts_conf") or {}
-    return {key: told[key] for key in CONDITIONS if told.get(key) is not None}
+    """Return the keys of ``tts_conf`` that condition on speakers and languages."""
+    tts_conf = conf.get("tts_conf") or {}
+    return {key: tts_conf[key] for key in CONDITIONS if tts_conf.get(key) is not None}
 
 
 def own_extraction(conf: Mapping) -> dict[str, dict]:
-    """Return what features are extracted with besides what tts.sh sets."""
-    found = {}
+    """Return the feature extraction settings that tts.sh does not set."""
+    settings = {}
     for kind in ("feats", "pitch", "energy"):
         extraction = conf.get(f"{kind}_extract_conf") or {}
-        own = {key: extraction[key] for key in extraction if key not in SET_BY_TTS_SH}
-        found[f"{kind}_extract_conf"] = own
-    return {key: own for key, own in found.items() if own}
+        settings[f"{kind}_extract_conf"] = {
+            key: value for key, value in extraction.items() if key not in SET_BY_TTS_SH
+        }
+    return {key: values for key, values in settings.items() if values}

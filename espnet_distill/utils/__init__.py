@@ -1,1 +1,1 @@
-"""Helpers that know neither ESPnet's models nor this package's."""
+"""Helpers that are independent of models: files, validation, processes, progress."""

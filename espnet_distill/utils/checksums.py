@@ -1,7 +1,7 @@
-"""Checksums of what a result is made from: by them it is found again, or is stale."""
+"""SHA-256 checksums of inputs, which decide whether a result can be reused."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 
@@ -15,33 +15,34 @@ def checksum(path: Path) -> str:
 def checksum_of_listed(path: Path) -> str:
     """Return a checksum of a table `<utterance> <file>` and of the files it names.
 
-    Of `<file>:<offset>`, as entries of Kaldi's archives are named, it takes the whole
-    file; what names no file counts as it stands.
+    For `<file>:<offset>`, an entry of a Kaldi archive, the whole file is included. A
+    value that names no file is included as text.
     """
     from espnet_distill.utils.files import read_table
 
-    once = cache(checksum)
+    cached_checksum = cache(checksum)
     return checksum_of(
-        f"{utterance} {_content(value, once)}"
+        f"{utterance} {_content(value, cached_checksum)}"
         for utterance, value in read_table(path).items()
     )
 
 
 def checksum_of_words(words: str) -> str:
-    """Return a checksum of options, and of the files that some of their words name."""
+    """Return a checksum of a line of options, and of the files that its words name."""
     return checksum_of(_content(word, checksum) for word in words.split())
 
 
 def checksum_of(values: Iterable[str]) -> str:
-    """Return a checksum of several texts, in their order."""
+    """Return a checksum of a sequence of strings."""
     total = hashlib.sha256()
     for value in values:
         total.update(hashlib.sha256(value.encode()).digest())
     return total.hexdigest()
 
 
-def _content(value: str, of_file) -> str:
+def _content(value: str, checksum_of_file: Callable) -> str:
+    """Return a value with the file name at its beginning replaced by a checksum."""
     for name in (value, value.rpartition(":")[0], value.partition(":")[0]):
         if name and Path(name).is_file():
-            return f"{value.removeprefix(name)} {of_file(name)}"
+            return f"{value.removeprefix(name)} {checksum_of_file(name)}"
     return value

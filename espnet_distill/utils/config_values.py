@@ -1,4 +1,4 @@
-"""Refuse values of a configuration that are of another kind than the key wants."""
+"""Checks of the types of configuration values."""
 
 import math
 from collections.abc import Callable, Collection
@@ -7,21 +7,21 @@ from espnet_distill.errors import ConfigError, ErrorCollector, suggest
 
 
 def name_or_none(value: str) -> str | None:
-    """Take what ESPnet's scripts pass for nothing: an empty word, none or null."""
+    """Return None for an empty word, "none" or "null", as ESPnet's scripts pass it."""
     return None if value.lower() in ("", "none", "null") else value
 
 
 def shown(value, most: int = 60) -> str:
-    """Return a value as a message quotes it, in one line and not at full length."""
+    """Return a value's repr in one line, cut after ``most`` characters."""
     text = repr(value)
     return text if len(text) <= most else f"{text[:most]}…"
 
 
 def as_text(value, where: str) -> str:
-    """Return text that is not empty.
+    """Return a string that is not empty.
 
     Raises:
-        ConfigError: Anything else; `where` begins the message.
+        ConfigError: The value is anything else; `where` begins the message.
     """
     if not isinstance(value, str) or not value:
         raise ConfigError(f"{where}: expected text, got {shown(value)}")
@@ -29,9 +29,9 @@ def as_text(value, where: str) -> str:
 
 
 def is_number(value) -> bool:
-    """Tell a finite number from anything else; true and false are none."""
-    is_one = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_one and (isinstance(value, int) or math.isfinite(value))
+    """Return True for a finite number; booleans are not numbers."""
+    is_numeric = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_numeric and (isinstance(value, int) or math.isfinite(value))
 
 
 def as_number(value, where: str, least: float = -math.inf) -> float:
@@ -65,9 +65,13 @@ def as_mapping(value, where: str) -> dict:
 def as_list(
     value, where: str, of: Callable | None = None, what: str = "a list"
 ) -> list:
-    """Return a list, each item of which passes `of(item, where)`; see `as_text`.
+    """Return a list whose items pass a check; see `as_text` for errors.
 
-    `what` is how the message calls it.
+    Args:
+        value: A list or a tuple.
+        where: A prefix of the message.
+        of: `of(item, where)`, which raises a ConfigError for an invalid item.
+        what: The expected value, for the message.
     """
     if not isinstance(value, (list, tuple)):
         raise ConfigError(f"{where}: expected {what}, got {shown(value)}")
@@ -77,17 +81,22 @@ def as_list(
 
 
 def one_of(value, known: Collection[str], where: str) -> str:
-    """Return a name that is known; see `as_text` for errors."""
+    """Return one of the known names; see `as_text` for errors."""
     if not isinstance(value, str) or value not in known:
         raise ConfigError(f"{where}: no {shown(value)}; {suggest(value, known)}")
     return value
 
 
 def require_known(keys: Collection, known: Collection[str], before: str) -> None:
-    """Refuse keys that are not known.
+    """Raise a ConfigError if there are unknown keys.
+
+    Args:
+        keys: The keys of a mapping.
+        known: The valid keys.
+        before: A prefix of each line.
 
     Raises:
-        ConfigError: A line for each of them, `before` and "no key …".
+        ConfigError: Keys are unknown; one line per key, with similar names.
     """
     with ErrorCollector() as faults:
         faults.lines += [
@@ -100,16 +109,16 @@ def require_known(keys: Collection, known: Collection[str], before: str) -> None
 def require_values(
     values: dict, kinds: dict[str, Callable], where: str, optional: bool = True
 ) -> None:
-    """Refuse values that do not pass the check of their key.
+    """Raise a ConfigError if values do not pass the checks of their keys.
 
     Args:
-        values: Of a mapping. Keys without a check pass.
-        kinds: By key, `check(value, where)`, such as `as_number`.
-        where: What goes before the key in a message.
-        optional: Whether None passes.
+        values: A mapping; keys without a check pass.
+        kinds: Key → `check(value, where)`, such as `as_number`.
+        where: A prefix of the key in each line.
+        optional: Whether None passes every check.
 
     Raises:
-        ConfigError: A line for each that does not pass.
+        ConfigError: Values are invalid; one line per value.
     """
     with ErrorCollector() as faults:
         for key, check in kinds.items():

@@ -1,10 +1,10 @@
-"""What several processes of one training know together."""
+"""Reductions over the processes of a distributed training."""
 
 import torch
 
 
 def summed(tensor: torch.Tensor) -> torch.Tensor:
-    """Return the sum over all processes, or the tensor where there is but one."""
+    """Return the sum of a tensor over all processes; the tensor, if there is one."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         tensor = tensor.clone()
         torch.distributed.all_reduce(tensor)

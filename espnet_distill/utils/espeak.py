@@ -1,6 +1,7 @@
-"""An espeak-ng for phonemizer, where the system has none.
+"""Locate an espeak-ng library for phonemizer, where the system has none.
 
-`python3 -m espnet_distill.utils.espeak` prints how a shell tells programs without the plugin.
+`python3 -m espnet_distill.utils.espeak` prints `export` lines, for programs that run
+without the plugin.
 """
 
 import importlib.util
@@ -12,7 +13,7 @@ LIBRARY, DATA = "PHONEMIZER_ESPEAK_LIBRARY", "ESPEAK_DATA_PATH"
 
 
 def provide_espeak() -> None:
-    """Let phonemizer find that of the package espeakng-loader, if there is no other."""
+    """Point phonemizer to the library of espeakng-loader, if there is no other."""
     if os.environ.get(LIBRARY) or shutil.which("espeak-ng"):
         return
     if importlib.util.find_spec("espeakng_loader") is None:

@@ -1,4 +1,4 @@
-"""Where ESPnet's recipe tree is: the user's own, or ESPnet's sdist in a cache."""
+"""Locate ESPnet's recipe tree: `$ESPNET_ROOT`, or ESPnet's sdist in a cache."""
 
 import os
 import subprocess
@@ -19,30 +19,30 @@ SDIST_SHA256 = {  # of ESPnet's releases on PyPI, by version
 
 
 def espnet_root() -> Path:
-    """Return the folder of ESPnet's sources, which holds ``egs2/``.
+    """Return the folder of ESPnet's sources, which contains ``egs2/``.
 
-    It is ``$ESPNET_ROOT`` where that is set, and never written to. Otherwise it is
-    the sdist of the installed ESPnet, fetched by pip on the first call into
+    ``$ESPNET_ROOT`` is used if it is set; it is never written to. Otherwise the first
+    call downloads the sdist of the installed ESPnet version with pip into
     ``${XDG_CACHE_HOME:-~/.cache}/espnet_distill``.
 
     Raises:
-        ConfigError: ``$ESPNET_ROOT`` holds no recipes, or the sdist cannot be had or is
-            another than ESPnet's release.
+        ConfigError: ``$ESPNET_ROOT`` has no recipes, the sdist cannot be downloaded, or
+            its checksum is not that of ESPnet's release.
     """
-    if chosen := os.environ.get("ESPNET_ROOT"):
-        return _checked(Path(chosen).resolve())
+    if root := os.environ.get("ESPNET_ROOT"):
+        return _require_recipes(Path(root).resolve())
     version = metadata.version("espnet")
     root = cache_folder() / f"espnet-{version}"
-    if not _holds_recipes(root):
+    if not _has_recipes(root):
         _fetch(version, root)
     return root
 
 
 def link_folders(root: Path) -> None:
-    """Make anew the links to folders that ESPnet's sdist lost.
+    """Recreate the links to folders that ESPnet's sdist does not contain.
 
-    They are those of ``egs2/TEMPLATE/*/setup.sh``, and ``local`` where a tts1
-    recipe has its data preparation from asr1. What is there already stays.
+    They are those of ``egs2/TEMPLATE/*/setup.sh``, and ``local`` where a tts1 recipe
+    uses the data preparation of asr1. Existing files are kept.
     """
     for path_sh in sorted(root.glob("egs2/*/*/path.sh")):
         recipe = path_sh.parent
@@ -55,12 +55,12 @@ def link_folders(root: Path) -> None:
             _link(recipe / "local", "../asr1/local")
 
 
-def _holds_recipes(root: Path) -> bool:
+def _has_recipes(root: Path) -> bool:
     return (root / TTS_SH).is_file()
 
 
-def _checked(root: Path) -> Path:
-    if not _holds_recipes(root):
+def _require_recipes(root: Path) -> Path:
+    if not _has_recipes(root):
         raise ConfigError(
             f"ESPNET_ROOT={root} has no {TTS_SH}: name a folder of ESPnet's sources, "
             "or unset it to have them fetched"
@@ -72,11 +72,11 @@ def _fetch(version: str, root: Path) -> None:
     try:
         root.parent.mkdir(parents=True, exist_ok=True)
         with work_folder(root) as scratch:
-            _say(f"[1/3] downloading the recipes of ESPnet {version} (36 MB, once)")
+            _log(f"[1/3] downloading the recipes of ESPnet {version} (36 MB, once)")
             sdist = _download(version, scratch)
-            _say("[2/3] unpacking them")
+            _log("[2/3] unpacking them")
             tree = _unpack(sdist, scratch)
-            _say(f"[3/3] linking their folders, in {root}")
+            _log(f"[3/3] linking their folders, in {root}")
             link_folders(tree)
             _move(tree, root)
     except (OSError, tarfile.TarError) as error:
@@ -87,7 +87,7 @@ def _fetch(version: str, root: Path) -> None:
 
 
 def _download(version: str, folder: Path) -> Path:
-    """Return the sdist; pip compares its hash before anything in it is run."""
+    """Download the sdist; pip verifies its hash before any of its code is run."""
     requirement = folder / "requirements.txt"
     requirement.write_text(_requirement(version), encoding="utf-8")
     pip = [sys.executable, "-m", "pip", "download", "--no-input", "--no-deps"]
@@ -109,17 +109,17 @@ def _download(version: str, folder: Path) -> Path:
 
 
 def _requirement(version: str) -> str:
-    """Return a line of pip's, with the hash of the release if it is known here."""
+    """Return a requirement for pip, with the hash of the release if it is known."""
     if version not in SDIST_SHA256:
-        _say(f"the SHA-256 of ESPnet {version} is not known here; its sdist is trusted")
+        _log(f"the SHA-256 of ESPnet {version} is not known here; its sdist is trusted")
         return f"espnet=={version}\n"
     return f"espnet=={version} --hash=sha256:{SDIST_SHA256[version]}\n"
 
 
-def _reason(done: subprocess.CompletedProcess) -> str:
-    lines = (done.stdout + done.stderr).splitlines()
+def _reason(process: subprocess.CompletedProcess) -> str:
+    lines = (process.stdout + process.stderr).splitlines()
     errors = [line for line in lines if line.startswith("ERROR:")]
-    return next(iter(errors + lines[-1:]), f"exit status {done.returncode}")
+    return next(iter(errors + lines[-1:]), f"exit status {process.returncode}")
 
 
 def _unpack(sdist: Path, folder: Path) -> Path:
@@ -137,9 +137,9 @@ def _move(tree: Path, root: Path) -> None:
     try:
         tree.rename(root)
     except OSError:
-        if not _holds_recipes(root):  # else another process was first
+        if not _has_recipes(root):  # else another process created it first
             raise
 
 
-def _say(message: str) -> None:
+def _log(message: str) -> None:
     print(message, file=sys.stderr, flush=True)

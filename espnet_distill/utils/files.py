@@ -1,4 +1,4 @@
-"""Where files go, and how they are either whole or not there."""
+"""Atomic writes, cache and work folders, and readers with one-line errors."""
 
 import contextlib
 import csv
@@ -25,15 +25,16 @@ def cache_folder() -> Path:
 
 @contextlib.contextmanager
 def written_whole(path: Path, flush: bool = True) -> Iterator[Path]:
-    """Give a path beside `path`, which takes its name if the block ends well.
+    """Yield a temporary path beside `path`, which is renamed to it after the block.
 
-    The folder is made if need be; the suffix is kept, for writers that go by it. What
-    processes that were killed have left in the folder is removed.
+    If the block raises, the temporary file is removed. The folder is created if needed.
+    The suffix is kept, for writers that depend on it. Temporary files that killed
+    processes left in the folder are removed.
 
     Args:
-        path: What is to be made.
-        flush: Whether it is on the disk before it takes the name. Without, a power
-            cut may leave an empty file: for what is checked as it is read.
+        path: The file to write.
+        flush: Whether to flush the file to the disk before it is renamed. Without it, a
+            power cut may leave an empty file; for files that are validated on reading.
     """
     path = Path(path)
     with folders_above(path):
@@ -51,15 +52,15 @@ def written_whole(path: Path, flush: bool = True) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def folder_written_whole(folder: Path, instead: bool = False) -> Iterator[Path]:
-    """Give a folder beside `folder`, which takes its name if the block ends well.
+    """Yield a temporary folder beside `folder`, which is renamed to it after the block.
 
     Args:
-        folder: What is to be made.
-        instead: Whether it replaces one of that name, which is moved aside before, so
-            that under the name there is the old one, the new one, or for a moment none.
+        folder: The folder to write.
+        instead: Whether to replace an existing folder, which is moved aside first: the
+            name always refers to the old folder, the new one, or briefly to none.
 
     Raises:
-        ConfigError: Another process has made the folder in the meantime.
+        ConfigError: Another process has created the folder in the meantime.
     """
     with work_folder(folder) as beside:
         yield beside
@@ -70,16 +71,16 @@ def folder_written_whole(folder: Path, instead: bool = False) -> Iterator[Path]:
             with work_folder(folder) as aside:
                 old = folder.rename(aside / folder.name)
                 try:
-                    _take_name(beside, folder)
+                    _rename(beside, folder)
                 except BaseException:
                     if not folder.exists():
                         old.rename(folder)
                     raise
         else:
-            _take_name(beside, folder)
+            _rename(beside, folder)
 
 
-def _take_name(beside: Path, folder: Path) -> None:
+def _rename(beside: Path, folder: Path) -> None:
     try:
         beside.rename(folder)
     except OSError as error:
@@ -93,9 +94,9 @@ def _take_name(beside: Path, folder: Path) -> None:
 
 @contextlib.contextmanager
 def work_folder(beside: Path) -> Iterator[Path]:
-    """Give a hidden folder beside a path, which is removed at the end of the block.
+    """Yield a hidden folder beside a path, which is removed after the block.
 
-    What processes that were killed have left beside the path is removed, too.
+    Temporary files that killed processes left beside the path are removed, too.
     """
     with folders_above(beside):
         _remove_abandoned_once(beside.parent)
@@ -108,23 +109,24 @@ def work_folder(beside: Path) -> Iterator[Path]:
 
 
 def flush_to_disk(path: Path) -> None:
-    """Have the system write a file, or the names in a folder, to the disk."""
+    """Flush a file, or the entries of a folder, to the disk (fsync)."""
     if path.is_symlink():
         return
     file = os.open(path, os.O_RDONLY)
     try:
         os.fsync(file)
     except OSError as error:
-        if error.errno != errno.EINVAL:  # a file system that cannot do it to folders
+        if error.errno != errno.EINVAL:  # a file system without fsync of folders
             raise
     finally:
         os.close(file)
 
 
 def flush_disk() -> None:
-    """Have the system write to the disk all that this machine has written so far.
+    """Flush all pending writes of this machine to the disk.
 
-    Once for thousands of small files, where `flush_to_disk` takes milliseconds each.
+    One call serves thousands of small files, each of which takes
+    `flush_to_disk` milliseconds.
     """
     os.sync()
 
@@ -133,7 +135,7 @@ _parts = itertools.count()
 
 
 def _part_of(path: Path) -> Path:
-    """Return a hidden path beside `path` that no other process or call has."""
+    """Return a hidden path beside `path` that is unique to this process and call."""
     name = f".{path.stem}.{current_process()}-{next(_parts)}.part{path.suffix}"
     return path.with_name(name)
 
@@ -142,10 +144,10 @@ PART = re.compile(rf"\..*\.(?P<process>{PROCESS})-\d+\.part(\..*)?", re.DOTALL)
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Remove what killed processes of this machine had begun to write in a folder."""
+    """Remove the temporary files of ended processes of this machine in a folder."""
     for part in folder.iterdir():
-        found = PART.fullmatch(part.name)
-        if found and has_ended(found["process"]):
+        match = PART.fullmatch(part.name)
+        if match and has_ended(match["process"]):
             if part.is_dir() and not part.is_symlink():
                 shutil.rmtree(part, ignore_errors=True)
             else:
@@ -154,68 +156,71 @@ def remove_abandoned(folder: Path) -> None:
 
 
 def remove_parts(folder: Path) -> None:
-    """Remove what any process had begun to write, for who has locked the folder."""
+    """Remove the temporary files of any process; the caller holds the folder's lock."""
     for part in folder.glob(".*.part*"):
         part.unlink()
 
 
-_looked_through: set[tuple[int, str]] = set()
+_cleaned_folders: set[tuple[int, str]] = set()
 
 
 def _remove_abandoned_once(folder: Path) -> None:
-    """Do so once in a process: a dump writes thousands of files into a folder."""
+    """Call `remove_abandoned` once per process, as dumps write thousands of files."""
     key = (os.getpid(), os.path.realpath(folder))
-    if key not in _looked_through:
+    if key not in _cleaned_folders:
         remove_abandoned(folder)
-        _looked_through.add(key)
+        _cleaned_folders.add(key)
 
 
 @contextlib.contextmanager
 def folders_above(path: Path) -> Iterator[None]:
-    """Make the folders above a path; those that stay empty are removed again."""
+    """Create the parents of a path; after the block, remove those that are empty."""
     require_makeable(path)
-    made = [folder for folder in path.parents if not folder.exists()]
+    created = [folder for folder in path.parents if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield
     finally:
         with contextlib.suppress(OSError):  # not empty
-            for folder in made:
+            for folder in created:
                 folder.rmdir()
 
 
 def require_makeable(path: Path) -> None:
-    """Raise a ConfigError if nothing can be written at a path; nothing is."""
+    """Raise a ConfigError if a path is not writable, without creating anything."""
     path = Path(path)
-    near = next(place for place in (path, *path.absolute().parents) if place.exists())
-    if not near.is_dir() and near != path:
-        raise ConfigError(f"{path}: {near} is no folder; name another place")
-    if not os.access(near, os.W_OK):
-        raise ConfigError(f"{path}: {near} cannot be written to; name another place")
+    ancestors = (path, *path.absolute().parents)
+    existing = next(place for place in ancestors if place.exists())
+    if not existing.is_dir() and existing != path:
+        raise ConfigError(f"{path}: {existing} is no folder; name another place")
+    if not os.access(existing, os.W_OK):
+        raise ConfigError(
+            f"{path}: {existing} cannot be written to; name another place"
+        )
 
 
 def require_folder(path: Path) -> None:
-    """Raise a ConfigError if a path cannot be a folder to write to; nothing is made."""
+    """Raise a ConfigError if a path cannot be a writable folder; it is not created."""
     require_makeable(path)
     if path.exists() and not path.is_dir():
         raise ConfigError(f"{path}: is no folder; name another place")
 
 
 def require_new(folder: Path) -> None:
-    """Raise a ConfigError if a folder that is to be made is there, or cannot be."""
+    """Raise a ConfigError if a folder exists or cannot be created."""
     if os.path.lexists(folder):
         raise ConfigError(f"{folder} exists: name a folder to be made")
     require_makeable(folder)
 
 
 def write_text(path: Path, text: str, flush: bool = True) -> None:
-    """Write a text file in UTF-8, whole or not at all; see `written_whole`."""
+    """Write a UTF-8 text file atomically; see `written_whole`."""
     with written_whole(path, flush) as beside:
         beside.write_text(text, encoding="utf-8")
 
 
 def write_csv(path: Path, header: Iterable[str], lines: Iterable[Iterable]) -> None:
-    """Write a CSV file, whole or not at all; None is an empty cell."""
+    """Write a CSV file atomically; None becomes an empty cell."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
@@ -224,43 +229,43 @@ def write_csv(path: Path, header: Iterable[str], lines: Iterable[Iterable]) -> N
 
 
 def write_wav(path: Path, wave, rate: int) -> None:
-    """Write samples, 16 bits each; an OSError, as of a full disk, says what it is."""
+    """Write a 16-bit WAV file; a full disk raises an OSError with its reason."""
     import soundfile
 
-    written = io.BytesIO()
-    soundfile.write(written, wave, rate, "PCM_16", format="WAV")
-    Path(path).write_bytes(written.getbuffer())
+    buffer = io.BytesIO()
+    soundfile.write(buffer, wave, rate, "PCM_16", format="WAV")
+    Path(path).write_bytes(buffer.getbuffer())
 
 
 def require_no_pipe(path: Path) -> None:
-    """Raise a ConfigError for a named pipe, on which a reader would wait for good.
+    """Raise a ConfigError for a named pipe, on which a reader could wait forever.
 
-    A shell's `<(command)` is below /dev and has a writer.
+    A shell's `<(command)` lies below /dev, has a writer and is accepted.
     """
     if Path(path).is_fifo() and not Path(path).is_relative_to("/dev"):
         raise ConfigError(f"{path}: cannot be read: it is a pipe; name a file")
 
 
 def write_array(path: Path, array) -> None:
-    """Write a NumPy array; an OSError, as of a full disk, says what it is."""
+    """Write a NumPy array; a full disk raises an OSError with its reason."""
     import numpy as np
 
-    written = io.BytesIO()
-    np.save(written, array)
-    Path(path).write_bytes(written.getbuffer())
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    Path(path).write_bytes(buffer.getbuffer())
 
 
 def write_tensors(path: Path, state) -> None:
-    """Write what torch.save takes; an OSError, as of a full disk, says what it is."""
+    """Write a file as torch.save; a full disk raises an OSError with its reason."""
     import torch
 
-    written = io.BytesIO()
-    torch.save(state, written)
-    Path(path).write_bytes(written.getbuffer())
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    Path(path).write_bytes(buffer.getbuffer())
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a file, or raise a ConfigError that says why not."""
+    """Return the text of a UTF-8 file; raise a ConfigError if it cannot be read."""
     require_no_pipe(path)
     try:
         return Path(path).read_text(encoding="utf-8")
@@ -274,7 +279,7 @@ def read_text(path: Path) -> str:
 
 
 def read_yaml(path: Path):
-    """Return what a YAML file says, or raise a ConfigError that names the line."""
+    """Return the content of a YAML file; raise a ConfigError that names the line."""
     import yaml
 
     from espnet_distill.utils.limited_yaml import load_limited
@@ -292,7 +297,7 @@ def read_yaml(path: Path):
 
 
 def read_json(path: Path):
-    """Return what a JSON file says, or raise a ConfigError that names the line."""
+    """Return the content of a JSON file; raise a ConfigError that names the line."""
     text = read_text(path)
     try:
         return json.loads(text)
@@ -305,17 +310,17 @@ def read_json(path: Path):
 
 
 def utterance_file(folder: Path, utterance: str, suffix: str) -> Path:
-    """Return where an utterance's file lies in a folder.
+    """Return the path of an utterance's file in a folder.
 
     Raises:
-        ConfigError: The id is no file name, so that the file could lie elsewhere.
+        ConfigError: The id is not a valid file name, and could lead out of the folder.
     """
     require_file_name(utterance, f"{folder}: utterance")
     return Path(folder) / f"{utterance}{suffix}"
 
 
 def require_file_name(name: str, where: str) -> None:
-    """Raise a ConfigError unless a name can be a file's in any folder."""
+    """Raise a ConfigError unless a name is valid as a file name in any folder."""
     if "/" in name or name in ("", ".", "..") or not name.isprintable():
         raise ConfigError(
             f"{where} {name!r}: is no file name; take ids without / and unprintable "
@@ -324,7 +329,11 @@ def require_file_name(name: str, where: str) -> None:
 
 
 def read_table(path: Path) -> dict[str, str]:
-    """Return a file of `<utterance> <value>` lines, as Kaldi and ESPnet have them."""
+    """Read a Kaldi table of `<utterance> <value>` lines: utterance → value.
+
+    Raises:
+        ConfigError: The file cannot be read, or has blank or repeated entries.
+    """
     from espnet2.fileio.read_text import read_2columns_text
 
     text = read_text(path)
@@ -338,31 +347,38 @@ def read_table(path: Path) -> dict[str, str]:
 
 
 def read_rows(path: Path, keys: Iterable[str], remedy: str = "") -> dict[str, str]:
-    """Return a table as `read_table` does, which has to have these utterances.
+    """Read a table as `read_table` does, and require rows for these utterances.
+
+    Args:
+        path: The file.
+        keys: The required utterances.
+        remedy: A suffix of the message.
 
     Raises:
-        ConfigError: One is missing; the remedy ends the message.
+        ConfigError: Rows are missing; the first ten are named.
     """
     table = read_table(path)
     missing = [key for key in keys if key not in table]
     if missing:
-        told = f"{path}: no {Path(path).name} for {', '.join(missing[:10])}"
-        raise ConfigError(f"{told}; {remedy}" if remedy else told)
+        message = f"{path}: no {Path(path).name} for {', '.join(missing[:10])}"
+        raise ConfigError(f"{message}; {remedy}" if remedy else message)
     return table
 
 
 def read_durations(path: Path, utterances: Iterable[str]) -> dict[str, list[int]]:
-    """Read frames a token, as ESPnet's ``durations`` has them, of these utterances.
+    """Read ESPnet's ``durations``: utterance → frames per token.
 
     Raises:
-        ConfigError: An utterance is missing, a value is no number of frames.
+        ConfigError: An utterance is missing, or a value is no number of frames.
     """
     utterances = list(utterances)
     table = read_rows(path, utterances)
-    return {utt: _frames(table[utt].split(), f"{path}: {utt}") for utt in utterances}
+    return {
+        utt: _parse_frames(table[utt].split(), f"{path}: {utt}") for utt in utterances
+    }
 
 
-def _frames(values: list[str], where: str) -> list[int]:
+def _parse_frames(values: list[str], where: str) -> list[int]:
     for value in values:
         if not re.fullmatch("[0-9]{1,9}", value):
             raise ConfigError(
@@ -373,12 +389,12 @@ def _frames(values: list[str], where: str) -> list[int]:
 
 
 def check_file(path: str | None, option: str) -> None:
-    """Raise ConfigError if an option names a file that is not there."""
+    """Raise a ConfigError if an option names a file that does not exist."""
     if path and not Path(path).is_file():
         raise ConfigError(f"{option}: {path} is no file")
 
 
 def check_folder(path: Path, option: str) -> None:
-    """Raise ConfigError if an option's folder can be no folder to write to."""
+    """Raise a ConfigError if an option's folder cannot be a writable folder."""
     with ErrorCollector() as faults:
         faults.check(require_folder, path, where=f"{option}: ")

@@ -1,4 +1,4 @@
-"""YAML that cannot exhaust memory or the stack, whoever wrote it."""
+"""Load YAML of untrusted origin within limits of size and depth."""
 
 import yaml
 
@@ -8,18 +8,18 @@ MAX_BYTES = 64 * 2**20
 MAX_DEPTH = 100
 
 
-MAX_NODES = 2_000_000  # aliases counted as what they stand for
+MAX_NODES = 2_000_000  # with aliases expanded
 
 
 class LimitedLoader(yaml.SafeLoader):
-    """Load plain data, as ``yaml.safe_load`` does, of limited depth and size.
+    """Load plain data as ``yaml.safe_load`` does, of limited depth and size.
 
-    An alias is a reference in memory, but what walks through a configuration takes as
-    long as if it were written out, so that it counts as that.
+    An alias counts with the size of its anchor's value, since a traversal of the loaded
+    configuration visits that value each time.
 
     Raises:
-        yaml.composer.ComposerError: A document beyond the limits, or an alias inside
-            of what it stands for.
+        yaml.composer.ComposerError: The document exceeds the limits, or an alias is
+            inside the value of its own anchor.
     """
 
     def __init__(self, stream):
@@ -29,7 +29,7 @@ class LimitedLoader(yaml.SafeLoader):
         self._sizes: dict[str, int] = {}
 
     def compose_node(self, parent, index):
-        """Compose a node, and count what is in it."""
+        """Compose a node, and count the nodes in it."""
         event = self.peek_event()
         before = self._nodes
         self._nodes += self._size_of(event)
@@ -56,10 +56,10 @@ class LimitedLoader(yaml.SafeLoader):
 
 
 def load_limited(text: str):
-    """Return what YAML text says.
+    """Return the content of a YAML document.
 
     Raises:
-        yaml.YAMLError: It does not parse, or lies beyond the limits.
+        yaml.YAMLError: It does not parse, or exceeds the limits.
     """
     if len(text) > MAX_BYTES:
         raise yaml.YAMLError(f"{len(text)} characters, more than {MAX_BYTES}")

@@ -1,8 +1,8 @@
 """Locks on folders that are being written; a lock ends with its process.
 
-The lock is one of POSIX on a file `.lock` in the folder, which shared file systems
-know, too. A forked process, such as a worker that loads data, does not inherit it. The
-file names host and process of the holder and is removed with the lock.
+A lock is a POSIX record lock on the file `.lock` in the folder, which shared file
+systems support, too. Forked processes, such as data loader workers, do not inherit it.
+The file names host and process of the owner and is removed when the lock is released.
 """
 
 import contextlib
@@ -23,31 +23,31 @@ LOCK = ".lock"
 UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
 
-_held: set[tuple[int, str]] = set()  # a second lock of a process would end the first
+_locked: set[tuple[int, str]] = set()  # closing a second lock would release the first
 
 
 @contextlib.contextmanager
 def locked(folder: Path, wait: bool = False) -> Iterator[None]:
-    """Hold a folder's lock; the folder is made if need be.
+    """Hold a folder's lock during a block; the folder is created if needed.
 
     Args:
-        folder: What is being written.
-        wait: Whether to wait for another process that holds it.
+        folder: The folder to lock.
+        wait: Whether to wait while another process holds the lock.
 
     Raises:
-        ConfigError: Another process holds it; the message names host and process.
+        ConfigError: Another process holds the lock; the message names host and process.
     """
     path = Path(folder) / LOCK
     key = (os.getpid(), os.path.realpath(path))
     with folders_above(path):
-        if key in _held:
+        if key in _locked:
             raise ConfigError(_refusal(path))
         file = _acquire(path, wait)
-        _held.add(key)
+        _locked.add(key)
         try:
             yield
         finally:
-            _held.remove(key)
+            _locked.remove(key)
             path.unlink(missing_ok=True)
             os.close(file)
 
@@ -60,15 +60,15 @@ def require_unlocked(folder: Path) -> None:
 
 
 def _acquire(path: Path, wait: bool) -> int:
-    """Return a descriptor of the lock's file, locked and with this process in it."""
+    """Return a descriptor of the lock file, locked and naming this process."""
     while True:
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             _lock(file, path, wait)
-            if _is_at(file, path):  # else its holder has removed it meanwhile
-                holder = f"{socket.gethostname()} {os.getpid()} {current_process()}\n"
+            if _is_at(file, path):  # else the previous owner has removed the file
+                owner = f"{socket.gethostname()} {os.getpid()} {current_process()}\n"
                 os.ftruncate(file, 0)
-                os.pwrite(file, holder.encode(), 0)
+                os.pwrite(file, owner.encode(), 0)
                 return file
         except BaseException:
             os.close(file)
@@ -84,7 +84,7 @@ def _lock(file: int, path: Path, wait: bool) -> None:
             raise ConfigError(_refusal(path)) from error
         if error.errno not in UNSUPPORTED:
             raise
-        if _holder_runs(path):  # all there is on a file system without locks
+        if _owner_runs(path):  # the fallback on a file system without locks
             raise ConfigError(_refusal(path)) from error
 
 
@@ -95,20 +95,20 @@ def _is_at(file: int, path: Path) -> bool:
         return False
 
 
-def _holder(path: Path) -> list[str]:
+def _read_owner(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="utf-8").split()
     except OSError:
         return []
 
 
-def _holder_runs(path: Path) -> bool:
-    words = _holder(path)
+def _owner_runs(path: Path) -> bool:
+    words = _read_owner(path)
     return len(words) == 3 and not has_ended(words[2])
 
 
 def _refusal(path: Path) -> str:
-    words = _holder(path)
+    words = _read_owner(path)
     by = f"process {words[1]} on {words[0]}" if len(words) == 3 else "another process"
     return (
         f"{path.parent}: is being written by {by}; wait for its end, or name another "

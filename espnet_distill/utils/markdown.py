@@ -1,8 +1,11 @@
-"""Tables to read."""
+"""Format Markdown tables."""
 
 
 def aligned(columns: dict[str, list[str | None]]) -> str:
-    """Lay columns of cells out as Markdown, the first to the left, None as a dash."""
+    """Format columns as an aligned Markdown table.
+
+    The first column is left-aligned, the others right-aligned; None becomes a dash.
+    """
     lines = [[cell or "–" for cell in line] for line in zip(*columns.values())]
     lines = [list(columns), *lines]
     widths = [max(map(len, column)) for column in zip(*lines)]

@@ -1,4 +1,4 @@
-"""Worker processes that end with the process that has started them, even if killed."""
+"""End worker processes with their parent, even if the parent is killed."""
 
 import functools
 import os
@@ -10,11 +10,11 @@ INTERVAL = 1.0  # seconds
 
 @functools.cache
 def end_with_parent(parent: int) -> None:
-    """End this process once its parent has ended; called again it does nothing more.
+    """Exit this process as soon as its parent has ended. Further calls have no effect.
 
     Args:
-        parent: The parent's process id, which is that of this process where there are
-            no workers.
+        parent: The parent's process id; this process's own id where there are no
+            workers, which disables the watch.
     """
     if parent != os.getpid():
         threading.Thread(target=_watch, args=(parent,), daemon=True).start()

@@ -1,4 +1,4 @@
-"""Replace names of a module for a while."""
+"""Replace attributes of a module temporarily."""
 
 import contextlib
 from collections.abc import Iterator
@@ -6,7 +6,12 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def patched(module, **replacements) -> Iterator[None]:
-    """Put other things under a module's names for the time being."""
+    """Replace attributes of a module during a block.
+
+    Args:
+        module: The module.
+        replacements: Attribute name → value.
+    """
     originals = {name: getattr(module, name) for name in replacements}
     for name, replacement in replacements.items():
         setattr(module, name, replacement)

@@ -1,4 +1,4 @@
-"""Names of processes that no other process has, and whether one has ended."""
+"""Unique names of processes, and a test whether a process has ended."""
 
 import functools
 import hashlib
@@ -10,34 +10,34 @@ PATTERN = r"[0-9a-f]{8}-\d+-\d+"
 
 
 def current_process() -> str:
-    """Return a name of this process: machine, process id and start time.
+    """Return a unique name of this process: machine, process id and start time.
 
-    A container is a machine of its own: two of them may use equal process ids.
+    Each container counts as a machine, since process ids repeat between containers.
     """
     return f"{_machine()}-{os.getpid()}-{_start_time(os.getpid())}"
 
 
 def has_ended(name: str) -> bool:
-    """Tell whether a process of this machine has ended; others count as running."""
+    """Return True if a process of this machine has ended; others count as running."""
     machine, pid, start = name.split("-")
     return machine == _machine() and _start_time(int(pid)) != int(start)
 
 
 @functools.cache
 def _machine() -> str:
-    """Return a checksum of the host's name and the process ids' namespace."""
+    """Return a checksum of the host name and the process id namespace."""
     try:
         namespace = os.readlink("/proc/self/ns/pid")
-    except OSError:  # no Linux
+    except OSError:  # not Linux
         namespace = ""
     name = f"{socket.gethostname()} {namespace}"
     return hashlib.sha256(name.encode()).hexdigest()[:8]
 
 
 def _start_time(pid: int) -> int:
-    """Return when a process started, in the kernel's ticks; -1 if it has ended.
+    """Return the start time of a process in kernel ticks; -1 if it has ended.
 
-    Without /proc it is 0 for each process that runs.
+    Without /proc, the start time of each running process is 0.
     """
     try:
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()

@@ -1,17 +1,17 @@
-"""How far long work is, and at what time of day it will end."""
+"""Progress bars with the time of day at which the work will end."""
 
 from tqdm import tqdm
 
-SHOWN = (
+BAR_FORMAT = (
     "{desc}: {percentage:3.0f}% {bar:20} {n_fmt}/{total_fmt} [{elapsed} < {remaining}"
 )
 
 
 class progress_bar(tqdm):
-    """A tqdm that also says when it will end, as soon as it can tell."""
+    """A tqdm that also shows the estimated time of day of the end."""
 
     @property
     def format_dict(self) -> dict:
-        told = super().format_dict
-        ends = ", ends {eta:%H:%M}" if told["total"] and told["n"] else ""
-        return told | {"bar_format": SHOWN + ends + "{postfix}]"}
+        values = super().format_dict
+        ends = ", ends {eta:%H:%M}" if values["total"] and values["n"] else ""
+        return values | {"bar_format": BAR_FORMAT + ends + "{postfix}]"}

@@ -1,4 +1,4 @@
-"""Refuse numbers that are NaN or infinite."""
+"""Checks for NaN, infinity and state dicts."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ from espnet_distill.errors import ConfigError
 
 
 def is_finite(values) -> bool:
-    """Return whether a tensor, an array or a number is neither NaN nor infinite."""
+    """Return True if a tensor, an array or a number has neither NaN nor infinity."""
     import torch
 
     tensor = torch.as_tensor(values)
@@ -16,15 +16,15 @@ def is_finite(values) -> bool:
 
 
 def require_finite(values: Mapping, where: str, remedy: str) -> None:
-    """Refuse tensors or arrays, by name, of which any holds NaN or infinity.
+    """Raise a ConfigError if any of several named values holds NaN or infinity.
 
     Args:
         values: Name → tensor, array or number.
-        where: The file or model that they are from, which the message begins with.
-        remedy: What to do, which the message ends with.
+        where: The file or model of the values, a prefix of the message.
+        remedy: A suffix of the message.
 
     Raises:
-        ConfigError: Some are not finite; the first three are named.
+        ConfigError: Values are not finite; the first three are named.
     """
     wrong = [name for name, value in values.items() if not is_finite(value)]
     if wrong:
@@ -33,10 +33,12 @@ def require_finite(values: Mapping, where: str, remedy: str) -> None:
 
 
 def is_state_dict(value) -> bool:
-    """Return whether a value has names for keys and dense tensors for values."""
+    """Return True if a value is a mapping of names to dense tensors."""
     import torch
 
     return isinstance(value, dict) and all(
-        isinstance(name, str) and torch.is_tensor(one) and one.layout is torch.strided
-        for name, one in value.items()
+        isinstance(name, str)
+        and torch.is_tensor(tensor)
+        and tensor.layout is torch.strided
+        for name, tensor in value.items()
     )

@@ -1,4 +1,4 @@
-"""Tell whole files of a dump from those that lost their end."""
+"""Detect truncated files of a dump."""
 
 import math
 from pathlib import Path
@@ -7,16 +7,16 @@ import numpy as np
 
 
 def is_whole_array(path: Path) -> bool:
-    """Tell whether a `.npy` file has the numbers that its header announces."""
+    """Return True if a `.npy` file has as many numbers as its header announces."""
     if not path.is_file():
         return False
     with open(path, "rb") as file:
         try:
             version = np.lib.format.read_magic(file)
-            is_first = version == (1, 0)
-            read = np.lib.format.read_array_header_1_0
-            read = read if is_first else np.lib.format.read_array_header_2_0
-            shape, _, dtype = read(file)
+            read_header = np.lib.format.read_array_header_2_0
+            if version == (1, 0):
+                read_header = np.lib.format.read_array_header_1_0
+            shape, _, dtype = read_header(file)
         except ValueError:
             return False
         end = file.tell() + math.prod(shape) * dtype.itemsize
@@ -24,7 +24,7 @@ def is_whole_array(path: Path) -> bool:
 
 
 def is_whole_wav(path: Path) -> bool:
-    """Tell whether a WAV file is as long as its header says."""
+    """Return True if a WAV file is as long as its header announces."""
     if not path.is_file():
         return False
     with open(path, "rb") as file:

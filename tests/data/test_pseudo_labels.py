@@ -73,6 +73,6 @@ def test_what_cannot_be_read_is_one_line(decoded, source, tmp_path, capsys):
     (decoded / "durations").write_text("c 0 0\n")
     with pytest.raises(ConfigError, match="no speech with durations"):
         gather(decoded, source, tmp_path / "out", HOP)
-    asked = ["reading", str(tmp_path), str(source), str(tmp_path / "o")]
-    assert cli.main([*asked, "--n_shift", str(HOP)]) == 2
+    command = ["pseudo-label", str(tmp_path), str(source), str(tmp_path / "o")]
+    assert cli.main([*command, "--n_shift", str(HOP)]) == 2
     assert "durations: cannot be read" in capsys.readouterr().err

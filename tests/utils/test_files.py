@@ -34,7 +34,7 @@ def killed(tmp_path, monkeypatch):
     subprocess.run([sys.executable, "-c", KILLED], cwd=tmp_path)
     left = sorted(name.split(".")[1] for name in os.listdir(tmp_path))
     assert left == ["a", "folder"]
-    monkeypatch.setattr(files, "_looked_through", set())
+    monkeypatch.setattr(files, "_cleaned_folders", set())
     return tmp_path
 
 
@@ -133,7 +133,7 @@ def test_a_folder_is_replaced_or_stays(tmp_path):
 
 def test_a_folder_that_cannot_be_replaced_comes_back(tmp_path, monkeypatch):
     write_text(tmp_path / "out/old", "old")
-    monkeypatch.setattr(files, "_take_name", _refuse)
+    monkeypatch.setattr(files, "_rename", _refuse)
     with pytest.raises(OSError, match="no room"):
         with folder_written_whole(tmp_path / "out", instead=True):
             pass

@@ -1,28 +1,28 @@
 #!/usr/bin/env bash
-# What distilling is worth: the same student trained alone, begun from its teacher's
-# weights, distilled, and both, for as many steps, from several seeds; in one table.
-# With --students, the presets named are compared, each in the settings named.
+# Ablation of distillation: the same student trained without a teacher, initialized from
+# the teacher's weights, distilled, and both, for as many steps, with several seeds; in one
+# table. With --students, these presets are compared, each in the given settings.
 
 set -euo pipefail
 
 seeds="1 2 3"
 settings="alone warm distilled distilled_warm"
 students=            # Presets of conf/students (empty: the recipe's student).
-parallel=2           # Trainings at a time, of one thread each.
+parallel=2           # Concurrent trainings, of one thread each.
 student_config=conf/train_student.yaml
-options=             # More options of run.sh for all, e.g. "--dump_dir DIR".
+options=             # More options of run.sh for all students, e.g. "--dump_dir DIR".
 eval_set=eval
-expdir=exp           # Where run.sh's stages 1 to 5 have put teacher, statistics and dump.
-tag=ablation         # The students go to ${expdir}/${tag}.
+expdir=exp           # Experiments of run.sh's stages 1 to 5: teacher, statistics and dump.
+tag=ablation         # Folder of the students below ${expdir}.
 inference_model=train.loss.ave.pth
 vocoder_file=none
-csv=                 # Also write a line a run here.
-measures=            # Of the speech (default: all), e.g. "wer dnsmos mcd".
+csv=                 # CSV file with a line per run.
+measures=            # Metrics of the speech (default: all), e.g. "wer dnsmos mcd".
 
 help_message="Usage: $0 [--seeds \"1 2 3\"] [--settings \"alone distilled\"] [--<variable> <value>] ...
 
-Wants run.sh's stages 1 to 5 done. What is finished is not done again, and is
-refused if it was made with other options.
+Requires run.sh's stages 1 to 5. Finished trainings are reused, and refused if they were
+made with other options.
 Every variable at the head of this script is an option of the same name."
 
 # shellcheck source=egs/TEMPLATE/tts1/check_options.sh
@@ -47,7 +47,7 @@ run() {  # run STUDENT SETTING SEED STAGE
         --vocoder_file "${vocoder_file}" ${1:+--student $1}
 }
 
-name_of() {  # name_of STUDENT SETTING SEED: a folder; the setting goes without saying if there is one
+name_of() {  # name_of STUDENT SETTING SEED: a folder; a single setting of presets is omitted
     local name=$1
     [ -n "$1" ] && [[ ${settings} != *" "* ]] || name+=${1:+_}$2
     echo "${name}_seed$3"
@@ -63,14 +63,14 @@ for seed in ${seeds}; do
 done
 
 mkdir -p "${root}"
-for one in "${runs[@]}"; do
-    IFS="|" read -r student setting seed <<< "${one}"
+for item in "${runs[@]}"; do
+    IFS="|" read -r student setting seed <<< "${item}"
     start run "${student}" "${setting}" "${seed}" 6
 done
 finish
 experiments=$(cat "${expdir}/teacher_model")
-for one in "${runs[@]}"; do
-    IFS="|" read -r student setting seed <<< "${one}"
+for item in "${runs[@]}"; do
+    IFS="|" read -r student setting seed <<< "${item}"
     run "${student}" "${setting}" "${seed}" 7
     experiments+=" $(cat "${root}/$(name_of "${student}" "${setting}" "${seed}")/student_model")"
 done

@@ -1,12 +1,12 @@
-# What utils/parse_options.sh and run.pl make of an option's value, refused before they
-# get it: the one evaluates values, the other hands words on to a shell unquoted.
+# Refuse option values that utils/parse_options.sh or run.pl would interpret: the former
+# evaluates values, the latter passes words to a shell unquoted.
 
-_refuse() {  # _refuse OPTION VALUE REASON: in one line
+_refuse() {  # _refuse OPTION VALUE REASON: print one line, exit with status 2
     echo "$0: error: $1${2:+ ${2//[[:cntrl:]]/?}}: $3" >&2
     exit 2
 }
 
-check_options() {  # check_options SPACED PATTERNS "$@": whose values may have spaces, * and []
+check_options() {  # check_options SPACED PATTERNS "$@": options that allow spaces; also * and []
     local spaced=" $1 $2 " patterns=" $2 " option value name special char i
     shift 2
     while [[ ${1:-} == --* && $1 != --help ]]; do

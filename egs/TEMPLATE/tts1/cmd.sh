@@ -1,5 +1,5 @@
-# Where the job arrays of a recipe run: on this machine, or on a cluster whose
-# queue is described in conf/slurm.conf, conf/queue.conf (SGE) or conf/pbs.conf.
+# Backend of a recipe's job arrays: this machine, or a cluster whose queue is
+# configured in conf/slurm.conf, conf/queue.conf (SGE) or conf/pbs.conf.
 # Choose with `export cmd_backend=slurm` or by editing the next line.
 cmd_backend=${cmd_backend:-local}
 

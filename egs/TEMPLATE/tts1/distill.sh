@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Distil an ESPnet text-to-mel teacher into a small student, with ESPnet's own tts.sh.
+# Distill an ESPnet text-to-mel teacher into a small student, with ESPnet's own tts.sh.
 
 set -euo pipefail
-trap 'exit 130' INT  # ESPnet's programs end with a status of their own
+trap 'exit 130' INT  # ESPnet's programs exit with other statuses
 
 log() {
     local fname=${BASH_SOURCE[1]##*/}
     echo "$(date '+%Y-%m-%dT%H:%M:%S') (${fname}:${BASH_LINENO[0]}:${FUNCNAME[1]}) $*"
 }
 
-# The presets and fragments of conf/, of the sources or of the installed package
+# The presets and fragments of conf/, in the sources or in the installed package
 shared=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../../../conf" && pwd)
 
 # General
@@ -19,18 +19,18 @@ ngpu=0               # Number of GPUs (0: CPU).
 nj=2                 # Parallel jobs in data preparation and statistics.
 inference_nj=2       # Parallel jobs in synthesis.
 num_threads=$(nproc) # Threads of a training on CPU.
-dumpdir=dump         # Where features go.
-expdir=exp           # Where experiments go.
-stats_dir=           # Where statistics go (default: ${expdir}/tts_stats).
-python="python3 -m espnet_distill"  # What runs ESPnet's programs.
+dumpdir=dump         # Folder of the features.
+expdir=exp           # Folder of the experiments.
+stats_dir=           # Folder of the statistics (default: ${expdir}/tts_stats).
+python="python3 -m espnet_distill"  # Command that runs ESPnet's programs.
 
 # Data, names as in tts.sh
 train_set=train
 valid_set=dev
 test_sets=eval       # The first one is evaluated in stage 8.
 tts_opts=            # More options for tts.sh, e.g. "--use_sid true".
-# What is empty is taken from the teacher; what is not has to be as the teacher has it.
-# A teacher trained here takes what stands in brackets.
+# Empty: the teacher's value. Another value must equal the teacher's.
+# Default of a teacher that is trained here: the value in brackets.
 fs=                  # [22050]
 n_fft=               # [1024]
 n_shift=             # [256]
@@ -41,59 +41,58 @@ fmax=                # [7600]
 f0min=               # [80]
 f0max=               # [400]
 token_type=          # [phn]
-bpemodel=            # Of --token_type bpe [one that sentencepiece trains on the training set]
+bpemodel=            # For --token_type bpe [sentencepiece model, trained on the training set]
 cleaner=             # [tacotron]
 g2p=                 # [espeak_ng_english_us_vits]
-nbpe=30              # Pieces of a bpemodel that is trained.
-teacher_stats=false  # Normalise with the statistics of a given teacher, not the data's.
+nbpe=30              # Vocabulary size of a bpemodel that is trained.
+teacher_stats=false  # Normalize with the statistics of a given teacher, not the data's.
 
 # Alignment (durations for FastSpeech2)
-durations_from=aligner  # Or teacher: the attention of an autoregressive one.
+durations_from=aligner  # Or teacher: the attention of an autoregressive teacher.
 align_steps=600      # Updates of the aligner, of 16 utterances each.
-max_unaligned=0.1    # Share of the utterances that the aligner may leave out.
-least_focus_rate=    # Of a teacher's attention (default: 0.65 Tacotron2, 0.9 Transformer).
+max_unaligned=0.1    # Largest fraction of utterances that the aligner may leave out.
+least_focus_rate=    # Threshold of a teacher's attention (default: 0.65 Tacotron2, 0.9 Transformer).
 
 # Teacher and student
-more_text=           # Text (<utterance> <words>) that the teacher reads to its student, too.
+more_text=           # Text (<utterance> <words>) for pseudo-labels, synthesized by the teacher.
 train_teacher=false  # Train the teacher with teacher_config in stage 4.
 teacher_config=conf/train_teacher.yaml
-teacher=             # Else: an experiment folder, a .pth in one, a packed .zip or hub:owner/name.
-more_teachers=       # Experiments or .pth to fuse with it, as objectives_config says.
+teacher=             # Given teacher: an experiment folder, a .pth in one, a packed .zip or hub:owner/name.
+more_teachers=       # Experiments or .pth to fuse with it, as configured in objectives_config.
 student_config=conf/train_student.yaml
-student=             # Its model: a preset of conf/students (empty: student_config names it).
-objectives_config=${shared}/objectives/fastspeech2.yaml  # Empty: student_config has its own.
-student_tag=student  # The student goes to ${expdir}/${student_tag}.
+student=             # Student model: a preset of conf/students (empty: that of student_config).
+objectives_config=${shared}/objectives/fastspeech2.yaml  # Empty: those of student_config.
+student_tag=student  # The student's experiment is ${expdir}/${student_tag}.
 student_args=        # More options for its training, e.g. "--seed 1".
-distill=true         # False: train the student alone, from the recordings only.
-warm_start=false     # Begin with weights cut out of the teacher, of the same class and wider.
-teacher_dump=true    # Write the teacher's outputs once (false: run it in the training).
-dump_dir=            # Where they go (default: ${expdir}/teacher_dump).
-dump_batch_size=8    # Utterances that the teacher takes at a time.
+distill=true         # False: train the student on the recordings, without a teacher.
+warm_start=false     # Initialize from the teacher's weights (same class, at least as wide).
+teacher_dump=true    # Dump the teacher's taps once (false: run the teacher online).
+dump_dir=            # Folder of the dump (default: ${expdir}/teacher_dump).
+dump_batch_size=8    # Utterances per batch of the teacher.
 
-# A small vocoder: stages 10 to 12, which run if it is named
-vocoder=             # Preset of conf/vocoders that is distilled from vocoder_file.
-vocoder_speech=      # Or from speech: "recordings", or what tts.sh 8 let e.g. a VITS say of the
-                     # same sets (<vocoder_speech>/<set>/wav/wav.scp).
-vocoder_config=${shared}/training/vocoder.yaml  # How it is trained.
-vocoder_tag=vocoder  # It goes to ${expdir}/${vocoder_tag}.
+# Small vocoder: stages 10 to 12, which run only with --vocoder
+vocoder=             # Preset of conf/vocoders, distilled from vocoder_file.
+vocoder_speech=      # Or trained on speech: "recordings", or the output of tts.sh 8, of e.g. a
+                     # VITS, for the same sets (<vocoder_speech>/<set>/wav/wav.scp).
+vocoder_config=${shared}/training/vocoder.yaml  # Its training configuration.
+vocoder_tag=vocoder  # Its experiment is ${expdir}/${vocoder_tag}.
 vocoder_args=        # More options for its training, e.g. "--max_epoch 2".
 vocoder_model=train.total_count.ave.pth  # Its checkpoint.
 
 # Synthesis and evaluation
 inference_model=train.loss.ave.pth  # Checkpoint of the student (and of a teacher trained here).
 vocoder_file=none    # A HiFi-GAN generator (none: Griffin-Lim).
-inference_tag=       # Where the speech goes in each experiment (default: ${student_tag}_decode).
-evaldir=             # Where the table and the audio go (default: ${expdir}/evaluation).
+inference_tag=       # Folder of the speech in each experiment (default: ${student_tag}_decode).
+evaldir=             # Folder of the table and the audio (default: ${expdir}/evaluation).
 
 help_message="Usage: $0 [--stage 1] [--stop_stage 12] [--<variable> <value>] ...
 
-Stages: 1 data (tts.sh 1-5), 2 alignment, 3 reading of more_text and statistics
+Stages: 1 data (tts.sh 1-5), 2 alignment, 3 pseudo-labels for more_text and statistics
 (tts.sh 6), 4 teacher, 5 teacher dump, 6 student (tts.sh 7), 7 synthesis (tts.sh 8),
-8 evaluation, 9 packing of the student (tts.sh 10), with --vocoder also 10 what
---vocoder_file says of the recordings' mels (or --vocoder_speech), 11 the small vocoder,
-12 synthesis and evaluation of the student that speaks through it. A student that is
-pruned is compacted after stage 6 into <student_tag>_compact, which the stages after it
-take.
+8 evaluation, 9 packing of the student (tts.sh 10); with --vocoder also 10 waveforms of
+--vocoder_file for the recordings' mels (or --vocoder_speech), 11 the small vocoder,
+12 synthesis and evaluation of the student with it. A pruned student is compacted after
+stage 6 into <student_tag>_compact, which later stages use.
 Every variable at the head of this script is an option of the same name."
 
 # shellcheck source=egs/TEMPLATE/tts1/check_options.sh
@@ -102,7 +101,7 @@ check_options "evaldir more_teachers python teacher test_sets vocoder_file" \
     "student_args tts_opts vocoder_args" "$@"
 log "$0 $*"
 . ./path.sh
-[ ! -e link_espnet.sh ] || . ./link_espnet.sh  # a recipe of ESPnet's has its links
+[ ! -e link_espnet.sh ] || . ./link_espnet.sh  # an ESPnet recipe has the links already
 run_args=$(scripts/utils/print_args.sh "$0" "$@")
 . utils/parse_options.sh
 . ./cmd.sh
@@ -112,15 +111,15 @@ fail() {
     exit 2
 }
 
-made_from() {  # made_from OPTIONS: what a result is made from, a checksum a line
+made_from() {  # made_from OPTIONS: checksums of a result's inputs, one per line
     python3 -m espnet_distill.recipes.made_from "$@" || exit 2
 }
 
-reason() {  # reason LOG...: the last error in the logs of a job
+reason() {  # reason LOG...: the last error line in a job's logs
     grep -hE "[Ee]rror: " "$@" | tail -n 1
 }
 
-check_texts() {  # ids that name files; more_text, before a teacher synthesizes it
+check_texts() {  # check utterance ids, and more_text before its synthesis
     local set texts=()
     for set in ${train_set} ${valid_set} ${test_sets}; do
         [ ! -e "${dumpdir}/raw/${set}/text" ] || texts+=("${dumpdir}/raw/${set}/text")
@@ -160,13 +159,13 @@ if [ -n "${more_text}" ]; then
     [ -f "${more_text}" ] || fail "--more_text ${more_text}: no such file"
     ! ${train_teacher} || fail "--more_text: wants a trained --teacher"
     [[ ${tts_opts} != *"--use_"* ]] || fail "--more_text: one speaker and language only"
-    reading=$(basename "${more_text}")
-    [[ " ${train_set} ${valid_set} ${test_sets} " != *" ${reading} "* ]] \
+    text_set=$(basename "${more_text}")
+    [[ " ${train_set} ${valid_set} ${test_sets} " != *" ${text_set} "* ]] \
         || fail "--more_text ${more_text}: a set has its name; rename it"
 fi
 check_texts
-stats_dir=${stats_dir:-${expdir}/tts_stats${reading:+_${reading}}}
-dump_dir=${dump_dir:-${expdir}/teacher_dump${reading:+_${reading}}}
+stats_dir=${stats_dir:-${expdir}/tts_stats${text_set:+_${text_set}}}
+dump_dir=${dump_dir:-${expdir}/teacher_dump${text_set:+_${text_set}}}
 align_dir=${expdir}/alignment
 waves_dir=${expdir}/${vocoder_tag}_waves
 vocoder_exp=${expdir}/${vocoder_tag}
@@ -211,7 +210,7 @@ token_list=${dumpdir}/token_list/${token_type}
 [ "${cleaner}" = none ] || token_list+=_${cleaner}
 [ "${token_type}" != phn ] || token_list+=_${g2p}
 token_list+=/tokens.txt
-front_end=           # What tts.sh does not tell a training of its text.
+front_end=           # Front end options that tts.sh does not pass to a training.
 if [ "${token_type}" = bpe ]; then
     given_bpemodel=${bpemodel}
     bpemodel=$(dirname "${token_list}")/bpe.model
@@ -249,25 +248,25 @@ run_training() {  # run_training CONFIG EXPERIMENT [more arguments]
         --train_args "${front_end} ${3:-}"
 }
 
-tokenize() {  # tokenize TOKEN_TYPE OUTPUT [options]: the training texts
+tokenize() {  # tokenize TOKEN_TYPE OUTPUT [options]: tokenize the training texts
     local kind=$1 output=$2
     shift 2
     ${python} -m espnet2.bin.tokenize_text --token_type "${kind}" --cleaner "${cleaner}" \
         --field 2- --input "data/${train_set}/text" --output "${output}" "$@"
 }
 
-take_bpemodel() {  # the one given, to be named by its place in this recipe
+copy_bpemodel() {  # copy a given sentencepiece model into this recipe
     mkdir -p "$(dirname "${bpemodel}")"
     cp "${given_bpemodel}" "${bpemodel}.part"
     mv "${bpemodel}.part" "${bpemodel}"
 }
 
-sentencepieces() {  # stage 5 of tts.sh, which knows no bpe, as asr.sh does it
+make_sentencepieces() {  # stage 5 of tts.sh for bpe, as in asr.sh; tts.sh has no bpe
     local folder vocabulary=${given_bpemodel%.model}.vocab
     folder=$(dirname "${token_list}")
     mkdir -p "${folder}"
     if [ -n "${given_bpemodel}" ]; then
-        take_bpemodel
+        copy_bpemodel
     else
         tokenize word "${folder}/text"
         ${train_cmd} "${folder}/spm_train.log" \
@@ -278,7 +277,7 @@ sentencepieces() {  # stage 5 of tts.sh, which knows no bpe, as asr.sh does it
         mv "${folder}/trained.model" "${bpemodel}"
         vocabulary=${folder}/trained.vocab
     fi
-    if ! ${train_teacher}; then  # what the text has of the teacher's pieces
+    if ! ${train_teacher}; then  # the vocabulary of the text; stage 1 inherits the teacher's
         tokenize bpe "${token_list}" --bpemodel "${bpemodel}" --write_vocabulary true
         return
     fi
@@ -290,17 +289,17 @@ sentencepieces() {  # stage 5 of tts.sh, which knows no bpe, as asr.sh does it
     mv "${token_list}.part" "${token_list}"
 }
 
-spk_embed_tag() {  # of tts.sh's option
+spk_embed_tag() {  # the value of tts.sh's option --spk_embed_tag
     local tag
     tag=$(sed -nE 's/.*--spk_embed_tag +([^ ]+).*/\1/p' <<< "${tts_opts}")
     echo "${tag:-espnet_spk}"
 }
 
-data_of() {  # data_of SET SPLIT: what tts.sh gives a training of this set
+data_of() {  # data_of SET SPLIT: the data options that tts.sh passes to a training
     local set_dir=${dumpdir}/raw/$1 collected=${stats_dir}/$2/collect_feats data item
     data="${set_dir}/text,text,text ${set_dir}/wav.scp,speech,sound"
     data+=" ${align_dir}/$1/durations,durations,text_int"
-    for item in pitch energy; do  # else the teacher extracts its own
+    for item in pitch energy; do  # else the teacher extracts them
         [ ! -e "${collected}/${item}.scp" ] || data+=" ${collected}/${item}.scp,${item},npy"
     done
     [[ ${tts_opts} != *"--use_sid true"* ]] || data+=" ${set_dir}/utt2sid,sids,text_int"
@@ -314,7 +313,7 @@ data_of() {  # data_of SET SPLIT: what tts.sh gives a training of this set
     done
 }
 
-split_keys() {  # split_keys TABLE LOGDIR: sets jobs, the number of LOGDIR/keys.JOB.scp
+split_keys() {  # split_keys TABLE LOGDIR: write LOGDIR/keys.JOB.scp, set jobs to their number
     local keys="" job
     jobs=$(wc -l < "$1")
     [ "${jobs}" -lt "${nj}" ] || jobs=${nj}
@@ -326,7 +325,7 @@ split_keys() {  # split_keys TABLE LOGDIR: sets jobs, the number of LOGDIR/keys.
     utils/split_scp.pl "$1" ${keys}
 }
 
-dump_waves() {  # dump_waves SET SPLIT: what a small vocoder is to say of each mel
+dump_waves() {  # dump_waves SET SPLIT: target waveforms and mels of the small vocoder
     local logdir=${waves_dir}/$2/log command="${train_cmd}" jobs
     local options=(--config "$(dirname "${student_model}")/config.yaml")
     local speech=${dumpdir}/raw/$1/wav.scp
@@ -352,7 +351,7 @@ dump_waves() {  # dump_waves SET SPLIT: what a small vocoder is to say of each m
         || fail "dump of waves failed: $(reason "${logdir}/finish.log")"
 }
 
-prepare_vocoder() {  # write the training configuration, refuse what cannot work
+prepare_vocoder() {  # write the training configuration, and check it
     mkdir -p "${vocoder_exp}"
     {
         cat "${vocoder_config}"
@@ -377,14 +376,14 @@ train_vocoder() {
         || fail "vocoder failed: $(reason "${vocoder_exp}/train.log")"
 }
 
-pair_up() {  # pair_up FOLDER: the student, and which vocoder it is heard with
+link_student_and_vocoder() {  # link_student_and_vocoder FOLDER: an experiment of both
     mkdir -p "$1"
     cp "$(dirname "${student_model}")/config.yaml" "$1"
     ln -sf "$(realpath "${student_model}")" "$1/model.pth"
     echo "${vocoder_exp}/${vocoder_model}" > "$1/vocoder_file"
 }
 
-dump_teacher() {  # dump_teacher SET SPLIT: a job array, then a look at what it wrote
+dump_teacher() {  # dump_teacher SET SPLIT: a job array, then a check of its output
     local logdir=${dump_dir}/$2/log command="${train_cmd}" jobs
     local options="--config ${distill_config} --output_dir ${dump_dir}/$2"
     [ "${ngpu}" -eq 0 ] || command="${cuda_cmd} --gpu 1"
@@ -402,24 +401,24 @@ dump_teacher() {  # dump_teacher SET SPLIT: a job array, then a look at what it 
         || fail "teacher dump failed: $(reason "${logdir}/finish.log")"
 }
 
-is_made() {  # is_made RESULT: whether ${from} is what its made_from says
+is_made() {  # is_made RESULT: whether RESULT/made_from equals ${from}
     [ "$(cat "$1/made_from" 2> /dev/null)" = "${from}" ] || return 1
     log "Made before: $1"
 }
 
-speak() {  # speak EXPERIMENT CHECKPOINT: synthesis, unless the same was made before
-    local result=$1/${inference_tag} from set file given=()
+synthesize() {  # synthesize EXPERIMENT CHECKPOINT: skipped if the inputs are unchanged
+    local result=$1/${inference_tag} from set file inputs=()
     for set in ${test_sets}; do
         for file in text utt2sid utt2lid; do
-            given+=(--file "${set}/${file}" "${dumpdir}/raw/${set}/${file}")
+            inputs+=(--file "${set}/${file}" "${dumpdir}/raw/${set}/${file}")
         done
-        given+=(--listed "${set}/wav.scp" "${dumpdir}/raw/${set}/wav.scp")
+        inputs+=(--listed "${set}/wav.scp" "${dumpdir}/raw/${set}/wav.scp")
         for file in "${dumpdir}"/*/"${set}"/*.scp; do  # speaker embeddings
-            [[ ${tts_opts} != *"--use_spk_embed true"* ]] || given+=(--listed "${file}" "${file}")
+            [[ ${tts_opts} != *"--use_spk_embed true"* ]] || inputs+=(--listed "${file}" "${file}")
         done
     done
     from=$(made_from --experiment "$1/$2" --vocoder vocoder "${vocoder_file}" \
-        --words options "tts.sh ${tts_opts}" "${given[@]}")
+        --words options "tts.sh ${tts_opts}" "${inputs[@]}")
     ! is_made "${result}" || return 0
     rm -f "${result}/made_from"
     run_tts 8 8 --tts_exp "$1" --inference_model "$2" \
@@ -427,16 +426,16 @@ speak() {  # speak EXPERIMENT CHECKPOINT: synthesis, unless the same was made be
     echo "${from}" > "${result}/made_from"
 }
 
-require_told() {  # require_told CONFIG: what its model is told besides the text, is given
-    local pair
-    for pair in spks=use_sid langs=use_lid spk_embed_dim=use_spk_embed; do
-        ! grep -qE "^[^#]*\b${pair%=*}: *[1-9]" "$1" \
-            || [[ ${tts_opts} == *"--${pair#*=} true"* ]] \
-            || fail "$1: tts_conf.${pair%=*}: wants --tts_opts \"--${pair#*=} true\""
+require_tts_opts() {  # require_tts_opts CONFIG: tts_opts enables its model's ids and embeddings
+    local item
+    for item in spks=use_sid langs=use_lid spk_embed_dim=use_spk_embed; do
+        ! grep -qE "^[^#]*\b${item%=*}: *[1-9]" "$1" \
+            || [[ ${tts_opts} == *"--${item#*=} true"* ]] \
+            || fail "$1: tts_conf.${item%=*}: wants --tts_opts \"--${item#*=} true\""
     done
 }
 
-keep_listed() {  # keep_listed SET KIND: dump/raw/SET_KIND, the utterances with durations
+make_subset() {  # make_subset SET KIND: dump/raw/SET_KIND, the utterances with durations
     local raw=${dumpdir}/raw/$1 list=${align_dir}/$1_$2/utterances file
     utils/subset_data_dir.sh --utt-list "${list}" "${raw}" "${raw}_$2"
     cp "${raw}/feats_type" "${raw}_$2"
@@ -448,7 +447,7 @@ keep_listed() {  # keep_listed SET KIND: dump/raw/SET_KIND, the utterances with 
     [ ! -d "${file}" ] || ln -sfn "$1" "${file}_$2"
 }
 
-attention_durations() {  # SET_focused: the utterances whose attention is sharp enough
+attention_durations() {  # make SET_focused, the utterances with sharp attention
     local set
     run_tts 8 8 --test_sets "${train_set} ${valid_set}" --tts_exp "${teacher_exp}" \
         --inference_model "$(basename "${teacher_model}")" --inference_tag teacher_forced \
@@ -456,41 +455,41 @@ attention_durations() {  # SET_focused: the utterances whose attention is sharp 
     for set in ${train_set} ${valid_set}; do
         espnet-distill attention-durations "${teacher_exp}" "${teacher_exp}/teacher_forced/${set}" \
             "${align_dir}/${set}_focused" ${least_focus_rate:+--least_focus_rate ${least_focus_rate}}
-        keep_listed "${set}" focused
+        make_subset "${set}" focused
     done
 }
 
-use_aligned() {  # use_aligned VARIABLE: its set without what the aligner has left out
+use_aligned() {  # use_aligned VARIABLE: replace a set by its aligned subset, if there is one
     [ ! -e "${align_dir}/${!1}_aligned" ] || printf -v "$1" %s "${!1}_aligned"
 }
 
-read_more() {  # SET_TEXT: the recordings, and what the teacher reads
-    local raw=${dumpdir}/raw/${train_set} decoded=${teacher_exp}/${reading}/${reading}
-    local asked=${dumpdir}/raw/${reading} spoken=${align_dir}/${reading} file
-    local test_sets=${reading} inference_tag=${reading}
-    mkdir -p "${asked}" "${raw}_${reading}" "${align_dir}/${train_set}_${reading}"
-    LC_ALL=C sort "${more_text}" > "${asked}/text"
+synthesize_pseudo_labels() {  # make SET_TEXT, the recordings and the teacher's speech for more_text
+    local raw=${dumpdir}/raw/${train_set} decoded=${teacher_exp}/${text_set}/${text_set}
+    local source=${dumpdir}/raw/${text_set} labels=${align_dir}/${text_set} file
+    local test_sets=${text_set} inference_tag=${text_set}
+    mkdir -p "${source}" "${raw}_${text_set}" "${align_dir}/${train_set}_${text_set}"
+    LC_ALL=C sort "${more_text}" > "${source}/text"
     awk -v speaker="$(awk 'NR == 1 {print $2}' "${raw}/utt2spk")" \
-        '{print $1, speaker}' "${asked}/text" > "${asked}/utt2spk"
+        '{print $1, speaker}' "${source}/text" > "${source}/utt2spk"
     awk -v recording="$(awk 'NR == 1 {print $2}' "${raw}/wav.scp")" \
-        '{print $1, recording}' "${asked}/text" > "${asked}/wav.scp"  # nobody listens
-    echo raw > "${asked}/feats_type"
-    speak "${teacher_exp}" "$(basename "${teacher_model}")"
-    espnet-distill pseudo-label "${decoded}" "${asked}" "${spoken}" --n_shift "${n_shift}"
+        '{print $1, recording}' "${source}/text" > "${source}/wav.scp"  # tts.sh 8 requires one
+    echo raw > "${source}/feats_type"
+    synthesize "${teacher_exp}" "$(basename "${teacher_model}")"
+    espnet-distill pseudo-label "${decoded}" "${source}" "${labels}" --n_shift "${n_shift}"
     for file in text utt2spk wav.scp; do
-        LC_ALL=C sort "${raw}/${file}" "${spoken}/${file}" > "${raw}_${reading}/${file}"
+        LC_ALL=C sort "${raw}/${file}" "${labels}/${file}" > "${raw}_${text_set}/${file}"
     done
-    cp "${raw}/feats_type" "${raw}_${reading}"
-    LC_ALL=C sort "${align_dir}/${train_set}/durations" "${spoken}/durations" \
-        > "${align_dir}/${train_set}_${reading}/durations"
+    cp "${raw}/feats_type" "${raw}_${text_set}"
+    LC_ALL=C sort "${align_dir}/${train_set}/durations" "${labels}/durations" \
+        > "${align_dir}/${train_set}_${text_set}/durations"
 }
 
-begin() {  # begin NUMBER TITLE: true if the stage is asked for
+begin() {  # begin NUMBER TITLE: log a stage's title; true if the stage is to run
     current_stage=$1
     [ "${stage}" -le "$1" ] && [ "${stop_stage}" -ge "$1" ] && log "Stage $1: $2"
 }
 
-what_to_learn() {  # the plugin's own keys
+write_distill_keys() {  # print the keys of the plugin: teacher, dump, objectives
     [ -z "${objectives_config}" ] || cat "${objectives_config}"
     echo
     local model
@@ -502,11 +501,11 @@ what_to_learn() {  # the plugin's own keys
     ! ${teacher_dump} || echo "teacher_dump: '${dump_dir}'"
 }
 
-named_model() {  # named_model CONFIG: its tts
+model_class() {  # model_class CONFIG: the value of its tts
     sed -nE "s/^tts: *[\"']?([A-Za-z0-9_]+).*/\1/p" "$1"
 }
 
-prepare_student() {  # its training alone: how, and which model
+prepare_student() {  # write the stock part of its training configuration
     mkdir -p "${student_exp}"
     {
         cat "${student_config}"
@@ -514,19 +513,19 @@ prepare_student() {  # its training alone: how, and which model
         [ -z "${student}" ] || cat "${preset}"
     } > "${student_train}.part"
     mv "${student_train}.part" "${student_train}"
-    ! ${warm_start} || [ "$(named_model "${teacher_yaml}")" = "$(named_model "${student_train}")" ] \
-        || fail "--warm_start true: the student is $(named_model "${student_train}"), its teacher $(named_model "${teacher_yaml}")"
+    ! ${warm_start} || [ "$(model_class "${teacher_yaml}")" = "$(model_class "${student_train}")" ] \
+        || fail "--warm_start true: the student is $(model_class "${student_train}"), its teacher $(model_class "${teacher_yaml}")"
 }
 
 prepared=false
-prepare_distillation() {  # write the training configuration, refuse what cannot work
+prepare_distillation() {  # write the training configuration, and check it
     local options=""
     ! ${prepared} || return 0
     prepared=true
     {
         cat "${student_train}"
         ! ${warm_start} || echo "init_param: ['${student_exp}/warm_start/init.pth:tts:tts']"
-        ! ${distill} || what_to_learn
+        ! ${distill} || write_distill_keys
     } > "${distill_config}.part"
     mv "${distill_config}.part" "${distill_config}"
     ${distill} || return 0
@@ -542,19 +541,19 @@ prepare_distillation() {  # write the training configuration, refuse what cannot
         ${student_args}
 }
 
-statistics_from() {  # data and settings
-    local set given=()
+statistics_from() {  # checksums of the data and settings of the statistics
+    local set inputs=()
     for set in ${train_set} ${valid_set}; do
-        given+=(--listed "${set}/wav.scp" "${dumpdir}/raw/${set}/wav.scp"
+        inputs+=(--listed "${set}/wav.scp" "${dumpdir}/raw/${set}/wav.scp"
             --file "${set}/text" "${dumpdir}/raw/${set}/text"
             --file "${set}/durations" "${align_dir}/${set}/durations")
     done
-    ! ${teacher_stats} || given+=(--file teacher "${teacher_model}")
-    made_from "${given[@]}" --file tokens "${token_list}" --words settings \
+    ! ${teacher_stats} || inputs+=(--file teacher "${teacher_model}")
+    made_from "${inputs[@]}" --file tokens "${token_list}" --words settings \
         "${fs} ${n_fft} ${n_shift} ${win_length} ${n_mels} ${fmin} ${fmax} ${f0min} ${f0max} ${teacher_stats}"
 }
 
-cut_out_of_teacher() {  # initial weights, those that the training has begun with
+init_from_teacher() {  # make the initial weights; a resumed training keeps its own
     local result=${student_exp}/warm_start from
     from=$(made_from --experiment "${teacher_model}" --keys model "${student_train}" tts,tts_conf)
     if [ -e "${student_exp}/checkpoint.pth" ]; then
@@ -567,19 +566,19 @@ cut_out_of_teacher() {  # initial weights, those that the training has begun wit
     echo "${from}" > "${result}/made_from"
 }
 
-take_out_pruned() {  # take_out_pruned CHECKPOINT EXPERIMENT: what the masks have left
-    local from kind given=()
+compact_student() {  # compact_student CHECKPOINT EXPERIMENT: remove pruned units
+    local from kind inputs=()
     [ -e "$1" ] || [ ! -e "$2/model.pth" ] || return 0
     for kind in feats pitch energy; do
-        given+=(--file "${kind}_stats" "${stats_dir}/train/${kind}_stats.npz")
+        inputs+=(--file "${kind}_stats" "${stats_dir}/train/${kind}_stats.npz")
     done
     from=$(made_from --experiment "$1" --file bpemodel "${bpemodel}" \
-        --words stats "${stats_dir}" "${given[@]}")
+        --words stats "${stats_dir}" "${inputs[@]}")
     ! is_made "$2" || return 0
     log "Compacting $1 -> $2"
     rm -rf "$2"
     espnet-distill compact "$1" "$2"
-    # like the others of this recipe it names statistics by their place in it
+    # name the statistics by relative paths, as the other experiments of this recipe do
     sed -E -i "s#: .*/((feats|pitch|energy)_stats\.npz)#: ${stats_dir}/train/\1#" "$2/config.yaml"
     [ -z "${front_end}" ] || sed -i "s#^bpemodel: .*#bpemodel: ${bpemodel}#" "$2/config.yaml"
     cp -r "$(dirname "$1")/images" "$2"
@@ -587,7 +586,7 @@ take_out_pruned() {  # take_out_pruned CHECKPOINT EXPERIMENT: what the masks hav
 }
 
 for config in "${student_config}" "${teacher_yaml}"; do
-    require_told "${config}"
+    require_tts_opts "${config}"
 done
 for id in sid lid; do
     [[ ${tts_opts} == *"--use_${id} true"* ]] && [ "${stage}" -gt 1 ] || continue
@@ -599,10 +598,10 @@ done
 
 if [ "${token_type}" = bpe ] && [ "${stage}" -gt 1 ] && [ ! -e "${bpemodel}" ]; then
     [ -n "${given_bpemodel}" ] || fail "${bpemodel}: no such file; run stage 1"
-    take_bpemodel
+    copy_bpemodel
 fi
 
-take_ids() {  # take_ids speakers|languages FILE: of the teacher, who may know others
+inherit_ids() {  # inherit_ids speakers|languages FILE: write the teacher's ids into the data
     local folder folders="" set
     for set in ${train_set} ${valid_set} ${test_sets}; do
         for folder in "${dumpdir}/raw/org/${set}" "${dumpdir}/raw/${set}"; do
@@ -613,7 +612,7 @@ take_ids() {  # take_ids speakers|languages FILE: of the teacher, who may know o
     espnet-distill inherit "${teacher_model}" "--$1" ${folders}
 }
 
-require_ids() {  # require_ids CONFIG: its model has room for the data's speakers and languages
+require_ids() {  # require_ids CONFIG: its model has embeddings for all ids of the data
     local ids key most room
     for key in spks:utt2sid langs:utt2lid; do
         ids=${dumpdir}/raw/${train_set}/${key#*:} key=${key%:*}
@@ -625,7 +624,7 @@ require_ids() {  # require_ids CONFIG: its model has room for the data's speaker
     done
 }
 
-with_bpemodel() {  # tts.sh's python in stage 10, which leaves a sentencepiece model out
+pack_with_bpemodel() {  # python for stage 10 of tts.sh, which omits sentencepiece models
     ${packer} "$@" --option "${bpemodel}"
 }
 
@@ -644,13 +643,13 @@ fi
 if begin 1 "Data preparation and token list"; then
     if [ "${token_type}" = bpe ]; then
         run_tts 1 4
-        sentencepieces
+        make_sentencepieces
     else
         run_tts 1 5
     fi
     ${train_teacher} || espnet-distill inherit "${teacher_model}" --token_list "${token_list}"
-    ${train_teacher} || [[ ${tts_opts} != *"--use_sid true"* ]] || take_ids speakers utt2sid
-    ${train_teacher} || [[ ${tts_opts} != *"--use_lid true"* ]] || take_ids languages utt2lid
+    ${train_teacher} || [[ ${tts_opts} != *"--use_sid true"* ]] || inherit_ids speakers utt2sid
+    ${train_teacher} || [[ ${tts_opts} != *"--use_lid true"* ]] || inherit_ids languages utt2lid
     check_texts
 fi
 require_ids "${student_config}"
@@ -671,7 +670,7 @@ if [ "${durations_from}" = aligner ] && begin 2 "Alignment: durations -> ${align
         || fail "alignment failed: $(reason "${align_dir}/align.log")"
     grep -h "utterances are not aligned" "${align_dir}/align.log" || true
     for set in ${train_set} ${valid_set}; do
-        [ ! -e "${align_dir}/${set}_aligned" ] || keep_listed "${set}" aligned
+        [ ! -e "${align_dir}/${set}_aligned" ] || make_subset "${set}" aligned
     done
 fi
 
@@ -688,11 +687,11 @@ fi
 
 if [ -n "${more_text}" ]; then
     if begin 3 "Reading of ${more_text} by ${teacher_exp}"; then
-        read_more
+        synthesize_pseudo_labels
     fi
-    [ "${stop_stage}" -lt 3 ] || LC_ALL=C sort "${more_text}" | cmp -s - "${dumpdir}/raw/${reading}/text" \
-        || fail "--more_text ${more_text}: is not what stage 3 has read as ${reading}; run it, or rename the file"
-    train_set+=_${reading}
+    [ "${stop_stage}" -lt 3 ] || LC_ALL=C sort "${more_text}" | cmp -s - "${dumpdir}/raw/${text_set}/text" \
+        || fail "--more_text ${more_text}: is not what stage 3 has read as ${text_set}; run it, or rename the file"
+    train_set+=_${text_set}
 fi
 
 if begin 3 "Statistics: ${stats_dir}"; then
@@ -723,20 +722,20 @@ fi
 
 if begin 6 "Student: ${student_exp}"; then
     prepare_distillation
-    ! ${warm_start} || cut_out_of_teacher
+    ! ${warm_start} || init_from_teacher
     run_training "${distill_config}" "${student_exp}" "${student_args}"
 fi
 
 student_model=${student_exp}/${inference_model}
 if grep -qsE "type: *prune\b" "${distill_config}" && [ "${stop_stage}" -ge 6 ]; then
     student_model=${student_exp}_compact/model.pth
-    take_out_pruned "${student_exp}/${inference_model}" "${student_exp}_compact"
+    compact_student "${student_exp}/${inference_model}" "${student_exp}_compact"
 fi
 [ ! -d "${student_exp}" ] || echo "${student_model}" > "${student_exp}/student_model"
 
 if begin 7 "Synthesis of ${test_sets} by teacher and student"; then
-    speak "${teacher_exp}" "$(basename "${teacher_model}")"
-    speak "$(dirname "${student_model}")" "$(basename "${student_model}")"
+    synthesize "${teacher_exp}" "$(basename "${teacher_model}")"
+    synthesize "$(dirname "${student_model}")" "$(basename "${student_model}")"
 fi
 
 if begin 8 "Evaluation: ${evaldir}"; then
@@ -750,9 +749,9 @@ fi
 
 if begin 9 "Packing of ${student_model}"; then
     if [ -n "${front_end}" ]; then
-        export -f with_bpemodel
+        export -f pack_with_bpemodel
         export bpemodel packer=${python}
-        python=with_bpemodel
+        python=pack_with_bpemodel
     fi
     run_tts 10 10 --skip_packing false --train_set "${recorded_set}" \
         --tts_exp "$(dirname "${student_model}")" \
@@ -773,11 +772,11 @@ if [ -n "${vocoder}" ] && [ "${stop_stage}" -ge 10 ]; then
     fi
 
     if begin 12 "The student through ${vocoder_exp}: ${evaldir}_pair"; then
-        speak "${teacher_exp}" "$(basename "${teacher_model}")"
-        speak "$(dirname "${student_model}")" "$(basename "${student_model}")"
+        synthesize "${teacher_exp}" "$(basename "${teacher_model}")"
+        synthesize "$(dirname "${student_model}")" "$(basename "${student_model}")"
         pair=$(dirname "${student_model}")_pair
-        pair_up "${pair}"
-        vocoder_file=${vocoder_exp}/${vocoder_model} speak "${pair}" model.pth
+        link_student_and_vocoder "${pair}"
+        vocoder_file=${vocoder_exp}/${vocoder_model} synthesize "${pair}" model.pth
         espnet-distill evaluate "${teacher_model}" "${student_model}" "${pair}/model.pth" \
             --data "${dumpdir}/raw/${eval_set}" --out "${evaldir}_pair" \
             --inference_tag "${inference_tag}" --vocoder_file "${vocoder_file}"

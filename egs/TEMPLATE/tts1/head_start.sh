@@ -1,23 +1,23 @@
 #!/usr/bin/env bash
-# What a teacher's weights save: a student of its class trained from random weights, and
-# for half as many steps from weights cut out of the teacher, without distillation.
+# Benefit of initialization from a teacher: a student of its class trained from random
+# weights, and for half as many steps from the teacher's weights, without distillation.
 
 set -euo pipefail
 
 seeds="1 2 3"
 student_config=      # A training configuration with the student's tts and tts_conf.
-epochs=4             # Of the training from random weights, an even number.
-steps=1000           # Its steps, which the learning rate is scheduled over.
-parallel=2           # Trainings at a time, of one thread each.
-options=             # More options of run.sh for all.
-expdir=exp           # Where run.sh's stages 1 to 4 have put teacher and statistics.
-tag=head_start       # The students go to ${expdir}/${tag}.
-csv=                 # Also write each validation here.
+epochs=4             # Epochs of the training from random weights, an even number.
+steps=1000           # Its steps, for the learning rate schedule.
+parallel=2           # Concurrent trainings, of one thread each.
+options=             # More options of run.sh for all students.
+expdir=exp           # Experiments of run.sh's stages 1 to 4: teacher and statistics.
+tag=head_start       # Folder of the students below ${expdir}.
+csv=                 # CSV file with a line per validation.
 
 help_message="Usage: $0 --student_config FILE [--<variable> <value>] ...
 
-Wants run.sh's stages 1 to 4 done. What is finished is not done again, and is
-refused if it was made with other options.
+Requires run.sh's stages 1 to 4. Finished trainings are reused, and refused if they were
+made with other options.
 Every variable at the head of this script is an option of the same name."
 
 # shellcheck source=egs/TEMPLATE/tts1/check_options.sh
@@ -44,10 +44,10 @@ run() {  # run SETTING SEED EPOCHS STEPS
 mkdir -p "${root}"
 trainings=""
 for setting in "random ${epochs} ${steps}" "derived $((epochs / 2)) $((steps / 2))"; do
-    read -r name own_epochs own_steps <<< "${setting}"
+    read -r name run_epochs run_steps <<< "${setting}"
     for seed in ${seeds}; do
         trainings+=" ${root}/${name}_seed${seed}"
-        start run "${name}" "${seed}" "${own_epochs}" "${own_steps}"
+        start run "${name}" "${seed}" "${run_epochs}" "${run_steps}"
     done
 done
 finish

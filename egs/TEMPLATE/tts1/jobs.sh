@@ -1,5 +1,5 @@
-# Students of one comparison, a few jobs at a time; after one has failed no other is
-# started. ${root}, that is ${expdir}/${tag}, has a log of each. All take ${options}.
+# Run the students of one comparison, up to ${parallel} jobs at a time; no job is started
+# after a failure. Logs are in ${root}, i.e. ${expdir}/${tag}. All students get ${options}.
 
 failed=false
 
@@ -8,7 +8,7 @@ fail() {
     exit 2
 }
 
-require_same_options() {  # require_same_options NAME OPTIONS...: those of its training
+require_same_options() {  # require_same_options NAME OPTIONS...: refuse a training with others
     local file=${root}/$1.made_from from words
     words=$(sed -E 's/--(vocoder_file|inference_tag|inference_model) [^ ]*//g' <<< "${*:2} ${options}")
     from=$(python3 -m espnet_distill.recipes.made_from --words options "run.sh ${words}")
@@ -18,7 +18,7 @@ require_same_options() {  # require_same_options NAME OPTIONS...: those of its t
     echo "${from}" > "${file}"
 }
 
-run_stage() {  # run_stage NUMBER NAME [OPTIONS]: of run.sh, for the student ${tag}/NAME
+run_stage() {  # run_stage NUMBER NAME [OPTIONS]: a stage of run.sh for the student ${tag}/NAME
     [ "$1" -ne 6 ] || require_same_options "${@:2}"
     # shellcheck disable=SC2086
     ./run.sh --stage "$1" --stop_stage "$1" --num_threads 1 --expdir "${expdir}" \
@@ -27,7 +27,7 @@ run_stage() {  # run_stage NUMBER NAME [OPTIONS]: of run.sh, for the student ${t
     echo "$(date '+%H:%M:%S') stage $1 of $2"
 }
 
-start() {  # start COMMAND...: in the background, once fewer than ${parallel} run
+start() {  # start COMMAND...: in the background, once fewer than ${parallel} jobs run
     while [ "$(jobs -rp | wc -l)" -ge "${parallel}" ]; do
         wait -n || failed=true
     done
@@ -35,7 +35,7 @@ start() {  # start COMMAND...: in the background, once fewer than ${parallel} ru
     "$@" &
 }
 
-finish() {  # wait for all, and fail if one has failed
+finish() {  # wait for all jobs; exit if one has failed
     while [ -n "$(jobs -p)" ]; do
         wait -n || failed=true
     done

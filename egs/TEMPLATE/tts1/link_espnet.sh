@@ -1,8 +1,8 @@
-# Link what a recipe takes from ESPnet's own recipe tree into this folder.
-# A file of the same name that stands here already is left alone.
+# Link scripts and configurations of ESPnet's recipe tree into this folder.
+# Existing files of the same name are kept.
 
 _root=$(espnet-distill espnet-root)
-_own=${_root}/egs2/$(basename "$(dirname "${PWD}")")/tts1  # ESPnet's of the same corpus
+_recipe=${_root}/egs2/$(basename "$(dirname "${PWD}")")/tts1  # ESPnet's recipe of this corpus
 _link() {
     if [ -L "$2" ] || [ ! -e "$2" ]; then
         ln -sfn "$1" "$2"
@@ -17,7 +17,7 @@ done
 for _name in slurm queue pbs; do
     _link "${_root}/egs2/TEMPLATE/asr1/conf/${_name}.conf" "conf/${_name}.conf"
 done
-if [ -d "${_own}" ]; then
-    _link "${_own}/local" local
-    _link "${_own}/conf" conf/espnet
+if [ -d "${_recipe}" ]; then
+    _link "${_recipe}/local" local
+    _link "${_recipe}/conf" conf/espnet
 fi

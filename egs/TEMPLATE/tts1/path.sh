@@ -1,4 +1,4 @@
-# The environment of every stage; ESPnet's tts.sh sources it too.
+# Environment of every stage; ESPnet's tts.sh sources it, too.
 
 _venv=$(cd ../../.. && pwd)/.venv
 if [ -x "${_venv}/bin/python3" ]; then
@@ -8,13 +8,13 @@ export PATH=${PWD}/utils:${PATH}
 
 export LC_ALL=C                                     # one sorting order everywhere
 export PYTHONIOENCODING=UTF-8 PYTHONUTF8=1          # phones are not ASCII
-# job arrays already fill the cores; a job of Slurm's has those that it asked for
+# job arrays already use all cores; a Slurm job has the CPUs that it requested
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-${SLURM_CPUS_PER_TASK:-1}}
-# threads that wait spin for a moment, then sleep: else each busy core stops them all
+# waiting threads spin briefly, then sleep; otherwise one busy core delays all threads
 [ -n "${OMP_WAIT_POLICY:-}" ] || export GOMP_SPINCOUNT=${GOMP_SPINCOUNT:-4000}
 export NCCL_SOCKET_IFNAME=${NCCL_SOCKET_IFNAME:-^lo,docker,virbr,vmnet,vboxnet}
 
-# for programs that run without the plugin, which finds an espeak-ng itself
+# for programs that run without the plugin, which locates espeak-ng itself
 eval "$(python3 -m espnet_distill.utils.espeak)"
 
 if [ -e local/path.sh ]; then

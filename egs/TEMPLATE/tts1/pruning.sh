@@ -1,44 +1,45 @@
 #!/usr/bin/env bash
-# What pruning costs: a student distilled from its teacher's weights, and the same student
-# trained on while it is pruned, from several seeds; in one table. Or the teacher itself.
+# Quality after pruning: a student initialized and distilled from its teacher, and the same
+# student pruned during further training, with several seeds; in one table. With
+# --begin_as teacher, the teacher is pruned.
 
 set -euo pipefail
 
 seeds="1 2 3"
 settings="neurons_0.5 one-shot_0.5 alone_0.5 low-rank_0.5"  # See below.
-begin_as=unpruned    # What is pruned: unpruned, a student trained here first; or teacher.
+begin_as=unpruned    # Model to prune: unpruned, a student that is trained first; or teacher.
 student=             # Preset of conf/students (empty: the recipe's student).
-prune_start=50       # Updates begin after this step.
-prune_end=500        # The last update, and that of one-shot.
+prune_start=50       # Step after which mask updates begin.
+prune_end=500        # Step of the last update, and of the update of one-shot.
 interval=10          # Steps between updates.
-criterion=magnitude  # Which neurons or weights go first.
-merge=false          # Fold the neurons that go into those that stay (not of low-rank).
-include=             # Neurons that stay otherwise: "residual", "heads" or both.
-stock=false          # Whether stock ESPnet is to load what is left of the neurons.
-exclude=             # Parameters to leave alone, e.g. "tts.*_predictor.*" (not by low-rank).
-epochs=4             # How long a student is trained on while it is pruned and recovers,
-steps=250            # in epochs of so many steps.
-lr=1.0e-3            # The learning rate of the student that is pruned.
-parallel=2           # Trainings at a time, of one thread each.
+criterion=magnitude  # Importance criterion of neurons or weights.
+merge=false          # Merge removed neurons into the remaining ones (not with low-rank).
+include=             # Further neurons to prune: "residual", "heads" or both.
+stock=false          # Whether stock ESPnet has to load the compacted model.
+exclude=             # Parameters not to prune, e.g. "tts.*_predictor.*" (not with low-rank).
+epochs=4             # Epochs of the training with pruning and recovery.
+steps=250            # Steps per epoch.
+lr=1.0e-3            # Learning rate of the training with pruning.
+parallel=2           # Concurrent trainings, of one thread each.
 student_config=conf/train_student.yaml
-options=             # More options of run.sh for all, e.g. "--more_text FILE".
-train_set=train      # What low-rank hears its layers read.
+options=             # More options of run.sh for all students, e.g. "--more_text FILE".
+train_set=train      # Calibration data of low-rank.
 eval_set=eval
-expdir=exp           # Where run.sh's stages 1 to 5 have put teacher, statistics and dump.
-tag=pruning          # The students go to ${expdir}/${tag}.
+expdir=exp           # Experiments of run.sh's stages 1 to 5: teacher, statistics and dump.
+tag=pruning          # Folder of the students below ${expdir}.
 inference_model=train.loss.ave.pth
 vocoder_file=none
-csv=                 # Also write a line a run here.
-measures=            # Of the speech (default: all), e.g. "wer dnsmos mcd".
+csv=                 # CSV file with a line per run.
+measures=            # Metrics of the speech (default: all), e.g. "wer dnsmos mcd".
 
 help_message="Usage: $0 [--seeds \"1 2 3\"] [--settings \"neurons_0.5 weights_0.5\"] [--<variable> <value>] ...
 
-A setting is WAY_PRESSURE. Ways: neurons and weights go gradually, from prune_start to
-prune_end; one-shot takes the neurons at prune_end, in one go; alone is neurons without a
-teacher; low-rank makes layers two of low rank before the first step. Each is compared with
-what it began as: the student unpruned, or the teacher.
-Wants run.sh's stages 1 to 5 done. What is finished is not done again, and is
-refused if it was made with other options.
+A setting is WAY_PRESSURE. Ways: neurons and weights are pruned gradually, from prune_start
+to prune_end; one-shot prunes neurons once, at prune_end; alone prunes neurons without a
+teacher; low-rank factorizes layers before the first step. Each is compared with the
+unpruned student, or with the teacher.
+Requires run.sh's stages 1 to 5. Finished trainings are reused, and refused if they were
+made with other options.
 Every variable at the head of this script is an option of the same name."
 
 # shellcheck source=egs/TEMPLATE/tts1/check_options.sh
@@ -57,7 +58,7 @@ case ${begin_as} in
     *) fail "--begin_as ${begin_as}: is neither unpruned nor teacher" ;;
 esac
 
-callback_of() {  # callback_of SETTING: its entry of callbacks:, as YAML
+callback_of() {  # callback_of SETTING: the entry of callbacks in YAML
     local way=${1%_*}
     local what="neurons, stock: ${stock}${include:+, include: [${include// /, }]}"
     local when="start: ${prune_start}, end: ${prune_end}, interval: ${interval}"
@@ -72,12 +73,12 @@ callback_of() {  # callback_of SETTING: its entry of callbacks:, as YAML
     echo "{type: prune, what: ${what}, ${how}, ${when}}"
 }
 
-training_of() {  # training_of CONFIG: student_config with that one's model, as YAML
+training_of() {  # training_of CONFIG: student_config with the model of CONFIG, in YAML
     python3 -c '
 import sys, yaml
 training, other = (yaml.safe_load(open(path)) for path in sys.argv[1:])
-told = {key: other[key] for key in ("tts", "tts_conf", "init_param") if other.get(key)}
-print(yaml.safe_dump(training | told))
+model = {key: other[key] for key in ("tts", "tts_conf", "init_param") if other.get(key)}
+print(yaml.safe_dump(training | model))
 ' "${student_config}" "$1"
 }
 
@@ -91,7 +92,7 @@ run() {  # run SETTING SEED STAGE [OPTIONS]
         --vocoder_file "${vocoder_file}" "${model[@]}" "${@:4}"
 }
 
-factorise() {  # factorise PRESSURE MODEL OUT: layers of low rank
+factorize() {  # factorize PRESSURE MODEL OUT: low-rank factorization of the layers
     local data=dump/raw/${train_set} from
     local durations=${expdir}/alignment/${train_set}/durations
     from=$(python3 -m espnet_distill.recipes.made_from --experiment "$2" --words pressure "$1" \
@@ -107,16 +108,16 @@ prune() {  # prune SETTING SEED
     local args="--seed $2 --optim_conf lr=${lr} --scheduler_conf max_lr=${lr}"
     args+=" --max_epoch ${epochs} --num_iters_per_epoch ${steps}"
     args+=" --scheduler_conf total_steps=$((epochs * steps))"
-    local begun=${root}/unpruned_seed$2/${inference_model} distill=true warm_start=false
-    [ ${begin_as} = unpruned ] || begun=${teacher}
+    local initial=${root}/unpruned_seed$2/${inference_model} distill=true warm_start=false
+    [ ${begin_as} = unpruned ] || initial=${teacher}
     [[ $1 != alone_* ]] || distill=false
     if [[ $1 = low-rank_* ]]; then
-        factorise "${1##*_}" "${begun}" "${root}/cut_$1_seed$2"
+        factorize "${1##*_}" "${initial}" "${root}/cut_$1_seed$2"
         training_of "${root}/cut_$1_seed$2/train.yaml" > "${root}/$1_seed$2.yaml"
     elif [ ${begin_as} = teacher ]; then
         warm_start=true
     else
-        args+=" --init_param ${begun}:tts:tts"
+        args+=" --init_param ${initial}:tts:tts"
     fi
     run "$1" "$2" 6 --warm_start "${warm_start}" --distill "${distill}" --student_args "${args}"
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Distil a teacher of this recipe into a small student, with espnet_distill.
-# Written by `espnet-distill init`; what it found is yours to change.
+# Distill a teacher of this recipe into a small student, with espnet_distill.
+# Written by `espnet-distill init`; edit the values below as needed.
 set -euo pipefail
 
 @found@
