@@ -290,10 +290,10 @@ def recipe(inputs):
 
 MADE = ("made_from", "is_made")
 STAGES = {
-    "speak": (
+    "synthesize": (
         "distill.sh",
-        (*MADE, "speak"),
-        f"speak exp {CHECKPOINT}",
+        (*MADE, "synthesize"),
+        f"synthesize exp {CHECKPOINT}",
         [
             *(f"exp/{CHECKPOINT}", "dump/raw/eval/text", "dump/raw/eval/utt2sid"),
             *("a.wav", "vocoder/checkpoint.pkl"),
@@ -301,14 +301,14 @@ STAGES = {
     ),
     "compact": (
         "distill.sh",
-        (*MADE, "take_out_pruned"),
-        f"take_out_pruned exp/{CHECKPOINT} compacted",
+        (*MADE, "compact_student"),
+        f"compact_student exp/{CHECKPOINT} compacted",
         [f"exp/{CHECKPOINT}", "exp/config.yaml", "stats/train/feats_stats.npz"],
     ),
     "low rank": (
         "pruning.sh",
-        ("factorise",),
-        f"factorise 0.5 exp/{CHECKPOINT} cut; cat cut.log; rm cut.log",
+        ("factorize",),
+        f"factorize 0.5 exp/{CHECKPOINT} cut; cat cut.log; rm cut.log",
         [f"exp/{CHECKPOINT}", "a.wav", "exp/alignment/train/durations"],
     ),
 }
@@ -329,12 +329,12 @@ def test_a_recipe_makes_it_again_only_if_an_input_has_changed(recipe, name, chan
 
 
 def test_a_student_is_not_resumed_with_weights_of_another_teacher(recipe):
-    script, names = "distill.sh", ("made_from", "cut_out_of_teacher")
-    assert call(script, names, "cut_out_of_teacher") == (0, "made\n")
+    script, names = "distill.sh", ("made_from", "init_from_teacher")
+    assert call(script, names, "init_from_teacher") == (0, "made\n")
     Path("exp/checkpoint.pth").touch()
-    assert call(script, names, "cut_out_of_teacher") == (0, "")
+    assert call(script, names, "init_from_teacher") == (0, "")
     append(Path("exp", CHECKPOINT))
-    status, said = call(script, names, "cut_out_of_teacher")
+    status, said = call(script, names, "init_from_teacher")
     assert status == 2 and said.startswith("fail: exp: was begun with weights of")
 
 
