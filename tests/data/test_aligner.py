@@ -1,4 +1,4 @@
-"""The aligner finds where tokens begin, and writes what ESPnet reads."""
+"""Durations of the aligner, in ESPnet's format."""
 
 import numpy as np
 import pytest
@@ -90,7 +90,7 @@ def test_every_utterance_has_a_duration_for_each_token_and_the_end(songs, found)
 
 
 def within_two_frames(durations, truth):
-    """The share of boundaries that are at most two frames from where they should be."""
+    """Return the fraction of boundaries within two frames of the true ones."""
     errors = [
         np.abs(np.cumsum(durations[utterance]) - np.cumsum(expected))[:-1]
         for utterance, expected in truth.items()
@@ -127,14 +127,14 @@ def test_the_matrix_product_is_espnets_alignment():
     weight = torch.randn(2, 40, 5)
     results = []
     for module in modules:
-        ours = text.clone().requires_grad_(), feats.clone().requires_grad_()
-        value = module(*ours, counts, frames, make_pad_mask(counts))
+        arguments = text.clone().requires_grad_(), feats.clone().requires_grad_()
+        value = module(*arguments, counts, frames, make_pad_mask(counts))
         real = torch.zeros(2, 40, 5, dtype=torch.bool)
         for row, count, length in zip(real, counts, frames):
             row[:length, :count] = True
         (value[real] * weight[real]).sum().backward()
         gradients = [parameter.grad for parameter in module.parameters()]
-        results.append([value[real], *(item.grad for item in ours), *gradients])
+        results.append([value[real], *(item.grad for item in arguments), *gradients])
         assert torch.isneginf(value[~real]).all()
     for stock, mine in zip(*results, strict=True):
         torch.testing.assert_close(mine, stock, rtol=1e-4, atol=1e-4)
@@ -155,7 +155,7 @@ def test_a_folder_without_data_is_refused(songs, tmp_path, name):
     assert not (tmp_path / "out").exists()
 
 
-def test_every_folder_is_looked_at_before_training(songs, tmp_path):
+def test_every_folder_is_checked_before_training(songs, tmp_path):
     root, _ = songs
     with pytest.raises(ConfigError, match="nowhere/text: no such file"):
         run(root, tmp_path / "out", "--also", f"{root}/dev", f"{tmp_path}/nowhere")
@@ -190,9 +190,7 @@ def durations_in(folder):
     return {key: list(map(int, row)) for key, *row in map(str.split, lines)}
 
 
-def test_what_has_too_few_frames_is_left_out_and_changes_nothing_else(
-    songs, spoilt, tmp_path, caplog
-):
+def test_utterances_with_too_few_frames_are_left_out(songs, spoilt, tmp_path, caplog):
     out, noise = tmp_path / "out", 0.1 * np.random.default_rng(0).standard_normal(4000)
     spoilt("x_long", 20 * "abcd", noise)
     spoilt("x_text", "", noise)
@@ -215,7 +213,7 @@ def test_what_has_too_few_frames_is_left_out_and_changes_nothing_else(
     assert not (out / "dev_aligned").exists()
 
 
-def test_a_token_of_seconds_is_no_alignment_until_it_may_be(songs, spoilt, tmp_path):
+def test_longest_token_bounds_durations(songs, spoilt, tmp_path):
     out, time = tmp_path / "out", np.arange(8 * RATE) / RATE
     folder = spoilt("x_tone", "c", 0.3 * np.sin(2 * np.pi * TONES["c"] * time))
     run_on(folder, songs, out)
@@ -230,7 +228,7 @@ def test_a_token_of_seconds_is_no_alignment_until_it_may_be(songs, spoilt, tmp_p
 
 
 @pytest.mark.parametrize("score", [-7.5, float("nan")])
-def test_a_score_far_below_the_median_is_no_alignment(score, tmp_path):
+def test_score_far_below_the_median_is_left_out(score, tmp_path):
     alignments = {str(number): Alignment([3, 4], -3.0) for number in range(9)}
     alignments["bad"] = Alignment([3, 4], score)
     one = AlignedSet(tmp_path / "set", [*alignments], alignments=alignments)
@@ -240,7 +238,7 @@ def test_a_score_far_below_the_median_is_no_alignment(score, tmp_path):
     assert "bad" not in (tmp_path / "out/set/durations").read_text()
 
 
-def test_scores_far_apart_are_no_outliers(tmp_path):
+def test_score_margin_grows_with_the_deviation(tmp_path):
     scores = (-2.0, -3.0, -4.0, -5.0, -8.5)
     alignments = {str(score): Alignment([3, 4], score) for score in scores}
     one = AlignedSet(tmp_path, [*alignments], alignments=alignments)
@@ -248,7 +246,7 @@ def test_scores_far_apart_are_no_outliers(tmp_path):
     assert not one.unaligned
 
 
-def test_more_than_a_share_is_refused(songs, spoilt, tmp_path):
+def test_too_many_unaligned_utterances_are_refused(songs, spoilt, tmp_path):
     for number in range(3):
         folder = spoilt(f"x_{number}", "abcd" * 20, np.zeros(4000))
     with pytest.raises(ConfigError) as caught:

@@ -1,4 +1,4 @@
-"""Durations of the utterances that a teacher's attention is sharp on."""
+"""Durations from a teacher's attention, selected by focus rate."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def decoded(tmp_path):
     return folder
 
 
-def test_those_of_a_low_rate_are_left_out_and_counted(decoded, tmp_path):
+def test_low_focus_rates_are_left_out_and_counted(decoded, tmp_path):
     found = select(decoded, tmp_path / "out", 0.65)
     assert found == (
         "train: 2 of 3 utterances have a focus rate of at least 0.65 (median 0.70)"
@@ -31,7 +31,7 @@ def test_those_of_a_low_rate_are_left_out_and_counted(decoded, tmp_path):
     assert (tmp_path / "out/utterances").read_text() == "a\nc\n"
 
 
-def test_a_teacher_that_looks_nowhere_is_refused(decoded, tmp_path):
+def test_teacher_without_sharp_attention_is_refused(decoded, tmp_path):
     with pytest.raises(ConfigError, match="train: 0 of 3 .*; train the teacher longer"):
         select(decoded, tmp_path / "out", 0.95)
     assert not (tmp_path / "out").exists()
@@ -42,7 +42,7 @@ def test_a_teacher_that_looks_nowhere_is_refused(decoded, tmp_path):
 @pytest.mark.parametrize(
     "tts, tts_conf", [("tacotron2", TACOTRON2), ("transformer", TRANSFORMER)]
 )
-def test_the_threshold_is_that_of_the_teachers_type(tmp_path, tts, tts_conf):
+def test_focus_rate_threshold_of_each_model_class(tmp_path, tts, tts_conf):
     folder = make_experiment(tmp_path / tts, tts=tts, tts_conf=tts_conf)
     assert least_focus_rate(folder) == LEAST_FOCUS_RATE[tts]
 

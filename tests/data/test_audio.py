@@ -1,4 +1,4 @@
-"""Every format of libsndfile is read alike, and what cannot be used is refused."""
+"""Audio files in all formats of libsndfile, and errors for invalid files."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ TYPES = {
 
 
 @pytest.mark.parametrize("container, subtype", TYPES)
-def test_each_type_is_the_same_waveform(container, subtype, tmp_path):
+def test_sample_types_give_the_same_waveform(container, subtype, tmp_path):
     path = tmp_path / "a.audio"
     soundfile.write(path, TONE, RATE, subtype, format=container)
     wave, rate = read_audio(path, "a", RATE)
@@ -83,7 +83,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("made, line", REFUSED.values(), ids=REFUSED)
-def test_what_cannot_be_used_is_one_line_with_file_and_utterance(made, line, tmp_path):
+def test_invalid_audio_is_refused_in_one_line(made, line, tmp_path):
     path = tmp_path / "a.wav"
     write(path, **made)
     with pytest.raises(ConfigError) as caught:
@@ -105,7 +105,7 @@ def test_a_pipe_and_a_missing_file_are_refused(value, line):
     assert str(caught.value).startswith(f"{value}: utt_a: {line}")
 
 
-def test_a_header_written_to_a_pipe_is_no_truncation(tmp_path):
+def test_unknown_size_in_header_is_no_truncation(tmp_path):
     path = tmp_path / "a.wav"
     write(path)
     content = bytearray(path.read_bytes())
@@ -115,7 +115,7 @@ def test_a_header_written_to_a_pipe_is_no_truncation(tmp_path):
     assert len(read_audio(path)[0]) == RATE
 
 
-def test_a_table_names_the_first_ten_that_cannot_be_used(tmp_path):
+def test_first_ten_invalid_recordings_are_named(tmp_path):
     for number in range(12):
         write(tmp_path / f"{number}.wav", rate=8000)
     lines = (f"{number} {tmp_path / str(number)}.wav\n" for number in range(12))

@@ -1,4 +1,4 @@
-"""Metadata as people have them: read alike, or refused with the line."""
+"""Metadata files in different notations, and errors with line numbers."""
 
 import codecs
 
@@ -83,7 +83,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("metadata, line", REFUSED.values(), ids=REFUSED)
-def test_what_cannot_be_used_is_one_line(metadata, line, corpus):
+def test_invalid_metadata_is_refused_in_one_line(metadata, line, corpus):
     folder = corpus(metadata, "a1.wav", "b2.wav", "d4.wav", "d4.flac")
     with pytest.raises(ConfigError) as caught:
         read_clips(folder)
@@ -106,7 +106,7 @@ def test_the_first_ten_faults_are_given(corpus):
     assert "line 10: has no text" in caught.value.faults[-1]
 
 
-def test_of_several_takes_the_last_counts(tmp_path):
+def test_last_of_several_takes_is_used(tmp_path):
     (tmp_path / "data").mkdir()
     texts = {"b_2": "late\n", "b_1": "early", "a_x_7": "\ufeff other "}
     for name, text in texts.items():

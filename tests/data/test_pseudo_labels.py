@@ -1,4 +1,4 @@
-"""Speech of a teacher as data: as many mel frames as it has durations."""
+"""Pseudo-labels: synthesized speech with as many mel frames as its durations."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ DURATIONS = {"a": [3, 4, 0], "b": [10], "c": [0, 0]}
 
 @pytest.fixture
 def decoded(tmp_path):
-    """Make what stage 8 writes, as a HiFi-GAN speaks (a) and as Griffin-Lim does (b)."""
+    """Make stage 8 output with lengths of a HiFi-GAN (a) and of Griffin-Lim (b)."""
     folder = tmp_path / "decoded"
     (folder / "wav").mkdir(parents=True)
     samples = {"a": 7 * HOP, "b": 9 * HOP, "c": HOP}
@@ -62,14 +62,14 @@ def test_float_speech_is_written_as_it_sounds_and_clipped(decoded, source, tmp_p
     np.testing.assert_allclose(written, wave.clip(-1, 1), atol=1e-4)
 
 
-def test_what_was_not_spoken_is_left_out(decoded, source, tmp_path):
+def test_utterances_without_speech_are_left_out(decoded, source, tmp_path):
     out = tmp_path / "out"
     assert "2 of 3 utterances" in gather(decoded, source, out, HOP)
     for name in ("text", "utt2spk", "wav.scp", "durations"):
         assert list(read_table(out / name)) == ["a", "b"]
 
 
-def test_what_cannot_be_read_is_one_line(decoded, source, tmp_path, capsys):
+def test_invalid_durations_are_refused_in_one_line(decoded, source, tmp_path, capsys):
     (decoded / "durations").write_text("c 0 0\n")
     with pytest.raises(ConfigError, match="no speech with durations"):
         gather(decoded, source, tmp_path / "out", HOP)

@@ -1,4 +1,4 @@
-"""Packed models of strangers: under our names, and no larger than a model is."""
+"""Untrusted packed models: fixed file names and a size limit."""
 
 import zipfile
 
@@ -15,7 +15,7 @@ GIB = 2**30
 
 
 def write_archive(path, teacher, statistics):
-    """Pack a teacher whose files have names that a shell would run."""
+    """Pack a teacher whose file names are shell commands."""
     conf = yaml.safe_load((teacher / "config.yaml").read_text())
     sources = {"model.pth": teacher / "train.loss.ave.pth"}
     for key, source in statistics.items():
@@ -35,7 +35,7 @@ def write_archive(path, teacher, statistics):
     return path
 
 
-def test_no_name_of_an_archive_becomes_a_path(tmp_path, monkeypatch, teacher):
+def test_archive_member_names_are_not_used_as_paths(tmp_path, monkeypatch, teacher):
     monkeypatch.chdir(tmp_path)
     conf = yaml.safe_load((teacher / "config.yaml").read_text())
     statistics = {
@@ -60,7 +60,7 @@ def member(size, packed):
     return one
 
 
-def test_a_large_model_passes_and_a_bomb_does_not():
+def test_zip_bomb_is_refused_and_a_large_model_is_not():
     require_limits([member(int(2.6 * GIB), int(2.4 * GIB))])
     require_limits([member(2**20, 1100)])
     with pytest.raises(ValueError, match="20.0 GiB unpacked, more than 16"):

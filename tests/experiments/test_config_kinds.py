@@ -1,4 +1,4 @@
-"""Keys of ESPnet's configurations that hold what no configuration of its does."""
+"""Values of wrong types in ESPnet configurations."""
 
 import math
 
@@ -12,7 +12,7 @@ from ..conftest import model_config
 DATA = [["dump/raw/tr/text", "text", "text"]]
 
 
-def test_what_espnet_writes_passes():
+def test_configurations_written_by_espnet_pass():
     require_kinds(model_config(train_data_path_and_name_and_type=DATA, odim=None))
     require_kinds(model_config(token_list="tokens.txt", tts_conf={"spks": None}))
 
@@ -46,7 +46,7 @@ def test_what_espnet_writes_passes():
         ),
     ],
 )
-def test_a_value_of_another_kind(key, value, line):
+def test_value_of_wrong_type_is_refused(key, value, line):
     with pytest.raises(ConfigError) as caught:
         require_kinds(model_config() | {key: value}, "config.yaml: ")
     assert caught.value.faults == [f"config.yaml: {line}"]

@@ -1,4 +1,4 @@
-"""Which checkpoint an experiment folder stands for, and how it is loaded."""
+"""Find the checkpoint of an experiment and load it strictly."""
 
 import pytest
 import torch
@@ -19,7 +19,7 @@ from ..conftest import FASTSPEECH2, TACOTRON2, load_stock, make_experiment
 
 @pytest.fixture
 def folder(tmp_path):
-    """An experiment folder by its names alone."""
+    """An experiment folder with empty files."""
 
     def folder(*names):
         for name in ("config.yaml", *names):
@@ -30,19 +30,19 @@ def folder(tmp_path):
 
 
 @pytest.mark.parametrize("first", range(len(USUAL_NAMES)))
-def test_usual_names_go_before_any_other(folder, first):
+def test_usual_checkpoint_names_are_preferred(folder, first):
     path = folder(*USUAL_NAMES[first:], "other.pth", "checkpoint.pth", "3epoch.pth")
     config, checkpoint = find_experiment(path)
     assert (config, checkpoint) == (path / "config.yaml", path / USUAL_NAMES[first])
 
 
 @pytest.mark.parametrize("name", ["pretrained.pth", "200epochs_averaged.pth"])
-def test_a_single_checkpoint_of_any_name_serves(folder, name):
+def test_single_checkpoint_of_any_name_is_found(folder, name):
     path = folder(name, "checkpoint.pth", "12epoch.pth")
     assert find_experiment(str(path)) == (path / "config.yaml", path / name)
 
 
-def test_a_checkpoint_stands_for_itself_and_the_configuration_beside_it(folder):
+def test_checkpoint_path_with_configuration_beside_it(folder):
     path = folder("a.pth", "b.pth")
     pair = path / "config.yaml", path / "b.pth"
     assert find_experiment(path / "b.pth") == pair
@@ -53,7 +53,7 @@ def test_a_checkpoint_stands_for_itself_and_the_configuration_beside_it(folder):
         find_experiment({"config": "x"})
 
 
-def test_several_are_named_with_the_remedy(folder):
+def test_several_checkpoints_are_refused(folder):
     path = folder("b.pth", "a.pth", "1epoch.pth")
     with pytest.raises(ConfigError) as caught:
         find_experiment(path)
@@ -63,13 +63,13 @@ def test_several_are_named_with_the_remedy(folder):
     )
 
 
-def test_what_training_resumes_from_is_no_model(folder):
+def test_checkpoint_of_resume_is_no_model(folder):
     with pytest.raises(ConfigError, match="found none"):
         find_experiment(folder("checkpoint.pth"))
 
 
-def test_a_single_epoch_serves_where_there_is_nothing_else(folder):
-    """What `pack` makes of an average of one epoch, which is a link to it."""
+def test_single_epoch_is_found_without_other_checkpoints(folder):
+    """`pack` stores an average of one epoch, which is a link, as that epoch."""
     path = folder("12epoch.pth", "checkpoint.pth")
     assert find_experiment(path)[1] == path / "12epoch.pth"
     with pytest.raises(ConfigError, match="found 12epoch.pth, 3epoch.pth; link"):
@@ -81,13 +81,13 @@ def test_a_folder_without_a_configuration(tmp_path):
         find_experiment(tmp_path)
 
 
-def test_a_dangling_link_is_no_checkpoint(folder):
+def test_dangling_link_is_no_checkpoint(folder):
     path = folder("best.pth")
     (path / "train.loss.ave.pth").symlink_to("removed.pth")
     assert find_experiment(path)[1] == path / "best.pth"
 
 
-def test_find_model_prints_it(folder, capsys):
+def test_find_model_prints_the_checkpoint(folder, capsys):
     path = folder("valid.loss.best.pth")
     assert cli.main(["find-model", str(path)]) == 0
     assert capsys.readouterr().out == f"{path}/valid.loss.best.pth\n"
@@ -166,26 +166,26 @@ def altered(folder, path, without=(), extra={}, wrapper=None, prefix=""):
 
 
 @pytest.mark.parametrize(
-    "name, without, extra, told",
+    "name, without, extra, message",
     [
         ("tacotron2", [POS_WEIGHT], {}, f"lacks: {POS_WEIGHT}"),
         ("fastspeech2", [], {PE: torch.ones(1, 5000, 8)}, f"is passed over: {PE}"),
         ("fastspeech2", [MELMAT], {}, f"lacks: {MELMAT}"),
     ],
 )
-def test_what_stock_espnet_computes_itself_may_be_missing_or_left_over(
-    request, name, without, extra, told, tmp_path, caplog
+def test_computed_tensors_may_be_missing_or_superfluous(
+    request, name, without, extra, message, tmp_path, caplog
 ):
     folder = request.getfixturevalue(name)
     path = altered(folder, tmp_path / "old.pth", without, extra)
     model, _ = load_experiment(folder / "config.yaml", path)
-    assert f"{path}: {told}; the model computes it" in caplog.text
+    assert f"{path}: {message}; the model computes it" in caplog.text
     expected = load_stock(folder).state_dict()
     assert all(torch.equal(expected[k], x) for k, x in model.state_dict().items())
 
 
 @pytest.mark.parametrize(
-    "name, without, extra, told",
+    "name, without, extra, message",
     [
         ("fastspeech2", ["tts.feat_out.bias"], {}, "lacks 1 keys of the model"),
         ("fastspeech2", ["tts.postnet.postnet.0.1.running_mean"], {}, "lacks 1 keys"),
@@ -194,15 +194,15 @@ def test_what_stock_espnet_computes_itself_may_be_missing_or_left_over(
         ("tacotron2", ["tts.dec.feat_out.weight"], {}, "lacks 1 keys"),
     ],
 )
-def test_what_a_training_made_may_not(request, name, without, extra, told, tmp_path):
+def test_trained_tensors_must_match(request, name, without, extra, message, tmp_path):
     folder = request.getfixturevalue(name)
     path = altered(folder, tmp_path / "other.pth", without, extra)
-    with pytest.raises(ConfigError, match=told):
+    with pytest.raises(ConfigError, match=message):
         load_experiment(folder / "config.yaml", path)
 
 
 @pytest.mark.parametrize("wrapper", ["module", "state_dict"])
-def test_what_deepspeed_and_lightning_write_around_the_weights(
+def test_wrappers_of_deepspeed_and_lightning_are_removed(
     fastspeech2, wrapper, tmp_path
 ):
     path = altered(fastspeech2, tmp_path / "wrapped.pth", wrapper=wrapper)
@@ -211,15 +211,15 @@ def test_what_deepspeed_and_lightning_write_around_the_weights(
     assert all(torch.equal(expected[k], x) for k, x in model.state_dict().items())
 
 
-def test_names_that_dataparallel_changed_are_refused(fastspeech2, tmp_path):
-    """Stock ESPnet passes over all of them, and the weights stay random."""
+def test_key_prefix_of_dataparallel_is_refused(fastspeech2, tmp_path):
+    """Stock ESPnet ignores these keys, and the weights stay random."""
     path = altered(fastspeech2, tmp_path / "parallel.pth", prefix="module.")
     with pytest.raises(ConfigError, match="begin with 'module.', which DataParallel"):
         load_experiment(fastspeech2 / "config.yaml", path)
 
 
-def test_a_configuration_older_than_this_espnet(fastspeech2, tmp_path):
-    """It has what the model is built from, and no more."""
+def test_configuration_of_an_older_espnet_loads(fastspeech2, tmp_path):
+    """The configuration has only the keys of the model."""
     needed = ("tts", "feats_extract", "normalize", "pitch_extract", "energy_extract")
     needed = {*needed, *(f"{name}_conf" for name in (*needed, "model"))}
     conf = yaml.safe_load((fastspeech2 / "config.yaml").read_text())

@@ -1,4 +1,4 @@
-"""Statistics that GlobalMVN can normalize with, and those it only seems to."""
+"""Valid and invalid statistics of GlobalMVN."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def test_both_formats_that_stock_espnet_reads_pass(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "changes, told",
+    "changes, message",
     [
         ({"sum": np.array([np.nan, 1, 1])}, "NaN or infinity in sum;"),
         ({"sum_square": np.array([np.inf, 1, 1])}, "NaN or infinity in sum_square;"),
@@ -41,18 +41,20 @@ def test_both_formats_that_stock_espnet_reads_pass(tmp_path):
         ({"sum": np.array(["a"]), "sum_square": np.array(["b"])}, "not statistics"),
     ],
 )
-def test_numbers_that_normalize_nothing(changes, told, tmp_path):
+def test_invalid_statistics_are_refused(changes, message, tmp_path):
     path = tmp_path / "stats.npz"
     np.savez(path, **GOOD | changes)
     with pytest.raises(ConfigError) as caught:
         require_statistics(conf(path), "config.yaml: ")
     line = str(caught.value)
     assert line.startswith(f"config.yaml: normalize_conf.stats_file: {path}: ")
-    assert told in line and "collect the statistics again" in line and "\n" not in line
+    assert (
+        message in line and "collect the statistics again" in line and "\n" not in line
+    )
 
 
 @pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04", b"\x93NUMPY"])
-def test_files_that_hold_none(content, tmp_path):
+def test_files_without_statistics_are_refused(content, tmp_path):
     path = tmp_path / "stats.npz"
     if content is not None:
         path.write_bytes(content)

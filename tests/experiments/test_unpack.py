@@ -1,4 +1,4 @@
-"""Packed models become experiment folders again."""
+"""Unpack models into experiment folders."""
 
 import hashlib
 import shutil
@@ -54,7 +54,7 @@ def weights(folder):
     return model.state_dict()
 
 
-def test_the_model_in_it_is_the_one_that_was_packed(archive, recipe):
+def test_unpacked_model_equals_the_packed_one(archive, recipe):
     expected = weights(recipe / "exp/tts_train")
     path = archive()
     shutil.rmtree(recipe / "exp")  # what it needs, statistics too, is in the archive
@@ -64,7 +64,7 @@ def test_the_model_in_it_is_the_one_that_was_packed(archive, recipe):
     assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
-def test_it_is_done_again_only_if_the_archive_has_changed(archive, recipe):
+def test_archive_is_unpacked_again_only_if_it_has_changed(archive, recipe):
     folder = unpack(archive(), recipe / "out")
     (folder / "mark").touch()
     assert unpack(recipe / "packed.zip", recipe / "out") == folder
@@ -78,7 +78,7 @@ def test_it_is_done_again_only_if_the_archive_has_changed(archive, recipe):
     assert torch.equal(found["tts.feat_out.bias"], state["tts.feat_out.bias"])
 
 
-def test_a_folder_that_holds_something_else_is_left_alone(archive, recipe):
+def test_unpack_does_not_overwrite_other_folders(archive, recipe):
     (recipe / "mine").mkdir()
     (recipe / "mine" / "thesis.tex").touch()
     with pytest.raises(ConfigError, match="mine: "):
@@ -98,7 +98,7 @@ def test_broken_archives_leave_nothing_behind(archive, recipe):
         assert not (recipe / "out").exists()
 
 
-def test_a_packed_file_is_an_experiment_as_it_stands(archive, recipe, monkeypatch):
+def test_zip_is_accepted_as_an_experiment(archive, recipe, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(recipe / "cache"))
     expected = weights(recipe / "exp/tts_train")
     path = archive()
@@ -110,7 +110,7 @@ def test_a_packed_file_is_an_experiment_as_it_stands(archive, recipe, monkeypatc
 
 
 def test_a_tag_goes_to_the_model_zoo(archive, recipe, monkeypatch):
-    """The hub leads to a local file here, through the zoo's own code."""
+    """The hub is replaced by a local file, loaded with espnet_model_zoo."""
     from espnet_model_zoo.downloader import ModelDownloader
 
     path = archive()
@@ -133,7 +133,7 @@ def test_a_tag_goes_to_the_model_zoo(archive, recipe, monkeypatch):
         assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
-def test_a_tag_that_leads_nowhere_is_one_line(recipe, monkeypatch):
+def test_unknown_tag_is_refused_in_one_line(recipe, monkeypatch):
     monkeypatch.setenv("HOME", str(recipe / "home"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     for tag in ("hub:nobody/nothing", "hub:nobody/nothing@v2"):
@@ -154,8 +154,8 @@ def refuse_network(*_, **__):
 
 
 @pytest.mark.parametrize("name", ["exp/tts_teacher", "nobody/nothing"])
-def test_the_hub_is_not_asked_for_a_path(name, recipe, monkeypatch, capsys):
-    """Not even for one that looks like a tag; it says how a tag is named."""
+def test_missing_path_sends_no_request_to_the_hub(name, recipe, monkeypatch, capsys):
+    """Not for a path in the form of a tag, either; the message has the form of tags."""
     monkeypatch.setattr(socket.socket, "connect", refuse_network)
     monkeypatch.setattr(socket, "getaddrinfo", refuse_network)
     assert cli.main(["find-model", name]) == 2

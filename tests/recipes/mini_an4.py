@@ -1,4 +1,4 @@
-"""Copies of egs/mini_an4, and its scripts called in them."""
+"""Copies of egs/mini_an4, and calls of its scripts."""
 
 import os
 import shutil
@@ -62,7 +62,7 @@ def run(recipe, *options, script="./run.sh", **environment):
 
 
 def copy_recipe(root):
-    """Copy what git has of the recipe and of what it leans on."""
+    """Copy the tracked files of the recipe and of its dependencies."""
     leave_out = shutil.ignore_patterns(*MADE, "sid", "tts.sh")
     for name in ("TEMPLATE", "mini_an4"):
         shutil.copytree(
@@ -73,7 +73,7 @@ def copy_recipe(root):
 
 
 def two_updates(recipe):
-    """Write how a vocoder is trained for two updates; return the options that say so."""
+    """Write a training configuration of two vocoder updates; return its options."""
     config = yaml.safe_load((ROOT / "conf/training/vocoder.yaml").read_text())
     config |= {"num_iters_per_epoch": 2, "max_epoch": 1, "batch_size": 2}
     config["model_conf"] |= {"adversarial_start": 1}

@@ -1,4 +1,4 @@
-"""What is shipped with the demo fits together."""
+"""The shipped vocoder and teacher of the demo are compatible."""
 
 import logging
 
@@ -14,7 +14,7 @@ from .mini_an4 import ROOT
 PRETRAINED = ROOT / "egs/hibari/tts1/pretrained"
 
 
-def test_the_vocoder_speaks_the_teachers_mels(tmp_path, caplog):
+def test_demo_vocoder_fits_the_teacher(tmp_path, caplog):
     config, checkpoint = find_experiment(
         unpack(PRETRAINED / "teacher.zip", tmp_path / "t")
     )
@@ -23,8 +23,8 @@ def test_the_vocoder_speaks_the_teachers_mels(tmp_path, caplog):
     warnings = [one for one in caplog.records if one.levelno >= logging.WARNING]
     assert not warnings, "mels of other statistics"
     text = torch.randint(5, 30, (12,))
-    spoken = model.inference(text, use_teacher_forcing=False)["feat_gen_denorm"]
-    wave = vocoder(spoken)
-    assert wave.shape == (len(spoken) * vocoder.mels.hop_length,)
+    mels = model.inference(text, use_teacher_forcing=False)["feat_gen_denorm"]
+    wave = vocoder(mels)
+    assert wave.shape == (len(mels) * vocoder.mels.hop_length,)
     assert 0.01 < wave.std() < 0.5
     assert sum(path.stat().st_size for path in (PRETRAINED / "vocoder").iterdir()) < 5e6

@@ -30,7 +30,7 @@ FEATURES |= {"n_mels": 80, "fmin": 0, "fmax": 8000, "log_base": None}
 
 
 def copy_recipe(corpus, root):
-    """Copy a recipe of ESPnet's, and link what it looks for in ESPnet's tree."""
+    """Copy a recipe of ESPnet's, and link its dependencies in ESPnet's tree."""
     espnet = espnet_root()
     for kind in ("tts1", "asr1") if corpus == "mini_an4" else ("tts1",):
         place = f"egs2/{corpus}/{kind}"
@@ -49,7 +49,7 @@ def contents(folder):
 
 
 def passed_on(recipe):
-    """What run_distill.sh passes to distill.sh."""
+    """Return the options that run_distill.sh passes to distill.sh."""
     lines = (recipe / SCRIPT).read_text().splitlines()
     pairs = (line.strip().rstrip("\\").split(maxsplit=1) for line in lines)
     return {
@@ -60,7 +60,7 @@ def passed_on(recipe):
 
 
 def add_experiment(recipe, name, tts, time, **changes):
-    """A finished training, for all that is looked at."""
+    """Write the files of a finished training that `init` uses."""
     folder = recipe / "exp" / name
     folder.mkdir(parents=True)
     data = [["dump/raw/tr/text", "text", "text"], *changes.pop("data", [])]
@@ -120,7 +120,7 @@ def test_without_a_teacher_the_script_refuses_in_a_line(tmp_path):
     assert not (recipe / "data").exists()
 
 
-def test_the_latest_that_can_teach_is_the_teacher(tmp_path):
+def test_latest_supported_experiment_is_the_teacher(tmp_path):
     recipe = copy_recipe("ljspeech", tmp_path)
     add_experiment(recipe, "tts_old", "tacotron2", 1e9)
     data = [
@@ -155,7 +155,7 @@ def test_the_latest_that_can_teach_is_the_teacher(tmp_path):
     ]
 
 
-def test_a_teacher_of_pieces_keeps_them(tmp_path):
+def test_init_keeps_the_teachers_sentencepieces(tmp_path):
     recipe = copy_recipe("ljspeech", tmp_path)
     pieces = {"token_type": "bpe", "bpemodel": "data/bpe.model"}
     add_experiment(recipe, "tts_bpe", "fastspeech2", 1e9, **pieces)
@@ -163,7 +163,7 @@ def test_a_teacher_of_pieces_keeps_them(tmp_path):
     assert pieces.items() <= passed_on(recipe).items()
 
 
-def test_a_script_that_stands_is_kept_when_a_teacher_comes(tmp_path):
+def test_existing_script_is_kept_when_a_teacher_appears(tmp_path):
     recipe = copy_recipe("ljspeech", tmp_path)
     init(recipe)
     before = (recipe / SCRIPT).read_bytes()
@@ -198,14 +198,14 @@ def test_nothing_is_written_through_a_link_that_leads_out(tmp_path):
         assert not (recipe / SCRIPT).exists()
 
 
-def test_what_is_no_recipe_is_named(tmp_path, capsys):
+def test_folder_without_recipe_is_refused(tmp_path, capsys):
     assert cli.main(["init", str(tmp_path)]) == 2
     error = capsys.readouterr().err
     assert error.startswith(f"espnet-distill init: error: {tmp_path}: no tts.sh")
     assert error.count("\n") == 1
 
 
-def test_what_run_sh_leaves_open_stays_open(tmp_path):
+def test_options_that_run_sh_leaves_open(tmp_path):
     run_sh = tmp_path / "run.sh"
     run_sh.write_text(
         'fs=24000\nset="a b"\nif x; then g2p=one; else g2p=two; fi\n'
@@ -233,7 +233,7 @@ sys.stdout.buffer.write(wav.getvalue())
 
 @pytest.mark.slow
 def test_a_wheel_distils_in_a_recipe_of_espnets(tmp_path):
-    """Its teacher is trained by ESPnet; the sources are not in sight."""
+    """The teacher is trained by ESPnet; the source tree is not accessible."""
     pip = [sys.executable, "-m", "pip", "-q"]
     shutil.copytree(
         ROOT,

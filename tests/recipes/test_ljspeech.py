@@ -46,7 +46,7 @@ TOKENS = [
 
 
 def copy_recipe(root):
-    """Copy what git has of the recipe and of what it leans on."""
+    """Copy the tracked files of the recipe and of its dependencies."""
     for name in ("TEMPLATE", "ljspeech"):
         made = ("data", "dump", "exp", "downloads", "local", "utils", "steps")
         made += ("scripts", "pyscripts", "sid", "tts.sh", "espnet", "*.conf")
@@ -92,7 +92,7 @@ def make_teacher(root, **changes):
 
 
 def publish(teacher, hub):
-    """Pack a teacher, and lay it into the hub's cache as a download does."""
+    """Pack a teacher and store it in the hub's cache, as a download does."""
     from espnet2.main_funcs.pack_funcs import pack
 
     config = yaml.safe_load((teacher / "config.yaml").read_text())
@@ -156,7 +156,7 @@ def test_each_student_fits_the_teacher(config, teacher, tmp_path):
     assert all(one["end"] < steps for one in conf.get("callbacks", []))
 
 
-def test_its_options_are_known_and_the_teacher_tells_the_others(teacher, tmp_path):
+def test_options_come_from_run_sh_and_the_teacher(teacher, tmp_path):
     recipe = copy_recipe(tmp_path)
     done = run(recipe, "--teacher", teacher, "--stage", 10)
     assert done.returncode == 0, done.stderr
@@ -199,8 +199,8 @@ def test_bad_input_is_one_line(teacher, tmp_path):
         assert time.monotonic() - start < 60
 
 
-def test_its_tag_leads_to_a_commit_of_the_hub(tmp_path):
-    """Which is recorded with the checksum, and can be pinned."""
+def test_tag_resolves_to_a_revision_of_the_hub(tmp_path):
+    """The revision is recorded with the checksum, and can be pinned."""
     teacher = make_teacher(tmp_path / "trained")
     publish(teacher, tmp_path / "huggingface")
     place = {"HF_HOME": str(tmp_path / "huggingface"), "HF_HUB_OFFLINE": "1"}
@@ -259,7 +259,7 @@ def recipe(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_it_is_distilled_from_the_tag(recipe, monkeypatch):
+def test_student_is_distilled_from_the_tag(recipe, monkeypatch):
     monkeypatch.chdir(recipe("--stage", 10))
     config = yaml.safe_load(Path("exp/student/config.yaml").read_text())
     assert config["token_list"] == TOKENS
@@ -275,7 +275,7 @@ def test_it_is_distilled_from_the_tag(recipe, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_pruned_student_speaks_without_what_is_gone(recipe, monkeypatch, tmp_path):
+def test_pruned_student_is_compacted_before_synthesis(recipe, monkeypatch, tmp_path):
     conf = yaml.safe_load(
         (RECIPE / "conf/tuning/train_student_pruned.yaml").read_text()
     )

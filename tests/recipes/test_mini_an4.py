@@ -57,14 +57,14 @@ def test_the_student_is_distilled_from_the_teacher(recipe):
         assert stats["valid"][f"distill_{label}"] > 0
 
 
-def test_both_speak_the_test_set(recipe):
+def test_teacher_and_student_synthesize_the_test_set(recipe):
     for name in ("teacher", "student"):
         wavs = sorted((recipe / "exp" / name).glob("*/test/wav/*.wav"))
         assert len(wavs) == TEST_CLIPS
         assert all(soundfile.info(wav).samplerate == 16000 for wav in wavs)
 
 
-def test_the_table_has_a_row_for_each(recipe):
+def test_table_has_a_row_for_each_system(recipe):
     rows = json.loads((recipe / "exp/evaluation/table.json").read_text())["rows"]
     assert [row["name"] for row in rows] == ["reference", "teacher", "student"]
     reference, teacher, student = rows
@@ -85,7 +85,7 @@ def test_the_packed_student_is_the_student(recipe, tmp_path):
         assert torch.equal(model.state_dict()[name], value)
 
 
-def test_a_finished_stage_is_not_done_again(recipe):
+def test_finished_stage_is_not_repeated(recipe):
     checkpoint = recipe / "exp" / "student" / "2epoch.pth"
     before = checkpoint.stat().st_mtime_ns
     done = run(recipe, "--stage", 5, "--stop_stage", 6)
@@ -95,7 +95,7 @@ def test_a_finished_stage_is_not_done_again(recipe):
     assert "already reached at max_epoch" in log
 
 
-def test_a_vocoder_is_distilled_and_the_student_speaks_through_it(recipe, tmp_path):
+def test_vocoder_is_distilled_and_used_with_the_student(recipe, tmp_path):
     student = yaml.safe_load((recipe / "exp/student/config.yaml").read_text())
     place = tmp_path / "a vocoder"
     place.mkdir()
@@ -104,38 +104,43 @@ def test_a_vocoder_is_distilled_and_the_student_speaks_through_it(recipe, tmp_pa
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
     rows = json.loads((recipe / "exp/evaluation_pair/table.json").read_text())["rows"]
     assert [row["name"] for row in rows][1:] == ["teacher", "student", "student_pair"]
-    heard, paired = (
+    distilled, paired = (
         recipe / "exp" / name / "student_decode/test/wav"
         for name in ("student", "student_pair")
     )
     wavs = list(paired.glob("*.wav"))
     assert len(wavs) == TEST_CLIPS
     for wav in wavs:
-        ours, theirs = (
-            soundfile.read(place / wav.name)[0] for place in (paired, heard)
+        first, second = (
+            soundfile.read(place / wav.name)[0] for place in (paired, distilled)
         )
-        assert len(ours) == len(theirs) and abs(ours - theirs).max() > 0
+        assert len(first) == len(second) and abs(first - second).max() > 0
 
 
 @pytest.mark.slow
-def test_a_vocoder_learns_from_what_a_voice_has_said(recipe):
-    """As of a VITS, whose own vocoder is inside it: its speech, not its mels."""
+def test_vocoder_is_trained_on_given_speech(recipe):
+    """The targets are waveforms, as of a VITS, which has an internal vocoder."""
     names = "--train_set train --valid_set dev --srctexts data/train/text --fs 16000"
     names += " --ngpu 0 --token_type char --cleaner none --g2p none --feats_type raw"
-    said = "--stage 8 --stop_stage 8 --inference_tag said --inference_nj 2"
-    said += " --inference_model train.loss.ave.pth --tts_exp exp/teacher"
-    options = [*names.split(), *said.split(), "--test_sets", "train dev"]
+    command = "--stage 8 --stop_stage 8 --inference_tag tts_speech --inference_nj 2"
+    command += " --inference_model train.loss.ave.pth --tts_exp exp/teacher"
+    options = [*names.split(), *command.split(), "--test_sets", "train dev"]
     done = run(recipe, *options, script="./tts.sh")
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
-    options = ["--vocoder_speech", "exp/teacher/said", "--vocoder_tag", "heard"]
+    options = [
+        "--vocoder_speech",
+        "exp/teacher/tts_speech",
+        "--vocoder_tag",
+        "speech_vocoder",
+    ]
     done = run(recipe, "--stage", 10, *two_updates(recipe), *options)
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
-    told = yaml.safe_load((recipe / "exp/heard/train.yaml").read_text())
-    assert told["distill_conf"]["objectives"] == [{"type": "stft", "complex": 0.0}]
+    config = yaml.safe_load((recipe / "exp/speech_vocoder/train.yaml").read_text())
+    assert config["distill_conf"]["objectives"] == [{"type": "stft", "complex": 0.0}]
     for name, part in (("train", "train"), ("dev", "valid")):
-        spoken = read_table(recipe / "exp/teacher/said" / name / "wav/wav.scp")
-        learnt = read_table(recipe / told["teacher_dump"] / part / "wave.scp")
-        assert learnt.keys() == spoken.keys()
+        targets = read_table(recipe / "exp/teacher/tts_speech" / name / "wav/wav.scp")
+        dumped = read_table(recipe / config["teacher_dump"] / part / "wave.scp")
+        assert dumped.keys() == targets.keys()
     wavs = (recipe / "exp/student_pair").glob("*/test/wav/*.wav")
     assert len(list(wavs)) == TEST_CLIPS
 
@@ -143,7 +148,7 @@ def test_a_vocoder_learns_from_what_a_voice_has_said(recipe):
 FUSED = "distill_conf: {fusion: confidence, objectives: [{type: mel}]}"
 
 
-def test_a_tacotron2_gives_durations_and_teaches_with_a_fastspeech2(recipe):
+def test_tacotron2_gives_durations_and_is_fused_with_a_fastspeech2(recipe):
     (recipe / "conf/train_tacotron2.yaml").write_text(
         tacotron2(use_guided_attn_loss=True)
     )
@@ -218,7 +223,7 @@ def test_bad_input_is_one_line_before_anything_is_done(tmp_path, options, line):
 
 
 @pytest.mark.slow
-def test_what_distilling_is_worth(recipe):
+def test_ablation_compares_settings(recipe):
     options = "--seeds 1 --eval_set test --csv results/ablation.csv --settings"
     done = run(recipe, *options.split(), "alone distilled_warm", script="./ablation.sh")
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
@@ -238,7 +243,7 @@ def test_what_distilling_is_worth(recipe):
     assert config["seed"] == 1
 
 
-def test_a_teacher_reads_more_text_to_its_student(recipe):
+def test_pseudo_labels_are_added_to_the_training_set(recipe):
     (recipe / "more").write_text("more_b ONE TWO\nmore_a YES\n")
     options = "--train_teacher false --teacher exp/teacher --more_text more"
     options += " --student_tag reader --stage 3 --stop_stage 6"
@@ -247,8 +252,8 @@ def test_a_teacher_reads_more_text_to_its_student(recipe):
     known = (recipe / "dump/raw/train/text").read_text().splitlines()
     read = (recipe / "dump/raw/train_more/text").read_text().splitlines()
     assert read == sorted([*known, "more_a YES", "more_b ONE TWO"])
-    taught = recipe / "exp/teacher_dump_more/train/teacher/mel_after.scp"
-    assert len(taught.read_text().splitlines()) == len(read)
+    dumped = recipe / "exp/teacher_dump_more/train/teacher/mel_after.scp"
+    assert len(dumped.read_text().splitlines()) == len(read)
     config = yaml.safe_load((recipe / "exp/reader/config.yaml").read_text())
     files = [path for path, *_ in config["train_data_path_and_name_and_type"]]
     assert "dump/raw/train_more/text" in files
@@ -256,8 +261,8 @@ def test_a_teacher_reads_more_text_to_its_student(recipe):
 
 
 @pytest.mark.slow
-def test_presets_are_compared(recipe):
-    """Of two classes, begun alike; the student's configuration names no model."""
+def test_ablation_compares_presets(recipe):
+    """Two model classes; the student's configuration names no model."""
     conf = yaml.safe_load((recipe / "conf/train_student.yaml").read_text())
     training = {key: conf[key] for key in conf if not key.startswith("tts")}
     (recipe / "conf/training.yaml").write_text(yaml.safe_dump(training))
@@ -280,7 +285,7 @@ PRUNING = (
 
 
 def pruned(recipe, name, options, settings):
-    """Each setting's row of the table that pruning.sh makes."""
+    """Run pruning.sh; return the row of each setting in its table."""
     options = f"{PRUNING} --seeds 1 --tag {name} --csv results/{name}.csv {options}"
     done = run(recipe, *options.split(), "--settings", settings, script="./pruning.sh")
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
@@ -321,12 +326,12 @@ def test_a_teacher_is_pruned(recipe):
         yaml.safe_load((students / f"{setting}_seed1/distill.yaml").read_text())
         for setting in ("neurons_0.3", "alone_0.3")
     ]
-    taught = [bool(record.get("teacher")) for record in records]
-    assert taught == [True, False]
+    has_teacher = [bool(record.get("teacher")) for record in records]
+    assert has_teacher == [True, False]
 
 
 @pytest.mark.slow
-def test_what_cannot_be_aligned_is_left_out(recipe):
+def test_unaligned_utterances_are_left_out(recipe):
     shutil.copytree(recipe / "dump", recipe / "dump_spoilt", symlinks=True)
     path = recipe / "dump_spoilt/raw/train/text"
     texts = read_table(path)

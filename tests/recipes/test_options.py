@@ -1,4 +1,4 @@
-"""Values of the scripts' options: as typed, or refused before anything runs."""
+"""Option values of the scripts: unchanged, or refused before anything runs."""
 
 import os
 import re
@@ -108,7 +108,7 @@ def test_spaces_are_kept_or_refused(script, call):
 
 
 @pytest.mark.parametrize("value", NASTY)
-def test_what_a_shell_reads_is_refused(value, call):
+def test_special_characters_of_a_shell_are_refused(value, call):
     for name in ("teacher", "student_tag", "expdir", "more_text", "student_args"):
         assert refused(call("distill.sh", f"--{name}", value), f"--{name}", "has ")
 
@@ -121,7 +121,7 @@ def test_patterns_are_for_those_that_take_them(value, call):
 
 
 @pytest.mark.parametrize("value", PLAIN)
-def test_what_is_plain_is_kept(value, call):
+def test_plain_values_are_unchanged(value, call):
     assert unchanged(call("distill.sh", "--teacher", value), value)
 
 

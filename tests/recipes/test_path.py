@@ -1,4 +1,4 @@
-"""What path.sh sets for every stage, and leaves as the user has set it."""
+"""Environment variables of path.sh, which keep the user's values."""
 
 import os
 import subprocess

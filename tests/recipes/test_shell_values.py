@@ -1,4 +1,4 @@
-"""What a stranger's model says reaches no shell."""
+"""Values of an untrusted model are not passed to a shell."""
 
 import shutil
 
@@ -43,7 +43,9 @@ def change(folder, changes):
 
 
 @pytest.mark.parametrize("key", HOSTILE)
-def test_settings_and_init_refuse_it(key, teacher, tmp_path, capsys):
+def test_teacher_config_and_init_refuse_special_characters(
+    key, teacher, tmp_path, capsys
+):
     """A line that names the file and the key, and nothing for a shell."""
     hostile = change(shutil.copytree(teacher, tmp_path / "teacher"), HOSTILE[key])
     assert cli.main(["teacher-config", str(hostile)]) == 2
@@ -77,7 +79,7 @@ def test_init_refuses_names_of_a_model(changes, tmp_path):
 
 
 def test_no_name_becomes_a_line_of_the_script(tmp_path):
-    """Experiments that cannot teach are named in comments only."""
+    """Experiments that are unsupported as teachers are named in comments only."""
     for name in ("tts.sh", "path.sh", "cmd.sh"):
         (tmp_path / name).touch()
     add_experiment(tmp_path, "tts_a", "vits\ntouch PWNED", 1e9)
@@ -90,7 +92,7 @@ def test_no_name_becomes_a_line_of_the_script(tmp_path):
         init(tmp_path)
 
 
-def test_what_run_sh_says_and_a_shell_reads_stays_open(tmp_path):
+def test_init_omits_options_with_special_characters(tmp_path):
     for name in ("tts.sh", "path.sh", "cmd.sh"):
         (tmp_path / name).touch()
     call = "./tts.sh --fs 24000 --cleaner 'a;b' --train_set 'a&b' --test_sets 'c d'\n"
@@ -117,7 +119,7 @@ def test_numbers_are_finite_and_plain(value):
         require_shell_value("fs", value, "fs")
 
 
-def test_a_word_is_one():
+def test_word_has_no_spaces():
     assert require_word("train_nodev", "set") == "train_nodev"
     for text in ("a b", "-a", "--a"):
         with pytest.raises(ConfigError, match="is no single word"):
@@ -135,7 +137,7 @@ def test_a_recipe_runs_nothing_of_a_hostile_teacher(teacher, tmp_path):
 
 
 def test_a_recipe_runs_nothing_of_a_hostile_archive(teacher, tmp_path):
-    """Its members' names are shell commands; its folder's has spaces, and works."""
+    """Member names are shell commands; the folder name with spaces is accepted."""
     recipe = copy_recipe(tmp_path)
     (tmp_path / "a model").mkdir()
     archive = write_archive(tmp_path / "a model/packed.zip", teacher, {})

@@ -67,7 +67,7 @@ def test_trainings_and_arrays_are_jobs(finished):
     assert len(jobs) > len(logs)
 
 
-def test_the_table_has_a_row_for_each(finished):
+def test_table_has_a_row_for_each_system(finished):
     recipe, _ = finished
     rows = json.loads((recipe / "exp/evaluation/table.json").read_text())["rows"]
     assert [row["name"] for row in rows] == ["reference", "teacher", "student"]

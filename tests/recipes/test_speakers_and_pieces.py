@@ -1,4 +1,4 @@
-"""Several speakers, told apart by ids, and text in sentencepieces, through mini_an4."""
+"""Several speakers, identified by ids, and text in sentencepieces, through mini_an4."""
 
 import json
 
@@ -82,8 +82,8 @@ def test_the_dump_is_of_each_utterances_speaker(recipe):
         error = {}
         for sid in range(1, 6):
             batch["sids"] = torch.tensor([[sid]])
-            spoken = teacher(batch)["mel_after"][0].numpy()
-            error[str(sid)] = np.abs(spoken - mel).mean()
+            synthesized = teacher(batch)["mel_after"][0].numpy()
+            error[str(sid)] = np.abs(synthesized - mel).mean()
         assert min(error, key=error.get) == speakers[utt]
         assert sorted(error.values())[1] > 3 * error[speakers[utt]]
 
@@ -104,8 +104,8 @@ print(json.dumps(speak.train_args.bpemodel))
 """
 
 
-def test_stock_espnet_speaks_with_the_packed_student(recipe, tmp_path):
-    """Elsewhere; as the recipe has decoded, and otherwise as another speaker."""
+def test_stock_espnet_synthesizes_with_the_packed_student(recipe, tmp_path):
+    """In another folder: equal to the recipe's output; another speaker differs."""
     (archive,) = recipe.glob(f"{EXP}/student/*.zip")
     done = run_python("-c", SPEAK, archive, "START", cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-5000:]
@@ -115,19 +115,19 @@ def test_stock_espnet_speaks_with_the_packed_student(recipe, tmp_path):
     mels = np.load(tmp_path / "mels.npz")
 
     def is_as_decoded(mel):
-        told = np.load(path)
-        return mel.shape == told.shape and np.allclose(mel, told, atol=1e-4)
+        expected = np.load(path)
+        return mel.shape == expected.shape and np.allclose(mel, expected, atol=1e-4)
 
     assert [is_as_decoded(mels[str(sid)]) for sid in range(6)] == 5 * [False] + [True]
 
 
-def test_settings_tell_the_pieces(recipe, capsys):
+def test_teacher_config_prints_the_sentencepiece_model(recipe, capsys):
     assert cli.main(["teacher-config", f"{EXP}/teacher"]) == 0
-    told = capsys.readouterr().out.splitlines()
-    assert {"token_type=bpe", f"bpemodel={BPEMODEL}"} <= set(told)
+    printed = capsys.readouterr().out.splitlines()
+    assert {"token_type=bpe", f"bpemodel={BPEMODEL}"} <= set(printed)
 
 
-def test_check_looks_for_the_pieces_and_the_speakers(recipe, capsys):
+def test_check_requires_sentencepieces_and_speakers(recipe, capsys):
     train = f"{EXP}/student/train.yaml"
     options = ["--token_list", TOKENS, "--token_type", "bpe", "--bpemodel"]
     features = yaml.safe_load((recipe / EXP / "student/config.yaml").read_text())
@@ -146,7 +146,7 @@ def test_check_looks_for_the_pieces_and_the_speakers(recipe, capsys):
 
 
 def teacher_of(recipe, **changes):
-    """What a script reads of a trained teacher."""
+    """Write the files of a trained teacher that the scripts use."""
     folder = recipe / "exp/given"
     folder.mkdir(parents=True)
     config = {"tts": "fastspeech2", "tts_conf": {}, "token_type": "char"} | changes
@@ -191,7 +191,9 @@ def teacher_of(recipe, **changes):
         ),
     ],
 )
-def test_what_is_missing_is_one_line(tmp_path, teacher, options, line):
+def test_missing_front_end_or_ids_are_refused_in_one_line(
+    tmp_path, teacher, options, line
+):
     recipe = copy_recipe(tmp_path)
     given = [] if teacher is None else teacher_of(recipe, **teacher)
     done = run(recipe, *given, *options)
@@ -229,8 +231,8 @@ def test_each_speaker_is_evaluated(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_student_of_a_packed_teacher_reads_its_pieces_and_ids(made, tmp_path):
-    """In a recipe of fewer speakers, whom it would number otherwise."""
+def test_student_inherits_pieces_and_ids_of_a_packed_teacher(made, tmp_path):
+    """In a recipe of fewer speakers, whose own ids would differ."""
     recipe = copy_recipe(tmp_path)
     (packed,) = made.glob(f"{EXP}/student/*.zip")
     options = f"--train_teacher false --teacher {packed} --train_set train --nj 1"
@@ -275,7 +277,7 @@ def test_a_tacotron2_of_several_speakers_gives_durations(made):
 
 
 @pytest.mark.slow
-def test_pieces_that_cannot_be_are_one_line(tmp_path):
+def test_invalid_nbpe_is_refused_in_one_line(tmp_path):
     recipe = copy_recipe(tmp_path)
     done = run(recipe, "--nbpe", 400, "--stop_stage", 1, script="./run_bpe.sh")
     assert done.returncode == 2
@@ -304,24 +306,24 @@ def test_a_pruned_student_of_pieces_is_packed_with_them(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_student_of_speakers_and_pieces_speaks_through_its_vocoder(made, tmp_path):
+def test_student_of_speakers_and_pieces_with_its_vocoder(made, tmp_path):
     student = yaml.safe_load((made / EXP / "student/config.yaml").read_text())
     big = save_hifigan(tmp_path, student["feats_extract_conf"], [16, 16])
     options = [*two_updates(made), "--vocoder_file", big, "--stage", 10]
     succeed(made, *BOTH, *options, script="./run_multispeaker.sh")
     table = json.loads((made / EXP / "evaluation_pair/table.json").read_text())
     assert [row["name"] for row in table["rows"]][2:] == ["student", "student_pair"]
-    ours, theirs = (
+    first, second = (
         soundfile.read(wav)[0]
         for name in ("student_pair", "student")
         for wav in made.glob(f"{EXP}/{name}/student_decode/test_mwhw/wav/*.wav")
     )
-    assert len(ours) == len(theirs) > 0 and abs(ours - theirs).max() > 0
+    assert len(first) == len(second) > 0 and abs(first - second).max() > 0
 
 
 @pytest.mark.slow
-def test_languages_are_told_apart_by_ids(tmp_path, monkeypatch):
-    """Every other clip of the corpus is called one of another language."""
+def test_languages_are_identified_by_ids(tmp_path, monkeypatch):
+    """Every other clip of the corpus is labeled as another language."""
     recipe = copy_recipe(tmp_path)
     with open(recipe / "local/data.sh", "a", encoding="utf-8") as script:
         script.write(

@@ -1,4 +1,4 @@
-"""What a student's data take from a teacher, and what they must not have otherwise."""
+"""Settings of a student's data that are inherited from a teacher."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def experiment(tmp_path):
     return experiment
 
 
-def test_a_shell_reads_them(experiment, capsys):
+def test_settings_are_shell_assignments(experiment, capsys):
     assert cli.main(["teacher-config", experiment(cleaner=None), "--fs", "22050"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert set(lines) == {
@@ -45,7 +45,7 @@ def test_a_shell_reads_them(experiment, capsys):
 
 
 @pytest.mark.parametrize(
-    "ours, values",
+    "options, values",
     [
         ({"fs": "24000"}, "--fs 24000: the teacher was trained with 22050"),
         ({"fmin": "0"}, "--fmin 0: the teacher was trained with 80"),
@@ -56,20 +56,20 @@ def test_a_shell_reads_them(experiment, capsys):
         ({"n_shift": "many"}, "--n_shift: 'many' is no finite number"),
     ],
 )
-def test_what_differs_is_refused_with_both_values(ours, values, experiment):
+def test_contradicting_option_is_refused_with_both_values(options, values, experiment):
     with pytest.raises(ConfigError) as caught:
-        require_settings(ours, experiment())
+        require_settings(options, experiment())
     assert values in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_pieces_are_the_teachers_wherever_they_lie(experiment, tmp_path, capsys):
+def test_sentencepiece_models_are_compared_by_content(experiment, tmp_path, capsys):
     for name, content in {"its": "1", "copied": "1", "other": "2"}.items():
         (tmp_path / name).write_text(content)
     its = str(tmp_path / "its")
     teacher = experiment(token_type="bpe", bpemodel=its)
     assert cli.main(["teacher-config", teacher]) == 0
-    told = capsys.readouterr().out.splitlines()
-    assert {"token_type=bpe", f"bpemodel={its}"} <= set(told)
+    printed = capsys.readouterr().out.splitlines()
+    assert {"token_type=bpe", f"bpemodel={its}"} <= set(printed)
     require_settings({"bpemodel": str(tmp_path / "copied")}, teacher)
     for other in ("other", "nowhere"):
         with pytest.raises(ConfigError, match=f"{other}: the teacher was trained with"):
@@ -79,39 +79,37 @@ def test_pieces_are_the_teachers_wherever_they_lie(experiment, tmp_path, capsys)
 @pytest.mark.parametrize(
     "option, kind", [("--speakers", SPEAKERS), ("--languages", LANGUAGES)]
 )
-def test_ids_are_those_that_the_teacher_knows(
-    experiment, tmp_path, capsys, option, kind
-):
-    """By the table that tts.sh makes, or in what pack has put it into."""
+def test_speaker_ids_are_inherited(experiment, tmp_path, capsys, option, kind):
+    """From the table that tts.sh writes, or from a packed model."""
     data = [[f"dump/raw/tr/{kind.numbers}", kind.data, "text_int"]]
     teacher = experiment(train_data_path_and_name_and_type=data)
     (tmp_path / "exp/meta.yaml").touch()
     org = tmp_path / "exp/dump/raw/org/tr"
     org.mkdir(parents=True)
     (org / kind.table).write_text("<unk> 0\nann 1\nbob 2\ncid 3\n")
-    ours = tmp_path / "ours"
-    ours.mkdir()
-    (ours / kind.names).write_text("u1 cid\nu2 dan\n")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / kind.names).write_text("u1 cid\nu2 dan\n")
     for name in (kind.numbers, kind.table):
-        (ours / name).write_text("u1 1\n")
-    assert cli.main(["inherit", teacher, option, str(ours)]) == 0
+        (folder / name).write_text("u1 1\n")
+    assert cli.main(["inherit", teacher, option, str(folder)]) == 0
     assert capsys.readouterr().out.endswith("so <unk>: dan\n")
-    assert (ours / kind.numbers).read_text() == "u1 3\nu2 0\n"
-    assert (ours / kind.table).read_bytes() == (org / kind.table).read_bytes()
+    assert (folder / kind.numbers).read_text() == "u1 3\nu2 0\n"
+    assert (folder / kind.table).read_bytes() == (org / kind.table).read_bytes()
 
 
 def test_ids_of_an_unpacked_model_lie_beside_its_configuration(experiment, tmp_path):
     data = [["dump/raw/tr_focused/utt2sid", "sids", "text_int"]]
     teacher = experiment(train_data_path_and_name_and_type=data)
     (tmp_path / "exp/spk2sid").write_text("<unk> 0\nann 1\n")
-    ours = tmp_path / "ours"
-    ours.mkdir()
-    (ours / "utt2spk").write_text("u1 ann\n")
-    assert cli.main(["inherit", teacher, "--speakers", str(ours)]) == 0
-    assert (ours / "utt2sid").read_text() == "u1 1\n"
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "utt2spk").write_text("u1 ann\n")
+    assert cli.main(["inherit", teacher, "--speakers", str(folder)]) == 0
+    assert (folder / "utt2sid").read_text() == "u1 1\n"
 
 
-def test_what_is_the_same_in_other_words_passes(experiment):
+def test_equal_values_in_other_notation_pass(experiment):
     require_settings({"fmin": "80.0", "win_length": "1024"}, experiment())
     require_settings({"g2p": "none"}, experiment(token_type="char"))
 

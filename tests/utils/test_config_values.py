@@ -1,4 +1,4 @@
-"""Values of another kind than a key wants are refused in one line."""
+"""Values of wrong types are refused in one line."""
 
 import math
 
@@ -25,7 +25,7 @@ def refusal(check, *arguments):
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, True, None, "1", [1]])
-def test_what_is_no_number(value):
+def test_invalid_numbers_are_refused(value):
     assert refusal(as_number, value, "k") == f"k: expected a number, got {value!r}"
     assert refusal(as_whole, value, "k") == f"k: expected a whole number, got {value!r}"
 

@@ -1,4 +1,4 @@
-"""Phonemes are made where the system has no espeak-ng, or it is said what is missing."""
+"""espeak-ng of espeakng-loader, and errors where there is none."""
 
 import os
 from argparse import Namespace
@@ -20,7 +20,7 @@ print(*EspeakBackend("en-us").phonemize(["teacher"]))
 """
 
 
-def test_that_of_the_loader_is_found_in_every_program(tmp_path):
+def test_espeakng_loader_is_used_in_every_program(tmp_path):
     pytest.importorskip("espeakng_loader")
     (tmp_path / "speak.py").write_text(PHONEMES)
     bare = {
@@ -33,7 +33,7 @@ def test_that_of_the_loader_is_found_in_every_program(tmp_path):
     assert "espeak not installed" in plain.stderr
 
 
-def test_a_front_end_that_cannot_be_built_is_one_line(monkeypatch, tmp_path):
+def test_missing_g2p_package_is_refused_in_one_line(monkeypatch, tmp_path):
     monkeypatch.setenv(LIBRARY, str(tmp_path / "none.so"))
     names = Namespace(
         use_preprocessor=True, token_type="phn", token_list=["a"], bpemodel=None,
@@ -41,12 +41,12 @@ def test_a_front_end_that_cannot_be_built_is_one_line(monkeypatch, tmp_path):
     )  # fmt: skip
     with pytest.raises(ConfigError) as caught, front_end_of("exp/teacher/config.yaml"):
         TTSTask.build_preprocess_fn(names, train=False)
-    told = str(caught.value)
-    assert told.startswith("exp/teacher/config.yaml: g2p: ") and "\n" not in told
-    assert told.endswith("(an espeak-ng: pip install espeakng-loader)")
+    message = str(caught.value)
+    assert message.startswith("exp/teacher/config.yaml: g2p: ") and "\n" not in message
+    assert message.endswith("(an espeak-ng: pip install espeakng-loader)")
 
 
-def test_a_model_whose_text_cannot_be_read_is_one_line(monkeypatch, tmp_path):
+def test_loading_without_espeak_is_refused_in_one_line(monkeypatch, tmp_path):
     reads = {"token_type": "phn", "g2p": "espeak_ng_english_us_vits"}
     folder = make_experiment(tmp_path / "exp", **reads)
     (checkpoint,) = folder.glob("*.pth")

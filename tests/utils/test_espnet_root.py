@@ -178,7 +178,7 @@ def test_an_sdist_that_was_changed_is_refused(cache, sdist, monkeypatch):
     assert not (cache.parent / "built").exists(), "its code was run"
 
 
-def test_an_sdist_of_an_unknown_version_is_said(cache, sdist, monkeypatch, capfd):
+def test_sdist_of_unknown_version_is_reported(cache, sdist, monkeypatch, capfd):
     monkeypatch.delitem(SDIST_SHA256, NAME[7:])
     assert espnet_root() == cache / NAME
     assert f"SHA-256 of ESPnet {NAME[7:]} is not known" in capfd.readouterr().err

@@ -1,4 +1,4 @@
-"""Files and folders are whole or not there, and what a kill leaves is removed."""
+"""Atomic writes of files and folders, and removal of abandoned temporary files."""
 
 import os
 import subprocess
@@ -39,7 +39,7 @@ def killed(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
-def test_the_next_to_write_there_removes_what_a_kill_has_left(killed, kind):
+def test_next_write_removes_abandoned_temporary_files(killed, kind):
     if kind == "file":
         write_text(killed / "a.txt", "whole")
     else:
@@ -48,7 +48,9 @@ def test_the_next_to_write_there_removes_what_a_kill_has_left(killed, kind):
     assert os.listdir(killed) == ["a.txt" if kind == "file" else "folder"]
 
 
-def test_what_a_process_writes_now_stays_and_a_stranger_s_too(tmp_path, monkeypatch):
+def test_temporary_files_of_running_and_remote_processes_are_kept(
+    tmp_path, monkeypatch
+):
     mine, other = (
         tmp_path / f".a.{machine}-{current_process().split('-', 1)[1]}-0.part"
         for machine in (current_process().split("-")[0], "0123abcd")
@@ -60,7 +62,7 @@ def test_what_a_process_writes_now_stays_and_a_stranger_s_too(tmp_path, monkeypa
     assert sorted(tmp_path.iterdir()) == sorted([mine, other, notes])
 
 
-def test_equal_process_ids_of_two_containers_are_two_processes(monkeypatch):
+def test_equal_process_ids_of_two_containers_differ(monkeypatch):
     own = current_process()
     process_identity._machine.cache_clear()
     monkeypatch.setattr(process_identity.socket, "gethostname", lambda: "other")
@@ -72,20 +74,20 @@ def test_equal_process_ids_of_two_containers_are_two_processes(monkeypatch):
         process_identity._machine.cache_clear()
 
 
-def test_a_process_id_that_is_used_again_is_another_process():
+def test_reused_process_id_is_another_process():
     machine, pid, start = current_process().split("-")
     assert has_ended(f"{machine}-{pid}-{int(start) + 1}")
     assert has_ended(f"{machine}-{2**22 + 1}-{start}")
 
 
-def test_two_writers_of_one_file_in_one_process_do_not_meet(tmp_path):
+def test_two_writers_of_one_file_use_two_temporary_files(tmp_path):
     with written_whole(tmp_path / "a") as one, written_whole(tmp_path / "a") as other:
         one.write_text("one")
         other.write_text("other")
     assert (tmp_path / "a").read_text() == "one" and len(os.listdir(tmp_path)) == 1
 
 
-def test_what_is_written_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+def test_files_are_flushed_before_they_are_renamed(tmp_path, monkeypatch):
     events = []
     for name in ("fsync", "replace", "rename"):
         call = getattr(os, name)
@@ -109,7 +111,7 @@ def test_what_is_written_is_on_the_disk_before_it_has_its_name(tmp_path, monkeyp
     assert [name for name, _ in events] == ["replace"]
 
 
-def test_a_folder_that_another_process_has_made_meanwhile_is_left(tmp_path):
+def test_folder_made_by_another_process_is_kept(tmp_path):
     folder = tmp_path / "folder"
     with pytest.raises(ConfigError, match="folder: was made by another process in"):
         with folder_written_whole(folder) as beside:
@@ -131,7 +133,7 @@ def test_a_folder_is_replaced_or_stays(tmp_path):
     assert os.listdir(tmp_path / "folder") == ["new"]
 
 
-def test_a_folder_that_cannot_be_replaced_comes_back(tmp_path, monkeypatch):
+def test_failed_replacement_restores_the_folder(tmp_path, monkeypatch):
     write_text(tmp_path / "out/old", "old")
     monkeypatch.setattr(files, "_rename", _refuse)
     with pytest.raises(OSError, match="no room"):

@@ -1,4 +1,4 @@
-"""YAML of a stranger's: plain data as ever, within limits."""
+"""Untrusted YAML: plain data within limits of size and depth."""
 
 import pytest
 import yaml
@@ -25,7 +25,7 @@ def test_tags_are_refused(text):
         load_limited(text)
 
 
-def test_aliases_count_as_what_they_stand_for(monkeypatch):
+def test_aliases_count_with_their_expanded_size(monkeypatch):
     text = "a: &a [1, 2, 3]\nb: [*a, *a]\n"  # 1 + 2 + 4 + 1 + 2 * 4
     monkeypatch.setattr(limited_yaml, "MAX_NODES", 16)
     assert load_limited(text)["b"] == [[1, 2, 3]] * 2

@@ -1,4 +1,4 @@
-"""Folders that are being written are locked, by processes that run."""
+"""Locks on folders, held by running processes."""
 
 import contextlib
 import os
@@ -25,7 +25,7 @@ def hold():
         yield lambda folder: stack.enter_context(held(folder))
 
 
-def test_a_second_process_is_refused_in_a_line_that_names_the_first(hold, tmp_path):
+def test_second_process_is_refused_with_host_and_process(hold, tmp_path):
     child = hold(tmp_path / "out")
     for attempt in (locked, require_unlocked):
         with pytest.raises(ConfigError) as caught, contextlib.ExitStack() as stack:
@@ -38,7 +38,7 @@ def test_a_second_process_is_refused_in_a_line_that_names_the_first(hold, tmp_pa
         pass
 
 
-def test_the_lock_ends_with_its_process_though_a_worker_of_it_lives(hold, tmp_path):
+def test_lock_ends_with_its_process_despite_workers(hold, tmp_path):
     child = hold(tmp_path)
     os.kill(child.pid, signal.SIGKILL)
     child.wait()
@@ -49,7 +49,7 @@ def test_the_lock_ends_with_its_process_though_a_worker_of_it_lives(hold, tmp_pa
     assert not list(tmp_path.iterdir())
 
 
-def test_one_that_waits_gets_it_next(hold, tmp_path):
+def test_waiting_process_gets_the_lock(hold, tmp_path):
     child = hold(tmp_path)
     script = (
         "import sys; from pathlib import Path\n"
@@ -82,9 +82,7 @@ def test_a_folder_that_was_made_for_the_lock_is_removed(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_without_locks_of_the_system_a_process_that_runs_holds_it(
-    hold, tmp_path, monkeypatch
-):
+def test_fallback_on_file_systems_without_locks(hold, tmp_path, monkeypatch):
     def unsupported(*_):
         raise OSError(locking.errno.ENOLCK, "No locks available")
 

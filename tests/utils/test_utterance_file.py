@@ -1,4 +1,4 @@
-"""An utterance's id that becomes a file name stays in its folder."""
+"""File names made from utterance ids stay in their folder."""
 
 import pytest
 
@@ -13,12 +13,12 @@ NO_NAMES = ["", ".", "..", "/a", "a/b", OUTSIDE, "a\0", "a\n"]
 
 
 @pytest.mark.parametrize("utterance", ["a1", "LJ001-0001", "a.b", "\u97f3 1", "..a"])
-def test_a_file_name(utterance, tmp_path):
+def test_valid_file_names(utterance, tmp_path):
     assert utterance_file(tmp_path, utterance, ".npy").name == f"{utterance}.npy"
 
 
 @pytest.mark.parametrize("utterance", NO_NAMES)
-def test_no_file_name(utterance, tmp_path):
+def test_invalid_file_names_are_refused(utterance, tmp_path):
     with pytest.raises(ConfigError, match="is no file name; take ids without /"):
         utterance_file(tmp_path, utterance, ".npy")
 
@@ -32,6 +32,6 @@ def test_no_file_name(utterance, tmp_path):
     ],
     ids=["teacher dump", "dump of waves", "evaluation"],
 )
-def test_every_writer_refuses_it(place, tmp_path):
+def test_every_writer_refuses_invalid_ids(place, tmp_path):
     with pytest.raises(ConfigError, match=f"'{OUTSIDE}': is no file name"):
         place(tmp_path)
