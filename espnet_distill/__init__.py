@@ -1,4 +1,38 @@
-"""Distillation and structured pruning for ESPnet TTS models."""
+"""Distillation and structured pruning for ESPnet TTS models.
+
+The functions behind the commands are imported when they are first used, so
+``import espnet_distill`` imports neither torch nor ESPnet::
+
+    from espnet_distill import derive, prune
+
+    print(prune("exp/tts_teacher", "exp/tts_half", pressure=0.5))
+"""
+
+from importlib import import_module
+
+_API = {  # function: its module
+    "bench": "espnet_distill.evaluation.bench",
+    "compact": "espnet_distill.pruning.post_training.compact",
+    "derive": "espnet_distill.students.derive",
+    "evaluate": "espnet_distill.evaluation.evaluate",
+    "init": "espnet_distill.recipes.init",
+    "prune": "espnet_distill.pruning.post_training.prune",
+    "unpack": "espnet_distill.experiments.unpack",
+}
+__all__ = [*_API, "register", "version"]
+
+
+def __getattr__(name: str):
+    """Import a function of the API."""
+    if name not in _API:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_API[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def register() -> None:

@@ -6,9 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from espnet_distill.errors import ConfigError
 from espnet_distill.utils.config_values import name_or_none
-from espnet_distill.utils.files import check_file, check_folder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,36 +63,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Measure, print, and write into ``args.out`` if there is one."""
-    from espnet_distill.evaluation.bench import SENTENCES, _names, _read, _rows
+    from espnet_distill.evaluation.bench import bench
 
-    for option in ("threads", "repeats"):
-        if getattr(args, option) < 1:
-            raise ConfigError(f"--{option}: {getattr(args, option)} is not above 0")
-    check_file(args.vocoder_file, "--vocoder_file")
-    if args.out:
-        check_folder(args.out, "--out")
-    sentences = _read(args.sentences) if args.sentences else SENTENCES
-    names = _names(args.experiments)
-
-    from espnet_distill.evaluation import bench_table
-    from espnet_distill.experiments.experiment import find_experiment
-    from espnet_distill.profiling.environment import machine
-    from espnet_distill.profiling.speed import three_lengths
-
-    sentences = three_lengths(sentences)
-    found = dict(zip(names, map(find_experiment, args.experiments)))
     with contextlib.redirect_stdout(sys.stderr):  # whatever a text front end prints
-        rows = _rows(found, sentences, args)
-    surroundings = machine() | {
-        "vocoder": args.vocoder_file or "Griffin-Lim",
-        "repeats": args.repeats,
-        "chunk": f"the first {args.chunk} frames are" if args.chunk else "the whole is",
-        "sentences": sentences,
-    }
-    if args.out:
-        bench_table.write(args.out, rows, surroundings)
-    text = bench_table.to_json if args.json else bench_table.markdown
-    print(text(rows, surroundings))
+        result = bench(
+            args.experiments,
+            sentences=args.sentences,
+            vocoder_file=args.vocoder_file,
+            threads=args.threads,
+            repeats=args.repeats,
+            chunk=args.chunk,
+            out=args.out,
+        )
+    print(result.json() if args.json else result.markdown())
 
 
 def _cores() -> int:

@@ -3,8 +3,6 @@
 import argparse
 from pathlib import Path
 
-from espnet_distill.utils.files import require_new
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
@@ -34,9 +32,13 @@ def add_data(parser: argparse.ArgumentParser, purpose: str) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Write OUT and print what was removed."""
-    require_new(args.out)
-    import espnet_distill
     from espnet_distill.pruning.post_training.compact import compact
 
-    espnet_distill.register()
-    print(compact(args))
+    report = compact(
+        args.experiment,
+        args.out,
+        stock_compatible=args.stock,
+        data=args.data,
+        durations=args.durations,
+    )
+    print(report)

@@ -1,15 +1,10 @@
 """``espnet-distill derive``: initialize a student from its teacher's weights."""
 
 import argparse
-import math
 from pathlib import Path
 
-from espnet_distill.errors import ConfigError
-from espnet_distill.utils.files import require_new
-
-OBJECTIVES = ("params", "macs", "latency")
-
-
+# As in students.derive, which imports torch.
+ALLOCATIONS = ("params", "macs", "latency")
 IMPORTANCES = ("magnitude", "activation", "taylor", "random")
 
 
@@ -45,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--objective",
-        choices=OBJECTIVES,
+        choices=ALLOCATIONS,
         default="params",
         help="of the shapes with so many parameters take the one most like the teacher "
         "(params), of fewest operations (macs) or the fastest here (latency); default: "
@@ -84,23 +79,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> None:
-    """Write OUT and print what was chosen."""
-    require_new(args.out)
-    if args.pressure is not None and not 0 <= args.pressure < 1:
-        raise ConfigError(f"--pressure: {args.pressure} is not from 0 to below 1")
-    if args.budget_params is not None and args.budget_params < 1:
-        raise ConfigError(f"--budget-params: {args.budget_params} is not above 0")
-    if args.config and (args.keep or args.floor or args.objective != "params"):
-        raise ConfigError("--config: says every size; leave out what chooses sizes")
-    if args.budget_rtf is not None and not 0 < args.budget_rtf < math.inf:
-        raise ConfigError(f"--budget-rtf: {args.budget_rtf} is not above 0")
-    if args.importance in ("activation", "taylor") and not args.data:
-        raise ConfigError(f"--importance {args.importance}: wants --data")
-    import espnet_distill
+    """Write OUT and print teacher and student."""
     from espnet_distill.students.derive import derive
 
-    espnet_distill.register()
-    print(derive(args))
+    report = derive(
+        args.teacher,
+        args.out,
+        pressure=args.pressure,
+        parameters=args.budget_params,
+        rtf=args.budget_rtf,
+        config=args.config,
+        allocate_by=args.objective,
+        keep=args.keep,
+        floor=dict(args.floor),
+        importance=args.importance,
+        data=args.data,
+        durations=args.durations,
+    )
+    print(report)
 
 
 def _floor(value: str) -> tuple[str, int]:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from espnet_distill.evaluation.evaluate import _evaluate, _models, _spoken
+from espnet_distill.evaluation.evaluate import evaluate
 from espnet_distill.evaluation.metrics.registry import MEASURES
 from espnet_distill.utils.config_values import name_or_none
 
@@ -99,38 +99,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> None:
     """Measure, write table and report into ``args.out`` and print the table.
 
-    A part of a job array measures its sentences and leaves them in found/.
+    A part of a job array measures its sentences and writes no table.
     """
-    from espnet_distill.evaluation import systems as inputs
-    from espnet_distill.evaluation.metrics import registry as measures
-
-    args.measures = measures.choose(args.measures, args.asr_model)
-    inputs.check_file(args.vocoder_file, "--vocoder_file")
-    inputs.check_file(args.durations, "--durations")
-    inputs.check_folder(args.out, "--out")
-    utterances = inputs.read_data(args.data, args.num_utts)
-    if args.part:
-        utterances = inputs.part_of(utterances, args.part)
-    systems = inputs.find_systems(
+    result = evaluate(
         args.experiments,
         args.data,
-        utterances,
-        args.inference_tag,
-        args.inference_model,
+        args.out,
+        vocoder_file=args.vocoder_file,
+        inference_model=args.inference_model,
+        inference_tag=args.inference_tag,
+        asr_model=args.asr_model,
+        speaker_model=args.speaker_model,
+        durations=args.durations,
+        measures=args.measures,
+        num_utts=args.num_utts,
+        part=args.part,
     )
-
-    from espnet_distill.evaluation import score as quality
-    from espnet_distill.evaluation.cache import DiskCache
-    from espnet_distill.evaluation.score import require_speech
-    from espnet_distill.utils.locking import locked, require_unlocked
-
-    require_unlocked(args.out)
-    require_speech(quality.references(utterances) | _spoken(systems))
-    found = args.out / "found"
-    asked = quality.Scorer(args.measures, *_models(args), DiskCache(found))
-    if args.part:
-        quality.score_all(_spoken(systems), utterances, {}, asked, args.out)
-        print(f"part {args.part}: {len(utterances)} sentences are in {found}")
-    else:
-        with locked(args.out):
-            _evaluate(args, asked, systems, utterances)
+    print(result)

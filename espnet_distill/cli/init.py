@@ -14,5 +14,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> None:
-    """Say what was found and written."""
+    """Write the files and print the report."""
     print("\n".join(init(args.recipe)))

@@ -4,10 +4,7 @@ import argparse
 from pathlib import Path
 
 from espnet_distill.cli.compact import add_data
-from espnet_distill.errors import ConfigError
-from espnet_distill.utils.files import require_new
-
-OBJECTIVES = ("params", "latency")
+from espnet_distill.pruning.post_training.prune import ALLOCATIONS, prune
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--objective",
-        choices=OBJECTIVES,
+        choices=ALLOCATIONS,
         default="params",
         help="take from all widths alike (params), or more from those whose "
         "parameters cost most time here (latency); default: %(default)s",
@@ -47,17 +44,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> None:
-    """Write OUT and print what was done."""
-    require_new(args.out)
-    if not 0 < args.pressure < 1:
-        raise ConfigError(f"--pressure: {args.pressure} is not above 0 and below 1")
-    if args.low_rank and (args.merge or args.objective != "params"):
-        raise ConfigError(
-            "--low-rank: takes no units; leave out --merge and --objective"
-        )
-    import espnet_distill
-    from espnet_distill.pruning.post_training.low_rank import prune_low_rank
-    from espnet_distill.pruning.post_training.structured import prune
-
-    espnet_distill.register()
-    print(prune_low_rank(args) if args.low_rank else prune(args))
+    """Write OUT and print the report."""
+    report = prune(
+        args.experiment,
+        args.out,
+        pressure=args.pressure,
+        allocate_by=args.objective,
+        merge=args.merge,
+        low_rank=args.low_rank,
+        data=args.data,
+        durations=args.durations,
+    )
+    print(report)

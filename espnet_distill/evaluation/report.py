@@ -1,7 +1,9 @@
-"""``espnet-distill report``: an evaluation to look at and to listen to."""
+"""Render an evaluation as a page with audio."""
 
 import warnings
 from pathlib import Path
+
+from espnet_distill.errors import ConfigError
 
 SENTENCES = 8
 
@@ -10,12 +12,17 @@ def write(folder: Path, sentences: int = SENTENCES) -> list[Path]:
     """Write report.html and RESULTS.md of an evaluation into its folder.
 
     Args:
-        folder: Where table.json is.
-        sentences: How many to play.
+        folder: Folder of table.json.
+        sentences: Number of sentences to play.
 
     Returns:
         The two files.
+
+    Raises:
+        ConfigError: A number below 1, or a folder without an evaluation.
     """
+    if sentences < 1:
+        raise ConfigError(f"--num_sentences: {sentences}; give 1 or more")
     from espnet_distill.utils.files import write_text
 
     with warnings.catch_warnings():

@@ -1,13 +1,13 @@
-"""``espnet-distill summarize-seeds``: what several seeds of each setting come to together."""
+"""Summarize an evaluation of settings with several seeds each."""
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError, ErrorCollector
 from espnet_distill.utils.config_values import as_number, require_values, shown
-from espnet_distill.utils.files import read_json
+from espnet_distill.utils.files import read_json, require_makeable, write_csv
 from espnet_distill.utils.markdown import aligned
 
 # Title in the table, format, and name in table.json; by the name in the CSV.
@@ -48,6 +48,47 @@ NAME = re.compile(r"(.+?)(?:_seed(\d+)(?:_compact)?)?")  # a pruned one is compa
 
 
 Runs = dict[str, dict[str, dict]]  # by setting and seed
+
+
+def summarize_seeds(
+    evaluation: str | Path,
+    *,
+    csv: str | Path | None = None,
+    against: Sequence[str] = ("teacher",),
+) -> str:
+    """Summarize an evaluation of settings that were trained with several seeds.
+
+    Args:
+        evaluation: Output folder of an evaluation of experiments ``<setting>_seed<N>``.
+        csv: CSV file to write, a line per run.
+        against: Settings to show differences to.
+
+    Returns:
+        A Markdown table, a row per setting.
+
+    Raises:
+        ConfigError: A folder without an evaluation, without scores of one of its rows,
+            or without a setting of ``against``.
+    """
+    evaluation = Path(evaluation)
+    runs = read_runs(evaluation / "table.json")
+    scores = _read_scores(evaluation / "scores.csv")
+    for row in (row["name"] for seeds in runs.values() for row in seeds.values()):
+        if row not in scores:
+            raise ConfigError(
+                f"{evaluation / 'scores.csv'}: no scores of {row}; evaluate again"
+            )
+    if csv:
+        require_makeable(Path(csv))
+    for setting in against:
+        if setting not in runs:
+            raise ConfigError(
+                f"--against {setting}: {evaluation} has {', '.join(runs)}"
+            )
+    if csv:
+        columns = (*CSV_COLUMNS, *_optional(runs))
+        write_csv(Path(csv), columns, _csv_lines(runs, columns))
+    return to_markdown(runs, scores, list(against))
 
 
 def read_runs(path: Path) -> Runs:

@@ -43,17 +43,21 @@ PASSED_ON = (
 )
 
 
-def init(recipe: Path) -> list[str]:
-    """Write what a recipe lacks, and return a line for each file and what was found.
+def init(recipe: str | Path) -> list[str]:
+    """Write the files of a distillation that a recipe lacks.
 
     Args:
         recipe: ``egs2/<corpus>/tts1`` of ESPnet's tree, or a folder like it.
+
+    Returns:
+        Lines of a report: the teacher, and each file with its state.
 
     Raises:
         ConfigError: No such recipe, or one whose conf/ leads elsewhere.
     """
     from espnet_distill.recipes.trained import trained_in
 
+    recipe = Path(recipe)
     _require_recipe(recipe)
     options = options_of(recipe / "run.sh").items()
     told = {name: value for name, value in options if _is_let(name, value)}

@@ -1,11 +1,12 @@
 """Remove the masked structure of a pruned experiment."""
 
-import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from espnet2.tts.abs_tts import AbsTTS
 
+import espnet_distill
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import (
     find_experiment,
@@ -15,6 +16,7 @@ from espnet_distill.experiments.experiment import (
 from espnet_distill.pruning.post_training.live_units import Kept, LiveUnits
 from espnet_distill.pruning.post_training.pruned_model import (
     FEW,
+    Original,
     PrunedModel,
     write_pruned,
 )
@@ -32,21 +34,46 @@ from espnet_distill.students.models.per_layer import (
     require_whole_layers,
 )
 from espnet_distill.teachers.taps import require_taps
+from espnet_distill.utils.files import require_new
 
 
-def compact(args: argparse.Namespace) -> str:
+def compact(
+    experiment: str | Path,
+    out: str | Path,
+    *,
+    stock_compatible: bool = False,
+    data: str | Path | None = None,
+    durations: str | Path | None = None,
+) -> str:
     """Write a pruned experiment without its masked structure into a new folder.
 
+    The folder gets ``config.yaml``, ``model.pth``, the statistics, and ``train.yaml``,
+    a configuration that continues the training. The plugin is registered.
+
     Args:
-        args: What ``espnet-distill compact`` was given.
+        experiment: Pruned experiment: folder, ``.pth``, ``.zip`` or tag.
+        out: The folder to make.
+        stock_compatible: Give all layers the size of the widest and keep all heads,
+            where stock ESPnet could not load the result otherwise.
+        data: ESPnet data folder (``text``, ``wav.scp``) whose first utterances the
+            outputs before and after are compared on; None compares them on one
+            sentence of random tokens.
+        durations: ESPnet durations file of ``data``: frames per token, for a model
+            that is trained with durations.
 
     Returns:
-        What to print.
+        A Markdown report: parameters, file size (MB) and RTF before and after, the
+        largest difference of the outputs, and the removed layers, units and heads.
 
     Raises:
-        ConfigError: An experiment that was not pruned.
+        ConfigError: An experiment without masked structure, or data that the model
+            cannot use. Nothing is written then.
     """
-    config, checkpoint = find_experiment(args.experiment)
+    out = Path(out)
+    data, durations = (Path(path) if path else None for path in (data, durations))
+    require_new(out)
+    espnet_distill.register()
+    config, checkpoint = find_experiment(experiment)
     conf = read_config(config)
     require_taps(conf["tts"], config)
     require_whole_layers(conf["tts_conf"], config)
@@ -59,14 +86,21 @@ def compact(args: argparse.Namespace) -> str:
         counting = exclude_zero_units_from_norms(
             masked.tts, conf["tts"], conf["tts_conf"]
         )
-        rest = remove_zero_units(whole.tts, conf["tts"], conf["tts_conf"], args.stock)
+        rest = remove_zero_units(
+            whole.tts, conf["tts"], conf["tts_conf"], stock_compatible
+        )
     if not rest.removed and zeros < FEW:
         raise ConfigError(
             f"{checkpoint}: nothing in it is masked; prune it first, by callbacks: or "
             "by espnet-distill prune"
         )
-    smaller = PrunedModel(rest.name, rest.conf, rest.state)
-    written = write_pruned(args, (config, checkpoint), (masked, names), smaller)
+    report = write_pruned(
+        out,
+        PrunedModel(rest.name, rest.conf, rest.state),
+        Original(config, checkpoint, masked, names),
+        data=data,
+        durations=durations,
+    )
     removed = [f"Removed: {line}" for line in rest.removed]
     if not removed:
         removed = [
@@ -80,7 +114,7 @@ def compact(args: argparse.Namespace) -> str:
             f"Compared with it as it was trained: {counting} layer normalisations did "
             "not count what was masked, which only the compacted model can say."
         )
-    return "\n\n".join([*written, "\n".join(removed)])
+    return "\n\n".join([*report, "\n".join(removed)])
 
 
 LITTLE = 0.02  # of the parameters, for which no class of its own is worth while

@@ -1,7 +1,7 @@
-"""A trained experiment whose layers are two of low rank where that loses little."""
+"""Factorize the layers of a trained experiment into two of low rank each."""
 
-import argparse
 from collections.abc import Mapping
+from pathlib import Path
 from statistics import fmean
 
 from torch import nn
@@ -14,7 +14,11 @@ from espnet_distill.experiments.experiment import (
     read_config,
 )
 from espnet_distill.pruning.allocation.ranks import allocate_ranks, factorisable
-from espnet_distill.pruning.post_training.pruned_model import PrunedModel, write_pruned
+from espnet_distill.pruning.post_training.pruned_model import (
+    Original,
+    PrunedModel,
+    write_pruned,
+)
 from espnet_distill.structure.low_rank import Factors
 from espnet_distill.structure.slicing import State
 from espnet_distill.structure.statistics.second_moments import second_moments
@@ -22,19 +26,32 @@ from espnet_distill.students.models.per_layer import SUFFIX
 from espnet_distill.students.registry import VARIANTS
 
 
-def prune_low_rank(args: argparse.Namespace) -> str:
-    """Write an experiment of so many parameters less into a new folder.
+def prune_low_rank(
+    experiment: str | Path,
+    out: Path,
+    *,
+    pressure: float,
+    data: Path | None = None,
+    durations: Path | None = None,
+) -> str:
+    """Write an experiment with factorized layers into a new folder.
 
     Args:
-        args: What ``espnet-distill prune --low-rank`` was given.
+        experiment: Experiment folder, ``.pth``, ``.zip`` or tag.
+        out: The folder to make.
+        pressure: Share of the parameters to remove, above 0 and below 1.
+        data: ESPnet data folder of the calibration data; with it, the factors are
+            least-squares for the layers' inputs, without it, for white inputs.
+        durations: Frames per token of ``data``.
 
     Returns:
-        What to print.
+        A Markdown report, as of :func:`~.pruned_model.write_pruned`, and the ranks.
 
     Raises:
-        ConfigError: A model without a class for it, or a pressure that no ranks reach.
+        ConfigError: A class of model without factorized variant, or a pressure that no
+            ranks reach.
     """
-    config, checkpoint = find_experiment(args.experiment)
+    config, checkpoint = find_experiment(experiment)
     conf = read_config(config)
     name = conf["tts"].removesuffix(SUFFIX) + SUFFIX
     if name not in VARIANTS:
@@ -44,21 +61,26 @@ def prune_low_rank(args: argparse.Namespace) -> str:
         )
     whole, names = load_experiment(config, checkpoint)
     tts, moments = whole.tts, {}
-    if args.data:
+    if data:
         weights = {f"{path}.weight" for path in factorisable(tts)}
-        losses = calibration_losses(args.data, args.durations, whole, names)
+        losses = calibration_losses(data, durations, whole, names)
         moments = second_moments(tts, losses, weights)
-    factors = allocate_ranks(tts, args.pressure, moments)
+    factors = allocate_ranks(tts, pressure, moments)
     ranks = {path: pair.first.size(0) for path, pair in factors.items()}
     before = conf["tts_conf"]
-    told = before | {"ranks": before.get("ranks", {}) | ranks}
-    smaller = PrunedModel(name, told, _with(tts, factors))
-    written = write_pruned(args, (config, checkpoint), (whole, names), smaller)
-    return "\n\n".join([*written, _said(factors, bool(moments))])
+    factorized_conf = before | {"ranks": before.get("ranks", {}) | ranks}
+    report = write_pruned(
+        out,
+        PrunedModel(name, factorized_conf, _factorized_state(tts, factors)),
+        Original(config, checkpoint, whole, names),
+        data=data,
+        durations=durations,
+    )
+    return "\n\n".join([*report, _describe(factors, bool(moments))])
 
 
-def _with(tts: nn.Module, factors: Mapping[str, Factors]) -> State:
-    """A model's weights with two in the place of some."""
+def _factorized_state(tts: nn.Module, factors: Mapping[str, Factors]) -> State:
+    """Return a model's weights with two factors in the place of each factorized one."""
     state = tts.state_dict()
     for path, pair in factors.items():
         del state[f"{path}.weight"]
@@ -68,7 +90,8 @@ def _with(tts: nn.Module, factors: Mapping[str, Factors]) -> State:
     return state
 
 
-def _said(factors: Mapping[str, Factors], is_heard: bool) -> str:
+def _describe(factors: Mapping[str, Factors], is_calibrated: bool) -> str:
+    """Return the number of factorized layers, their ranks and their mean error."""
     if not factors:
         return "No layer is two."
     ranks = [pair.first.size(0) for pair in factors.values()]
@@ -77,6 +100,6 @@ def _said(factors: Mapping[str, Factors], is_heard: bool) -> str:
         for name in ("error", "plain_error")
     )
     line = f"{len(factors)} layers are two, of ranks {min(ranks)} to {max(ranks)}; "
-    if is_heard:
+    if is_calibrated:
         return line + f"they lose {lost:.1%} of their outputs' power, not {plain:.1%}."
     return line + f"they lose {lost:.1%} of their outputs' power for white inputs."

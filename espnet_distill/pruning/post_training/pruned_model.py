@@ -1,4 +1,4 @@
-"""A model that lost structure, written as an experiment and compared with the whole."""
+"""Write a pruned model as an experiment and compare it with the original."""
 
 import argparse
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 from espnet2.tasks.tts import TTSTask
+from espnet2.train.abs_espnet_model import AbsESPnetModel
 
 from espnet_distill.data.calibration import calibration_losses
 from espnet_distill.experiments.experiment import load_weights, read_config
@@ -32,7 +33,7 @@ from espnet_distill.utils.files import folder_written_whole
 WEIGHTS = "model.pth"
 
 
-FEW = 0.01  # zeros, as a share, that a model has without being pruned
+FEW = 0.01  # sparsity that a model may have without being pruned
 
 
 @dataclass(frozen=True)
@@ -44,74 +45,100 @@ class PrunedModel:
     state: State
 
 
+@dataclass(frozen=True)
+class Original:
+    """The experiment that was pruned.
+
+    Attributes:
+        config: Its configuration file.
+        checkpoint: Its weights file.
+        model: The ESPnetTTSModel, with its weights.
+        names: Its configuration as a namespace.
+    """
+
+    config: Path
+    checkpoint: Path
+    model: AbsESPnetModel
+    names: argparse.Namespace
+
+
 def write_pruned(
-    args: argparse.Namespace,
-    files: tuple[Path, Path],
-    loaded: tuple,
-    smaller: PrunedModel,
+    out: Path,
+    pruned: PrunedModel,
+    original: Original,
+    *,
+    data: Path | None = None,
+    durations: Path | None = None,
 ) -> list[str]:
     """Write ``config.yaml``, ``model.pth``, ``train.yaml`` and statistics.
 
-    The weights are saved in the precision of the whole experiment's.
+    The weights are saved in the precision of the original's.
 
     Args:
-        args: ``out``, ``data`` and ``durations`` of a command.
-        files: Configuration and checkpoint of the whole experiment.
-        loaded: Its model and namespace.
-        smaller: What is left of the model.
+        out: The folder to make.
+        pruned: The pruned model.
+        original: The experiment that it was made from.
+        data: ESPnet data folder whose first utterances the outputs are compared on;
+            None compares them on one sentence of random tokens.
+        durations: Frames per token of ``data``.
 
     Returns:
-        What to print of it: sizes and speed, outputs, and what it needs.
+        Paragraphs of a report: a table of sizes and speeds, the largest difference of
+        the outputs, and how to train on and to use the pruned model.
     """
-    whole, names = loaded
-    heard = args.data and calibration_losses(args.data, args.durations, whole, names)
-    conf = read_config(files[0]) | {"tts": smaller.name, "tts_conf": smaller.conf}
-    model = _build(conf, smaller.state)
-    with folder_written_whole(args.out) as beside:
-        like = load_weights(files[1], device="meta")
+    whole, names = original.model, original.names
+    losses = data and calibration_losses(data, durations, whole, names)
+    conf = read_config(original.config)
+    conf |= {"tts": pruned.name, "tts_conf": pruned.conf}
+    model = _build(conf, pruned.state)
+    with folder_written_whole(out) as beside:
+        like = load_weights(original.checkpoint, device="meta")
         save_weights(beside / WEIGHTS, model, whole, like)
-        portable = with_statistics_in(conf, beside, args.out)
+        portable = with_statistics_in(conf, beside, out)
         write_portable(portable, beside / "config.yaml")
-        write_training(beside, training_of(conf), args.out / WEIGHTS)
+        write_training(beside, training_of(conf), out / WEIGHTS)
         model.load_state_dict(torch.load(beside / WEIGHTS, weights_only=True))
-        both = whole.tts, model.tts
-        if heard:
-            pair = heard, calibration_losses(args.data, args.durations, model, names)
+        models = whole.tts, model.tts
+        if losses:
+            both = losses, calibration_losses(data, durations, model, names)
         else:
-            pair = dummy_losses(both)
-        found = difference(both, pair)
-        weights = files[1], beside / WEIGHTS
-        is_sparse = measure_sparsity(model.tts) >= FEW
-        table = side_by_side(both, weights, frames_a_second(whole), is_sparse)
-    return [table, _said(found, args), *_needs(smaller.name, args.out, found)]
+            both = dummy_losses(models)
+        largest = difference(models, both)
+        table = side_by_side(
+            models,
+            (original.checkpoint, beside / WEIGHTS),
+            frames_a_second(whole),
+            is_sparse=measure_sparsity(model.tts) >= FEW,
+        )
+    return [table, _describe(largest, data), *_next_steps(pruned.name, out, largest)]
 
 
 def _build(conf: dict, state: State):
-    """An ESPnetTTSModel in eval mode with these weights, and no other, in its tts."""
+    """Return an ESPnetTTSModel in eval mode whose tts has exactly these weights."""
     model = TTSTask.build_model(argparse.Namespace(**conf)).eval()
-    wanted = model.tts.state_dict()
+    shapes = model.tts.state_dict()
     fitted = {
-        name: tensor.view_as(wanted[name]) if name in wanted else tensor
+        name: tensor.view_as(shapes[name]) if name in shapes else tensor
         for name, tensor in state.items()
     }
     model.tts.load_state_dict(fitted)
     return model
 
 
-def _said(found: Difference, args: argparse.Namespace) -> str:
-    said = f"{found.sentences} sentences of {args.data}"
+def _describe(largest: Difference, data: Path | None) -> str:
+    """Return the largest difference of the outputs as a sentence."""
+    where = f"{largest.sentences} sentences of {data}" if data else "a made-up sentence"
     return (
-        "Largest difference of the outputs, on "
-        f"{said if args.data else 'a made-up sentence'}: {found.most:.1e} "
-        f"({found.tap})."
+        f"Largest difference of the outputs, on {where}: {largest.most:.1e} "
+        f"({largest.tap})."
     )
 
 
-def _needs(name: str, out: Path, found: Difference) -> list[str]:
-    """How to mend and to use what was written, where that takes more than stock."""
+def _next_steps(name: str, out: Path, largest: Difference) -> list[str]:
+    """Return how to train on and to use the pruned model, where stock use differs."""
     python = '--python "python3 -m espnet_distill" ' if name.endswith(SUFFIX) else ""
     lines = []
-    if found.most > EQUAL:
+    if largest.most > EQUAL:
         lines.append(
             "The outputs are not those of the whole model; to train on: ./run.sh "
             f"{python}--stage 7 --stop_stage 7 --train_config {out / 'train.yaml'} "

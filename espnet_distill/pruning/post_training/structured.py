@@ -1,7 +1,7 @@
-"""A trained experiment without the units that matter least, in stock sizes."""
+"""Remove the least important units of a trained experiment, in stock sizes."""
 
-import argparse
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import torch
 from espnet2.tts.abs_tts import AbsTTS
@@ -14,7 +14,11 @@ from espnet_distill.experiments.experiment import (
 )
 from espnet_distill.pruning.allocation.config_widths import Widths
 from espnet_distill.pruning.allocation.latency import latency_scales
-from espnet_distill.pruning.post_training.pruned_model import PrunedModel, write_pruned
+from espnet_distill.pruning.post_training.pruned_model import (
+    Original,
+    PrunedModel,
+    write_pruned,
+)
 from espnet_distill.structure.groups import Group
 from espnet_distill.structure.residual import is_attention, is_stream
 from espnet_distill.structure.slicing import State
@@ -26,19 +30,37 @@ from espnet_distill.students.infer_config import ConfigSpace
 from espnet_distill.students.init_from_teacher import choose_units, cut_out
 
 
-def prune(args: argparse.Namespace) -> str:
-    """Write an experiment of so many parameters less into a new folder.
+def prune_units(
+    experiment: str | Path,
+    out: Path,
+    *,
+    pressure: float,
+    allocate_by: str = "params",
+    merge: bool = False,
+    data: Path | None = None,
+    durations: Path | None = None,
+) -> str:
+    """Write an experiment with fewer units into a new folder.
 
     Args:
-        args: What ``espnet-distill prune`` was given.
+        experiment: Experiment folder, ``.pth``, ``.zip`` or tag.
+        out: The folder to make.
+        pressure: Share of the parameters to remove, above 0 and below 1.
+        allocate_by: ``params``, or ``latency`` to prune those widths more whose
+            parameters take most time on this machine.
+        merge: Fold the removed units into the remaining ones where possible.
+        data: ESPnet data folder of the calibration data; None ranks units by the
+            magnitude of their weights.
+        durations: Frames per token of ``data``.
 
     Returns:
-        What to print.
+        A Markdown report, as of :func:`~.pruned_model.write_pruned`, and the widths.
 
     Raises:
-        ConfigError: A model of another class, or a pressure that no widths reach.
+        ConfigError: A class of model whose units cannot be removed, or a pressure that
+            no widths reach.
     """
-    config, checkpoint = find_experiment(args.experiment)
+    config, checkpoint = find_experiment(experiment)
     conf = read_config(config)
     require_supported(conf["tts"], config, "units can be taken from")
     whole, names = load_experiment(config, checkpoint)
@@ -46,40 +68,45 @@ def prune(args: argparse.Namespace) -> str:
     tts = model.tts
 
     def losses() -> Iterator | None:
-        return args.data and calibration_losses(args.data, args.durations, model, names)
+        return data and calibration_losses(data, durations, model, names)
 
-    heard = losses()
+    calibration = losses()
     described = ConfigSpace(conf["tts"], conf["tts_conf"], tts.idim, tts.odim)
     groups = groups_of(tts, lambda: described.config_dims)
     widths = Widths(described, groups)
     scales = None
-    if args.objective == "latency":
+    if allocate_by == "latency":
         scales = latency_scales(described, widths.config_dims)
-    sizes = widths.choose(args.pressure, scales)
+    sizes = widths.choose(pressure, scales)
     student = described.build(described.conf | sizes)
-    importance = Activation(tts, heard) if heard else magnitude
+    importance = Activation(tts, calibration) if calibration else magnitude
     kept = choose_units(tts, student, groups, importance)
-    state, said = tts.state_dict(), []
-    if args.merge:
-        state, said = _merged(tts, kept, losses())
+    state, lines = tts.state_dict(), []
+    if merge:
+        state, lines = _merge_units(tts, kept, losses())
     narrowed = cut_out(state, kept, tts, student)
-    smaller = PrunedModel(described.name, described.conf | sizes, narrowed.state)
-    written = write_pruned(args, (config, checkpoint), (whole, names), smaller)
+    report = write_pruned(
+        out,
+        PrunedModel(described.name, described.conf | sizes, narrowed.state),
+        Original(config, checkpoint, whole, names),
+        data=data,
+        durations=durations,
+    )
     changed = [
         f"{key} {described.sizes.conf[key]} → {size}"
         for key, size in sizes.items()
         if size != described.sizes.conf[key]
     ]
-    said.append(f"Widths: {', '.join(changed)}.")
-    return "\n\n".join([*written, "\n".join(said)])
+    lines.append(f"Widths: {', '.join(changed)}.")
+    return "\n\n".join([*report, "\n".join(lines)])
 
 
-def _merged(
+def _merge_units(
     tts: AbsTTS,
     kept: Sequence[tuple[Group, torch.Tensor]],
     losses: Iterator | None,
 ) -> tuple[State, list[str]]:
-    """Fold what goes into what stays; residual width and attention are only cut."""
+    """Fold removed units into kept ones, but in residual streams and attention."""
     chosen = [
         (group, units)
         for group, units in kept
