@@ -1,1 +1,1 @@
-"""Take structure away while a model trains, and out of it afterwards."""
+"""Pruning during training and after it."""

@@ -1,4 +1,4 @@
-"""Prune while a model trains: masks that grow by a schedule and then stand still."""
+"""Pruning callback: masks that follow a schedule during training."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -26,17 +26,15 @@ FindGroups = Callable[[nn.Module], list[Group]]
 
 
 class PruningCallback(Callback):
-    """Takes a share of a model's parameters away while it trains.
+    """Prunes a model to a pressure during training.
 
-    After each update of its schedule the units that matter least are at zero, and a
-    mask holds them there after every step of the optimizer. The model keeps its shapes
-    and the names of its parameters.
+    Each update of the schedule sets the units of least importance to zero. Masks keep
+    them at zero after every step of the optimizer. The model keeps its shapes and the
+    names of its parameters.
 
     Attributes:
-        find_groups: Finds the groups of the model that trains, in the names of its
-            parameters; what: neurons needs it.
-        levels: The step, or epoch, and the share of the parameters gone, after each
-            update.
+        find_groups: Returns the pruning groups of a model; `what: neurons` requires it.
+        levels: Step or epoch, and sparsity, after each update.
     """
 
     def __init__(
@@ -45,12 +43,12 @@ class PruningCallback(Callback):
         find_groups: FindGroups | None = None,
         where: str = "prune",
     ):
-        """Prepare; a model comes with :meth:`attach`.
+        """Store the options; :meth:`attach` takes the model.
 
         Args:
-            options: What, when and which.
+            options: The keys of the callback.
             find_groups: See above.
-            where: What a message begins with.
+            where: Prefix of error messages.
         """
         self.options = options
         self.find_groups = find_groups
@@ -62,7 +60,7 @@ class PruningCallback(Callback):
         self._steps_in_epoch = 0
         self._active: list[Criterion | Merger] = []
         self._masked: tuple[list, list] = ([], [])
-        self._counting: list[RemovableHandle] = []
+        self._norm_hooks: list[RemovableHandle] = []
 
     @classmethod
     def from_conf(cls, conf: Mapping, name: str, where: str) -> "PruningCallback":
@@ -100,13 +98,13 @@ class PruningCallback(Callback):
         return UnitMask(self._model, self._parameters, self.options, self.find_groups)
 
     def _build_criterion(self) -> Criterion:
-        own = {name: self._parameters[name] for name in self._target.names}
+        scored = {name: self._parameters[name] for name in self._target.names}
         if self.options.criterion == GATES:
-            return Gates(self._model, own, self._target, self._share_now)
-        return CRITERIA[self.options.criterion](self._model, own)
+            return Gates(self._model, scored, self._target, self._progress)
+        return CRITERIA[self.options.criterion](self._model, scored)
 
-    def _share_now(self) -> float:
-        return self._schedule.share(self._now[self._schedule.unit])
+    def _progress(self) -> float:
+        return self._schedule.progress(self._now[self._schedule.unit])
 
     def on_train_start(self, training: TrainingContext) -> None:
         if self._model is not training.model:
@@ -116,14 +114,14 @@ class PruningCallback(Callback):
         self._toggle_observers()
 
     def require_end_within(self, training: TrainingContext) -> None:
-        """Raise a ConfigError if a training ends before the schedule does."""
+        """Raise a ConfigError if the training ends before the schedule."""
         unit = self._schedule.unit
-        whole = training.steps if unit == "step" else training.epochs
-        if whole is not None and self._schedule.last > whole:
+        length = training.steps if unit == "step" else training.epochs
+        if length is not None and self._schedule.last > length:
             key = "start" if self._schedule.kind == "one_shot" else "end"
             raise ConfigError(
                 f"{self._where}: {key}: {unit} {self._schedule.last} is after the "
-                f"training's last, {whole}; say an earlier one, or train longer"
+                f"training's last, {length}; say an earlier one, or train longer"
             )
 
     def on_step_end(self, step: int) -> None:
@@ -154,16 +152,16 @@ class PruningCallback(Callback):
         return self._schedule.is_final(self._now[self._schedule.unit])
 
     def statistics(self) -> dict[str, float]:
-        """Return shares gone: of the model's parameters, and of each part's units."""
-        parts = {f"sparsity_{part}": share for part, share in self._shares.items()}
-        return {"sparsity": self._sparsity} | parts | self._learnt
+        """Return the sparsity of the model and of each part, over its units."""
+        parts = {f"sparsity_{part}": x for part, x in self._part_sparsities.items()}
+        return {"sparsity": self._sparsity} | parts | self._criterion_statistics
 
     def state_dict(self) -> dict:
         return {
             "masks": {name: mask.clone() for name, mask in self._target.kept.items()},
             "criterion": self._criterion.state_dict(),
             "merger": self._merger.state_dict() if self._merger else {},
-            "learnt": dict(self._learnt),
+            "learnt": dict(self._criterion_statistics),
             "levels": [list(level) for level in self.levels],
             "now": dict(self._now),
             "steps_in_epoch": self._steps_in_epoch,
@@ -177,23 +175,24 @@ class PruningCallback(Callback):
         self._criterion.load_state_dict(state["criterion"])
         if self._merger:
             self._merger.load_state_dict(state.get("merger", {}))
-        self.levels = [(now, share) for now, share in state["levels"]]
+        self.levels = [(now, sparsity) for now, sparsity in state["levels"]]
         self._now = dict(state["now"])
         self._steps_in_epoch = state["steps_in_epoch"]
         self._measure()
-        self._learnt = dict(state["learnt"])
+        self._criterion_statistics = dict(state["learnt"])
         self._apply_masks()
 
     @torch.no_grad()
     def _update(self, now: int) -> None:
-        """Choose anew what is kept, and hold it."""
+        """Choose and apply masks by the schedule."""
         if self._criterion.waits and now < self._schedule.last:
             self._measure()
-            told = ", ".join(f"{key} {x:.4f}" for key, x in self._learnt.items())
-            logging.info(f"{self._schedule.unit} {now}: {told}")
+            statistics = self._criterion_statistics.items()
+            summary = ", ".join(f"{key} {x:.4f}" for key, x in statistics)
+            logging.info(f"{self._schedule.unit} {now}: {summary}")
             return
         before = {name: mask.clone() for name, mask in self._target.kept.items()}
-        self._target.choose(self._schedule.share(now), self._criterion)
+        self._target.choose(self._schedule.progress(now), self._criterion)
         if self._merger:
             kept = self._target.kept
             self._merger.merge(kept, [n for n in kept if not kept[n].equal(before[n])])
@@ -210,19 +209,19 @@ class PruningCallback(Callback):
 
     def _measure(self) -> None:
         self._sparsity = self._target.num_pruned() / self._total
-        self._shares = self._target.shares()
-        self._learnt = self._criterion.statistics()
+        self._part_sparsities = self._target.part_sparsities()
+        self._criterion_statistics = self._criterion.statistics()
 
     def _apply_masks(self) -> None:
-        """Prepare masks like the parameters they hold, and apply them."""
-        for handle in self._counting:
+        """Prepare masks on the devices of their parameters, and apply them."""
+        for handle in self._norm_hooks:
             handle.remove()
-        self._counting = self._target.count_kept(self._model)
-        factors = self._target.multipliers()
-        held = [(self._parameters[name], factor) for name, factor in factors.items()]
+        self._norm_hooks = self._target.count_kept(self._model)
+        masks = self._target.multipliers()
+        masked = [(self._parameters[name], mask) for name, mask in masks.items()]
         self._masked = (
-            [parameter for parameter, _ in held],
-            [_for_products(factor.to(p), p) for p, factor in held],
+            [parameter for parameter, _ in masked],
+            [_expand_for_product(mask.to(p), p) for p, mask in masked],
         )
         self._apply()
 
@@ -232,24 +231,24 @@ class PruningCallback(Callback):
             torch._foreach_mul_(*self._masked)
 
     def _toggle_observers(self) -> None:
-        """Let those look whose update is near enough."""
-        wanted = [
-            observer for observer in self._observers if self._is_near(observer.window)
+        """Start the observers whose window before an update has begun, stop others."""
+        due = [
+            observer for observer in self._observers if self._is_due(observer.window)
         ]
         for observer in self._observers:
-            if observer in wanted and observer not in self._active:
+            if observer in due and observer not in self._active:
                 observer.start()
-            elif observer in self._active and observer not in wanted:
+            elif observer in self._active and observer not in due:
                 observer.stop()
-        self._active = wanted
+        self._active = due
 
     def _stop_observers(self) -> None:
         for observer in self._active:
             observer.stop()
         self._active = []
 
-    def _is_near(self, window: int | None) -> bool:
-        """Tell whether a look at the next step is for an update to come."""
+    def _is_due(self, window: int | None) -> bool:
+        """Return True if the next step is within a window before an update."""
         now = self._now[self._schedule.unit]
         until = self._schedule.until_update(now)
         if until is None:
@@ -258,12 +257,12 @@ class PruningCallback(Callback):
             return now >= self._schedule.start
         if self._schedule.unit == "step":
             return until <= window
-        # an epoch's first steps: nobody knows which are its last
+        # the first steps of an epoch: its length is unknown
         return until == 1 and self._steps_in_epoch < window
 
 
-def _for_products(factor: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
-    """Spread a factor out, unless it is one a row: inner dimensions are slow to."""
-    if factor.dim() < 2 or factor.numel() == factor.size(0):
-        return factor
-    return factor.expand_as(parameter).contiguous()
+def _expand_for_product(mask: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
+    """Expand a mask, unless it has one value a row: broadcasting is slow elsewhere."""
+    if mask.dim() < 2 or mask.numel() == mask.size(0):
+        return mask
+    return mask.expand_as(parameter).contiguous()

@@ -1,4 +1,4 @@
-"""What `{type: prune, …}` says, checked as far as no model is needed."""
+"""Options of `{type: prune, …}`, validated as far as possible without a model."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -27,19 +27,19 @@ class Options:
     """The keys of a pruning callback.
 
     Attributes:
-        pressure: Share of the model's parameters that are gone at the end; a pattern
-            says it by itself.
-        what: ``neurons``, ``weights`` or ``layers``.
-        pattern: Of weights, "n:m": of each m in a row along a weight's input n stay.
-        criterion: Which go first, a name in CRITERIA; or ``gates``, learnt on the way.
-        scope: Whether each layer loses as much as any other (``layer``), or whatever
-            matters least in the whole model goes (``global``).
-        schedule, start, end, interval, unit: As ``Schedule`` takes them.
-        floor: Share that each layer keeps at least.
-        exclude: Patterns of names of parameters to leave alone.
-        include: What neurons leave alone unless named here: ``heads``, ``residual``.
-        stock: Whether a stock configuration is to say what is left of the neurons.
-        merge: Whether neurons that go are folded into those that stay.
+        pressure: Target parameter sparsity of the model; a pattern implies it.
+        what: Granularity: ``neurons``, ``weights`` or ``layers``.
+        pattern: Of weights, "n:m": n of each m consecutive weights of an input stay.
+        criterion: Importance criterion, a name in CRITERIA; or ``gates``, learned
+            during training.
+        scope: ``layer``: every layer loses the same fraction; ``global``: the units of
+            least importance in the whole model are pruned.
+        schedule, start, end, interval, unit: See ``Schedule``.
+        floor: Smallest fraction of its units that each layer keeps.
+        exclude: Patterns of parameter names that are not pruned.
+        include: Groups that neurons prune only on request: ``heads``, ``residual``.
+        stock: Whether the compacted model must be a stock configuration.
+        merge: Whether pruned neurons are merged into kept ones.
     """
 
     pressure: float | None = None
@@ -60,49 +60,49 @@ class Options:
 
     @classmethod
     def of(cls, conf: Mapping) -> "Options":
-        """Read a mapping, without its ``type``."""
+        """Build options from a mapping without ``type``."""
         known = [field.name for field in fields(cls)]
-        with ErrorCollector() as faults:
-            faults.check(require_known, conf, known, "")
-            said = {key: value for key, value in conf.items() if key in known}
-            options = faults.check(lambda: cls(**said))
-        return options
+        with ErrorCollector() as errors:
+            errors.check(require_known, conf, known, "")
+            options = {key: value for key, value in conf.items() if key in known}
+            built = errors.check(lambda: cls(**options))
+        return built
 
     def __post_init__(self):
-        """Raise a ConfigError that names the key of each thing that cannot be."""
-        with ErrorCollector() as faults:
+        """Raise a ConfigError that names each invalid key."""
+        with ErrorCollector() as errors:
             for key, known in (
                 ("what", TARGETS),
                 ("criterion", (*CRITERIA, GATES)),
                 ("scope", SCOPES),
             ):
-                faults.check(_require_one_of, key, getattr(self, key), known)
-            faults.check(_require_patterns, self.exclude)
-            faults.check(_require_includes, self.include)
-            faults.check(_require_bool, "stock", self.stock)
-            faults.check(_require_bool, "merge", self.merge)
-            faults.check(require_pressure, self.floor, "floor")
-            faults.check(self._require_share)
-            has_sense = faults.lines or faults.check(self._require_sense)
-            if has_sense is not INVALID:
-                faults.check(lambda: self.timetable)
+                errors.check(_require_one_of, key, getattr(self, key), known)
+            errors.check(_require_patterns, self.exclude)
+            errors.check(_require_includes, self.include)
+            errors.check(_require_bool, "stock", self.stock)
+            errors.check(_require_bool, "merge", self.merge)
+            errors.check(require_pressure, self.floor, "floor")
+            errors.check(self._require_pressure_or_pattern)
+            is_consistent = errors.lines or errors.check(self._require_consistent)
+            if is_consistent is not INVALID:
+                errors.check(lambda: self.timetable)
 
-    def _require_share(self) -> None:
+    def _require_pressure_or_pattern(self) -> None:
         if self.pressure is not None:
             require_pressure(self.pressure)
         elif self.pattern is None:
             raise ConfigError("pressure: say which share of the parameters is to go")
 
-    def _require_sense(self) -> None:
-        """Refuse keys that say nothing beside others."""
+    def _require_consistent(self) -> None:
+        """Refuse keys that contradict each other or have no effect together."""
         if self.what != "neurons":
             for key in ("include", "stock", "merge"):
                 if getattr(self, key):
                     raise ConfigError(f"{key}: is for what: neurons; leave it out")
         if self.stock:
-            self._require_equal_sizes()
+            self._require_stock_sizes()
         if self.criterion == GATES:
-            self._require_a_way()
+            self._require_gates_apply()
         if self.merge and self.unit != "step":
             raise ConfigError("merge: wants unit: step")
         if self.pattern is None:
@@ -122,8 +122,8 @@ class Options:
             if getattr(self, key) != plain:
                 raise ConfigError(f"{key}: a pattern says what stays where; leave out")
 
-    def _require_equal_sizes(self) -> None:
-        """Refuse what no stock configuration says."""
+    def _require_stock_sizes(self) -> None:
+        """Refuse options that no stock configuration can express."""
         if self.scope == "global":
             raise ConfigError("scope: stock layers have equal sizes; say layer")
         if "heads" in self.include:
@@ -131,8 +131,8 @@ class Options:
                 "include: stock heads are as wide as the residual width; leave heads out"
             )
 
-    def _require_a_way(self) -> None:
-        """Refuse what gates cannot do."""
+    def _require_gates_apply(self) -> None:
+        """Refuse options that gates do not support."""
         if self.what != "neurons":
             raise ConfigError("criterion: gates is for what: neurons")
         if self.schedule == "one_shot":
@@ -144,12 +144,12 @@ class Options:
 
     @property
     def timetable(self) -> Schedule:
-        """When what is gone."""
+        """The schedule of these options."""
         return Schedule(self.schedule, self.start, self.end, self.interval, self.unit)
 
     @property
     def of_each(self) -> tuple[int, int] | None:
-        """How many stay of how many, where there is a pattern."""
+        """(n, m) of the pattern "n:m", or None."""
         if self.pattern is None:
             return None
         stay, of = self.pattern.split(":")

@@ -1,4 +1,4 @@
-"""Where the units of a TTS model lie, for callbacks that know nothing of TTS."""
+"""Find the pruning groups of an ESPnet TTS model, for callbacks."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -17,32 +17,33 @@ from espnet_distill.students.size_search import Sizes
 
 
 def groups_of(model: ESPnetTTSModel, tts_conf: Mapping) -> list[Group]:
-    """Return the groups of a model's `tts`, named as in the whole model.
+    """Return the pruning groups of a model's `tts`, with the whole model's names.
 
-    They are found in a twin, so that the model and the random state stay as they are.
+    Groups are found in a copy, so that the model and the random state do not change.
 
     Args:
-        model: The model that trains.
-        tts_conf: What its `tts` was built with.
+        model: The model in training.
+        tts_conf: The arguments that its `tts` was built with.
 
     Raises:
-        ConfigError: It was built with something else, or its class is not taken apart.
+        ConfigError: The model was built with other arguments, or its class is not
+            supported.
     """
     tts = model.tts
     require_units(type(tts))
     require_whole_layers(tts_conf, "callbacks")
     with torch.random.fork_rng():
-        twin = type(tts)(idim=tts.idim, odim=tts.odim, **tts_conf).eval()
-        if shapes_of(twin) != shapes_of(tts):
+        copy = type(tts)(idim=tts.idim, odim=tts.odim, **tts_conf).eval()
+        if shapes_of(copy) != shapes_of(tts):
             raise ConfigError("tts_conf: describes another model than what trains")
         groups = students_groups.groups_of(
-            twin, lambda: Sizes(type(tts), tts.idim, tts.odim, tts_conf).config_dims
+            copy, lambda: Sizes(type(tts), tts.idim, tts.odim, tts_conf).config_dims
         )
-    return [_below(group, "tts") for group in groups]
+    return [_with_prefix(group, "tts") for group in groups]
 
 
 def require_units(kind: type[AbsTTS]) -> None:
-    """Raise a ConfigError unless the units of a class of models can be pruned."""
+    """Raise a ConfigError unless unit pruning supports a class of models."""
     if not issubclass(kind, SUPPORTED):
         names = ", ".join(known.__name__ for known in SUPPORTED)
         raise ConfigError(
@@ -51,7 +52,7 @@ def require_units(kind: type[AbsTTS]) -> None:
         )
 
 
-def _below(group: Group, prefix: str) -> Group:
+def _with_prefix(group: Group, prefix: str) -> Group:
     axes = (
         dataclasses.replace(axis, parameter=f"{prefix}.{axis.parameter}")
         for axis in group.axes

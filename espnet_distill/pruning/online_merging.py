@@ -1,4 +1,4 @@
-"""Fold units that go into those that stay, while a model trains."""
+"""Merge pruned units into kept ones during training."""
 
 import contextlib
 import logging
@@ -23,22 +23,22 @@ from espnet_distill.structure.unit_merging import merge
 
 
 class Merger:
-    """Least squares of the units that go on those that stay, at what reads them.
+    """Regresses pruned units on kept units by least squares, and updates their readers.
 
-    It hears the last few batches before an update that are of the same epoch, since what
-    it knows is too much for the checkpoint of each; of a layer that reads many
-    positions, the first of them only. Attention is left alone, and so are units behind a
-    layer normalisation: as long as they are masked, it is over all of them. See
-    ``structure.merging``.
+    Second moments are measured on the last BATCHES steps before an update, within one
+    epoch, since they are too large for the checkpoint of each epoch. A reader with many
+    positions is measured on the first ones only. Attention is left alone, and so are
+    units under a layer normalization, which is over all units as long as they are
+    masked. See ``structure.unit_merging``.
     """
 
     window = BATCHES
-    enough = 8  # positions for each unit that a layer reads
+    enough = 8  # positions for each input of a layer
 
     def __init__(
         self, model: nn.Module, parameters: Parameters, groups: Mapping[str, Group]
     ):
-        """Take a model, its parameters, and groups by name."""
+        """Store a model, its parameters, and its pruning groups by name."""
         self._model = model
         self._parameters = parameters
         self._groups = {
@@ -52,44 +52,44 @@ class Merger:
             for axis in readers_of(group)
         }
         self._moments = SecondMoments()
-        self._ears = contextlib.ExitStack()
+        self._hooks = contextlib.ExitStack()
 
     def start(self) -> None:
-        """Begin to listen, before a step."""
-        ears = observe_inputs(self._model, self._observe, only=self._readers)
-        self._ears.enter_context(ears)
+        """Begin to observe, before a step."""
+        hooks = observe_inputs(self._model, self._observe, only=self._readers)
+        self._hooks.enter_context(hooks)
 
     def _observe(self, name: str, x: torch.Tensor) -> None:
         if self._model.training and not self._moments.knows(name, self.enough * len(x)):
             self._moments.observe(name, x)
 
     def reset(self) -> None:
-        """Forget what was heard before an update."""
+        """Discard moments, after an update."""
         self._moments = SecondMoments()
 
     def state_dict(self) -> dict:
-        """Return what was heard of this epoch: tensors and plain types."""
+        """Return the moments of this epoch: tensors and plain types."""
         return self._moments.state_dict()
 
     def load_state_dict(self, state: dict) -> None:
-        """Go on from what was heard."""
+        """Restore moments."""
         self._moments.load_state_dict(state)
 
     def step(self) -> None:
-        """Listen only."""
+        """Do nothing: the hooks observe."""
 
     def stop(self) -> None:
-        """Listen no more."""
-        self._ears.close()
+        """Stop observing."""
+        self._hooks.close()
 
     def merge(self, kept: Mapping[str, torch.Tensor], names: Collection[str]) -> None:
-        """Change what reads the groups named, so that it does without some units.
+        """Update the readers of groups for the removal of units.
 
         Args:
-            kept: Of each group, which units stay, as booleans.
-            names: The groups of which some have just gone.
+            kept: Mask of each group, boolean (size,), True for kept units.
+            names: The groups that lose units in this update.
         """
-        heard, positions = self._moments.mean(), self._moments.positions()
+        means, positions = self._moments.mean(), self._moments.positions()
         state = {name: p.detach() for name, p in self._parameters.items()}
         errors = []
         for name in names:
@@ -98,9 +98,9 @@ class Merger:
             group, units = self._groups[name], kept[name].nonzero().flatten()
             moments = {}
             for axis in readers_of(group):
-                if (reader := axis.parameter) in heard:
-                    own = axis.places[0].to(heard[reader].device)
-                    second = heard[reader][own][:, own]
+                if (reader := axis.parameter) in means:
+                    inputs = axis.places[0].to(means[reader].device)
+                    second = means[reader][inputs][:, inputs]
                     moments[reader] = Moments.of(second, units, positions[reader])
             changed, saved = merge(state, group, units, moments)
             for parameter, tensor in changed.items():

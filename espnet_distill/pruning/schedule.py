@@ -1,4 +1,4 @@
-"""When a training loses how much of what it is to lose."""
+"""Pruning schedule: fraction of the final pressure at each step or epoch."""
 
 from dataclasses import dataclass
 
@@ -12,18 +12,19 @@ UNITS = ("step", "epoch")
 
 @dataclass(frozen=True)
 class Schedule:
-    """The share of the final pressure at each step, a function of the step alone.
+    """Fraction of the final pressure at each step, a function of the step alone.
 
-    From ``start`` to ``end`` it rises, by updates ``interval`` apart and a last one at
-    the end; afterwards the masks stand still and the model recovers.
+    Masks are updated from ``start`` to ``end`` every ``interval``, and at ``end``; then
+    they stay fixed and the model recovers.
 
     Attributes:
-        kind: ``cubic``: 1 - (1 - x)³ of the way x, fast while there is much to take
-            (Zhu & Gupta, arXiv:1710.01878); ``linear``; ``one_shot``: all at once.
-        start: Where the way begins; a one-shot's only update.
-        end: The last update; one_shot has none.
-        interval: Between updates; one_shot has none.
-        unit: What these are counted in: optimizer steps, or epochs from 1.
+        kind: ``cubic``: 1 - (1 - x)³, where x rises linearly from 0 at ``start`` to 1
+            at ``end`` (Zhu & Gupta, arXiv:1710.01878); ``linear``: x; ``one_shot``: 1
+            from ``start`` on.
+        start: Beginning of the schedule; the only update of one_shot.
+        end: The last update; None for one_shot.
+        interval: Steps or epochs between updates; None for one_shot.
+        unit: ``step``, of the optimizer, or ``epoch``, from 1.
     """
 
     kind: str = "cubic"
@@ -33,7 +34,7 @@ class Schedule:
     unit: str = "step"
 
     def __post_init__(self):
-        """Raise a ConfigError that names the key of what cannot be."""
+        """Raise a ConfigError that names the invalid key."""
         for key, value, known in (
             ("schedule", self.kind, KINDS),
             ("unit", self.unit, UNITS),
@@ -60,39 +61,39 @@ class Schedule:
         """The step or epoch of the last update."""
         return self.start if self.kind == "one_shot" else self.end
 
-    def share(self, now: int) -> float:
-        """Return how much of the final pressure is on, from 0 to 1."""
+    def progress(self, now: int) -> float:
+        """Return the fraction of the final pressure at a step or epoch, from 0 to 1."""
         if now >= self.last:
             return 1.0
         if self.kind == "one_shot" or now <= self.start:
             return 0.0
-        way = (now - self.start) / (self.last - self.start)
-        return way if self.kind == "linear" else 1 - (1 - way) ** 3
+        x = (now - self.start) / (self.last - self.start)
+        return x if self.kind == "linear" else 1 - (1 - x) ** 3
 
     def is_update(self, now: int) -> bool:
-        """Tell whether masks are chosen anew after this step or epoch."""
+        """Return True if masks are updated after this step or epoch."""
         if now == self.last:
             return True
         if self.kind == "one_shot" or not self.start < now < self.last:
             return False
-        return (now - self.start) % self._every == 0
+        return (now - self.start) % self._interval == 0
 
     def until_update(self, now: int) -> int | None:
-        """Return how far the next update is, at least 1; None after the last."""
+        """Return the steps or epochs to the next update, or None after the last."""
         if now >= self.last:
             return None
         if self.kind == "one_shot":
             return self.start - now
-        gone = max(now - self.start, 0)
-        following = max(now, self.start) - gone % self._every + self._every
+        elapsed = max(now - self.start, 0)
+        following = max(now, self.start) - elapsed % self._interval + self._interval
         return min(following, self.last) - now
 
     def is_final(self, now: int) -> bool:
-        """Tell whether the last update is over."""
+        """Return True from the last update on."""
         return now >= self.last
 
     @property
-    def _every(self) -> int:
+    def _interval(self) -> int:
         return self.interval or {"step": 100, "epoch": 1}[self.unit]
 
 

@@ -1,1 +1,1 @@
-"""Callbacks of a training, and their drivers for ESPnet2 and Lightning."""
+"""Training callbacks, and their drivers for ESPnet2 and Lightning."""

@@ -1,4 +1,4 @@
-"""The interface of a callback, and the training that it is given."""
+"""Interface of training callbacks."""
 
 import inspect
 from collections.abc import Mapping, Sequence
@@ -13,14 +13,14 @@ from espnet_distill.errors import ConfigError
 
 @dataclass
 class TrainingContext:
-    """A training that is about to begin or to go on.
+    """A training that starts or resumes.
 
     Attributes:
-        model: What trains, not wrapped for several processes.
-        optimizers: Its optimizers.
-        steps: Optimizer steps of the whole training, or None where nobody knows.
-        epochs: Epochs of the whole training.
-        output_dir: Where it writes, or None.
+        model: The model, not wrapped for several processes.
+        optimizers: The model's optimizers.
+        steps: Optimizer steps of the whole training, or None if unknown.
+        epochs: Epochs of the whole training, or None if unlimited.
+        output_dir: Output folder of the training, or None.
     """
 
     model: nn.Module
@@ -31,9 +31,9 @@ class TrainingContext:
 
 
 class Callback:
-    """Is called during a training; each method may do nothing.
+    """Base class of callbacks; every method is optional.
 
-    Steps are the optimizer's and epochs count from 1; both go on after a resume.
+    Steps are optimizer steps and epochs count from 1; both continue after a resume.
     """
 
     @classmethod
@@ -41,12 +41,12 @@ class Callback:
         """Build a callback from its keys in YAML, by default as keyword arguments.
 
         Args:
-            conf: The keys but for `type`.
-            name: Its `type`.
-            where: What its messages start with later.
+            conf: The keys without `type`.
+            name: The `type`.
+            where: Prefix of later error messages.
 
         Raises:
-            ConfigError: Keys that it does not take, or lacks.
+            ConfigError: A key is unknown or missing.
         """
         try:
             inspect.signature(cls).bind(**conf)
@@ -55,46 +55,46 @@ class Callback:
         return cls(**conf)
 
     def use_model_conf(self, tts_conf: Mapping) -> None:
-        """Take what the model's `tts` was built with, before `attach`."""
+        """Store the arguments of the model's `tts`; called before `attach`."""
 
     def attach(self, model: nn.Module) -> None:
-        """Take a model before its optimizers are built.
+        """Attach to a model, before its optimizers are built.
 
         Raises:
-            ConfigError: What the callback is told does not fit the model.
+            ConfigError: The options do not fit the model.
         """
 
     def on_train_start(self, training: TrainingContext) -> None:
-        """Before the first step, after a checkpoint has been loaded.
+        """Called before the first step, after a checkpoint has been loaded.
 
         Raises:
-            ConfigError: What the callback is told does not fit the training.
+            ConfigError: The options do not fit the training.
         """
 
     def require_end_within(self, training: TrainingContext) -> None:
-        """Without a model, raise a ConfigError if a training ends too early."""
+        """Raise a ConfigError if the training is too short; needs no model."""
 
     def on_step_end(self, step: int) -> None:
-        """After the optimizer's step, while the gradients are still there."""
+        """Called after a step of the optimizer, before its gradients are cleared."""
 
     def on_epoch_end(self, epoch: int) -> None:
-        """After the training part of an epoch, before its validation."""
+        """Called after the training part of an epoch, before its validation."""
 
     def on_train_end(self) -> None:
-        """After the last epoch."""
+        """Called after the last epoch."""
 
     @property
     def is_final(self) -> bool:
-        """Tell whether the model has its final structure, so that it may be chosen."""
+        """True if the model has its final structure, so that its epoch is eligible."""
         return True
 
     def statistics(self) -> dict[str, float]:
-        """Return what the log is to show, with the same keys at every step."""
+        """Return values for the log, with the same keys at every step."""
         return {}
 
     def state_dict(self) -> dict:
-        """Return what a resume needs: tensors and plain types."""
+        """Return the state for a resume: tensors and plain types."""
         return {}
 
     def load_state_dict(self, state: dict) -> None:
-        """Go on from a state."""
+        """Restore a state."""

@@ -1,4 +1,4 @@
-"""Several callbacks as one, with what they share: steps, choice of epochs, history."""
+"""A list of callbacks with their common state: steps, eligible epochs, history."""
 
 from collections.abc import Sequence
 
@@ -12,16 +12,16 @@ from espnet_distill.training.history import History
 
 
 class Callbacks(Callback):
-    """Passes on to each callback what a driver says, and keeps count.
+    """Calls each callback of a list, and counts steps.
 
     Attributes:
-        step: Steps that the optimizer has taken; one that AMP skips is none.
-        not_final_until: The last epoch that must not be chosen as best or averaged.
-        history: How the statistics of sparsity moved, and the validation's loss.
+        step: Number of optimizer steps, without those that AMP skips.
+        not_final_until: The last epoch that is not eligible as best or for averaging.
+        history: Sparsity and validation loss over steps.
     """
 
     def __init__(self, callbacks: Sequence[Callback] = (), confs: Sequence[dict] = ()):
-        """Take callbacks and the mappings that they were built from.
+        """Store callbacks and the mappings that they were built from.
 
         A run resumes only with the mappings that it began with.
         """
@@ -37,7 +37,7 @@ class Callbacks(Callback):
         return bool(self.callbacks)
 
     def listen(self, optimizer: torch.optim.Optimizer) -> RemovableHandle:
-        """Follow an optimizer's steps, until the handle removes it."""
+        """Register a hook on an optimizer's steps; return its handle."""
         return optimizer.register_step_post_hook(self._after_step)
 
     def _after_step(self, optimizer, args, kwargs) -> None:
@@ -60,12 +60,12 @@ class Callbacks(Callback):
         self.step = step
         for callback in self.callbacks:
             callback.on_step_end(step)
-        self.history.see(step, self.statistics())
+        self.history.record(step, self.statistics())
 
     def on_epoch_end(self, epoch: int) -> None:
         for callback in self.callbacks:
             callback.on_epoch_end(epoch)
-        self.history.see(self.step, self.statistics())
+        self.history.record(self.step, self.statistics())
         if not self.is_final or not (self._began_final or epoch == self._epochs):
             self.not_final_until = epoch
         self._began_final = self.is_final
@@ -79,20 +79,21 @@ class Callbacks(Callback):
         return all(callback.is_final for callback in self.callbacks)
 
     def is_eligible(self, epoch: int) -> bool:
-        """Tell whether the model had its final structure for the whole of an epoch.
+        """Return True if an epoch may be chosen as best or averaged.
 
-        Else a loss of the training would partly be that of the larger model. The last
-        epoch may be chosen if it only ended so: there is no other.
+        The model must have its final structure from the epoch's first step on;
+        otherwise the training loss is partly that of the larger model. The last epoch
+        is eligible if the model has its final structure at the end.
         """
         return epoch > self.not_final_until
 
     def statistics(self) -> dict[str, float]:
-        """Return those of all; a name that is taken gets the callback's number."""
-        found: dict[str, float] = {}
+        """Merge the statistics of all callbacks; duplicate names get a number."""
+        merged: dict[str, float] = {}
         for number, callback in enumerate(self.callbacks, 1):
             for name, value in callback.statistics().items():
-                found[f"{name}_{number}" if name in found else name] = value
-        return found
+                merged[f"{name}_{number}" if name in merged else name] = value
+        return merged
 
     def state_dict(self) -> dict:
         return {
@@ -105,21 +106,21 @@ class Callbacks(Callback):
         }
 
     def require_same(self, state: dict | None) -> None:
-        """Raise a ConfigError if a state is not of these callbacks and settings."""
+        """Raise a ConfigError if a state is of other callbacks or settings."""
         confs = state and state["confs"]
         if confs != self.confs:
             raise ConfigError(f"callbacks: the run began with {confs or 'none'}")
 
     def load_state_dict(self, state: dict) -> None:
-        """Go on from a state.
+        """Restore a state.
 
         Raises:
-            ConfigError: It is of other callbacks, or of the same with other settings.
+            ConfigError: The state is of other callbacks or settings.
         """
         self.require_same(state)
         self.step = state["step"]
         self.not_final_until = state["unsettled_until"]
         self._began_final = state["began_settled"]
         self.history.load_state_dict(state["history"])
-        for callback, own in zip(self.callbacks, state["states"]):
-            callback.load_state_dict(own)
+        for callback, callback_state in zip(self.callbacks, state["states"]):
+            callback.load_state_dict(callback_state)

@@ -1,4 +1,4 @@
-"""One line and exit status 2 also where ESPnet trains in processes of its own."""
+"""Error lines and exit status 2 from processes that ESPnet spawns."""
 
 import contextlib
 import multiprocessing
@@ -12,7 +12,7 @@ from espnet_distill.errors import ConfigError
 
 @contextlib.contextmanager
 def refusal_of_children() -> Iterator[None]:
-    """Exit with status 2 if a process that ESPnet has spawned in the block did so."""
+    """Exit with status 2 if a process that ESPnet spawned in the block did so."""
     try:
         yield
     except ProcessExitedException as error:
@@ -23,12 +23,12 @@ def refusal_of_children() -> Iterator[None]:
 
 @contextlib.contextmanager
 def refusal_in_one_line() -> Iterator[None]:
-    """Write the lines of a ConfigError and exit with 2, in a process that was spawned."""
+    """In a spawned process, write the lines of a ConfigError and exit with 2."""
     try:
         yield
     except ConfigError as error:
         if multiprocessing.parent_process() is None:
             raise
         lines = (f"espnet_distill: error: {fault}\n" for fault in error.faults)
-        sys.stderr.write("".join(lines))  # at once, beside other processes
+        sys.stderr.write("".join(lines))  # one write: other processes write, too
         sys.exit(2)

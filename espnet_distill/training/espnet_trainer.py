@@ -1,4 +1,4 @@
-"""ESPnet's trainer, with callbacks and with files that are whole or not there."""
+"""ESPnet's Trainer with callbacks and atomic checkpoints."""
 
 import contextlib
 import functools
@@ -24,22 +24,22 @@ from espnet_distill.utils.patching import patched
 
 
 class CallbackTrainer(Trainer):
-    """A Trainer that tells callbacks how far it is.
+    """A Trainer that calls callbacks.
 
-    Like ESPnet's it is never instantiated. `of` makes the class that trains one run.
+    Like ESPnet's Trainer it is never instantiated. `of` returns a subclass for one run.
     """
 
     callbacks = Callbacks()
 
     @staticmethod
     def on_accept() -> None:
-        """Do what waits until a run is begun, or its checkpoint has been loaded."""
+        """Called once a run has begun or its checkpoint has been loaded."""
 
     @classmethod
     def of(
         cls, callbacks: Callbacks, on_accept: Callable[[], None]
     ) -> type["CallbackTrainer"]:
-        """Return a trainer that has these callbacks, and this to do once it begins."""
+        """Return a subclass with callbacks and a function to call at the start."""
         members = {"callbacks": callbacks, "on_accept": staticmethod(on_accept)}
         return type(cls.__name__, (cls,), members)
 
@@ -56,7 +56,7 @@ class CallbackTrainer(Trainer):
         """Train as ESPnet does; callbacks start after a checkpoint has been loaded.
 
         Raises:
-            ConfigError: Callbacks that do not fit the training or the checkpoint.
+            ConfigError: A callback does not fit the training or the checkpoint.
         """
         output_dir = Path(trainer_options.output_dir)
         cls.writes = (
@@ -95,20 +95,20 @@ class CallbackTrainer(Trainer):
             )
         cls.callbacks.on_train_end()
         if cls.writes:
-            cls.tell_history(output_dir / "images" / "pruning.png")
+            cls.report_history(output_dir / "images" / "pruning.png")
 
     @classmethod
-    def tell_history(cls, image: Path) -> None:
-        """Log at which step each level was reached, and draw it."""
+    def report_history(cls, image: Path) -> None:
+        """Log the step of each sparsity level, and plot the history."""
         history = cls.callbacks.history
         for line in describe(history):
             logging.info(line)
-        if cls.options.use_matplotlib and history.shares:
+        if cls.options.use_matplotlib and history.sparsities:
             plot(history, image)
 
     @classmethod
     def resume(cls, checkpoint, model, reporter, **others) -> None:
-        """Load a checkpoint, and see to the files that it is not followed by."""
+        """Load a checkpoint, and recover files that are missing beside it."""
         super().resume(checkpoint=checkpoint, model=model, reporter=reporter, **others)
         if cls.writes:
             recover_files(Path(checkpoint), reporter, cls.options, average_eligible)
@@ -124,9 +124,9 @@ class CallbackTrainer(Trainer):
 
 
 class EligibleEpochsReporter(Reporter):
-    """Reports the callbacks' statistics, and ranks only epochs that may be chosen.
+    """Reports the callbacks' statistics, and ranks only eligible epochs.
 
-    What the steps report is shown to a monitor.
+    A monitor checks the values that each step reports.
     """
 
     def __init__(self, callbacks: Callbacks, monitor: LossMonitor):
@@ -135,7 +135,7 @@ class EligibleEpochsReporter(Reporter):
         self.monitor = monitor
 
     def start_epoch(self, key: str, epoch: int | None = None) -> SubReporter:
-        """Let every step of training have the statistics, and all be monitored."""
+        """Add the statistics to every training step, and check all reported values."""
         started = super().start_epoch(key, epoch)
         register = started.register
 
@@ -155,32 +155,32 @@ class EligibleEpochsReporter(Reporter):
         return started
 
     def finish_epoch(self, sub_reporter: SubReporter) -> None:
-        """An epoch's statistics are those at its end, not their mean."""
+        """Store an epoch's statistics as of its end, instead of their mean."""
         super().finish_epoch(sub_reporter)
-        found = self.stats[self.epoch][sub_reporter.key]
+        values = self.stats[self.epoch][sub_reporter.key]
         if sub_reporter.key == "train":
-            found |= self.callbacks.statistics()
-        elif sub_reporter.key == "valid" and "loss" in found:
-            self.callbacks.history.see_loss(self.callbacks.step, found["loss"])
+            values |= self.callbacks.statistics()
+        elif sub_reporter.key == "valid" and "loss" in values:
+            self.callbacks.history.record_loss(self.callbacks.step, values["loss"])
 
     def sort_epochs_and_values(self, key: str, key2: str, mode: str):
         ranked = super().sort_epochs_and_values(key, key2, mode)
-        return [pair for pair in ranked if self.callbacks.is_eligible(pair[0])]
+        return [item for item in ranked if self.callbacks.is_eligible(item[0])]
 
     def get_best_epoch(self, key: str, key2: str, mode: str, nbest: int = 0) -> int:
-        """Return the best epoch, or 0 while none may be chosen."""
+        """Return the best epoch, or 0 while none is eligible."""
         ranked = self.sort_epochs(key, key2, mode)
         return ranked[nbest] if ranked else 0
 
     def check_early_stopping(self, patience: int, *criterion, **others) -> bool:
-        """Patience begins with the first epoch that may be chosen."""
+        """Count patience from the first eligible epoch."""
         if not self.get_best_epoch(*criterion):
             return False
         return super().check_early_stopping(patience, *criterion, **others)
 
 
 def average_eligible(reporter: Reporter, **others) -> None:
-    """Average the best models, if any epoch may be chosen yet."""
+    """Average the best models, if any epoch is eligible."""
     if any(map(reporter.callbacks.is_eligible, reporter.stats)):
         average_nbest_models(reporter=reporter, **others)
     else:
@@ -190,7 +190,7 @@ def average_eligible(reporter: Reporter, **others) -> None:
 
 
 def count_steps(factory: AbsIterFactory, options: TrainerOptions) -> int | None:
-    """Return the optimizer steps of a whole training, or None where nobody knows."""
+    """Return the optimizer steps of a whole training, or None if unknown."""
     if not isinstance(factory, SequenceIterFactory):
         return None
     batches = factory.num_iters_per_epoch or len(factory.sampler)
@@ -198,19 +198,19 @@ def count_steps(factory: AbsIterFactory, options: TrainerOptions) -> int | None:
 
 
 def steps_of(batches: int, options) -> int:
-    """Return the optimizer steps of epochs of so many batches."""
+    """Return the optimizer steps of a training, given the batches per epoch."""
     return batches // options.accum_grad * options.max_epoch
 
 
 @contextlib.contextmanager
 def atomic_torch_save() -> Iterator[None]:
-    """Let torch.save write beside a path and rename: a kill truncates nothing."""
+    """Make torch.save atomic: write a temporary file, then rename it."""
     save = torch.save
 
     def save_whole(obj, f, *args, **kwargs):
         if hasattr(f, "write"):
             return save(obj, f, *args, **kwargs)
-        with written_whole(f) as beside, beside.open("wb") as file:
+        with written_whole(f) as temporary, temporary.open("wb") as file:
             save(obj, file, *args, **kwargs)
 
     with patched(torch, save=save_whole):

@@ -1,4 +1,4 @@
-"""The driver for Lightning, and so for ESPnet3's trainer.
+"""Driver of callbacks for Lightning, and for ESPnet3's trainer.
 
 ```yaml
 trainer:
@@ -30,38 +30,38 @@ WHERE = "trainer.callbacks"
 
 
 def listen(**conf) -> "LightningCallback":
-    """Build the callback that a mapping describes, as `callbacks:` of a task has it."""
+    """Build a Lightning callback from the keys of a task's `callbacks:` item."""
     conf = _plain(conf)
     return LightningCallback(build_callback(conf, WHERE), conf)
 
 
 class LightningCallback(lightning.pytorch.callbacks.Callback):
-    """Tells a callback how far a training by Lightning is.
+    """Drives a callback from a Lightning training.
 
-    Best models, their average and early stopping begin anew with the first epoch that
-    has the model's final structure from its first step on.
+    Best models, their average and early stopping restart with the first eligible epoch,
+    in which the model has its final structure from the first step on.
     """
 
     def __init__(self, callback: Callback, conf: Mapping = {}):
-        """Take a callback.
+        """Wrap a callback.
 
         Args:
-            callback: It is told of `pl_module.model` if there is one, else of the
-                module itself.
-            conf: What it was built from; a run resumes only with the same.
+            callback: The callback; its model is `pl_module.model` if there is one, else
+                the module itself.
+            conf: The mapping that it was built from; a run resumes only with the same.
         """
         self.callback = callback
         self.conf = dict(conf)
         self.callbacks = Callbacks([callback], [self.conf])
         self._hook = None
-        self._validated = 0  # the epoch that was last, counted from 1
+        self._validated = 0  # the last validated epoch, from 1
 
     @property
     def state_key(self) -> str:
         return self._generate_state_key(**self.conf)
 
     def setup(self, trainer, pl_module, stage: str) -> None:
-        """Take the model, before a checkpoint is loaded and optimizers are built."""
+        """Attach the model, before a checkpoint is loaded and optimizers are built."""
         if stage != "fit":
             return
         if not isinstance(trainer.strategy, (SingleDeviceStrategy, DDPStrategy)):
@@ -93,8 +93,8 @@ class LightningCallback(lightning.pytorch.callbacks.Callback):
     ) -> None:
         if trainer.is_last_batch:  # validation comes before Lightning's epoch ends
             self.callbacks.on_epoch_end(trainer.current_epoch + 1)
-        found = self.callbacks.statistics()
-        pl_module.log_dict({f"train/{name}": value for name, value in found.items()})
+        values = self.callbacks.statistics()
+        pl_module.log_dict({f"train/{name}": value for name, value in values.items()})
 
     def on_validation_start(self, trainer, pl_module) -> None:
         if trainer.sanity_checking:
@@ -111,7 +111,7 @@ class LightningCallback(lightning.pytorch.callbacks.Callback):
     def on_validation_end(self, trainer, pl_module) -> None:
         loss = trainer.callback_metrics.get("valid/loss")
         if loss is not None and not trainer.sanity_checking:
-            self.callbacks.history.see_loss(self.callbacks.step, float(loss))
+            self.callbacks.history.record_loss(self.callbacks.step, float(loss))
 
     def on_train_end(self, trainer, pl_module) -> None:
         self._hook.remove()
@@ -121,7 +121,7 @@ class LightningCallback(lightning.pytorch.callbacks.Callback):
             return
         for line in describe(history):
             logging.info(line)
-        if checkpoints and history.shares:
+        if checkpoints and history.sparsities:
             plot(history, Path(checkpoints.dirpath) / "images" / "pruning.png")
 
     def state_dict(self) -> dict:
@@ -160,12 +160,12 @@ def _model_of(pl_module) -> torch.nn.Module:
 
 
 def _conf_of(pl_module) -> Mapping:
-    """The configuration of ESPnet3's model, if the module has one."""
+    """Return the configuration of ESPnet3's model, or an empty mapping."""
     return (getattr(pl_module, "config", None) or {}).get("model") or {}
 
 
 def _plain(conf):
-    """Make dictionaries and lists of what OmegaConf has in their place."""
+    """Convert OmegaConf containers to dictionaries and lists."""
     if isinstance(conf, Mapping):
         return {key: _plain(value) for key, value in conf.items()}
     if isinstance(conf, Sequence) and not isinstance(conf, str):

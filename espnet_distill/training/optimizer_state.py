@@ -1,7 +1,7 @@
-"""State that trains with a model and is saved with its optimizer.
+"""Additional training state, saved in the optimizer's state.
 
-ESPnet's checkpoint.pth holds model, optimizers, schedulers and reporter. What must
-survive a resume but is no part of the model rides in the optimizer's state.
+ESPnet's checkpoint.pth holds model, optimizers, schedulers and reporter. State that a
+resume needs and that is not part of the model is stored in the optimizer's state.
 """
 
 import contextlib
@@ -23,12 +23,12 @@ WHAT = {LESSONS: "teachers or objectives", CALLBACKS: "callbacks"}
 
 
 class OptimizerPayload(Protocol):
-    """What has a state; it refuses one that is not its own by an error."""
+    """An object whose state is saved with the optimizer's."""
 
     def state_dict(self) -> dict: ...
 
     def require_same(self, state: dict | None) -> None:
-        """Raise a ConfigError if it cannot go on from a state; nothing is changed."""
+        """Raise a ConfigError if it cannot resume from a state; change nothing."""
 
     def load_state_dict(self, state: dict): ...
 
@@ -36,13 +36,14 @@ class OptimizerPayload(Protocol):
 def save_with(
     optimizer: torch.optim.Optimizer, payloads: dict[str, OptimizerPayload]
 ) -> None:
-    """Save and load the states of companions along with the optimizer's.
+    """Save and load the states of payloads with the optimizer's state.
+
+    Loading raises a ConfigError if the checkpoint was written with other payloads, or
+    with payloads where none are given.
 
     Args:
-        optimizer: What rides in a checkpoint.
-        payloads: By their keys in the optimizer's state, LESSONS or CALLBACKS. A
-            checkpoint is refused by a ConfigError if it was written with others, and
-            so is one with any if there are none.
+        optimizer: An optimizer that ESPnet saves in its checkpoint.
+        payloads: By keys of the optimizer's state, LESSONS or CALLBACKS.
     """
 
     def save(optimizer, state):
@@ -61,17 +62,18 @@ def save_with(
 def require_resumable(
     checkpoint: Path, model: torch.nn.Module, payloads: dict[str, OptimizerPayload]
 ) -> None:
-    """Raise a ConfigError if a run cannot go on from a checkpoint; nothing is changed.
+    """Raise a ConfigError if a run cannot resume from a checkpoint; change nothing.
 
     Args:
         checkpoint: A training's checkpoint.pth.
-        model: What is to train; without companions ESPnet alone compares it.
-        payloads: As `save_with` takes them.
+        model: The model to train; compared with the checkpoint only if there are
+            payloads.
+        payloads: See `save_with`.
     """
     try:
         saved = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
         weights, optimizer = saved["model"], saved["optimizers"][0]
-    except Exception as error:  # zip, pickle and I/O each raise their own
+    except Exception as error:  # zip, pickle and I/O raise different classes
         reason = str(error).partition(". ")[0] or type(error).__name__
         raise ConfigError(
             f"{checkpoint}: not a readable checkpoint of a training "
@@ -84,11 +86,11 @@ def require_resumable(
         _require_same_shapes(checkpoint, model.state_dict(), weights)
 
 
-def _require_same_shapes(checkpoint: Path, own: dict, saved: dict) -> None:
-    for name in sorted(own.keys() | saved.keys()):
+def _require_same_shapes(checkpoint: Path, current: dict, saved: dict) -> None:
+    for name in sorted(current.keys() | saved.keys()):
         shapes = [
             tuple(state[name].shape) if name in state else "none"
-            for state in (own, saved)
+            for state in (current, saved)
         ]
         if shapes[0] != shapes[1]:
             raise ConfigError(
@@ -100,14 +102,14 @@ def _require_same_shapes(checkpoint: Path, own: dict, saved: dict) -> None:
 def _load(key: str, payload: OptimizerPayload | None, state: dict | None) -> None:
     _require_same(key, payload, state)
     if payload is not None and state is not None:
-        with _refusing(key):
+        with _report_mismatch(key):
             payload.load_state_dict(state)
 
 
 def _require_same(
     key: str, payload: OptimizerPayload | None, state: dict | None
 ) -> None:
-    with _refusing(key):
+    with _report_mismatch(key):
         if payload is not None:
             payload.require_same(state)
         elif state is not None:
@@ -115,7 +117,7 @@ def _require_same(
 
 
 @contextlib.contextmanager
-def _refusing(key: str) -> Iterator[None]:
+def _report_mismatch(key: str) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, ConfigError) as error:

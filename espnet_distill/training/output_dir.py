@@ -1,4 +1,4 @@
-"""The folder that a training writes: whether it is resumed, and its lock."""
+"""Output folder of a training: resume and lock."""
 
 import argparse
 import contextlib
@@ -15,22 +15,23 @@ CHECKPOINT = "checkpoint.pth"
 
 
 def is_resumed(args: argparse.Namespace) -> bool:
-    """Tell whether a training goes on from a checkpoint."""
+    """Return True if a training resumes from a checkpoint."""
     return args.resume and Path(args.output_dir, CHECKPOINT).exists()
 
 
 @contextlib.contextmanager
 def output_locked(args: argparse.Namespace, is_stock: bool) -> Iterator[None]:
-    """Lock the folder of a training; of several processes the first one does.
+    """Lock the output folder of a training, in the process of rank 0.
 
     Args:
-        args: The training's.
-        is_stock: Whether it is ESPnet's own, which nothing is locked for.
+        args: The training's arguments.
+        is_stock: Whether the training is ESPnet's own, which takes no lock.
 
     Raises:
-        ConfigError: Another training writes there; its host and process are named.
+        ConfigError: Another training writes to the folder. The message names its host
+            and process.
     """
-    with _ending_quietly():
+    with _quiet_interrupt():
         rank = get_rank(args.dist_rank, args.dist_launcher) if args.distributed else 0
         if is_stock or rank:
             yield
@@ -40,8 +41,8 @@ def output_locked(args: argparse.Namespace, is_stock: bool) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _ending_quietly() -> Iterator[None]:
-    """After an interrupt only the process that has spawned the others says so."""
+def _quiet_interrupt() -> Iterator[None]:
+    """On an interrupt, exit spawned processes with 130 and no traceback."""
     try:
         yield
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""What follows checkpoint.pth in an experiment, made up for after a kill."""
+"""Recover the files that ESPnet writes after checkpoint.pth."""
 
 import os
 from collections.abc import Callable
@@ -13,20 +13,21 @@ from espnet2.train.trainer import TrainerOptions
 def recover_files(
     checkpoint: Path, reporter: Reporter, options: TrainerOptions, average: Callable
 ) -> None:
-    """Do what ESPnet does after it has written checkpoint.pth, where it is undone.
+    """Complete the files that a killed run has not written after checkpoint.pth.
 
-    The epoch's model is written anew if it is missing, truncated or another; latest.pth
-    and the links to the best are set, and models that no ranking holds are removed.
+    The epoch's model is written if it is missing, truncated or different; latest.pth
+    and the links to the best models are set, and models outside every ranking are
+    removed.
 
     Args:
         checkpoint: The file that training resumes from.
-        reporter: As it was when the checkpoint was written.
-        options: The trainer's.
-        average: Averages the n best, as `average_nbest_models` is called.
+        reporter: The reporter of the checkpoint.
+        options: The trainer's options.
+        average: Averages the n best models, called like `average_nbest_models`.
     """
     folder, epoch = checkpoint.parent, reporter.get_epoch()
     state = safe_torch_load(checkpoint, map_location="cpu")["model"]
-    if not _holds(folder / f"{epoch}epoch.pth", state):
+    if not _contains_state(folder / f"{epoch}epoch.pth", state):
         torch.save(state, folder / f"{epoch}epoch.pth")
     _link(folder / "latest.pth", epoch)
     kept = {epoch}
@@ -52,19 +53,19 @@ def recover_files(
             (folder / f"{other}epoch.pth").unlink(missing_ok=True)
 
 
-def _holds(path: Path, state: dict[str, torch.Tensor]) -> bool:
-    """Tell whether a file can be read and holds a state."""
+def _contains_state(path: Path, state: dict[str, torch.Tensor]) -> bool:
+    """Return True if a file is readable and contains a state."""
     try:
-        found = safe_torch_load(path, map_location="cpu")
-    except Exception:  # a file that is missing or truncated: each kind has its own
+        saved = safe_torch_load(path, map_location="cpu")
+    except Exception:  # missing and truncated files raise different classes
         return False
-    return list(found) == list(state) and all(
-        torch.equal(found[name], state[name]) for name in state
+    return list(saved) == list(state) and all(
+        torch.equal(saved[name], state[name]) for name in state
     )
 
 
 def _link(path: Path, epoch: int) -> None:
-    beside = path.with_name(f".{path.name}.link")
-    beside.unlink(missing_ok=True)
-    beside.symlink_to(f"{epoch}epoch.pth")
-    os.replace(beside, path)
+    temporary = path.with_name(f".{path.name}.link")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(f"{epoch}epoch.pth")
+    os.replace(temporary, path)

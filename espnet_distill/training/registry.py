@@ -1,4 +1,4 @@
-"""The callbacks by their names in YAML."""
+"""Registry of callbacks, by their names in YAML."""
 
 from collections.abc import Mapping
 from importlib import import_module
@@ -7,7 +7,7 @@ from espnet_distill.entry_points import find
 from espnet_distill.errors import ConfigError, ErrorCollector
 from espnet_distill.training.callback import Callback
 
-# Imported when a run asks for one: this room knows none of them.
+# Import paths, resolved on demand: training/ must not import pruning/.
 CALLBACKS = {"prune": "espnet_distill.pruning.callback.PruningCallback"}
 
 
@@ -15,12 +15,12 @@ def build_callback(conf: Mapping, where: str = "callbacks") -> Callback:
     """Build a callback from its YAML, e.g. `{type: prune, pressure: 0.5, end: 9000}`.
 
     Args:
-        conf: `type`, a name in CALLBACKS or of another package's entry point, and what
-            its class takes by `from_conf`.
-        where: What a message starts with.
+        conf: `type`, a name in CALLBACKS or of another package's entry point, and the
+            keys of its class.
+        where: Prefix of error messages.
 
     Raises:
-        ConfigError: What can be known to be wrong without a model.
+        ConfigError: The mapping is invalid, as far as is known without a model.
     """
     if not isinstance(conf, Mapping) or "type" not in conf:
         raise ConfigError(f"{where}: expected {{type: prune, …}}, got {conf!r}")
@@ -29,7 +29,9 @@ def build_callback(conf: Mapping, where: str = "callbacks") -> Callback:
     classes = {key: _load(path) for key, path in CALLBACKS.items()}
     kind = find("callbacks", name, classes, Callback, where)
     with ErrorCollector() as errors:
-        callback = errors.check(kind.from_conf, options, name, where, where=f"{where}: ")
+        callback = errors.check(
+            kind.from_conf, options, name, where, where=f"{where}: "
+        )
     return callback
 
 

@@ -1,4 +1,4 @@
-"""What the plugin did in a training, beside ESPnet's config.yaml."""
+"""Record of the plugin's options, beside ESPnet's config.yaml."""
 
 import logging
 from pathlib import Path
@@ -11,7 +11,7 @@ from espnet_distill.utils.files import write_text
 
 
 def write_record(output_dir: Path, record: dict) -> None:
-    """Write distill.yaml, for readers and later commands; one process of them does."""
+    """Write distill.yaml, for users and later commands, in the process of rank 0."""
     if torch.distributed.is_initialized() and torch.distributed.get_rank() > 0:
         return
     path = Path(output_dir) / "distill.yaml"

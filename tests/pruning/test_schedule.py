@@ -6,34 +6,34 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.pruning.schedule import Schedule
 
 
-def test_cubic_is_that_of_zhu_and_gupta():
+def test_cubic_equals_zhu_and_gupta():
     """s(t) = s_f - s_f (1 - (t - t_0) / (n Δt))³, with n Δt from t_0 to the end."""
     schedule = Schedule("cubic", 2000, 12000, 100)
     for step in (2500, 4500, 9900):
         expected = 1 - (1 - (step - 2000) / (100 * 100)) ** 3
-        assert schedule.share(step) == pytest.approx(expected, abs=1e-12)
-    assert schedule.share(7000) == 0.875
+        assert schedule.progress(step) == pytest.approx(expected, abs=1e-12)
+    assert schedule.progress(7000) == 0.875
 
 
 @pytest.mark.parametrize("kind", ["cubic", "linear"])
-def test_from_nothing_to_all(kind):
+def test_progress_rises_from_0_to_1(kind):
     schedule = Schedule(kind, 10, 100, 7)
-    shares = [schedule.share(step) for step in range(120)]
-    assert shares == sorted(shares)
-    assert set(shares[:11]) == {0.0} and set(shares[100:]) == {1.0}
-    assert 0 < shares[11] and shares[99] < 1
+    progress = [schedule.progress(step) for step in range(120)]
+    assert progress == sorted(progress)
+    assert set(progress[:11]) == {0.0} and set(progress[100:]) == {1.0}
+    assert 0 < progress[11] and progress[99] < 1
     updates = [step for step in range(120) if schedule.is_update(step)]
     assert updates == [*range(17, 100, 7), 100]
     assert [schedule.is_final(step) for step in (0, 99, 100, 101)] == [0, 0, 1, 1]
 
 
-def test_linear_is_halfway_at_half_the_way():
-    assert Schedule("linear", 10, 110, 10).share(60) == 0.5
+def test_linear_is_half_at_midpoint():
+    assert Schedule("linear", 10, 110, 10).progress(60) == 0.5
 
 
-def test_one_shot_takes_all_at_once():
+def test_one_shot_prunes_all_at_start():
     schedule = Schedule("one_shot", 50)
-    assert [schedule.share(step) for step in (0, 49, 50, 51)] == [0, 0, 1, 1]
+    assert [schedule.progress(step) for step in (0, 49, 50, 51)] == [0, 0, 1, 1]
     assert [step for step in range(100) if schedule.is_update(step)] == [50]
     assert schedule.is_final(50) and not schedule.is_final(49)
 
@@ -47,7 +47,7 @@ def test_one_shot_takes_all_at_once():
         Schedule("cubic", 1, 4, unit="epoch"),
     ],
 )
-def test_the_next_update_is_foreseen(schedule):
+def test_until_update(schedule):
     updates = [step for step in range(120) if schedule.is_update(step)]
     for step in range(110):
         after = [update for update in updates if update > step]
@@ -55,7 +55,7 @@ def test_the_next_update_is_foreseen(schedule):
         assert schedule.until_update(step) == expected
 
 
-def test_every_epoch_unless_said_otherwise():
+def test_default_interval_is_one_epoch():
     schedule = Schedule("linear", 1, 5, unit="epoch")
     assert [n for n in range(9) if schedule.is_update(n)] == [2, 3, 4, 5]
 
@@ -74,6 +74,6 @@ def test_every_epoch_unless_said_otherwise():
         ({"kind": "one_shot", "start": 4, "end": 5}, "end: one_shot has none"),
     ],
 )
-def test_what_cannot_be_is_refused(keys, message):
+def test_invalid_keys(keys, message):
     with pytest.raises(ConfigError, match=message):
         Schedule(**keys)

@@ -22,7 +22,7 @@ class Counting(Callback):
 
 
 @pytest.mark.parametrize("fused", [False, True])
-def test_a_step_that_overflows_under_amp_is_none(fused):
+def test_steps_that_overflow_under_amp_do_not_count(fused):
     parameter = torch.nn.Parameter(torch.ones(1))
     optimizer = torch.optim.Adam([parameter], lr=0.1, fused=fused)
     counting = Counting(parameter)
@@ -40,7 +40,7 @@ def test_a_step_that_overflows_under_amp_is_none(fused):
     assert counting.seen == [(1, 1.0), (2, 3.0)]
 
 
-def test_statistics_of_several_are_told_apart():
+def test_duplicate_statistics_are_numbered():
     parameter = torch.nn.Parameter(torch.ones(1))
     parameter.grad = torch.ones(1)
     one, two = Counting(parameter), Counting(parameter)
@@ -51,12 +51,12 @@ def test_statistics_of_several_are_told_apart():
 # The history
 
 
-def test_levels_are_told_where_they_were_reached():
+def test_describe_lists_levels_and_steps():
     history = History()
     for step in range(2000):
-        history.see(step, {"sparsity": min(step / 1000, 0.505), "loss": step})
-    assert len(history.shares["sparsity"]) < 60
-    assert history.shares["sparsity"][-1] == (505, 0.505)
+        history.record(step, {"sparsity": min(step / 1000, 0.505), "loss": step})
+    assert len(history.sparsities["sparsity"]) < 60
+    assert history.sparsities["sparsity"][-1] == (505, 0.505)
     levels = dict(history.levels())
     assert list(levels) == pytest.approx([n / 20 for n in range(1, 11)] + [0.505])
     for level, step in levels.items():
@@ -65,24 +65,24 @@ def test_levels_are_told_where_they_were_reached():
     assert line.startswith("sparsity: 0.05 at step 5") and "0.505 at step 505" in line
 
 
-def test_what_never_moved_is_told_in_no_line(tmp_path):
+def test_describe_omits_constant_statistics(tmp_path):
     history = History()
-    history.see(1, {"sparsity": 0.0})
-    history.see_loss(1, 2.0)
-    history.see_loss(9, 1.0)
+    history.record(1, {"sparsity": 0.0})
+    history.record_loss(1, 2.0)
+    history.record_loss(9, 1.0)
     assert describe(history) == []
     plot(history, tmp_path / "images" / "p.png")
     assert (tmp_path / "images" / "p.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_history_goes_on_from_its_state():
+def test_history_resumes():
     whole, half = History(), History()
     for step in range(100):
-        whole.see(step, {"sparsity": step / 300})
+        whole.record(step, {"sparsity": step / 300})
     for step in range(50):
-        half.see(step, {"sparsity": step / 300})
+        half.record(step, {"sparsity": step / 300})
     resumed = History()
     resumed.load_state_dict(half.state_dict())
     for step in range(50, 100):
-        resumed.see(step, {"sparsity": step / 300})
+        resumed.record(step, {"sparsity": step / 300})
     assert resumed.state_dict() == whole.state_dict()

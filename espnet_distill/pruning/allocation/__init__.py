@@ -1,1 +1,1 @@
-"""How many units, ranks or channels each layer keeps."""
+"""Allocation: the number of units, ranks or channels that each layer keeps."""

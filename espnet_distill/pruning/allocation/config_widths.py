@@ -1,4 +1,4 @@
-"""The widths of a stock configuration that leave so much of a model."""
+"""Choose the widths of a stock configuration that reach a pressure."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,64 +11,66 @@ from espnet_distill.structure.residual import is_stream, with_position_readers
 from espnet_distill.students.infer_config import ConfigSpace
 from espnet_distill.students.size_search import style_heads
 
-SPARED = 0.25  # share of their units that others keep if the residual width stays
+MIN_KEPT = (
+    0.25  # fraction of units that other groups keep while the residual width stays
+)
 
 
 class Widths:
-    """The widths of a class of models, each with all the units that it governs."""
+    """Config widths of a model, each with the pruning groups whose size it sets."""
 
-    def __init__(self, described: ConfigSpace, groups: Sequence[Group]):
-        """Sort groups by what governs them.
+    def __init__(self, space: ConfigSpace, groups: Sequence[Group]):
+        """Assign each group to the config dimension that sets its size.
 
         Args:
-            described: The configuration.
-            groups: Its model's, as ``groups_of`` finds them.
+            space: The configuration and its dimensions.
+            groups: The pruning groups of its model, from ``groups_of``.
         """
-        self._described = described
+        self._space = space
         self.config_dims = [
-            config_dim
-            for config_dim in described.config_dims
-            if not config_dim.is_depth
+            config_dim for config_dim in space.config_dims if not config_dim.is_depth
         ]
         self._tied = {}
         self.stream: str | None = None
         for config_dim in self.config_dims:
-            axes = config_dim.own_axes(described.shapes)
-            own = [g for g in groups if any(axis in g for axis in axes)]
-            if any(map(is_stream, own)):
+            axes = config_dim.own_axes(space.shapes)
+            matched = [g for g in groups if any(axis in g for axis in axes)]
+            if any(map(is_stream, matched)):
                 self.stream = config_dim.key
-                own = with_position_readers(own, described.shapes)
-            if own:
-                self._tied[config_dim.key] = _union(own)
+                matched = with_position_readers(matched, space.shapes)
+            if matched:
+                self._tied[config_dim.key] = _union(matched)
 
     def choose(
         self, pressure: float, scales: Mapping[str, float] | None = None
     ) -> dict[str, int]:
-        """Return the sizes, by key, that take this share of the parameters away.
+        """Return the widths, by config key, that reach a pressure.
 
-        The residual width stays if others then keep a quarter of their units.
+        The residual width stays the same if the other groups then keep a quarter of
+        their units.
 
         Args:
-            pressure: From 0 to below 1.
-            scales: By key, as ``plan`` takes them.
+            pressure: Target parameter sparsity, 0 <= pressure < 1.
+            scales: Exponents by key, see ``allocate_units``.
 
         Raises:
-            ConfigError: A pressure that no widths reach.
+            ConfigError: No widths reach the pressure.
         """
-        scales, shapes = scales or {}, self._described.shapes
+        scales, shapes = scales or {}, self._space.shapes
         others = {key: g for key, g in self._tied.items() if key != self.stream}
         if self.stream is None:
-            return self._planned(others, shapes, pressure, scales)
+            return self._allocate(others, shapes, pressure, scales)
         try:
-            return self._planned(others, shapes, pressure, scales, SPARED)
+            return self._allocate(others, shapes, pressure, scales, MIN_KEPT)
         except ConfigError:
             width = self._stream_width(pressure, scales)
-        narrow = self._described.conf | {self.stream: width}
-        rest = shapes_of(self._described.build(narrow))
-        left = 1 - (1 - pressure) * count(shapes) / count(rest)
-        return {self.stream: width} | self._planned(others, rest, left, scales)
+        narrow = self._space.conf | {self.stream: width}
+        narrow_shapes = shapes_of(self._space.build(narrow))
+        remaining = 1 - (1 - pressure) * count(shapes) / count(narrow_shapes)
+        widths = self._allocate(others, narrow_shapes, remaining, scales)
+        return {self.stream: width} | widths
 
-    def _planned(
+    def _allocate(
         self,
         tied: Mapping[str, Group],
         shapes: Shapes,
@@ -87,26 +89,27 @@ class Widths:
         }
 
     def _stream_width(self, pressure: float, scales: Mapping[str, float]) -> int:
-        """The residual width that shrinks with the others; heads must divide it."""
-        planned = self._planned(self._tied, self._described.shapes, pressure, scales)
-        whole = self._described.sizes.conf
-        pairs = math.lcm(2 * whole.get("aheads", 1), style_heads(whole))
-        step = math.lcm(MULTIPLE, pairs) if whole[self.stream] > 4 * MULTIPLE else pairs
-        target = (1 - pressure) * count(self._described.shapes)
-        width = max(step * round(planned[self.stream] / step), step)
+        """Return the residual width for a pressure, a multiple of the heads."""
+        allocated = self._allocate(self._tied, self._space.shapes, pressure, scales)
+        conf = self._space.sizes.conf
+        divisor = math.lcm(2 * conf.get("aheads", 1), style_heads(conf))
+        is_large = conf[self.stream] > 4 * MULTIPLE
+        step = math.lcm(MULTIPLE, divisor) if is_large else divisor
+        target = (1 - pressure) * count(self._space.shapes)
+        width = max(step * round(allocated[self.stream] / step), step)
         while self._count(width) < target:
             width += step
-        return min(width, whole[self.stream])
+        return min(width, conf[self.stream])
 
     def _count(self, width: int) -> int:
-        conf = self._described.conf | {self.stream: width}
-        return count(shapes_of(self._described.build(conf)))
+        conf = self._space.conf | {self.stream: width}
+        return count(shapes_of(self._space.build(conf)))
 
 
 def _union(groups: Sequence[Group]) -> Group:
-    """Groups of equal size as one, whose units go from all of them.
+    """Join groups of equal size into one, so that they lose the same units.
 
-    Smaller ones, such as those of style tokens, are left out: they are few.
+    Smaller groups, such as those of style tokens, are left out: they are few.
     """
     size = max(group.size for group in groups)
     axes = [axis for g in groups if g.size == size for axis in g.axes]

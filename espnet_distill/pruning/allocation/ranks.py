@@ -1,4 +1,4 @@
-"""Which layers become two of low rank, and of which rank, for a number of parameters."""
+"""Choose the layers to factorize and their ranks, for a pressure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from espnet_distill.structure.low_rank import Decomposition, Factors, Pair
 from espnet_distill.students.models.low_rank_layer import Factorised
 from espnet_distill.utils.progress import progress_bar
 
-MULTIPLE = 8  # of ranks, as CPUs like them
+MULTIPLE = 8  # of ranks, for CPU kernels
 
 
-SMALL = 64  # below so many inputs or outputs a rank is any number
+SMALL = 64  # inputs or outputs; below it any rank is allowed
 
 
 HALVINGS = 60
@@ -24,12 +24,12 @@ HALVINGS = 60
 
 @dataclass(frozen=True)
 class RankCurve:
-    """What a layer can be: itself, or two of some rank.
+    """Parameters and output error of a layer at each rank.
 
     Attributes:
-        ranks: 0 for itself, (choices,).
-        parameters: Of its weight or weights, (choices,).
-        lost: Share of its output's power, (choices,).
+        ranks: (choices,), where 0 is the layer without factorization.
+        parameters: Number of parameters of its weight or two factors, (choices,).
+        lost: Fraction of the output's power that is lost, (choices,).
     """
 
     ranks: torch.Tensor
@@ -37,30 +37,30 @@ class RankCurve:
     lost: torch.Tensor
 
     @classmethod
-    def of(cls, weight: torch.Tensor, whole: Decomposition) -> "RankCurve":
-        """List the choices of a weight that has been decomposed."""
+    def of(cls, weight: torch.Tensor, decomposition: Decomposition) -> "RankCurve":
+        """Compute the curve of a weight from its decomposition."""
         ranks, parameters = _sizes(weight)
-        lost = whole.lost[ranks[1:]]
+        lost = decomposition.lost[ranks[1:]]
         return cls(ranks, parameters, torch.cat([lost.new_zeros(1), lost]))
 
     def best(self, price: float) -> int:
-        """Return the choice that loses least, at a price a parameter."""
+        """Return the index that minimizes lost + price · parameters."""
         return int((self.lost + price * self.parameters).argmin())
 
 
 def _sizes(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Ranks that a weight can have, 0 for itself, and what they come to, (choices,)."""
+    """Return the ranks of a weight, 0 first, and their parameter counts, (choices,)."""
     inputs = weight.size(1)
-    thin = inputs + weight.numel() // inputs
+    per_rank = inputs + weight.numel() // inputs
     step = MULTIPLE if min(weight.shape[:2]) >= SMALL else 1
-    ranks = torch.arange(step, (weight.numel() - 1) // thin + 1, step)
+    ranks = torch.arange(step, (weight.numel() - 1) // per_rank + 1, step)
     whole = ranks.new_tensor([weight.numel()])
-    return torch.cat([ranks.new_zeros(1), ranks]), torch.cat([whole, ranks * thin])
+    return torch.cat([ranks.new_zeros(1), ranks]), torch.cat([whole, ranks * per_rank])
 
 
 def factorisable(model: nn.Module) -> dict[str, nn.Module]:
-    """Return the layers that two of low rank can stand for, by name."""
-    inside = {
+    """Return the layers that low-rank factorization can replace, by name."""
+    nested = {
         f"{name}.{part}"
         for name, module in model.named_modules()
         if isinstance(module, Factorised)
@@ -69,84 +69,86 @@ def factorisable(model: nn.Module) -> dict[str, nn.Module]:
     return {
         name: module
         for name, module in model.named_modules()
-        if name not in inside and Factorised.stands_for(module)
+        if name not in nested and Factorised.stands_for(module)
     }
 
 
 def allocate_ranks(
     model: nn.Module, pressure: float, moments: Mapping[str, torch.Tensor]
 ) -> dict[str, Factors]:
-    """Return the weights of each layer that is to be two.
+    """Return the factors of each layer that is to be factorized.
 
-    All layers lose power at one price a parameter, which leaves least lost in all.
+    One Lagrange multiplier, a price per parameter, is shared by all layers; it
+    minimizes the total output error.
 
     Args:
         model: The model.
-        pressure: Share of its parameters to take away.
-        moments: Weight → second moments of what it reads, where they are known.
+        pressure: Target parameter sparsity.
+        moments: Weight name → second moments of its input, where they were measured.
 
     Raises:
-        ConfigError: A pressure that no ranks reach.
+        ConfigError: No ranks reach the pressure.
     """
     layers = factorisable(model)
-    whole = count(shapes_of(model))
-    rest = whole - sum(layer.weight.numel() for layer in layers.values())
-    least = rest + sum(int(_sizes(x.weight)[1].min()) for x in layers.values())
-    if least > (1 - pressure) * whole:
+    total = count(shapes_of(model))
+    fixed = total - sum(layer.weight.numel() for layer in layers.values())
+    least = fixed + sum(int(_sizes(x.weight)[1].min()) for x in layers.values())
+    if least > (1 - pressure) * total:
         raise ConfigError(
             f"--pressure {pressure}: low ranks take at most "
-            f"{most_of(1 - least / whole)} of this model; say less, or prune units, too"
+            f"{most_of(1 - least / total)} of this model; say less, or prune units, too"
         )
-    choices: dict[str, RankCurve] = {}
+    curves: dict[str, RankCurve] = {}
     widest: dict[str, Pair] = {}
     for name, layer in progress_bar(layers.items(), desc="low rank", leave=False):
         decomposed = Decomposition(layer.weight, moments.get(f"{name}.weight"))
-        choices[name] = RankCurve.of(layer.weight, decomposed)
-        if most := int(choices[name].ranks[-1]):
+        curves[name] = RankCurve.of(layer.weight, decomposed)
+        if most := int(curves[name].ranks[-1]):
             widest[name] = decomposed.pair(most)
 
-    def left(price: float) -> int:
-        return rest + sum(
-            int(one.parameters[one.best(price)]) for one in choices.values()
+    def count_at(price: float) -> int:
+        return fixed + sum(
+            int(curve.parameters[curve.best(price)]) for curve in curves.values()
         )
 
     low, high = -40.0, 5.0  # of the price, as a power of ten
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        if left(10**middle) > (1 - pressure) * whole:
+        if count_at(10**middle) > (1 - pressure) * total:
             low = middle
         else:
             high = middle
-    chosen = {name: one.best(10**high) for name, one in choices.items()}
-    _spend((1 - pressure) * whole - left(10**high), choices, chosen)
-    found = {}
+    chosen = {name: curve.best(10**high) for name, curve in curves.items()}
+    _raise_ranks((1 - pressure) * total - count_at(10**high), curves, chosen)
+    factors = {}
     for name, index in chosen.items():
-        if rank := int(choices[name].ranks[index]):
+        if rank := int(curves[name].ranks[index]):
             first, second = widest.pop(name)
-            pair = first[:rank].clone(), second[:, :rank].clone()
+            truncated = first[:rank].clone(), second[:, :rank].clone()
             weight = layers[name].weight
-            found[name] = Factors.of(pair, weight, moments.get(f"{name}.weight"))
-    return found
+            moment = moments.get(f"{name}.weight")
+            factors[name] = Factors.of(truncated, weight, moment)
+    return factors
 
 
-def _spend(
-    rest: float, choices: Mapping[str, RankCurve], chosen: dict[str, int]
+def _raise_ranks(
+    budget: float, curves: Mapping[str, RankCurve], chosen: dict[str, int]
 ) -> None:
-    """Raise ranks for what is left of the parameters, where that gains most.
+    """Raise ranks greedily by gain per parameter, until the budget is used.
 
-    Whole layers change at one price, so that it may leave many.
+    Bisection can leave a large budget, as the price at which a layer changes is shared.
     """
     while True:
         gains = {}
         for name, index in chosen.items():
-            one = choices[name]
-            if index and index + 1 < len(one.ranks):
-                cost = int(one.parameters[index + 1] - one.parameters[index])
-                if cost <= rest:
-                    gain = (one.lost[index] - one.lost[index + 1]) / cost
+            curve = curves[name]
+            if index and index + 1 < len(curve.ranks):
+                cost = int(curve.parameters[index + 1] - curve.parameters[index])
+                if cost <= budget:
+                    gain = (curve.lost[index] - curve.lost[index + 1]) / cost
                     gains[name] = (float(gain), cost)
         if not gains:
             return
         name = max(gains, key=gains.get)
         chosen[name] += 1
-        rest -= gains[name][1]
+        budget -= gains[name][1]

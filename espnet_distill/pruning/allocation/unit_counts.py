@@ -1,4 +1,4 @@
-"""How many units of each group stay, so that the whole model loses its share."""
+"""Allocate the units of each pruning group, for a pressure on the whole model."""
 
 import math
 import re
@@ -14,10 +14,10 @@ from espnet_distill.structure.groups import Group
 TOLERANCE = 0.01  # of the model's parameters
 
 
-RELATIVE = 0.02  # of those that are to stay
+RELATIVE = 0.02  # of the parameters that stay
 
 
-MULTIPLE = 8  # widths are multiples of it, as kernels like them
+MULTIPLE = 8  # of widths, for kernels
 
 
 BISECTIONS = 40
@@ -27,7 +27,7 @@ TIED = "tied"
 
 
 def require_pressure(value, where: str = "pressure") -> float:
-    """Return a number from 0 to below 1, or raise a ConfigError that says `where`."""
+    """Return a number in [0, 1), or raise a ConfigError that begins with `where`."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not is_number or not 0 <= value < 1:
         raise ConfigError(f"{where}: {value!r} is not from 0 to below 1")
@@ -35,12 +35,12 @@ def require_pressure(value, where: str = "pressure") -> float:
 
 
 class ParameterCounter:
-    """The parameters that a model has left without some units, exactly."""
+    """Counts the parameters of a model without some of its units, exactly."""
 
     def __init__(self, groups: Sequence[Group], shapes: Shapes):
-        """Read where the units of groups lie in parameters of these shapes.
+        """Index the axes of groups by parameter.
 
-        Buffers count nothing, nor does what ``shapes`` does not name.
+        Only parameters in ``shapes`` are counted; buffers are not.
         """
         self.sizes = np.array([group.size for group in groups], int)
         self.total = count(shapes)
@@ -61,27 +61,27 @@ class ParameterCounter:
         self._each = np.zeros((len(groups), len(touched), MOST_DIMS))
         for number, row, dim, places in entries:
             self._each[number, row, dim] += places
-        self._rest = self.total - round(self._dims.prod(axis=1).sum())
+        self._fixed = self.total - round(self._dims.prod(axis=1).sum())
 
     def __call__(self, kept: Sequence[int]) -> int:
-        """Count the parameters of the model with so many units of each group."""
-        gone = self.sizes - np.asarray(kept)
-        dims = self._dims - np.tensordot(gone, self._each, 1)
-        return self._rest + round(dims.prod(axis=1).sum())
+        """Count the parameters of the model, given the units kept of each group."""
+        removed = self.sizes - np.asarray(kept)
+        dims = self._dims - np.tensordot(removed, self._each, 1)
+        return self._fixed + round(dims.prod(axis=1).sum())
 
     def expected(self, kept: torch.Tensor) -> torch.Tensor:
         """Count, with a gradient, the parameters that are left on average.
 
         Args:
-            kept: How many units of each group stay on average, (groups,), where those
-                of different groups stay or go independently.
+            kept: Expected number of kept units of each group, (groups,); groups are
+                independent.
         """
         sizes, dims, each = (
             torch.as_tensor(array).to(kept)
             for array in (self.sizes, self._dims, self._each)
         )
         dims = dims - torch.einsum("g,gtd->td", sizes - kept, each)
-        return self._rest + dims.prod(1).sum()
+        return self._fixed + dims.prod(1).sum()
 
 
 def allocate_units(
@@ -93,27 +93,28 @@ def allocate_units(
     scales: Sequence[float] | None = None,
     tied: Sequence[bool] | None = None,
 ) -> list[int]:
-    """Return how many units each group keeps.
+    """Return the number of units that each group keeps.
 
-    All groups keep the same share of their units, or a power of it; groups that are
-    alike keep equally many, as one size in a configuration says.
+    All groups keep the same fraction of their units, or a power of it. Groups of one
+    config dimension keep the same number.
 
     Args:
-        groups: Those that may lose units.
-        shapes: Of the model's parameters, all of them.
-        pressure: Share of the model's parameters to be gone.
-        floor: Share of its units that each group keeps at least.
-        multiple: Of what a group of more than four times as many units keeps.
-        scales: For each group, an exponent of the share that it keeps; 1 unless said.
-        tied: For each group, whether it keeps exactly the share that the others do of
-            which that is said, the widest of them an even number; none unless said.
+        groups: The prunable groups.
+        shapes: Shapes of all parameters of the model.
+        pressure: Target parameter sparsity of the model.
+        floor: Smallest fraction of its units that each group keeps.
+        multiple: Groups of more than 4 * multiple units keep a multiple of it.
+        scales: For each group, the exponent of the fraction that it keeps; 1 by
+            default.
+        tied: For each group, whether it keeps exactly the same fraction as all other
+            tied groups; the widest of these keeps an even number. None by default.
 
     Returns:
-        Counts that leave (1 - pressure) of the parameters, within 1 % of them all and
-        2 % of those that stay.
+        Counts that leave (1 - pressure) of the parameters, within TOLERANCE of all and
+        RELATIVE of the remaining ones.
 
     Raises:
-        ConfigError: A pressure that the floors forbid.
+        ConfigError: The floors do not allow the pressure.
     """
     target = round((1 - require_pressure(pressure)) * count(shapes))
     if target == count(shapes):
@@ -126,7 +127,7 @@ def allocate_units(
     def error(kept: np.ndarray) -> int:
         return remaining(classes.counts(kept)) - target
 
-    kept = _bisect(lambda share: classes.at(share), error)
+    kept = _bisect(lambda fraction: classes.at(fraction), error)
     for steps in (classes.multiples, classes.steps):
         kept = _repair_rounding(kept, steps, classes, error, tolerance)
     return classes.counts(kept).tolist()
@@ -135,7 +136,7 @@ def allocate_units(
 def require_reach(
     remaining: ParameterCounter, least: Sequence[int], pressure: float, floor: float
 ) -> None:
-    """Raise a ConfigError if more is to be gone than with the least of each group."""
+    """Raise a ConfigError if the least counts of all groups do not reach a pressure."""
     reach = 1 - remaining(least) / remaining.total
     if pressure > reach:
         most = math.floor(1000 * reach) / 1000
@@ -146,12 +147,12 @@ def require_reach(
 
 
 def least_counts(sizes: Sequence[int], floor: float) -> list[int]:
-    """Return how many of so many units each stay at least: the floor's, and one."""
+    """Return the fewest units that each group keeps: max(⌈floor · size⌉, 1)."""
     return [max(math.ceil(floor * size - 1e-9), 1) for size in sizes]
 
 
 class _Classes:
-    """Groups that keep equally many units, as one number each."""
+    """Classes of groups that keep the same number of units."""
 
     def __init__(
         self,
@@ -163,18 +164,18 @@ class _Classes:
     ):
         scales = [1.0] * len(groups) if scales is None else list(scales)
         tied = [False] * len(groups) if tied is None else list(tied)
-        widest = max((g.size for g, joint in zip(groups, tied) if joint), default=0)
+        widest = max((g.size for g, is_tied in zip(groups, tied) if is_tied), default=0)
         keys = [
-            (widest, scale, TIED) if joint else (group.size, scale, kind_of(group))
-            for group, scale, joint in zip(groups, scales, tied, strict=True)
+            (widest, scale, TIED) if is_tied else (group.size, scale, kind_of(group))
+            for group, scale, is_tied in zip(groups, scales, tied, strict=True)
         ]
-        known = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-        self._of = np.array([known[key] for key in keys], int)
-        self.sizes = np.array([size for size, _, _ in known], int)
-        self._scales = np.array([scale for _, scale, _ in known])
+        indices = {key: index for index, key in enumerate(dict.fromkeys(keys))}
+        self._of = np.array([indices[key] for key in keys], int)
+        self.sizes = np.array([size for size, _, _ in indices], int)
+        self._scales = np.array([scale for _, scale, _ in indices])
         self._parts = self.sizes[self._of] // [group.size for group in groups]
-        is_tied = np.array([kind == TIED for _, _, kind in known])
-        self.steps = np.where(is_tied, math.lcm(2, *self._parts), 1)
+        tied_classes = np.array([kind == TIED for _, _, kind in indices])
+        self.steps = np.where(tied_classes, math.lcm(2, *self._parts), 1)
         large = self.sizes > 4 * multiple
         self.multiples = np.where(large, np.lcm(multiple, self.steps), self.steps)
         least = np.array(least_counts(self.sizes, floor))
@@ -183,20 +184,21 @@ class _Classes:
     def _rounded(self, sizes: np.ndarray, how: Callable) -> np.ndarray:
         return (how(sizes / self.multiples) * self.multiples).astype(int)
 
-    def at(self, share: float) -> np.ndarray:
-        """What each class keeps if all keep this share."""
-        wanted = self._rounded(self.sizes * share**self._scales, np.round)
-        return np.clip(wanted, self.least, self.sizes)
+    def at(self, fraction: float) -> np.ndarray:
+        """Return the units that each class keeps, (classes,), for a kept fraction."""
+        counts = self._rounded(self.sizes * fraction**self._scales, np.round)
+        return np.clip(counts, self.least, self.sizes)
 
     def counts(self, kept: np.ndarray) -> np.ndarray:
-        """What each group keeps."""
+        """Return the units that each group keeps, (groups,)."""
         return kept[self._of] // self._parts
 
 
 def kind_of(group: Group) -> frozenset:
-    """What a group's units are made by, alike in every layer of a model.
+    """Return the producers of a group's units, the same for every layer of a stack.
 
-    The ends of the names of what makes them, without the numbers of the layers.
+    A producer is the end of a parameter's name without layer numbers, and its
+    dimension.
     """
     return frozenset(
         (re.sub(r"\d+", "#", ".".join(axis.parameter.split(".")[-2:])), axis.dim)
@@ -206,7 +208,7 @@ def kind_of(group: Group) -> frozenset:
 
 
 def _bisect(at: Callable, error: Callable) -> np.ndarray:
-    """The sizes at that share which comes nearest to no error."""
+    """Bisect the kept fraction; return the counts of least absolute error."""
     low, high = 0.0, 1.0
     best = at(high)
     for _ in range(BISECTIONS):
@@ -225,7 +227,7 @@ def _repair_rounding(
     error: Callable,
     tolerance: float,
 ) -> np.ndarray:
-    """Take the one step that helps most, again and again, until it is near enough."""
+    """Change one class at a time, greedily, until the error is within the tolerance."""
     while abs(error(kept)) > tolerance:
         moves = [
             np.clip(kept + sign * step, classes.least, classes.sizes)

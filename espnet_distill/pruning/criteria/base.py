@@ -16,37 +16,37 @@ Parameters = Mapping[str, nn.Parameter]
 Scores = dict[str, torch.Tensor]
 
 
-BATCHES = 8  # that Wanda and Taylor look at before an update
+BATCHES = 8  # before an update, on which Wanda and Taylor are measured
 
 
 class Criterion:
-    """Scores by magnitude: |W|; a unit by the norm of what it has.
+    """Scores weights by magnitude, |W|, and units by the norm of their weights.
 
     Attributes:
-        window: Steps before an update in which it looks at the training; 0 for none,
-            None for all from the schedule's start.
-        waits: Whether only the schedule's last update is to choose.
+        window: Number of steps before an update that the criterion observes; 0 for
+            none, None for all from the schedule's start.
+        waits: Whether masks are chosen only at the schedule's last update.
     """
 
     window: int | None = 0
     waits: bool = False
 
     def __init__(self, model: nn.Module, parameters: Parameters):
-        """Take a model and those of its parameters that are to be scored."""
+        """Store a model and the parameters to score."""
         self.model = model
         self.parameters = dict(parameters)
 
     def start(self) -> None:
-        """Begin to look, before a step."""
+        """Begin to observe, before a step."""
 
     def step(self) -> None:
-        """Look at a step that has been taken, while the gradients are still there."""
+        """Observe a step of the optimizer, before its gradients are cleared."""
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop observing."""
 
     def scores(self) -> Scores:
-        """Return a score for each number of each parameter."""
+        """Return scores by parameter, each of the parameter's shape."""
         return {name: p.detach().abs() for name, p in self.parameters.items()}
 
     def of_units(self, group: Group, scores: Scores) -> torch.Tensor:
@@ -54,21 +54,21 @@ class Criterion:
         return unit_norms(group, scores)
 
     def fold(self) -> None:
-        """Give the parameters what was learnt beside them, before what goes is gone."""
+        """Fold learned gates into the parameters, before units are pruned."""
 
     def statistics(self) -> dict[str, float]:
-        """Return what the log is to show of it, with the same keys at all times."""
+        """Return values for the log, with the same keys at every step."""
         return {}
 
     def reset(self) -> None:
-        """Forget what was seen before an update."""
+        """Discard observations, after an update."""
 
     def state_dict(self) -> dict:
-        """Return what was seen: tensors and plain types."""
+        """Return the observations: tensors and plain types."""
         return {}
 
     def load_state_dict(self, state: dict) -> None:
-        """Go on from what was seen."""
+        """Restore observations."""
 
 
 def finite_scores(criterion: Criterion) -> Scores:

@@ -8,15 +8,15 @@ from espnet_distill.structure.groups import Group
 from espnet_distill.structure.statistics.importance import unit_norms
 
 
-class _OfGradients(Criterion):
-    """Adds up something of weights and gradients, like each parameter."""
+class _GradientCriterion(Criterion):
+    """Base of criteria that sum a function of weights and gradients."""
 
     def __init__(self, model: nn.Module, parameters: Parameters):
         super().__init__(model, parameters)
         self._sums: Scores = {}
 
-    def _seen(self) -> tuple[list, list, list]:
-        """Sums, weights and gradients of what has a gradient."""
+    def _sums_weights_gradients(self) -> tuple[list, list, list]:
+        """Return sums, weights and gradients of the parameters that have a gradient."""
         named = [(n, p) for n, p in self.parameters.items() if p.grad is not None]
         for name, parameter in named:
             if name not in self._sums:
@@ -43,17 +43,17 @@ class _OfGradients(Criterion):
         }
 
 
-class Movement(_OfGradients):
-    """How far weights moved away from zero: -Σ W · ∂L/∂W (arXiv:2005.07683).
+class Movement(_GradientCriterion):
+    """Movement pruning: -Σ W · ∂L/∂W (arXiv:2005.07683).
 
-    It adds up at every step from the schedule's start. A unit's score is the sum of its
-    weights', each axis over its mean size.
+    The sum is over all steps from the schedule's start. A unit's score sums the scores
+    of its weights, each axis divided by its mean absolute value.
     """
 
     window = None
 
     def step(self) -> None:
-        torch._foreach_addcmul_(*self._seen(), value=-1)
+        torch._foreach_addcmul_(*self._sums_weights_gradients(), value=-1)
 
     def of_units(self, group: Group, scores: Scores) -> torch.Tensor:
         total = torch.zeros(group.size)
@@ -63,21 +63,23 @@ class Movement(_OfGradients):
                 tensor = tensor.flatten() if axis.dim is None else tensor
                 rows = tensor.movedim(axis.dim or 0, 0)
                 along = rows.reshape(len(rows), -1).sum(1)
-                own = along[axis.places].sum(0).float().cpu()
-                total += own / own.abs().mean().clamp(min=torch.finfo(own.dtype).tiny)
+                units = along[axis.places].sum(0).float().cpu()
+                tiny = torch.finfo(units.dtype).tiny
+                total += units / units.abs().mean().clamp(min=tiny)
         return total
 
 
-class Taylor(_OfGradients):
-    """First-order change of the loss without a weight: (W · ∂L/∂W)².
+class Taylor(_GradientCriterion):
+    """First-order Taylor estimate of the loss without a weight: (W · ∂L/∂W)².
 
-    Molchanov et al., CVPR 2019; summed over the last few steps before an update.
+    Molchanov et al., CVPR 2019; the sum is over the last BATCHES steps before an
+    update.
     """
 
     window = BATCHES
 
     def step(self) -> None:
-        sums, weights, gradients = self._seen()
+        sums, weights, gradients = self._sums_weights_gradients()
         products = torch._foreach_mul(weights, gradients)
         torch._foreach_addcmul_(sums, products, products)
 

@@ -1,7 +1,7 @@
-"""Hard concrete variables: gates that may be shut, open, or anything between.
+"""Hard concrete distribution: stochastic gates in [0, 1].
 
-Louizos et al., ICLR 2018 (arXiv:1712.01312); the stretched interval and the temperature
-are theirs.
+Louizos et al., ICLR 2018 (arXiv:1712.01312), with the interval and temperature of the
+paper.
 """
 
 import math
@@ -15,17 +15,17 @@ LOW, HIGH = -0.1, 1.1
 
 
 def sampled(log_alpha: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
-    """Return gates from 0 to 1, eq. 10 and 11 of the paper.
+    """Sample gates in [0, 1], eq. 10 and 11 of the paper.
 
     Args:
-        log_alpha: How open each gate is, of any shape.
-        uniform: Noise from 0 to 1, of the same shape.
+        log_alpha: Location of each gate, of any shape.
+        uniform: Uniform noise in (0, 1), of the same shape.
     """
     return _stretched(torch.sigmoid((uniform.logit() + log_alpha) / TEMPERATURE))
 
 
 def noiseless(log_alpha: torch.Tensor) -> torch.Tensor:
-    """Return the gates that a model has outside training, eq. 13."""
+    """Return the deterministic gates of evaluation, eq. 13."""
     return _stretched(torch.sigmoid(log_alpha))
 
 

@@ -1,4 +1,4 @@
-"""The criteria by their names in YAML."""
+"""Registry of importance criteria, by their names in YAML."""
 
 from espnet_distill.pruning.criteria.base import Criterion
 from espnet_distill.pruning.criteria.gradient import Movement, Taylor

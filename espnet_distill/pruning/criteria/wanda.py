@@ -1,4 +1,4 @@
-"""Wanda: weights times the norms of their inputs."""
+"""Wanda: weight magnitude times input norm."""
 
 import contextlib
 
@@ -13,10 +13,10 @@ from espnet_distill.structure.statistics.input_norms import InputPowers
 
 
 class Wanda(Criterion):
-    """|W| · ‖x‖, ‖x‖ being the norm of what a weight reads (arXiv:2306.11695).
+    """|W| · ‖x‖, where ‖x‖ is the norm of a weight's input (arXiv:2306.11695).
 
-    It hears the last few batches before an update; a weight whose input it does not
-    hear, such as an embedding's, counts by magnitude.
+    Inputs are observed in the last BATCHES steps before an update. Weights without an
+    observed input, such as embeddings, are scored by magnitude.
     """
 
     window = BATCHES
@@ -24,34 +24,34 @@ class Wanda(Criterion):
     def __init__(self, model: nn.Module, parameters: Parameters):
         super().__init__(model, parameters)
         self._powers = InputPowers()
-        self._ears = contextlib.ExitStack()
+        self._hooks = contextlib.ExitStack()
 
     def start(self) -> None:
-        ears = observe_inputs(self.model, self._observe, only=self.parameters)
-        self._ears.enter_context(ears)
+        hooks = observe_inputs(self.model, self._observe, only=self.parameters)
+        self._hooks.enter_context(hooks)
 
     def _observe(self, name: str, x: torch.Tensor) -> None:
         if self.model.training:
             self._powers.observe(name, x)
 
     def stop(self) -> None:
-        self._ears.close()
+        self._hooks.close()
 
     def scores(self) -> Scores:
         self._powers.sum_over_processes()
-        plain = super().scores()
+        magnitudes = super().scores()
         return {
             name: weighed(name, weights, self._powers)
             if name in self._powers
             else weights
-            for name, weights in plain.items()
+            for name, weights in magnitudes.items()
         }
 
     def of_units(self, group: Group, scores: Scores) -> torch.Tensor:
-        return activation(group, self.parameters_of(group), self._powers)
+        return activation(group, self._parameters_of(group), self._powers)
 
-    def parameters_of(self, group: Group) -> Scores:
-        """What a group lies in, as it is."""
+    def _parameters_of(self, group: Group) -> Scores:
+        """Return the parameters that contain units of a group."""
         names = {axis.parameter for axis in group.axes} & set(self.parameters)
         return {name: self.parameters[name].detach() for name in names}
 

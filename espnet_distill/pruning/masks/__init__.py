@@ -1,1 +1,1 @@
-"""Masks: which units, weights or layers stay."""
+"""Pruning masks over units, weights or layers."""

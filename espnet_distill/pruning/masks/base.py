@@ -1,4 +1,4 @@
-"""What all masks share: targets, parameter names, selection."""
+"""Base class of pruning masks, parameter name patterns, selection of scores."""
 
 import difflib
 import itertools
@@ -16,44 +16,44 @@ from espnet_distill.pruning.criteria.base import Criterion
 
 
 class PruningMask(ABC):
-    """Units of some kind, marked as kept or gone; what is gone stays gone.
+    """Marks units as kept or pruned; pruned units stay pruned.
 
     Attributes:
-        kept: For each layer, by name, which of its units are kept.
-        names: The parameters that a criterion has to score.
+        kept: Boolean mask of each layer or group, by name, True for kept units.
+        names: Names of the parameters that a criterion scores.
     """
 
     kept: dict[str, torch.Tensor]
     names: list[str]
 
     @abstractmethod
-    def choose(self, share: float, criterion: Criterion) -> None:
-        """Mark as gone so much of what is to go at the end, from 0 to 1."""
+    def choose(self, progress: float, criterion: Criterion) -> None:
+        """Prune the units of least score, at a fraction of the final pressure."""
 
     @abstractmethod
     def multipliers(self) -> dict[str, torch.Tensor]:
-        """Return by parameter what is kept of it, as it broadcasts over its shape."""
+        """Return masks by parameter, each broadcastable to the parameter's shape."""
 
     @abstractmethod
     def num_pruned(self) -> int:
-        """Count the parameters of the model that are gone."""
+        """Count the pruned parameters of the model."""
 
     @abstractmethod
-    def shares(self) -> dict[str, float]:
-        """Return which share is gone of the units of each part of the model."""
+    def part_sparsities(self) -> dict[str, float]:
+        """Return the sparsity of each part of the model, over its units."""
 
     def count_kept(self, model: nn.Module) -> list[RemovableHandle]:
-        """Leave what is gone out of the statistics that a model normalises with."""
+        """Exclude pruned units from layer normalization; return the hooks."""
         return []
 
     def load_kept(self, kept: Mapping[str, torch.Tensor]) -> None:
-        """Go on from what is kept.
+        """Restore masks.
 
         Raises:
-            ConfigError: It is not of this target.
+            ConfigError: The masks are of other layers.
         """
-        own = {name: tuple(mask.shape) for name, mask in self.kept.items()}
-        if own != {name: tuple(mask.shape) for name, mask in kept.items()}:
+        shapes = {name: tuple(mask.shape) for name, mask in self.kept.items()}
+        if shapes != {name: tuple(mask.shape) for name, mask in kept.items()}:
             raise ConfigError(
                 "the checkpoint's masks are of other layers; resume with the pruning "
                 "that it began with, or train into another output_dir"
@@ -65,73 +65,73 @@ class PruningMask(ABC):
 def parts_of(names: list[str]) -> dict[str, str]:
     """Return the part of the model that each name belongs to.
 
-    It is called by the first component in which the names differ.
+    A part is the first component in which the names differ.
     """
     components = {name: name.split(".") for name in names}
     columns = zip(*components.values())
-    same = list(itertools.takewhile(lambda column: len(set(column)) == 1, columns))
-    first = len(same)
+    common = list(itertools.takewhile(lambda column: len(set(column)) == 1, columns))
+    first = len(common)
     return {name: (parts[first:] or parts)[0] for name, parts in components.items()}
 
 
-def shares_by(
+def sparsity_by_part(
     parts: Mapping[str, str], kept: Mapping[str, torch.Tensor]
 ) -> dict[str, float]:
-    """Return which share of the units is gone, for each part of what is named."""
-    whole: dict[str, int] = {}
-    gone: dict[str, int] = {}
+    """Return the sparsity of each part, over the units of the names in it."""
+    total: dict[str, int] = {}
+    pruned: dict[str, int] = {}
     for name, part in parts.items():
-        whole[part] = whole.get(part, 0) + kept[name].numel()
-        gone[part] = gone.get(part, 0) + int((~kept[name]).sum())
-    return {part: gone[part] / whole[part] for part in whole}
+        total[part] = total.get(part, 0) + kept[name].numel()
+        pruned[part] = pruned.get(part, 0) + int((~kept[name]).sum())
+    return {part: pruned[part] / total[part] for part in total}
 
 
 def saved_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
-    """Return the parameters that a model's checkpoints hold: those are the model's."""
+    """Return the parameters that are in a model's state dict, by name."""
     saved = set(model.state_dict())
     return {n: p for n, p in model.named_parameters() if n in saved}
 
 
 def most_of(reach: float) -> str:
-    """Write a share that can be reached so that it can be asked for."""
+    """Format the largest reachable pressure, rounded down."""
     return f"{math.floor(reach * 1000) / 1000:g}"
 
 
 def matching(patterns: Iterable[str], names: Iterable[str], key: str) -> set[str]:
-    """Return the names that a pattern matches, as file names are matched.
+    """Return the names that a pattern matches, by the rules of ``fnmatch``.
 
     Raises:
-        ConfigError: A pattern that matches none; it begins with ``key`` and says near
-            ones.
+        ConfigError: A pattern matches no name. The message begins with ``key`` and
+            lists similar names.
     """
     names = list(names)
-    found = set()
+    matches = set()
     for pattern in patterns:
-        own = {name for name in names if fnmatchcase(name, str(pattern))}
-        if not own:
-            raise ConfigError(
-                f"{key}: {pattern!r} names no parameter; near: {_near(pattern, names)}"
-            )
-        found |= own
-    return found
+        matched = {name for name in names if fnmatchcase(name, str(pattern))}
+        if not matched:
+            similar = _similar_names(pattern, names)
+            raise ConfigError(f"{key}: {pattern!r} names no parameter; near: {similar}")
+        matches |= matched
+    return matches
 
 
-def _near(pattern: str, names: list[str]) -> str:
+def _similar_names(pattern: str, names: list[str]) -> str:
     parts = [name.split(".") for name in names]
     modules = {".".join(p[:end]) + ".*" for p in parts for end in range(1, len(p))}
-    near = difflib.get_close_matches(str(pattern), [*names, *modules], n=3, cutoff=0.3)
-    return ", ".join(near or sorted(modules)[:3] or names[:3])
+    candidates = [*names, *modules]
+    close = difflib.get_close_matches(str(pattern), candidates, n=3, cutoff=0.3)
+    return ", ".join(close or sorted(modules)[:3] or names[:3])
 
 
 def least(scores: torch.Tensor, number: int) -> torch.Tensor:
-    """Mark exactly ``number`` of the least scores, of equal ones the first.
+    """Mark exactly ``number`` of the least scores; of equal scores the first.
 
     Args:
         scores: Of any shape.
-        number: From 0 to as many as there are.
+        number: From 0 to the number of scores.
 
     Returns:
-        True where a score is among them, of the same shape.
+        True for the least scores, of the same shape.
     """
     flat = scores.flatten()
     if number <= 0:

@@ -1,4 +1,4 @@
-"""Whole layers of a stack, each a unit."""
+"""Masks over whole layers of residual stacks."""
 
 import itertools
 import math
@@ -16,41 +16,43 @@ from espnet_distill.pruning.masks.base import (
     least,
     matching,
     parts_of,
-    shares_by,
+    sparsity_by_part,
 )
 from espnet_distill.structure.residual import branch_ends, residual_stacks
 
 
 class LayerMask(PruningMask):
-    """Layers of the stacks in which each adds to what it reads.
+    """Masks the layers of residual stacks, each a unit.
 
-    A layer that is gone has the ends of its residual branches at zero; it counts with
-    all its parameters, as it is worth when it is taken out.
+    The last projections of a pruned layer's residual branches are zero, so that the
+    layer is the identity. It counts with all its parameters, which compaction removes.
     """
 
     def __init__(self, model: nn.Module, parameters: Parameters, options: Options):
-        """Choose the stacks, and how many layers each loses.
+        """Choose the stacks, and the number of layers that each loses.
 
         Raises:
-            ConfigError: A pressure that whole layers do not come to, no such stack, a
-                name that matches nothing.
+            ConfigError: Whole layers do not reach the pressure, the model has no
+                residual stack, or a pattern matches no name.
         """
-        left_out = matching(options.exclude, parameters, "exclude")
+        excluded = matching(options.exclude, parameters, "exclude")
         self._total = sum(parameter.numel() for parameter in parameters.values())
         self._ends: dict[tuple[str, int], list[str]] = {}
         self._sizes: dict[str, int] = {}
         self.kept = {}
         for stack, depth in residual_stacks(model).items():
-            own = [name for name in parameters if name.startswith(f"{stack}.")]
-            if left_out.intersection(own):
+            names = [name for name in parameters if name.startswith(f"{stack}.")]
+            if excluded.intersection(names):
                 continue
             layers = model.get_submodule(stack)
             for number, layer in enumerate(layers):
                 prefix = f"{stack}.{number}"
                 ends = [f"{prefix}.{name}" for name in branch_ends(layer)]
                 self._ends[stack, number] = ends
-            self._sizes[stack] = sum(parameters[name].numel() for name in own) // depth
-            device = parameters[own[0]].device
+            self._sizes[stack] = (
+                sum(parameters[name].numel() for name in names) // depth
+            )
+            device = parameters[names[0]].device
             self.kept[stack] = torch.ones(depth, dtype=torch.bool, device=device)
         if not self.kept:
             raise ConfigError("what: no stack of residual layers is left to prune")
@@ -62,38 +64,43 @@ class LayerMask(PruningMask):
         self._last = self._final(options.pressure)
 
     def _final(self, pressure: float) -> dict[str, int]:
-        """How many layers each stack has lost at the end, as evenly as can be."""
+        """Return the layers that each stack loses at the end, as evenly as possible."""
         depths = {stack: len(mask) for stack, mask in self.kept.items()}
         ranges = [range(depth - self._least(depth) + 1) for depth in depths.values()]
-        ways = [dict(zip(depths, way)) for way in itertools.product(*ranges)]
+        allocations = [
+            dict(zip(depths, counts)) for counts in itertools.product(*ranges)
+        ]
 
-        def miss(way: dict[str, int]) -> float:
-            return abs(self._parameters(way) / self._total - pressure)
+        def error(counts: dict[str, int]) -> float:
+            return abs(self._parameters(counts) / self._total - pressure)
 
-        def unevenness(way: dict[str, int]) -> float:
-            shares = [way[stack] / depth for stack, depth in depths.items()]
-            return max(shares) - min(shares)
+        def unevenness(counts: dict[str, int]) -> float:
+            ratios = [counts[stack] / depth for stack, depth in depths.items()]
+            return max(ratios) - min(ratios)
 
-        near = [way for way in ways if miss(way) <= TOLERANCE]
-        if not near:
+        accepted = [counts for counts in allocations if error(counts) <= TOLERANCE]
+        if not accepted:
             raise ConfigError(
                 f"pressure: whole layers do not come to {pressure}; near it are "
-                f"{self._near(ways, pressure)}"
+                f"{self._nearest(allocations, pressure)}"
             )
-        return min(near, key=lambda way: (unevenness(way), miss(way)))
+        return min(accepted, key=lambda counts: (unevenness(counts), error(counts)))
 
     def _least(self, depth: int) -> int:
         return max(1, math.ceil(self._floor * depth - 1e-9))
 
-    def _near(self, ways: list[dict[str, int]], pressure: float) -> str:
-        reached = {round(self._parameters(way) / self._total, 3) for way in ways}
-        near = sorted(reached, key=lambda value: abs(value - pressure))[:2]
-        return " and ".join(f"{value:g}" for value in sorted(near))
+    def _nearest(self, allocations: list[dict[str, int]], pressure: float) -> str:
+        reachable = {
+            round(self._parameters(counts) / self._total, 3) for counts in allocations
+        }
+        nearest = sorted(reachable, key=lambda value: abs(value - pressure))[:2]
+        return " and ".join(f"{value:g}" for value in sorted(nearest))
 
-    def _parameters(self, gone: Mapping[str, int]) -> int:
-        return sum(number * self._sizes[stack] for stack, number in gone.items())
+    def _parameters(self, pruned: Mapping[str, int]) -> int:
+        """Count the parameters of a number of layers of each stack."""
+        return sum(number * self._sizes[stack] for stack, number in pruned.items())
 
-    def choose(self, share: float, criterion: Criterion) -> None:
+    def choose(self, progress: float, criterion: Criterion) -> None:
         scores = finite_scores(criterion)
         values = {
             stack: torch.stack(
@@ -102,24 +109,25 @@ class LayerMask(PruningMask):
             for stack, mask in self.kept.items()
         }
         if self._is_global:
-            self._choose_in_all(values, round(share * sum(self._last.values())))
+            self._choose_globally(values, round(progress * sum(self._last.values())))
             return
-        for stack, own in values.items():
-            self.kept[stack] = ~least(own, round(share * self._last[stack]))
+        for stack, stack_scores in values.items():
+            number = round(progress * self._last[stack])
+            self.kept[stack] = ~least(stack_scores, number)
 
-    def _choose_in_all(self, values: dict[str, torch.Tensor], number: int) -> None:
-        """Mark the least of all stacks' layers, but for the best of each, its floor."""
-        for own in values.values():
-            own[own.topk(self._least(len(own))).indices] = torch.inf
-        gone = least(torch.cat(list(values.values())), number)
-        depths = [len(own) for own in values.values()]
-        for stack, own in zip(values, gone.split(depths)):
-            self.kept[stack] = ~own
+    def _choose_globally(self, values: dict[str, torch.Tensor], number: int) -> None:
+        """Prune the layers of least score over all stacks, with each stack's floor."""
+        for scores in values.values():
+            scores[scores.topk(self._least(len(scores))).indices] = torch.inf
+        pruned = least(torch.cat(list(values.values())), number)
+        depths = [len(scores) for scores in values.values()]
+        for stack, mask in zip(values, pruned.split(depths)):
+            self.kept[stack] = ~mask
 
     def _score(self, scores, stack: str, number: int) -> torch.Tensor:
-        """Mean score of the weights at a layer's branch ends."""
-        own = [scores[name].flatten() for name in self._ends[stack, number]]
-        return torch.cat(own).float().mean()
+        """Return the mean score of the last projections of a layer's branches."""
+        flat = [scores[name].flatten() for name in self._ends[stack, number]]
+        return torch.cat(flat).float().mean()
 
     def multipliers(self) -> dict[str, torch.Tensor]:
         return {
@@ -134,5 +142,5 @@ class LayerMask(PruningMask):
             {stack: int((~mask).sum()) for stack, mask in self.kept.items()}
         )
 
-    def shares(self) -> dict[str, float]:
-        return shares_by(parts_of(list(self.kept)), self.kept)
+    def part_sparsities(self) -> dict[str, float]:
+        return sparsity_by_part(parts_of(list(self.kept)), self.kept)

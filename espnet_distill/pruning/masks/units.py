@@ -1,4 +1,4 @@
-"""Units of groups: feed-forward units, channels of convolutions, heads."""
+"""Masks over pruning groups: feed-forward units, convolution channels, heads."""
 
 from collections.abc import Callable
 from itertools import chain
@@ -16,7 +16,12 @@ from espnet_distill.pruning.allocation.unit_counts import (
 )
 from espnet_distill.pruning.config import Options
 from espnet_distill.pruning.criteria.base import Criterion, Parameters, finite_scores
-from espnet_distill.pruning.masks.base import PruningMask, least, matching, shares_by
+from espnet_distill.pruning.masks.base import (
+    PruningMask,
+    least,
+    matching,
+    sparsity_by_part,
+)
 from espnet_distill.structure.config_dims import shapes_of
 from espnet_distill.structure.groups import Group
 from espnet_distill.structure.heads import find_channel_groups, find_head_groups
@@ -33,15 +38,16 @@ from espnet_distill.structure.residual import (
 
 
 class UnitMask(PruningMask):
-    """The units of a model's groups.
+    """Masks the units of a model's pruning groups.
 
-    Residual streams and attention are left alone unless they are included; attention
-    then loses whole heads. With stock sizes it loses none, and what is inside the layers
-    goes as the residual stream does: channels of every head, and of convolutions.
+    Residual streams and attention are pruned only if options include them; attention
+    then loses whole heads. With `stock`, attention keeps its heads, and the channels of
+    every head and convolution inside the layers are pruned by the ratio of the residual
+    stream.
 
     Attributes:
-        groups: By the axis, ``parameter:dim``, that a group's units lie in first, and
-            by the place in it where that is not the axis' first.
+        groups: Pruning groups by the first axis of their units, ``parameter:dim``, with
+            the position in that axis if it is not 0.
     """
 
     groups: dict[str, Group]
@@ -53,19 +59,19 @@ class UnitMask(PruningMask):
         options: Options,
         find_groups: Callable[[nn.Module], list[Group]],
     ):
-        """Choose the groups, and how many units each keeps.
+        """Choose the groups, and the number of units that each keeps.
 
         Raises:
-            ConfigError: A pressure above what the floors allow, a name that matches
-                nothing.
+            ConfigError: The floors do not allow the pressure, or a pattern matches no
+                name.
         """
         shapes = {name: tuple(p.shape) for name, p in parameters.items()}
-        left_out = matching(options.exclude, parameters, "exclude")
-        found = _included(model, find_groups(model), options)
+        excluded = matching(options.exclude, parameters, "exclude")
+        prunable = _included(model, find_groups(model), options)
         self.groups = {
             _name(group): group
-            for group in found
-            if not left_out.intersection(axis.parameter for axis in group.axes)
+            for group in prunable
+            if not excluded.intersection(axis.parameter for axis in group.axes)
         }
         self.names = [
             name
@@ -73,7 +79,7 @@ class UnitMask(PruningMask):
             if any(a.parameter == name for g in self.groups.values() for a in g.axes)
         ]
         self._shapes = shapes
-        self._remaining = ParameterCounter(list(self.groups.values()), shapes)
+        self._counter = ParameterCounter(list(self.groups.values()), shapes)
         self._pressure = options.pressure
         self._is_global = options.scope == "global"
         self._set_counts(options)
@@ -83,7 +89,7 @@ class UnitMask(PruningMask):
         }
 
     def _set_counts(self, options: Options) -> None:
-        """How many units each group keeps at the end, or at least."""
+        """Set the units that each group keeps: at the end, or globally at least."""
         groups = list(self.groups.values())
         streams = [group for group in groups if is_stream(group)]
         if not self._is_global:
@@ -94,16 +100,17 @@ class UnitMask(PruningMask):
                 and is_inside(g, streams)
                 for g in groups
             ]
-            how = options.pressure, options.floor
-            counts = allocate_units(groups, self._shapes, *how, tied=tied)
+            counts = allocate_units(
+                groups, self._shapes, options.pressure, options.floor, tied=tied
+            )
         else:
             if streams:
                 raise ConfigError("scope: the residual width is one; say layer")
             counts = least_counts([group.size for group in groups], options.floor)
-            require_reach(self._remaining, counts, options.pressure, options.floor)
+            require_reach(self._counter, counts, options.pressure, options.floor)
         self._last = dict(zip(self.groups, map(int, counts)))
 
-    def choose(self, share: float, criterion: Criterion) -> None:
+    def choose(self, progress: float, criterion: Criterion) -> None:
         scores = finite_scores(criterion)
         values = {
             name: criterion.of_units(group, scores).masked_fill(
@@ -112,73 +119,83 @@ class UnitMask(PruningMask):
             for name, group in self.groups.items()
         }
         if self._is_global:
-            self._choose_in_all(values, share * self._pressure)
+            self._choose_globally(values, progress * self._pressure)
             return
-        for name, own in values.items():
-            self._keep_for_good(name, own)
-            number = round(share * (len(own) - self._last[name]))
-            self.kept[name] = ~least(own, number)
+        for name, unit_scores in values.items():
+            self._protect_positions(name, unit_scores)
+            number = round(progress * (len(unit_scores) - self._last[name]))
+            self.kept[name] = ~least(unit_scores, number)
 
-    def _keep_for_good(self, name: str, scores: torch.Tensor) -> None:
-        """Let a residual stream end with channels whose positions are encoded alike."""
+    def _protect_positions(self, name: str, scores: torch.Tensor) -> None:
+        """Protect the channels of a residual stream that positional encoding needs.
+
+        They are those whose frequencies are nearest to the frequencies of the final
+        width.
+        """
         if has_positions(self.groups[name]):
             scores[nearest_frequencies(len(scores), self._last[name])] = torch.inf
 
-    def _choose_in_all(self, values: dict[str, torch.Tensor], pressure: float) -> None:
-        """Mark the least of all units, until so much of the model is gone."""
-        for name, own in values.items():
-            own[own.topk(self._last[name]).indices] = torch.inf
+    def _choose_globally(
+        self, values: dict[str, torch.Tensor], pressure: float
+    ) -> None:
+        """Prune the units of least score over all groups, up to a pressure."""
+        for name, scores in values.items():
+            scores[scores.topk(self._last[name]).indices] = torch.inf
         flat = torch.cat(list(values.values()))
-        sizes = [len(own) for own in values.values()]
-        target = (1 - pressure) * self._remaining.total
+        sizes = [len(scores) for scores in values.values()]
+        target = (1 - pressure) * self._counter.total
 
-        def after(number: int) -> tuple[torch.Tensor, ...]:
+        def masks_at(number: int) -> tuple[torch.Tensor, ...]:
             return (~least(flat, number)).split(sizes)
 
-        def left(number: int) -> int:
-            return self._remaining([int(mask.sum()) for mask in after(number)])
+        def count_at(number: int) -> int:
+            return self._counter([int(mask.sum()) for mask in masks_at(number)])
 
         low, high = 0, int(flat.isfinite().sum() + (flat == -torch.inf).sum())
-        while low < high:  # the first number that leaves no more than is to stay
+        while low < high:  # the first number that leaves at most the target
             middle = (low + high) // 2
-            low, high = (low, middle) if left(middle) <= target else (middle + 1, high)
-        if low and abs(left(low - 1) - target) < abs(left(low) - target):
+            if count_at(middle) <= target:
+                high = middle
+            else:
+                low = middle + 1
+        if low and abs(count_at(low - 1) - target) < abs(count_at(low) - target):
             low -= 1
-        for name, mask in zip(values, after(low)):
+        for name, mask in zip(values, masks_at(low)):
             self.kept[name] = mask
 
-    def excess(self, kept: torch.Tensor, share: float) -> torch.Tensor:
-        """Return by which share more is gone than is to be, with a gradient.
+    def excess(self, kept: torch.Tensor, progress: float) -> torch.Tensor:
+        """Return expected minus scheduled sparsity, differentiable.
 
         Args:
-            kept: How many units of each group stay on average, (groups,).
-            share: How much is gone of what is to go at the end, from 0 to 1.
+            kept: Expected number of kept units of each group, (groups,).
+            progress: Fraction of the final pressure that is scheduled, from 0 to 1.
 
         Returns:
-            Of the units of each group, (groups,); in a global scope, of the model's
+            Over the units of each group, (groups,); in global scope, over the model's
             parameters, (1,).
         """
         if self._is_global:
-            return (self.expected(kept) - share * self._pressure)[None]
+            return (self.expected(kept) - progress * self._pressure)[None]
         sizes = kept.new_tensor([group.size for group in self.groups.values()])
         last = kept.new_tensor(list(self._last.values()))
-        return 1 - kept / sizes - share * (1 - last / sizes)
+        return 1 - kept / sizes - progress * (1 - last / sizes)
 
     def expected(self, kept: torch.Tensor) -> torch.Tensor:
-        """Return the share of the parameters that is gone on average, see above."""
-        return 1 - self._remaining.expected(kept) / self._remaining.total
+        """Return the expected sparsity of the model, see ``excess``."""
+        return 1 - self._counter.expected(kept) / self._counter.total
 
     def multipliers(self) -> dict[str, torch.Tensor]:
-        found: dict[str, torch.Tensor] = {}
+        multipliers: dict[str, torch.Tensor] = {}
         for name, group in self.groups.items():
-            gone = ~self.kept[name]
-            if not gone.any():
+            pruned = ~self.kept[name]
+            if not pruned.any():
                 continue
             for axis in group.axes:
                 if axis.parameter in self._shapes:
-                    own = _factor(axis, gone, self._shapes[axis.parameter])
-                    found[axis.parameter] = found.get(axis.parameter, True) & own
-        return found
+                    mask = _mask_along(axis, pruned, self._shapes[axis.parameter])
+                    combined = multipliers.get(axis.parameter, True) & mask
+                    multipliers[axis.parameter] = combined
+        return multipliers
 
     def count_kept(self, model: nn.Module) -> list[RemovableHandle]:
         return [
@@ -190,55 +207,55 @@ class UnitMask(PruningMask):
 
     def num_pruned(self) -> int:
         counts = [int(mask.sum()) for mask in self.kept.values()]
-        return self._remaining.total - self._remaining(counts)
+        return self._counter.total - self._counter(counts)
 
-    def shares(self) -> dict[str, float]:
-        return shares_by({name: _part(name) for name in self.kept}, self.kept)
+    def part_sparsities(self) -> dict[str, float]:
+        return sparsity_by_part({name: _part(name) for name in self.kept}, self.kept)
 
 
 def _name(group: Group) -> str:
-    """Where a group's units lie first; the place tells the heads of a layer apart."""
+    """Name a group by its first axis; the position distinguishes heads of a layer."""
     first = group.axes[0]
     place = int(first.places[0, 0])
     return f"{first.parameter}:{first.dim}" + (f":{place}" if place else "")
 
 
 def _included(model: nn.Module, groups: list[Group], options: Options) -> list[Group]:
-    """The groups of more than one unit that may lose some.
+    """Return the prunable groups, of more than one unit each.
 
-    Style tokens go as the residual width does, or not at all.
+    Style tokens are pruned with the residual stream, or not at all.
     """
-    goes_residual = "residual" in options.include
-    if goes_residual:
+    includes_residual = "residual" in options.include
+    if includes_residual:
         groups = with_position_readers(groups, shapes_of(model))
     streams = [group for group in groups if is_stream(group)]
-    found = [group for group in groups if group.size > 1 and not is_attention(group)]
+    included = [group for group in groups if group.size > 1 and not is_attention(group)]
     channels = list(chain.from_iterable(find_channel_groups(model, groups)))
-    if goes_residual:
-        found += [group for group in channels if is_style(group, streams)]
+    if includes_residual:
+        included += [group for group in channels if is_style(group, streams)]
     else:
-        found = [g for g in found if not (is_stream(g) or is_style(g, streams))]
+        included = [g for g in included if not (is_stream(g) or is_style(g, streams))]
     if "heads" in options.include:
         heads = find_head_groups(model, groups)
-        found += [group for group in heads if not is_style(group, streams)]
-    if options.stock and goes_residual:
-        found += [group for group in channels if is_inside(group, streams)]
+        included += [group for group in heads if not is_style(group, streams)]
+    if options.stock and includes_residual:
+        included += [group for group in channels if is_inside(group, streams)]
     elif options.stock:
-        found = [group for group in found if not is_inside(group, streams)]
-    return found
+        included = [group for group in included if not is_inside(group, streams)]
+    return included
 
 
-def _factor(axis, gone: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
-    """What is kept along an axis, as it broadcasts over the parameter."""
+def _mask_along(axis, pruned: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+    """Return the mask along an axis, broadcastable to the parameter's shape."""
     length = shape[axis.dim] if axis.dim is not None else torch.Size(shape).numel()
     kept = torch.ones(length, dtype=torch.bool)
-    kept[axis.places[:, gone].flatten()] = False
+    kept[axis.places[:, pruned].flatten()] = False
     if axis.dim is None:
         return kept.view(shape)
     return kept.view(*(-1 if dim == axis.dim else 1 for dim in range(len(shape))))
 
 
 def _part(name: str) -> str:
-    """What a group's units are called in the log: where they are, in every layer."""
+    """Return the modules of a group without layer numbers, as the log names it."""
     *modules, _ = name.split(".")
     return ".".join(part for part in modules if not part.isdigit())
