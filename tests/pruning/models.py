@@ -1,4 +1,4 @@
-"""Tiny models, and a training that tells a callback what a driver tells it."""
+"""Tiny models, and a training loop that drives a callback."""
 
 import dataclasses
 
@@ -20,7 +20,7 @@ CONFS = {
 
 
 class TTS(nn.Module):
-    """A model that holds a text-to-mel model under `tts`, as ESPnet's does."""
+    """A model with a text-to-mel model as `tts`, like ESPnet's."""
 
     def __init__(self, kind="transformer"):
         from espnet2.tts.fastspeech2 import FastSpeech2
@@ -31,7 +31,7 @@ class TTS(nn.Module):
         self.tts = FastSpeech2(30, 20, **CONFS[kind])
 
     def forward(self, seed):
-        """A loss on a random sentence."""
+        """Return the loss on a random sentence."""
         generator = torch.Generator().manual_seed(seed)
         sentence = dummy_batch(self.tts)
         text = torch.randint(3, 29, sentence["text"].shape, generator=generator)
@@ -43,7 +43,7 @@ class TTS(nn.Module):
 
 
 def groups_of(model):
-    twin = TTS(model.kind).tts
+    copy = TTS(model.kind).tts
     return [
         dataclasses.replace(
             group,
@@ -52,12 +52,12 @@ def groups_of(model):
                 for axis in group.axes
             ),
         )
-        for group in find_groups(twin, outputs_of(twin))
+        for group in find_groups(copy, outputs_of(copy))
     ]
 
 
 class Plain(nn.Module):
-    """Two linear layers and a norm, for what needs no ESPnet."""
+    """Two linear layers and a norm, for tests without ESPnet."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Gates learn which units are useful, and leave a model as masks alone would."""
+"""Gates: learned importance, expected sparsity, equivalence to masks."""
 
 import pytest
 import torch
@@ -18,8 +18,8 @@ EPOCH = 10
 STEPS = {"unit": "step", "schedule": "linear", "end": 400, "interval": 1}
 
 
-class HalfDeaf(nn.Module):
-    """Every other hidden unit gets no input; what is to be learnt needs the others."""
+class HalfUseless(nn.Module):
+    """A model of which every other hidden unit gets no input."""
 
     def __init__(self):
         super().__init__()
@@ -34,8 +34,8 @@ class HalfDeaf(nn.Module):
     def forward(self, seed):
         x = torch.randn(64, 12, generator=torch.Generator().manual_seed(seed))
         first, second = self.secret
-        wanted = torch.relu(x @ first) @ second / 10
-        return (self.outer(torch.relu(self.inner(x))) - wanted).square().mean()
+        target = torch.relu(x @ first) @ second / 10
+        return (self.outer(torch.relu(self.inner(x))) - target).square().mean()
 
 
 def hidden_group(model):
@@ -54,7 +54,7 @@ def build(model, epochs=40, **conf):
 
 
 def steps_of(model, callback, steps):
-    """Train, and yield after each step, before its epoch ends."""
+    """Train; yield after each step, before its epoch ends."""
     optimizer = torch.optim.AdamW(model.parameters(), 2e-3)
     callback.on_train_start(TrainingContext(model, [optimizer]))
     for step in range(1, steps + 1):
@@ -68,12 +68,12 @@ def steps_of(model, callback, steps):
 
 
 def gated_groups(model):
-    """What may lose units but for residual streams, and where gates multiply it."""
+    """Return the prunable groups without residual streams, and their gated layers."""
     groups = [g for g in groups_of(model) if not (is_stream(g) or is_attention(g))]
     groups = [g for g in groups if g.size > 1] + find_head_groups(model)
-    found = [(group, gated_layers(model, group, 0)) for group in groups]
-    assert all(layers for _, layers in found)
-    return found
+    gated = [(group, gated_layers(model, group, 0)) for group in groups]
+    assert all(layers for _, layers in gated)
+    return gated
 
 
 def with_ones(gates):
@@ -81,8 +81,8 @@ def with_ones(gates):
 
 
 @pytest.mark.parametrize("scope", ["layer", "global"])
-def test_useless_units_go_and_what_stays_is_as_it_was(scope):
-    model = HalfDeaf()
+def test_useless_units_are_pruned_and_folding_keeps_outputs(scope):
+    model = HalfUseless()
     callback = build(model, scope=scope)
     names, losses = list(model.state_dict()), []
     for _ in steps_of(model, callback, 40 * EPOCH):
@@ -91,8 +91,8 @@ def test_useless_units_go_and_what_stays_is_as_it_was(scope):
         losses.append(before.item())
     torch.testing.assert_close(model.eval()(1000), before, rtol=1e-6, atol=1e-6)
     assert losses[-1] < losses[0] / 2
-    gone = (model.outer.weight == 0).all(0)
-    assert gone[::2].all() and not gone[1::2].any()
+    pruned = (model.outer.weight == 0).all(0)
+    assert pruned[::2].all() and not pruned[1::2].any()
     assert callback.statistics()["sparsity"] == pytest.approx(0.49, abs=0.01)
     assert not model.outer._forward_pre_hooks
     assert [epoch for epoch, _ in callback.levels] == [40]
@@ -100,18 +100,18 @@ def test_useless_units_go_and_what_stays_is_as_it_was(scope):
 
 @pytest.mark.parametrize("scope", ["layer", "global"])
 def test_expected_sparsity_follows_the_schedule(scope):
-    model = HalfDeaf()
+    model = HalfUseless()
     callback = build(model, scope=scope, **STEPS)
     for step in steps_of(model, callback, 400):
-        told = callback.statistics()
+        statistics = callback.statistics()
         if step >= 200 and step % 50 == 0:
             expected = 0.49 * step / 400
-            assert told["sparsity_expected"] == pytest.approx(expected, abs=0.02)
-        assert (told["sparsity"] > 0) == (step == 400)
+            assert statistics["sparsity_expected"] == pytest.approx(expected, abs=0.02)
+        assert (statistics["sparsity"] > 0) == (step == 400)
 
 
-def test_noise_is_for_training_and_the_same_throughout_a_step():
-    model, free = HalfDeaf(), HalfDeaf().eval()
+def test_noise_is_constant_within_a_step_and_off_in_evaluation():
+    model, free = HalfUseless(), HalfUseless().eval()
     training, evaluation = set(), set()
     for step in steps_of(model, build(model, pressure=0.9, **STEPS), 300):
         if step > 290:
@@ -125,7 +125,7 @@ def test_noise_is_for_training_and_the_same_throughout_a_step():
 
 
 @pytest.mark.parametrize("kind", ["transformer", "conformer"])
-def test_gates_of_zero_and_one_are_what_masks_are(kind):
+def test_binary_gates_equal_masks(kind):
     model = TTS(kind).eval()
     for number, (group, layers) in enumerate(gated_groups(model)):
         generator = torch.Generator().manual_seed(number)
@@ -142,7 +142,7 @@ def test_gates_of_zero_and_one_are_what_masks_are(kind):
 
 
 @pytest.mark.parametrize("kind", ["transformer", "conformer"])
-def test_weights_tell_the_gradients_of_gates_that_are_folded_into_them(kind):
+def test_gate_gradients_equal_sums_over_their_weights(kind):
     model = TTS(kind)
     for number, (group, layers) in enumerate(gated_groups(model)):
         generator = torch.Generator().manual_seed(number)
@@ -167,7 +167,7 @@ def test_weights_tell_the_gradients_of_gates_that_are_folded_into_them(kind):
         model.load_state_dict(before)
 
 
-def test_a_layer_norm_sees_gated_units():
+def test_gates_are_before_layer_norm():
     model = Plain()
     (group,) = hidden_group(model)
     assert {layer.layer for layer in gated_layers(model, group, 0)} == {

@@ -1,4 +1,4 @@
-"""What cannot work is said in one line, before anything trains."""
+"""Invalid options raise a ConfigError of one line before training."""
 
 import pytest
 import torch
@@ -10,11 +10,11 @@ from espnet_distill.training.registry import build_callback
 
 from .models import TTS, Plain, groups_of
 
-SAID = {"type": "prune", "pressure": 0.3, "end": 100}
+BASE = {"type": "prune", "pressure": 0.3, "end": 100}
 GATES = {"criterion": "gates"}
 
 
-def refusal(excinfo):
+def error_line(excinfo):
     message = str(excinfo.value)
     assert "\n" not in message
     return message
@@ -55,73 +55,73 @@ def refusal(excinfo):
         ({"what": "weights", "pattern": "2:4", "scope": "global"}, "scope: a pattern"),
     ],
 )
-def test_without_a_model(keys, message):
+def test_invalid_options_without_a_model(keys, message):
     with pytest.raises(ConfigError) as excinfo:
-        build_callback(SAID | keys, "callbacks[0]")
-    assert refusal(excinfo).startswith("callbacks[0]: ")
-    assert message in refusal(excinfo)
+        build_callback(BASE | keys, "callbacks[0]")
+    assert error_line(excinfo).startswith("callbacks[0]: ")
+    assert message in error_line(excinfo)
 
 
 @pytest.mark.parametrize("conf", ["prune", {"pressure": 0.3}, None])
-def test_no_mapping_with_a_type(conf):
+def test_callback_must_be_a_mapping_with_a_type(conf):
     with pytest.raises(ConfigError, match=r"callbacks\[1\]: expected {type: prune"):
         build_callback(conf, "callbacks[1]")
 
 
 def attach(model, **keys):
-    callback = build_callback(SAID | keys, "callbacks[0]")
+    callback = build_callback(BASE | keys, "callbacks[0]")
     callback.find_groups = groups_of
     with pytest.raises(ConfigError) as excinfo:
         callback.attach(model)
-    assert refusal(excinfo).startswith("callbacks[0]: ")
-    return refusal(excinfo)
+    assert error_line(excinfo).startswith("callbacks[0]: ")
+    return error_line(excinfo)
 
 
 @pytest.mark.parametrize("scope", ["layer", "global"])
 @pytest.mark.parametrize("what", ["neurons", "weights"])
-def test_more_than_floors_allow_says_how_much(what, scope):
+def test_pressure_above_floors_reports_reachable_pressure(what, scope):
     model = TTS()
-    told = {"what": what, "scope": scope, "floor": 0.5, "pressure": 0.7}
-    message = attach(model, **told)
+    options = {"what": what, "scope": scope, "floor": 0.5, "pressure": 0.7}
+    message = attach(model, **options)
     most = float(message.split("at most ")[1].split()[0])
     assert 0.1 < most < 0.5
-    callback = build_callback(SAID | told | {"pressure": most})
+    callback = build_callback(BASE | options | {"pressure": most})
     callback.find_groups = groups_of
     callback.attach(model)
 
 
-def test_layers_come_to_so_much_or_so_much():
+def test_unreachable_pressure_of_layers_reports_nearest():
     model = TTS()
     message = attach(model, what="layers", pressure=0.17)
     near = message.split("near it are ")[1].split(" and ")
     for pressure in map(float, near):
-        callback = build_callback(SAID | {"what": "layers", "pressure": pressure})
+        callback = build_callback(BASE | {"what": "layers", "pressure": pressure})
         callback.attach(model)
 
 
 @pytest.mark.parametrize("what", ["neurons", "weights", "layers"])
-def test_a_name_that_matches_nothing(what):
+def test_exclude_pattern_without_match(what):
     message = attach(TTS(), what=what, exclude=["tts.postnett.*"])
     assert "exclude: 'tts.postnett.*' names no parameter" in message
     message = attach(TTS(), what=what, exclude=["pitch_embed.0.weight"])
     assert "near: tts.pitch_embed.0.weight" in message
 
 
-def test_a_pattern_that_does_not_divide():
+def test_n_m_pattern_that_does_not_divide_inputs():
     message = attach(Plain(), what="weights", pattern="2:5", pressure=None)
     assert "2:5 does not divide the input of inner.weight, outer.weight" in message
 
 
-def test_a_pattern_that_says_another_pressure():
+def test_n_m_pattern_contradicts_pressure():
     message = attach(Plain(), what="weights", pattern="2:4", pressure=0.8)
     assert "pressure: 2:4 takes 0.4" in message
 
 
-def test_a_schedule_that_ends_after_the_training():
+def test_schedule_ends_after_the_training():
     for unit, whole in (("step", {"steps": 99}), ("epoch", {"epochs": 99})):
         model = Plain()
-        told = {"what": "weights", "unit": unit}
-        callback = build_callback(SAID | told, "callbacks[0]")
+        options = {"what": "weights", "unit": unit}
+        callback = build_callback(BASE | options, "callbacks[0]")
         callback.attach(model)
         with pytest.raises(ConfigError, match=f"end: {unit} 100 is after .* 99"):
             callback.on_train_start(TrainingContext(model, **whole))
@@ -129,7 +129,7 @@ def test_a_schedule_that_ends_after_the_training():
 
 
 def test_neurons_without_groups():
-    callback = build_callback(SAID)
+    callback = build_callback(BASE)
     with pytest.raises(ConfigError, match="what: neurons wants a find_groups"):
         callback.attach(Plain())
 
@@ -138,14 +138,14 @@ def test_layers_without_a_stack():
     assert "what: no stack of residual layers" in attach(Plain(), what="layers")
 
 
-def test_gates_of_what_a_recurrent_cell_reads():
+def test_gates_of_recurrent_inputs():
     model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.LSTMCell(8, 4))
     axes = [("0.weight", 0), ("0.bias", 0), ("1.weight_ih", 1)]
     places = torch.arange(8)[None]
     group = Group(8, tuple(Axis(*axis, places) for axis in axes))
-    callback = build_callback(SAID | GATES, "callbacks[0]")
+    callback = build_callback(BASE | GATES, "callbacks[0]")
     callback.find_groups = lambda model: [group]
     with pytest.raises(ConfigError) as excinfo:
         callback.attach(model)
-    message = refusal(excinfo)
+    message = error_line(excinfo)
     assert "gates cannot multiply the units of 0.weight; add to exclude" in message

@@ -46,7 +46,7 @@ def sliced_size(model, groups, counts):
     return sum(state[name].numel() for name, _ in model.named_parameters())
 
 
-def test_the_count_is_that_of_the_sliced_model(model):
+def test_counter_equals_sliced_model(model):
     model, groups = model
     remaining = ParameterCounter(groups, shapes_of(model))
     generator = torch.Generator().manual_seed(0)
@@ -63,11 +63,11 @@ def test_pressure_is_reached(model, pressure):
     model, groups = model
     total = sum(parameter.numel() for parameter in model.parameters())
     counts = allocate_units(groups, shapes_of(model), pressure)
-    gone = 1 - sliced_size(model, groups, counts) / total
-    assert gone == pytest.approx(pressure, abs=0.01)
+    sparsity = 1 - sliced_size(model, groups, counts) / total
+    assert sparsity == pytest.approx(pressure, abs=0.01)
 
 
-def test_groups_of_one_knob_keep_equally_many(model):
+def test_groups_of_one_config_dim_keep_the_same_number(model):
     model, groups = model
     counts = allocate_units(groups, shapes_of(model), 0.4)
     config_dims = ("encoder.encoders", "decoder.encoders", "duration_", "postnet.")
@@ -97,15 +97,15 @@ def test_a_scale_makes_a_group_shrink_more():
     for name, scaled in (("plain", None), ("scaled", scales)):
         counts = allocate_units(groups, shapes_of(model), 0.4, scales=scaled)
         share[name] = [n / g.size for n, g in zip(counts, groups)]
-        gone = 1 - sliced_size(model, groups, counts) / sum(
+        sparsity = 1 - sliced_size(model, groups, counts) / sum(
             parameter.numel() for parameter in model.parameters()
         )
-        assert gone == pytest.approx(0.4, abs=0.01)
+        assert sparsity == pytest.approx(0.4, abs=0.01)
     for own, plain, scaled in zip(decoder, share["plain"], share["scaled"]):
         assert scaled < plain if own else scaled >= plain
 
 
-def test_floors_hold_and_say_how_far_it_can_go(model):
+def test_floors_hold_and_error_reports_reachable_pressure(model):
     model, groups = model
     shapes = shapes_of(model)
     counts = allocate_units(groups, shapes, 0.3, floor=0.25)

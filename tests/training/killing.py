@@ -1,10 +1,10 @@
-"""Train in children that are killed and resumed: a program that never trains itself.
+"""Train in child processes that are killed and resumed.
 
-Reads a JSON list of jobs from stdin and prints what each kill left. A job is a mapping
-of `command`, the training's options without `--output_dir`; `out`, its folder; and
-`kill`, after which share of its time (`{"time": …}`) or of its changes to files
-(`{"file": …}`) it is killed. The first job is not killed, and tells how long it takes
-and how many changes there are.
+Reads a JSON list of jobs from stdin and prints the files that each kill left. A job is
+a mapping of `command`, the training's options without `--output_dir`; `out`, its
+folder; and `kill`, the fraction of its duration (`{"time": …}`) or of its changes to
+files (`{"file": …}`) after which it is killed. The first job is not killed; it measures
+the duration and counts the changes.
 """
 
 import json

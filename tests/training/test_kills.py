@@ -22,20 +22,20 @@ CALLBACKS = [
 ]
 
 
-@pytest.mark.parametrize("taught", [False, True], ids=["alone", "taught"])
+@pytest.mark.parametrize("with_teacher", [False, True], ids=["alone", "with_teacher"])
 @pytest.mark.parametrize("kills", [1, pytest.param(10, marks=pytest.mark.slow)])
-def test_kills(corpus, teacher, taught, kills, tmp_path):
+def test_kills(corpus, teacher, with_teacher, kills, tmp_path):
     """Half of the kills at random times, half before random changes to files."""
     hidden = {"objectives": [{"type": "mel"}, {"type": "hidden", "tap": "encoder"}]}
-    taught = {"teacher": [str(teacher)], "distill_conf": hidden} if taught else {}
+    keys = {"teacher": [str(teacher)], "distill_conf": hidden} if with_teacher else {}
     config = corpus.config(
-        tmp_path / "train.yaml", max_epoch=4, callbacks=CALLBACKS, **taught
+        tmp_path / "train.yaml", max_epoch=4, callbacks=CALLBACKS, **keys
     )
     command = corpus.training(config, tmp_path)[:-2]
-    draw = random.Random(len(taught) + kills)
+    draw = random.Random(len(keys) + kills)
     jobs = [{"command": command, "out": str(tmp_path / "whole"), "kill": None}]
     for number in range(kills):
-        kind = "time" if (number + len(taught)) % 2 else "file"
+        kind = "time" if (number + len(keys)) % 2 else "file"
         job = {"out": str(tmp_path / f"killed{number}"), "kill": {kind: draw.random()}}
         jobs.append({"command": command} | job)
     done = run_python(PROGRAM, input=json.dumps(jobs))
@@ -43,16 +43,16 @@ def test_kills(corpus, teacher, taught, kills, tmp_path):
     print(done.stdout)
     assert len(done.stdout.splitlines()) == kills
     for job in jobs[1:]:
-        ours, theirs = Path(job["out"]), tmp_path / "whole"
-        assert files(ours) == files(theirs), job
-        for path in theirs.glob("*.pth"):
+        resumed, expected = Path(job["out"]), tmp_path / "whole"
+        assert files(resumed) == files(expected), job
+        for path in expected.glob("*.pth"):
             name = path.name
             if path.is_symlink():
-                assert (ours / name).readlink() == path.readlink()
+                assert (resumed / name).readlink() == path.readlink()
             elif name == "checkpoint.pth":
                 kept = ("model", "optimizers", "schedulers")
-                mine, other = load(ours / name), load(path)
+                mine, other = load(resumed / name), load(path)
                 for key in kept:
                     assert_equal(mine[key], other[key], f"{job['kill']} {key}")
             else:
-                assert_equal(load(ours / name), load(path), f"{job['kill']} {name}")
+                assert_equal(load(resumed / name), load(path), f"{job['kill']} {name}")

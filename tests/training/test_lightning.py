@@ -129,7 +129,7 @@ def state_of(checkpoint):
     return state
 
 
-def test_an_epoch_that_was_validated_before_the_end_is_forgotten(config, tmp_path):
+def test_epochs_validated_before_the_end_are_not_best(config, tmp_path):
     """Of epochs 3 and 6 the first has the higher loss, and no final structure."""
     rare = train(config, tmp_path / "rare", check_val_every_n_epoch=3)
     (callbacks,) = state_of(load(rare / "last.ckpt"))["states"]
@@ -145,8 +145,8 @@ def test_a_training_by_espnet3(config, tmp_path):
     state = state_of(checkpoint)
     assert state["step"] == 12
     (masks,) = (own["masks"] for own in state["states"])
-    gone = sum(int((~mask).sum()) for mask in masks.values())
-    assert gone > 0
+    pruned = sum(int((~mask).sum()) for mask in masks.values())
+    assert pruned > 0
 
     # The validation's loss is highest in the first epochs, which are not settled.
     losses = [loss for _, loss in state["history"]["losses"]]
@@ -161,14 +161,14 @@ def test_a_training_by_espnet3(config, tmp_path):
         sum(int((x == 0).sum()) for name, x in model.items() if "tts." in name)
         for model in (average, *chosen, checkpoint["state_dict"])
     ]
-    assert len(set(zeros)) == 1 and zeros[0] > gone
+    assert len(set(zeros)) == 1 and zeros[0] > pruned
     assert not (whole / "valid.loss.ave_3best.pth").exists()
 
-    # It is told in every step.
+    # Sparsity is logged in every step.
     (log,) = whole.rglob("metrics.csv")
     with log.open() as lines:
         shares = [row["train/sparsity"] for row in csv.DictReader(lines)]
-    shares = [float(share) for share in shares if share]
+    shares = [float(value) for value in shares if value]
     assert len(shares) == 12
     assert shares == sorted(shares)
     assert shares[0] == 0 and shares[-1] == pytest.approx(0.3, abs=0.01)
@@ -179,12 +179,12 @@ def test_a_training_by_espnet3(config, tmp_path):
     half = train(config, tmp_path / "half", callbacks=[PRUNE, stop])
     assert state_of(load(half / "last.ckpt"))["step"] == 4
     again = train(config, tmp_path / "again", resume=half / "last.ckpt")
-    ours, theirs = (load(folder / "last.ckpt") for folder in (again, whole))
-    for name, value in theirs["state_dict"].items():
-        assert torch.equal(ours["state_dict"][name], value)
-    (mine,), (other,) = (state_of(found)["states"] for found in (ours, theirs))
+    resumed, expected = (load(folder / "last.ckpt") for folder in (again, whole))
+    for name, value in expected["state_dict"].items():
+        assert torch.equal(resumed["state_dict"][name], value)
+    (mine,), (other,) = (state_of(x)["states"] for x in (resumed, expected))
     assert all(torch.equal(mine["masks"][name], other["masks"][name]) for name in masks)
-    assert state_of(ours)["history"] == state["history"]
+    assert state_of(resumed)["history"] == state["history"]
 
     # But not with other callbacks.
     with pytest.raises(ConfigError, match="^trainer.callbacks: .* other callbacks"):
@@ -196,7 +196,7 @@ def test_a_training_by_espnet3(config, tmp_path):
         )
 
 
-def test_what_cannot_work_is_refused_before_the_first_step(config, tmp_path):
+def test_invalid_options_raise_before_the_first_step(config, tmp_path):
     late = [PRUNE | {"end": 13}]
     with pytest.raises(ConfigError, match="13 is after the training's last, 12"):
         train(config, tmp_path / "late", callbacks=late)
