@@ -1,4 +1,4 @@
-"""What is asked for is gone, stays gone, and a resume cannot be told from none."""
+"""PruningCallback: pressure, masks, schedule, resume."""
 
 import itertools
 
@@ -29,18 +29,18 @@ def zeros(model):
 
 
 def find_zero_units(model):
-    """Groups of a model that may lose units, and which units of each are zero."""
+    """Yield the prunable groups of a model, and which units of each are zero."""
     state = model.state_dict()
     for group in groups_of(model):
-        silent = torch.ones(group.size, dtype=torch.bool)
+        is_zero = torch.ones(group.size, dtype=torch.bool)
         for axis in group.axes:
             if "running" not in axis.parameter:
                 tensor = state[axis.parameter]
                 tensor = tensor.flatten() if axis.dim is None else tensor
                 rows = tensor.movedim(axis.dim or 0, 0)
                 zero = (rows.reshape(len(rows), -1) == 0).all(1)
-                silent &= zero[axis.places].all(0)
-        yield group, silent
+                is_zero &= zero[axis.places].all(0)
+        yield group, is_zero
 
 
 @pytest.mark.parametrize("criterion", CRITERIA)
@@ -68,8 +68,8 @@ def test_neurons(kind, scope, criterion):
     model = TTS(kind)
     callback = build(model, pressure=0.3, scope=scope, criterion=criterion)
     train(model, callback, 13)
-    found = list(find_zero_units(model))
-    kept = [(group, (~silent).nonzero().flatten()) for group, silent in found]
+    zero_units = list(find_zero_units(model))
+    kept = [(group, (~is_zero).nonzero().flatten()) for group, is_zero in zero_units]
     sliced = slice_groups(model.state_dict(), kept)
     total = sum(parameter.numel() for parameter in model.parameters())
     left = sum(sliced[name].numel() for name, _ in model.named_parameters())
@@ -78,19 +78,19 @@ def test_neurons(kind, scope, criterion):
     if scope == "layer":
         for part in ("encoder.encoders", "decoder.encoders"):
             counts = {
-                int(silent.sum())
-                for group, silent in found
+                int(is_zero.sum())
+                for group, is_zero in zero_units
                 if part in group.axes[0].parameter and "w_1" in group.axes[0].parameter
             }
             assert len(counts) == 1 and counts != {0}
-    for group, silent in found:
+    for group, is_zero in zero_units:
         if any("linear_q" in axis.parameter for axis in group.axes):
-            assert not silent.any()
+            assert not is_zero.any()
 
 
 @pytest.mark.parametrize("criterion", CRITERIA)
 @pytest.mark.parametrize("scope", ["layer", "global"])
-def test_layers_that_are_gone_do_nothing(criterion, scope):
+def test_pruned_layers_are_the_identity(criterion, scope):
     model = TTS()
     layer = sum(p.numel() for p in model.tts.decoder.encoders[0].parameters())
     total = sum(parameter.numel() for parameter in model.parameters())
@@ -118,7 +118,7 @@ def test_patterns(pattern, share):
         assert (fews == round(4 * share)).all()
 
 
-def test_a_pattern_goes_along_the_input_of_a_convolution():
+def test_n_m_pattern_is_along_the_input_of_a_convolution():
     model = torch.nn.Sequential(torch.nn.Conv1d(8, 3, 5))
     callback = build(model, what="weights", pattern="2:4", schedule="linear", start=0)
     callback.on_train_start(TrainingContext(model))
@@ -128,7 +128,7 @@ def test_a_pattern_goes_along_the_input_of_a_convolution():
     assert (kept.sum(1) == 2).all()
 
 
-def test_the_way_there_is_the_schedules():
+def test_sparsity_follows_the_schedule():
     model = Plain()
     callback = build(model, what="weights", pressure=0.5, schedule="linear")
     assert callback.statistics()["sparsity"] == 0 and not callback.is_final
@@ -139,16 +139,16 @@ def test_the_way_there_is_the_schedules():
     assert shares == pytest.approx([0.15, 0.3, 0.45, 0.5], abs=0.005)
 
 
-def test_momentum_and_decay_revive_nothing():
+def test_momentum_and_weight_decay_leave_pruned_weights_at_zero():
     model = Plain()
     callback = build(model, what="weights", pressure=0.5)
     optimizer = train(model, callback, 12)
-    silent = {name: p == 0 for name, p in model.named_parameters()}
+    is_zero = {name: p == 0 for name, p in model.named_parameters()}
     momenta = [optimizer.state[p]["exp_avg"] for p in model.parameters()]
     assert any((m[p == 0] != 0).any() for m, p in zip(momenta, model.parameters()))
     train(model, callback, 30, optimizer, first=13)
     for name, parameter in model.named_parameters():
-        assert torch.equal(parameter == 0, silent[name])
+        assert torch.equal(parameter == 0, is_zero[name])
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_momentum_and_decay_revive_nothing():
     [*itertools.product(["weights", "neurons"], CRITERIA), ("neurons", "gates")],
 )
 @pytest.mark.parametrize("stop", [4, 7, 11, 16])
-def test_a_resume_is_equal_bit_for_bit(criterion, what, stop, tmp_path):
+def test_resume_is_bit_identical(criterion, what, stop, tmp_path):
     conf = {"what": what, "pressure": 0.3, "criterion": criterion, "start": 3}
     conf |= {"merge": what == "neurons" and criterion == "magnitude"}
     if what == "neurons" and criterion == "taylor":
@@ -187,7 +187,7 @@ def test_a_resume_is_equal_bit_for_bit(criterion, what, stop, tmp_path):
 
 
 def train_until(model, callback, optimizer, stop):
-    """The first steps of a training of 20, which is then killed."""
+    """Train the first steps of a training of 20."""
     model.train()
     callback.on_train_start(TrainingContext(model, [optimizer], steps=20, epochs=2))
     for step in range(1, stop + 1):
@@ -200,7 +200,7 @@ def train_until(model, callback, optimizer, stop):
 
 
 @pytest.mark.parametrize("criterion", CRITERIA)
-def test_epochs(criterion):
+def test_schedule_in_epochs(criterion):
     model = Plain()
     conf = {"unit": "epoch", "start": 0, "end": 3, "interval": 1}
     callback = build(model, what="weights", pressure=0.5, criterion=criterion, **conf)
@@ -209,8 +209,8 @@ def test_epochs(criterion):
     assert zeros(model) == pytest.approx(0.5, abs=0.01)
 
 
-def test_what_was_not_seen_does_not_matter():
-    """A criterion hears nothing but the training, and leaves no hook behind."""
+def test_criterion_observes_only_training_batches():
+    """A criterion ignores evaluation, and leaves no hook behind."""
     model = Plain()
     callback = build(model, what="weights", pressure=0.5, criterion="wanda")
     callback.on_train_start(TrainingContext(model))
@@ -221,8 +221,8 @@ def test_what_was_not_seen_does_not_matter():
     assert not model.inner._forward_pre_hooks
 
 
-def test_wanda_keeps_what_reads_much():
-    """The weights that read a loud input stay, whatever their size."""
+def test_wanda_keeps_weights_of_large_inputs():
+    """The weights of an input of large norm stay, whatever their magnitude."""
     model = Plain()
     with torch.no_grad():
         model.norm.weight.fill_(0.01)
@@ -234,7 +234,7 @@ def test_wanda_keeps_what_reads_much():
     assert (model.outer.weight[:, :8] != 0).float().mean() > 0.95
 
 
-def test_included_heads_go_as_a_whole():
+def test_included_heads_are_pruned_whole():
     model = TTS()
     callback = build(model, pressure=0.4, include=["heads"])
     train(model, callback, 13)
@@ -243,11 +243,11 @@ def test_included_heads_go_as_a_whole():
         for stack in (model.tts.encoder.encoders, model.tts.decoder.encoders)
         for layer in stack
     ]
-    assert all(gone == 1 for gone in heads)
+    assert all(sparsity == 1 for sparsity in heads)
     assert callback.statistics()["sparsity"] == pytest.approx(0.4, abs=0.01)
 
 
-def test_an_included_residual_stream_ends_like_a_narrower_one():
+def test_pruned_residual_stream_equals_a_narrower_model():
     from espnet_distill.structure.residual import nearest_frequencies
 
     model = TTS()
@@ -262,7 +262,7 @@ def test_an_included_residual_stream_ends_like_a_narrower_one():
 
 @pytest.mark.parametrize("kind", ["transformer", "conformer"])
 @pytest.mark.parametrize("criterion", CRITERIA)
-def test_every_head_goes_with_the_residual_stream(kind, criterion):
+def test_stock_prunes_channels_of_every_head_with_the_residual_stream(kind, criterion):
     model = TTS(kind)
     conf = {"include": ["residual"], "stock": True, "merge": criterion == "magnitude"}
     train(model, build(model, pressure=0.5, criterion=criterion, **conf), 13)
@@ -278,7 +278,7 @@ def test_every_head_goes_with_the_residual_stream(kind, criterion):
             assert (module.depthwise_conv.weight != 0).any(2).sum() == width
 
 
-def test_stock_sizes_leave_convolutions_as_wide_as_the_residual_stream():
+def test_stock_keeps_convolutions_as_wide_as_the_residual_stream():
     model = TTS("conformer")
     train(model, build(model, pressure=0.3, stock=True), 13)
     convolutions = [
@@ -300,7 +300,7 @@ def test_floors():
     assert zeros(model) == pytest.approx(0.5, abs=0.01)
 
 
-def test_excluded_names_are_left_alone():
+def test_excluded_parameters_are_not_pruned():
     model = Plain()
     callback = build(model, what="weights", pressure=0.2, exclude=["inner.*"])
     train(model, callback, 14)
@@ -309,24 +309,25 @@ def test_excluded_names_are_left_alone():
 
 
 def test_parameters_that_are_not_saved_do_not_count():
-    """As projections of a distillation, which train but are no part of the model."""
+    """Such parameters are projections of a distillation, outside the state dict."""
     model = Plain()
-    model.lesson = torch.nn.Linear(50, 50)
+    model.projection = torch.nn.Linear(50, 50)
     model.register_state_dict_post_hook(
         lambda module, state, prefix, metadata: (
-            [state.pop(key) for key in list(state) if key.startswith("lesson")] and None
+            [state.pop(key) for key in list(state) if key.startswith("projection")]
+            and None
         )
     )
     callback = build(model, what="weights", pressure=0.4)
     callback.on_train_start(TrainingContext(model))
     for step in range(1, 13):
         callback.on_step_end(step)
-    assert (model.lesson.weight != 0).all()
-    del model.lesson
+    assert (model.projection.weight != 0).all()
+    del model.projection
     weights = [model.inner.weight, model.outer.weight]
     total = sum(parameter.numel() for parameter in model.parameters())
-    gone = sum(int((weight == 0).sum()) for weight in weights)
-    assert gone / total == pytest.approx(0.4, abs=0.01)
+    zero = sum(int((weight == 0).sum()) for weight in weights)
+    assert zero / total == pytest.approx(0.4, abs=0.01)
     assert "sparsity_lesson" not in callback.statistics()
 
 

@@ -27,7 +27,7 @@ class Doubled(torch.nn.Module):
 
 
 @pytest.mark.parametrize("merge", [True, False])
-def test_what_others_say_goes_without_a_trace(merge):
+def test_linearly_dependent_units_are_merged_without_error(merge):
     model = Doubled()
     before = model(100).item()
     callback = build_callback(

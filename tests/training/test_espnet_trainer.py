@@ -74,7 +74,7 @@ def pruned(corpus, log, tmp_path_factory):
     return train(corpus, folder, use_tensorboard=True, use_matplotlib=True, **WORST)
 
 
-def test_what_is_saved_is_a_stock_experiment(pruned):
+def test_output_is_a_stock_experiment(pruned):
     config = yaml.safe_load((pruned / "config.yaml").read_text())
     assert "callbacks" not in config
     record = yaml.safe_load((pruned / "distill.yaml").read_text())
@@ -83,14 +83,14 @@ def test_what_is_saved_is_a_stock_experiment(pruned):
     load_stock(pruned).load_state_dict(state, strict=True)
 
 
-def test_masks_hold_in_every_model_that_may_be_chosen(pruned):
+def test_masks_hold_in_every_eligible_model(pruned):
     for name in ("6epoch.pth", "train.loss.best.pth", "train.loss.ave.pth"):
         assert measure_sparsity(pruned, name) == pytest.approx(0.5, abs=0.01)
 
 
-def test_only_settled_epochs_are_best_or_averaged(pruned):
+def test_only_eligible_epochs_are_best_or_averaged(pruned):
     stats = load(pruned / "checkpoint.pth")["reporter"]["stats"]
-    losses = {epoch: found["train"]["loss"] for epoch, found in stats.items()}
+    losses = {epoch: parts["train"]["loss"] for epoch, parts in stats.items()}
     is_final = [epoch for epoch in losses if epoch >= SETTLED]
     first, second = sorted(is_final, key=lambda epoch: -losses[epoch])[:2]
     assert max(losses, key=losses.get) < SETTLED, "nothing to tell them apart by"
@@ -114,7 +114,7 @@ def test_sparsity_is_a_statistic_from_the_first_epoch(pruned):
     assert shares[2:] == [pytest.approx(0.5, abs=0.01)] * 4
 
 
-def test_tensorboard_shows_it(pruned):
+def test_tensorboard_shows_sparsity(pruned):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(str(pruned / "tensorboard" / "train"))
@@ -123,13 +123,13 @@ def test_tensorboard_shows_it(pruned):
     assert values[0] < values[-1] == pytest.approx(0.5, abs=0.01)
 
 
-def test_levels_are_told_and_drawn(pruned, log):
+def test_levels_are_logged_and_plotted(pruned, log):
     (line,) = [line for line in log if line.startswith("sparsity: ")]
     assert line.endswith(" at step 6")
     assert (pruned / "images" / "pruning.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_early_stopping_waits(corpus, tmp_path):
+def test_early_stopping_counts_from_the_first_eligible_epoch(corpus, tmp_path):
     """Stock ESPnet would stop in the third epoch."""
     folder = train(
         corpus,
@@ -145,7 +145,7 @@ def test_early_stopping_waits(corpus, tmp_path):
     assert len(losses) == best + 2 > SETTLED
 
 
-def test_steps_are_the_optimizers(corpus, tmp_path):
+def test_steps_are_optimizer_steps(corpus, tmp_path):
     callbacks = [PRUNE | {"start": 1, "end": 2}]
     folder = train(
         corpus, tmp_path / "exp", accum_grad=2, max_epoch=3, callbacks=callbacks
@@ -156,7 +156,7 @@ def test_steps_are_the_optimizers(corpus, tmp_path):
     assert all("sparsity" in stats[epoch]["train"] for epoch in stats)
 
 
-def test_with_a_teacher_too(corpus, teacher, tmp_path):
+def test_pruning_with_a_teacher(corpus, teacher, tmp_path):
     espnet_distill.register()  # as in a run: the task builds its teacher, too
     folder = train(corpus, tmp_path / "exp", teacher=[str(teacher)], max_epoch=3)
     assert measure_sparsity(folder, "3epoch.pth") == pytest.approx(0.5, abs=0.01)
@@ -176,12 +176,12 @@ def resume(corpus, folder, **changes):
     [[], [PRUNE | {"end": 5}], [PRUNE, PRUNE]],
     ids=["none", "another end", "one more"],
 )
-@pytest.mark.parametrize("taught", [False, True])
+@pytest.mark.parametrize("with_teacher", [False, True])
 def test_a_run_does_not_resume_with_other_callbacks(
-    corpus, teacher, pruned, callbacks, taught, tmp_path
+    corpus, teacher, pruned, callbacks, with_teacher, tmp_path
 ):
     shutil.copytree(pruned, tmp_path / "exp", symlinks=True)
-    teachers = [str(teacher)] if taught else []
+    teachers = [str(teacher)] if with_teacher else []
     with pytest.raises(ConfigError, match="^checkpoint.pth: .* other ") as caught:
         resume(
             corpus,
@@ -195,7 +195,7 @@ def test_a_run_does_not_resume_with_other_callbacks(
 
 
 @pytest.mark.parametrize("damage", ["missing", "truncated", "of another epoch"])
-def test_what_a_kill_kept_from_following_the_checkpoint_is_made_up_for(
+def test_files_after_the_checkpoint_are_recovered_after_a_kill(
     corpus, pruned, damage, tmp_path
 ):
     folder = tmp_path / "exp"
@@ -215,15 +215,15 @@ def test_what_a_kill_kept_from_following_the_checkpoint_is_made_up_for(
     resume(corpus, folder)
     assert names(folder) == names(pruned)
     for name in names(pruned):
-        ours, theirs = load(folder / name), load(pruned / name)
+        recovered, expected = load(folder / name), load(pruned / name)
         if name == "checkpoint.pth":
-            ours, theirs = ours["model"], theirs["model"]
-        assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+            recovered, expected = recovered["model"], expected["model"]
+        assert all(torch.equal(recovered[key], expected[key]) for key in expected)
         path = pruned / name
         if path.is_symlink():
             assert (folder / name).readlink() == path.readlink()
 
 
-def test_what_settles_in_the_last_epoch_is_chosen_there(corpus, tmp_path):
+def test_last_epoch_is_eligible_if_pruning_ends_in_it(corpus, tmp_path):
     late = train(corpus, tmp_path / "exp", callbacks=[PRUNE | {"end": 12}], **WORST)
     assert (late / "train.loss.best.pth").readlink().name == "6epoch.pth"

@@ -23,8 +23,8 @@ class TracingPruningTask(DistillTTSTask):
     @classmethod
     def main_worker(cls, args):
         super().main_worker(args)
-        found = {"model": cls.model.state_dict(), "state": cls.callbacks.state_dict()}
-        torch.save(found, f"{args.output_dir}.rank{args.dist_rank}.pth")
+        saved = {"model": cls.model.state_dict(), "state": cls.callbacks.state_dict()}
+        torch.save(saved, f"{args.output_dir}.rank{args.dist_rank}.pth")
 """
 
 
@@ -44,7 +44,7 @@ def tracing_task(tmp_path, monkeypatch):
     ids=["neurons", "weights"],
 )
 def test_masks_are_the_same_in_both(corpus, tracing_task, prune, tmp_path):
-    """Each process hears other utterances, but both see the same gradients."""
+    """Processes train on different utterances, with equal gradients."""
     config = corpus.config(
         tmp_path / "train.yaml", callbacks=[PRUNE | prune], max_epoch=2
     )
@@ -53,18 +53,18 @@ def test_masks_are_the_same_in_both(corpus, tracing_task, prune, tmp_path):
     tracing_task.check_required_command_args(args)
     train_in_two_processes(tracing_task, args)
 
-    ours, theirs = (
+    first, second = (
         torch.load(tmp_path / f"exp.rank{rank}.pth", weights_only=True)
         for rank in (0, 1)
     )
-    for name, value in ours["model"].items():
-        assert torch.equal(value, theirs["model"][name])
-    (mine,), (other,) = ours["state"]["states"], theirs["state"]["states"]
+    for name, value in first["model"].items():
+        assert torch.equal(value, second["model"][name])
+    (mine,), (other,) = first["state"]["states"], second["state"]["states"]
     assert any(not mask.all() for mask in mine["masks"].values())
     assert list(mine["masks"]) == list(other["masks"])
     for name, mask in mine["masks"].items():
         assert torch.equal(mask, other["masks"][name])
-    assert ours["state"]["step"] == theirs["state"]["step"] == 4
+    assert first["state"]["step"] == second["state"]["step"] == 4
     checkpoint = torch.load(tmp_path / "exp" / "checkpoint.pth", weights_only=True)
     (optimizer,) = checkpoint["optimizers"]
     (saved,) = optimizer["espnet_distill_callbacks"]["states"]
