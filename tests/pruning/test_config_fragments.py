@@ -25,8 +25,8 @@ def test_a_fragment_fits_a_preset(fragment, preset):
     kind = tts_choices.get_class(conf["tts"])
     tts = kind(idim=40, odim=80, **conf["tts_conf"])
     model = ESPnetTTSModel(None, None, None, None, None, None, tts)
-    (conf,) = yaml.safe_load(fragment.read_text())["callbacks"]
-    callback = build_callback(conf)
+    (options,) = yaml.safe_load(fragment.read_text())["callbacks"]
+    callback = build_callback(options)
     callback.find_groups = lambda model: groups_of(model, conf["tts_conf"])
     callback.attach(model)
     callback.on_train_start(TrainingContext(model, steps=18000))
