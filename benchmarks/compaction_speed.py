@@ -1,8 +1,8 @@
-"""How much faster ESPnet's LJSpeech FastSpeech2 speaks once it is made smaller.
+"""Measure the speed of ESPnet's LJSpeech FastSpeech2 before and after pruning.
 
-Text to mel on one thread, with random weights: the model of 37 M parameters and what
-`espnet-distill prune` makes of it in equal widths, chosen by parameters alone and by
-what each width costs here. All models take turns, and each figure is a median.
+Text to mel on one thread, with random weights: the model of 37 M parameters, and its
+versions with the uniform widths of `espnet-distill prune`, allocated by parameters or
+by measured latency. The models alternate; figures are medians.
 """
 
 import argparse
@@ -28,31 +28,31 @@ COLUMNS = ("pressure", "objective", "params", "rtf", "speed_ratio", "sizes")
 
 
 def measure(repeats: int) -> list[dict]:
-    """Return a row for the model itself, pressure 0, and one for each smaller one."""
+    """Return a row for the model itself, pressure 0, and one for each pruned model."""
     conf = training_config("fastspeech2")["tts_conf"]
-    described = ConfigSpace("fastspeech2", conf, TOKENS, MELS)
-    models = [described.kind(TOKENS, MELS, **conf)]
-    traced = described.kind(TOKENS, MELS, **conf)
-    widths = Widths(described, groups_of(traced, lambda: described.config_dims))
-    scales = {"params": None, "latency": latency_scales(described, widths.config_dims)}
+    space = ConfigSpace("fastspeech2", conf, TOKENS, MELS)
+    models = [space.kind(TOKENS, MELS, **conf)]
+    traced = space.kind(TOKENS, MELS, **conf)
+    widths = Widths(space, groups_of(traced, lambda: space.config_dims))
+    scales = {"params": None, "latency": latency_scales(space, widths.config_dims)}
     rows = [{"pressure": 0.0, "objective": "", "sizes": {}}]
     for pressure in PRESSURES:
         for objective in OBJECTIVES:
             sizes = widths.choose(pressure, scales[objective])
             row = {"pressure": pressure, "objective": objective, "sizes": sizes}
             rows.append(row)
-            models.append(described.kind(TOKENS, MELS, **(conf | sizes)))
+            models.append(space.kind(TOKENS, MELS, **(conf | sizes)))
     seconds = seconds_a_frame(models, repeats)
-    for row, model, own in zip(rows, models, seconds):
+    for row, model, model_seconds in zip(rows, models, seconds):
         row["params"] = parameters(model)
-        row["rtf"] = own * FRAMES_A_SECOND
-        row["speed_ratio"] = seconds[0] / own
+        row["rtf"] = model_seconds * FRAMES_A_SECOND
+        row["speed_ratio"] = seconds[0] / model_seconds
         row["sizes"] = " ".join(f"{key}={n}" for key, n in row["sizes"].items())
     return rows
 
 
 def to_markdown(rows: list[dict]) -> str:
-    """Return a table."""
+    """Return the rows as a Markdown table."""
     columns = {
         "Widths by": [row["objective"] for row in rows],
         "Pressure": [f"{row['pressure']:.1f}" for row in rows],
@@ -67,8 +67,10 @@ def to_markdown(rows: list[dict]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=15, help="rounds of all models")
-    parser.add_argument("--json", action="store_true", help="print one object, ratios")
-    parser.add_argument("--csv", type=Path, help="write a line a model")
+    parser.add_argument(
+        "--json", action="store_true", help="print the ratios as one object"
+    )
+    parser.add_argument("--csv", type=Path, help="also write one line a model")
     args = parser.parse_args()
     torch.manual_seed(0)
     rows = measure(args.repeats)
@@ -80,8 +82,8 @@ def main() -> None:
         ]
         write_csv(args.csv, COLUMNS, lines)
     if args.json:
-        chosen = [row for row in rows if row["objective"] == "latency"]
-        ratios = {str(r["pressure"]): round(r["speed_ratio"], 2) for r in chosen}
+        by_latency = [row for row in rows if row["objective"] == "latency"]
+        ratios = {str(r["pressure"]): round(r["speed_ratio"], 2) for r in by_latency}
         json.dump(ratios, sys.stdout)
         print()
     else:

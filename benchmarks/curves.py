@@ -1,4 +1,4 @@
-"""Validation losses of trainings over their batches, from their checkpoints.
+"""Tabulate validation losses of trainings over batches, from their checkpoints.
 
 `benchmarks/curves.py exp/ablation/alone_seed1 … --csv results/curves.csv`
 """
@@ -15,7 +15,7 @@ from espnet_distill.utils.markdown import aligned
 
 
 def curve(experiment: Path, measure: str) -> dict[int, float]:
-    """Return a training's validation measure by the batches it had seen till then."""
+    """Return a training's validation measure by the number of training batches."""
     path = experiment / "checkpoint.pth"
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
@@ -23,7 +23,7 @@ def curve(experiment: Path, measure: str) -> dict[int, float]:
         return {
             epoch["train"]["total_count"]: epoch["valid"][measure] for epoch in epochs
         }
-    except Exception as error:  # I/O, zip, pickle and keys each raise their own
+    except Exception as error:  # I/O, zip, pickle or missing keys
         raise ConfigError(f"{path}: no {measure} to be had ({error!r})") from error
 
 
@@ -31,7 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("experiments", metavar="EXP", nargs="+", type=Path)
     parser.add_argument("--measure", default="l1_loss", help="default: %(default)s")
-    parser.add_argument("--csv", type=Path, help="also write a line a validation")
+    parser.add_argument("--csv", type=Path, help="also write one line a validation")
     args = parser.parse_args()
     try:
         curves = {
@@ -43,14 +43,14 @@ def main() -> None:
     if args.csv:
         lines = (
             (name, steps, f"{value:.4f}")
-            for name, found in curves.items()
-            for steps, value in found.items()
+            for name, points in curves.items()
+            for steps, value in points.items()
         )
         write_csv(args.csv, ("run", "steps", args.measure), lines)
-    steps = sorted({step for found in curves.values() for step in found})
+    steps = sorted({step for points in curves.values() for step in points})
     columns: dict[str, list] = {"": list(curves)}
     for step in steps:
-        values = [found.get(step) for found in curves.values()]
+        values = [points.get(step) for points in curves.values()]
         columns[f"{step:,}"] = [None if v is None else f"{v:.3f}" for v in values]
     print(aligned(columns))
 

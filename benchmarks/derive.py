@@ -1,7 +1,7 @@
-"""What `espnet-distill derive` makes of ESPnet's LJSpeech models at five pressures.
+"""Measure the students that `derive` makes of ESPnet's LJSpeech models.
 
-Sizes chosen, parameters against those asked for, and the real-time factor, text to mel
-on one thread with random weights, before and after.
+For five pressures: chosen sizes, deviation from the target parameters, and the
+real-time factor, text to mel on one thread with random weights, against the teacher's.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from espnet_distill.utils.markdown import aligned
 
 TEACHERS = ("fastspeech2", "conformer_fastspeech2", "fastspeech", "tacotron2")
 TEACHERS += ("transformer",)
-REPEATS = {"tacotron2": 1, "transformer": 1}  # which take seconds a sentence
+REPEATS = {"tacotron2": 1, "transformer": 1}  # autoregressive: seconds a sentence
 PRESSURES = (0.1, 0.3, 0.5, 0.8, 0.95)
 COLUMNS = ("teacher", "pressure", "params", "error", "rtf", "speed_ratio", "sizes")
 
@@ -32,17 +32,17 @@ def rows_of(name: str) -> list[dict]:
     sizes = Sizes(kind, TOKENS, MELS, conf)
     rows = []
     for pressure in (0.0, *PRESSURES):
-        wanted = (1 - pressure) * sizes.parameters
-        chosen = sizes.shapes(round(wanted))[0].sizes if pressure else {}
-        found = cost(kind(TOKENS, MELS, **(conf | chosen)), REPEATS.get(name, 5))
+        target = (1 - pressure) * sizes.parameters
+        chosen = sizes.shapes(round(target))[0].sizes if pressure else {}
+        measured = cost(kind(TOKENS, MELS, **(conf | chosen)), REPEATS.get(name, 5))
         changed = {key: n for key, n in chosen.items() if n != sizes.conf[key]}
         rows.append(
             {
                 "teacher": name,
                 "pressure": pressure,
-                "params": found.parameters,
-                "error": found.parameters / wanted - 1,
-                "rtf": found.seconds * FRAMES_A_SECOND,
+                "params": measured.parameters,
+                "error": measured.parameters / target - 1,
+                "rtf": measured.seconds * FRAMES_A_SECOND,
                 "sizes": " ".join(f"{key}={n}" for key, n in changed.items()),
             }
         )
@@ -50,7 +50,7 @@ def rows_of(name: str) -> list[dict]:
 
 
 def to_markdown(rows: list[dict]) -> str:
-    """Return a table."""
+    """Return the rows as a Markdown table."""
     columns = {
         "": [row["teacher"] for row in rows],
         "Pressure": [f"{row['pressure']:.2f}" for row in rows],
@@ -66,8 +66,10 @@ def to_markdown(rows: list[dict]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="FastSpeech2 only")
-    parser.add_argument("--json", action="store_true", help="print one object, errors")
-    parser.add_argument("--csv", type=Path, help="write a line a student")
+    parser.add_argument(
+        "--json", action="store_true", help="print the errors as one object"
+    )
+    parser.add_argument("--csv", type=Path, help="also write one line a student")
     args = parser.parse_args()
     names = TEACHERS[:1] if args.quick else TEACHERS
     rows = [row for name in tqdm(names) for row in rows_of(name)]

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# For a machine with a GPU: egs/mini_an4 through every stage on it, then what a step takes.
+# Run every stage of egs/mini_an4 on a GPU, then measure the cost of a training step.
 #   benchmarks/gpu.sh
-#   benchmarks/gpu.sh --ngpu 0 --quick    # all of it on the CPU, with fewer steps
+#   benchmarks/gpu.sh --ngpu 0 --quick    # on the CPU, with fewer steps
 set -euo pipefail
 
 ngpu=1

@@ -1,4 +1,4 @@
-"""ESPnet's LJSpeech recipe, which the benchmarks take their models from."""
+"""Model configurations of ESPnet's LJSpeech recipe, for the benchmarks."""
 
 import yaml
 
@@ -8,6 +8,6 @@ TOKENS, MELS, FRAMES_A_SECOND = 75, 80, 22050 / 256
 
 
 def training_config(name: str) -> dict:
-    """Return one of its training configurations, for instance ``fastspeech2``."""
+    """Return a training configuration of the recipe, for instance ``fastspeech2``."""
     folder = espnet_root() / "egs2/ljspeech/tts1/conf/tuning"
     return yaml.safe_load((folder / f"train_{name}.yaml").read_text(encoding="utf-8"))

@@ -1,10 +1,11 @@
-"""What merging and low rank save of a FastSpeech2, before any training.
+"""Compare pruning, unit merging and low rank on a FastSpeech2, without training.
 
 Run in the recipe's folder: `benchmarks/merging.py EXP --heard dump/raw/train
 --heard-durations exp/alignment/train/durations --data dump/raw/dev --durations
-exp/alignment/dev/durations`. Feed-forward units go by magnitude, or each of their
-weights is factorised to as many parameters. Mel L1 is that between the model and what
-is left of it, with the recordings' durations, pitch and energy; loss is the model's.
+exp/alignment/dev/durations`. Feed-forward units are pruned by magnitude, or
+each of their weights is factorized to the same number of parameters. Mel L1 is between
+the outputs of the original and the compressed model, with the recordings' durations,
+pitch and energy; loss is the model's.
 """
 
 import argparse
@@ -28,77 +29,80 @@ from espnet_distill.students.find_groups import outputs_of
 from espnet_distill.utils.files import write_csv
 from espnet_distill.utils.markdown import aligned
 
-SHARES = (0.3, 0.5, 0.7)
+PRESSURES = (0.3, 0.5, 0.7)
 COLUMNS = ("gone", "how", "mel_l1", "loss")
 
 
 class Bench:
-    """A model, what it is measured on and what may be heard."""
+    """A model with its evaluation data and calibration data."""
 
     def __init__(self, args: argparse.Namespace):
         self.model, self._names = load_experiment(*find_experiment(args.experiment))
         self._args = args
-        self._before = copy.deepcopy(self.model.tts.state_dict())
+        self._original_state = copy.deepcopy(self.model.tts.state_dict())
         self._mels, self.loss = self._run()
 
-    def heard(self) -> Iterator[torch.Tensor]:
-        """Yield losses on what may be heard."""
+    def calibrate(self) -> Iterator[torch.Tensor]:
+        """Yield losses on the calibration data."""
         args = self._args
         return calibration_losses(
             args.heard, args.heard_durations, self.model, self._names
         )
 
     def measure(self, state: dict) -> tuple[float, float]:
-        """Return mel L1 to the model, and the loss, of other weights."""
+        """Return mel L1 to the original output, and the loss, of other weights."""
         self.model.tts.load_state_dict(state)
         mels, loss = self._run()
-        self.model.tts.load_state_dict(self._before)
+        self.model.tts.load_state_dict(self._original_state)
         return (mels - self._mels).abs().mean().item(), loss
 
     def _run(self) -> tuple[torch.Tensor, float]:
         mels = []
 
-        def keep(_, args, kwargs):
+        def record(_, args, kwargs):
             mels.append(kwargs["before_outs"].detach().clone().flatten())
 
         hook = self.model.tts.criterion.register_forward_pre_hook(
-            keep, with_kwargs=True
+            record, with_kwargs=True
         )
         args = self._args
         with torch.no_grad():
-            drawn = calibration_losses(
+            batch_losses = calibration_losses(
                 args.data, args.durations, self.model, self._names
             )
-            losses = [loss.item() for loss in drawn]
+            losses = [loss.item() for loss in batch_losses]
         hook.remove()
         return torch.cat(mels), sum(losses) / len(losses)
 
 
 def states(bench: Bench, groups: list[Group], run) -> Iterator[tuple]:
-    """Yield share gone, way and weights."""
+    """Yield pressure, method and state dict."""
     tts = bench.model.tts
-    whole = copy.deepcopy(tts.state_dict())
+    original = copy.deepcopy(tts.state_dict())
     weights = {axis.parameter for group in groups for axis in group.axes}
     weights = {name for name in weights if name.endswith(".weight")}
-    moments = second_moments(tts, bench.heard(), weights)
-    for gone in SHARES:
+    moments = second_moments(tts, bench.calibrate(), weights)
+    for pressure in PRESSURES:
         kept = []
         for group in groups:
-            number = round((1 - gone) * group.size)
-            units = magnitude(group, whole).topk(number).indices.sort().values
+            number = round((1 - pressure) * group.size)
+            units = magnitude(group, original).topk(number).indices.sort().values
             kept.append((group, units))
-        yield gone, "removed", mask_groups(whole, kept)
-        yield gone, "Neuron Merging", merge_groups(tts, kept, run)[0]
-        merged, _ = merge_groups(tts, kept, run, bench.heard())
-        yield gone, "least squares", merged
-        for how, known in (("plain low rank", {}), ("whitened low rank", moments)):
-            low = {name: _low(whole[name], known.get(name), gone) for name in weights}
-            yield gone, how, whole | low
+        yield pressure, "removed", mask_groups(original, kept)
+        yield pressure, "Neuron Merging", merge_groups(tts, kept, run)[0]
+        merged, _ = merge_groups(tts, kept, run, bench.calibrate())
+        yield pressure, "least squares", merged
+        for method, known in (("plain low rank", {}), ("whitened low rank", moments)):
+            low_rank = {
+                name: _low_rank(original[name], known.get(name), pressure)
+                for name in weights
+            }
+            yield pressure, method, original | low_rank
 
 
-def _low(weight: torch.Tensor, moments, gone: float) -> torch.Tensor:
+def _low_rank(weight: torch.Tensor, moments, pressure: float) -> torch.Tensor:
     outputs, inputs = weight.numel() // weight.size(1), weight.size(1)
-    rank = round((1 - gone) * weight.numel() / (outputs + inputs))
+    rank = round((1 - pressure) * weight.numel() / (outputs + inputs))
     return factorise(weight, moments, rank=rank).bake()
 
 
@@ -107,7 +111,7 @@ def main() -> None:
     parser.add_argument("experiment", metavar="EXP", type=Path)
     for option in ("--heard", "--heard-durations", "--data", "--durations"):
         parser.add_argument(option, type=Path, required=True)
-    parser.add_argument("--csv", type=Path, help="also write a line a state")
+    parser.add_argument("--csv", type=Path, help="also write one line a state")
     args = parser.parse_args()
     espnet_distill.register()
     bench = Bench(args)
@@ -119,8 +123,8 @@ def main() -> None:
     ]
     run = outputs_of(bench.model.tts)
     rows = [(0.0, "whole", 0.0, bench.loss)]
-    for gone, how, state in tqdm(states(bench, groups, run), disable=None):
-        rows.append((gone, how, *bench.measure(state)))
+    for pressure, method, state in tqdm(states(bench, groups, run), disable=None):
+        rows.append((pressure, method, *bench.measure(state)))
         print(rows[-1], flush=True)
     if args.csv:
         lines = ((*row[:2], f"{row[2]:.4f}", f"{row[3]:.4f}") for row in rows)

@@ -1,13 +1,13 @@
-"""What a training step costs: alone, with a dumped teacher, with the teacher beside it.
+"""Measure the cost of a training step: no teacher, dumped teacher, online teacher.
 
-A 2 M-parameter FastSpeech2 is trained on 4 s utterances (i) alone, (ii) from a dump
-of the 37 M FastSpeech2 of ESPnet's LJSpeech recipe, (iii) with that teacher online; the
-objectives are mel, encoder, decoder, duration, pitch and energy. Each variant lives in
-a process of its own, on all cores or on a GPU, and they take their steps in turn; a step
-reads its batch from disk, in the same process. Memory is the resident set at its highest,
-with `--device cuda` what PyTorch has allocated on the GPU.
+A 2 M-parameter FastSpeech2 is trained on 4 s utterances (i) without a teacher, (ii)
+from a dump of the 37 M FastSpeech2 of ESPnet's LJSpeech recipe, (iii) with that teacher
+online; the objectives are mel, encoder, decoder, duration, pitch and energy. Each
+variant runs in its process, on all cores or on a GPU, and the variants alternate; a
+step includes reading its batch from disk. Memory is the peak resident set, or with
+`--device cuda` the peak of PyTorch's GPU allocations.
 
-Then the dump is timed against the teacher's own forward pass on the same batches.
+Dumping is then timed against the teacher's forward pass on the same batches.
 """
 
 import argparse
@@ -64,10 +64,10 @@ OBJECTIVES = [
 
 
 def write_corpus(folder: Path, utterances: int) -> list[str]:
-    """Write noise with text and durations, and return options that name the data."""
+    """Write noise with text and durations; return the data specifications."""
     rng = np.random.default_rng(0)
     frames = int(SECONDS * RATE) // HOP + 1
-    measures = ("pitch", "energy")  # collected before, as a recipe's stage 6 does
+    measures = ("pitch", "energy")  # precomputed, as in a recipe's stage 6
     lines = {name: [] for name in ("text", "wav.scp", "durations", *measures)}
     folder.mkdir()
     for name in (f"u{number:03}" for number in range(utterances)):
@@ -115,7 +115,7 @@ def write_config(path: Path, tts_conf: dict, **more) -> Path:
 
 
 def write_teacher(folder: Path) -> None:
-    """Write an experiment with random weights: what they are costs no time."""
+    """Write an experiment with random weights, whose values do not affect the cost."""
     import torch
 
     from espnet_distill.tasks.text2mel import DistillTTSTask
@@ -129,7 +129,7 @@ def write_teacher(folder: Path) -> None:
 
 
 def write_dump(root: Path, data: list[str]) -> float:
-    """Dump the teacher and return the utterances a second, start-up left out."""
+    """Dump the teacher; return the utterances a second, without start-up."""
     from espnet_distill.bin import dump_teacher as dump
     from espnet_distill.bin import finish_dump
 
@@ -154,7 +154,7 @@ def write_dump(root: Path, data: list[str]) -> float:
 
 
 def work(config: str, data: list[str], device: str, pipe) -> None:
-    """Train one variant: a step for each message, answered by its seconds."""
+    """Train one variant in a worker: one step a message; reply with its seconds."""
     import torch
     from espnet2.torch_utils.device_funcs import to_device
     from espnet2.train.dataset import ESPnetDataset
@@ -189,18 +189,18 @@ def work(config: str, data: list[str], device: str, pipe) -> None:
             torch.cuda.synchronize()
         pipe.send(time.perf_counter() - start)
     on_gpu = device == "cuda"
-    pipe.send(torch.cuda.max_memory_allocated() if on_gpu else highest_resident_set())
+    pipe.send(torch.cuda.max_memory_allocated() if on_gpu else peak_resident_set())
 
 
-def highest_resident_set() -> int:
-    """Return bytes; getrusage's figure would begin with the parent's."""
+def peak_resident_set() -> int:
+    """Return the peak in bytes; that of getrusage would start at the parent's."""
     status = Path("/proc/self/status").read_text().splitlines()
     line = next(line for line in status if line.startswith("VmHWM:"))
     return int(line.split()[1]) * 1024
 
 
 def forward_speed(root: Path, data: list[str]) -> float:
-    """Return the utterances a second of the teacher's own batched forward pass."""
+    """Return the utterances a second of the teacher's batched forward pass."""
     import torch
     from espnet2.train.dataset import ESPnetDataset
 
@@ -231,22 +231,27 @@ def forward_speed(root: Path, data: list[str]) -> float:
 def measure(root: Path, steps: int, utterances: int, device: str = "cpu") -> dict:
     data = write_corpus(root / "data", utterances)
     write_teacher(root / "teacher")
-    taught = {"teacher": [str(root / "teacher")]}
-    taught["distill_conf"] = {"ground_truth_weight": 0.3, "objectives": OBJECTIVES}
+    distillation = {"teacher": [str(root / "teacher")]}
+    distillation["distill_conf"] = {
+        "ground_truth_weight": 0.3,
+        "objectives": OBJECTIVES,
+    }
     dump = {"teacher_dump": str(root / "dump")}
     configs = {
         "plain": write_config(root / "plain.yaml", STUDENT),
-        "dumped": write_config(root / "dumped.yaml", STUDENT, **taught, **dump),
-        "online": write_config(root / "online.yaml", STUDENT, **taught),
+        "dumped": write_config(root / "dumped.yaml", STUDENT, **distillation, **dump),
+        "online": write_config(root / "online.yaml", STUDENT, **distillation),
     }
     dump_speed = write_dump(root, data)
-    own_speed = forward_speed(root, data)
+    teacher_speed = forward_speed(root, data)
 
     context = multiprocessing.get_context("spawn")
     pipes, workers = {}, []
     for name, config in configs.items():
-        pipes[name], theirs = context.Pipe()
-        worker = context.Process(target=work, args=(str(config), data, device, theirs))
+        pipes[name], worker_end = context.Pipe()
+        worker = context.Process(
+            target=work, args=(str(config), data, device, worker_end)
+        )
         worker.start()
         workers.append(worker)
     times = {name: [] for name in configs}
@@ -254,7 +259,7 @@ def measure(root: Path, steps: int, utterances: int, device: str = "cpu") -> dic
         for name, pipe in pipes.items():
             pipe.send(True)
             seconds = pipe.recv()
-            if step >= 2:  # the first ones warm up
+            if step >= 2:  # after two warm-up steps
                 times[name].append(seconds)
         print(f"step {step + 1} of {steps + 2}", file=sys.stderr)
     memory = {}
@@ -271,28 +276,32 @@ def measure(root: Path, steps: int, utterances: int, device: str = "cpu") -> dic
             "dumped_over_plain": seconds["dumped"] / seconds["plain"],
             "online_over_dumped": seconds["online"] / seconds["dumped"],
             "rss_dumped_over_plain": memory["dumped"] / memory["plain"],
-            "dump_over_forward_speed": dump_speed / own_speed,
+            "dump_over_forward_speed": dump_speed / teacher_speed,
         },
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="within a minute")
-    parser.add_argument("--json", action="store_true", help="the ratios alone")
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer steps, within a minute"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print the ratios as one object"
+    )
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     args = parser.parse_args()
     steps, utterances = (5, 16) if args.quick else (30, 64)
     with tempfile.TemporaryDirectory() as folder:
-        found = measure(Path(folder), steps, utterances, args.device)
+        result = measure(Path(folder), steps, utterances, args.device)
     if args.json:
-        ratios = {name: round(value, 3) for name, value in found["ratios"].items()}
+        ratios = {name: round(value, 3) for name, value in result["ratios"].items()}
         print(json.dumps(ratios))
         return
-    for name, seconds in found["seconds"].items():
-        megabytes = found["memory"][name] / 1e6
+    for name, seconds in result["seconds"].items():
+        megabytes = result["memory"][name] / 1e6
         print(f"{name:8} {seconds:.3f} s a step, {megabytes:.0f} MB")
-    for name, value in found["ratios"].items():
+    for name, value in result["ratios"].items():
         print(f"{name:24} {value:.2f}")
 
 

@@ -1,11 +1,12 @@
-"""What the students of conf/students weigh and how fast they are, text to mel.
+"""Measure size and text-to-mel speed of the student presets in conf/students.
 
-Each preset, with random weights, speaks a sentence of four seconds at given durations
-on one thread, against the 37 M FastSpeech2 of ESPnet's LJSpeech recipe; all take turns
-in one run. Autoregressive models take their own frames, as in synthesis.
+Each preset, with random weights, synthesizes a sentence of four seconds at given
+durations on one thread, against the 37 M FastSpeech2 of ESPnet's LJSpeech recipe; the
+models alternate in one run. Autoregressive models feed their frames back, as in
+synthesis.
 
---evaluation adds what `espnet-distill evaluate` found of students trained from these
-presets, in folders <preset> or <preset>_seed<N> (the seeds are averaged).
+--evaluation adds the results of `espnet-distill evaluate` for students trained from
+these presets, in folders <preset> or <preset>_seed<N> (averaged over seeds).
 """
 
 import argparse
@@ -29,7 +30,7 @@ from espnet_distill.utils.markdown import aligned
 
 ROOT = Path(__file__).parents[1]
 PRESETS = ROOT / "conf" / "students"
-BIG = "ESPnet's LJSpeech FastSpeech2"
+REFERENCE = "ESPnet's LJSpeech FastSpeech2"
 COLUMNS = ("name", "params", "size_ratio", "speed_ratio", "wer", "dnsmos", "mcd")
 
 
@@ -45,31 +46,31 @@ def build(conf: dict) -> torch.nn.Module:
 
 
 def models() -> dict[str, torch.nn.Module]:
-    """Return the big one and every preset, by name."""
-    confs = {BIG: training_config("fastspeech2")}
+    """Return the reference model and every preset, by name."""
+    confs = {REFERENCE: training_config("fastspeech2")}
     for path in sorted(PRESETS.glob("*.yaml")):
         confs[path.stem] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return {name: build(conf) for name, conf in confs.items()}
 
 
 def measure(repeats: int) -> list[dict]:
-    """Return a row a model: parameters, real-time factor, and both against the big."""
-    found = models()
-    speech = {name: dummy_durations(model) for name, model in found.items()}
-    seconds: dict[str, list[float]] = {name: [] for name in found}
-    schedule = list(round_robin(list(found), 1, repeats))
+    """Return a row a model: parameters, real-time factor, ratios to the reference."""
+    by_name = models()
+    synthesis = {name: dummy_durations(model) for name, model in by_name.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in by_name}
+    schedule = list(round_robin(list(by_name), 1, repeats))
     with on_threads(1):
         for _, name in tqdm(schedule, desc="speed"):
             start = time.perf_counter()
-            speech[name][0]()
+            synthesis[name][0]()
             seconds[name].append(time.perf_counter() - start)
     rows = [
         {
             "name": name,
             "params": parameters(model),
-            "rtf": median(seconds[name]) * FRAMES_A_SECOND / speech[name][1],
+            "rtf": median(seconds[name]) * FRAMES_A_SECOND / synthesis[name][1],
         }
-        for name, model in found.items()
+        for name, model in by_name.items()
     ]
     return [
         row
@@ -82,7 +83,7 @@ def measure(repeats: int) -> list[dict]:
 
 
 def add_quality(rows: list[dict], evaluation: Path) -> None:
-    """Put word error, DNSMOS and MCD into the rows of the presets evaluated."""
+    """Add WER, DNSMOS and MCD to the rows of evaluated presets."""
     runs = read_runs(evaluation / "table.json")
     for row in rows:
         seeds = runs.get(row["name"], {}).values()
@@ -92,7 +93,7 @@ def add_quality(rows: list[dict], evaluation: Path) -> None:
 
 
 def to_markdown(rows: list[dict]) -> str:
-    """Return a table; columns that no row has are left out."""
+    """Return the rows as a Markdown table, without empty columns."""
     columns = {
         "": [row["name"] for row in rows],
         "Parameters": [f"{row['params']:,}" for row in rows],
@@ -112,7 +113,7 @@ def to_markdown(rows: list[dict]) -> str:
 
 
 def rounded(row: dict) -> list:
-    """Return the line of a row in the CSV."""
+    """Return a row's line of the CSV, rounded."""
     digits = {"size_ratio": 2, "speed_ratio": 2, "wer": 4, "dnsmos": 4, "mcd": 4}
     return [
         round(row[key], digits[key]) if key in digits and key in row else row.get(key)
@@ -122,12 +123,18 @@ def rounded(row: dict) -> list:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="within a minute")
-    parser.add_argument("--json", action="store_true", help="print one object, ratios")
-    parser.add_argument("--evaluation", type=Path, help="with table.json of students")
-    parser.add_argument("--csv", type=Path, help="write a line a preset")
     parser.add_argument(
-        "--write", type=Path, help="put the table between a file's marks"
+        "--quick", action="store_true", help="fewer repeats, within a minute"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print the ratios as one object"
+    )
+    parser.add_argument(
+        "--evaluation", type=Path, help="folder with the students' table.json"
+    )
+    parser.add_argument("--csv", type=Path, help="also write one line a preset")
+    parser.add_argument(
+        "--write", type=Path, help="replace the table between a file's marks"
     )
     args = parser.parse_args()
     rows = measure(5 if args.quick else 30)
@@ -137,9 +144,9 @@ def main() -> None:
         write_csv(args.csv, COLUMNS, map(rounded, rows[1:]))
     if args.write:
         begin, end = "<!-- students -->", "<!-- end -->"
-        before, found, rest = args.write.read_text(encoding="utf-8").partition(begin)
+        before, opened, rest = args.write.read_text(encoding="utf-8").partition(begin)
         _, closed, after = rest.partition(end)
-        if not found or not closed:
+        if not opened or not closed:
             parser.exit(2, f"{args.write}: no marks {begin} and {end}\n")
         text = f"{before}{begin}\n{to_markdown(rows)}\n{end}{after}"
         write_text(args.write, text)

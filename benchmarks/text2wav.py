@@ -1,10 +1,10 @@
-"""How fast mels and phonemes become waveforms: students against what they stand for.
+"""Measure the synthesis speed of distilled vocoders and of student plus vocoder.
 
-Vocoders turn the same made-up mels into four seconds of speech: HiFi-GAN V1 and V2 as
-published (their speed needs no weights) and the presets of conf/vocoders. A pair, a
-student of conf/students at given durations and such a vocoder, speaks about as long;
-so does hibari-tts, phonemes in. All take turns in one run, on one thread, eagerly.
-Figures are medians; a real-time factor is processing time over audio time.
+Vocoders convert the same random mels into four seconds of speech: HiFi-GAN V1 and V2 as
+published (with random weights) and the presets of conf/vocoders. A student of
+conf/students with a vocoder, at given durations, and hibari-tts, from phonemes,
+synthesize about the same length. The systems alternate in one run, on one thread, in
+eager mode. Figures are medians; the real-time factor is processing over audio time.
 """
 
 import argparse
@@ -38,94 +38,93 @@ FRAMES = 344  # four seconds
 PHRASE = "ðə kwˈɪk bɹˈWn fˈɑks ʤˈʌmps ˌOvəɹ ðə lˈAzi dˈɔɡ, ænd ðə kˈæt wˈɑʧɪz."
 
 
-class Contestant:
-    """What speaks, how long its speech is, and how many parameters it has."""
+class System:
+    """A synthesis function, the seconds of its output and the number of parameters."""
 
-    def __init__(self, speak: Callable, seconds: float, params: int | None):
-        self.speak, self.seconds, self.params = speak, seconds, params
+    def __init__(self, run: Callable, seconds: float, params: int | None):
+        self.run, self.seconds, self.params = run, seconds, params
 
 
 def preset(folder: str, name: str) -> dict:
-    """Return a preset of conf/."""
+    """Load a preset of conf/."""
     return yaml.safe_load((CONF / folder / f"{name}.yaml").read_text(encoding="utf-8"))
 
 
 def generator(conf: dict) -> torch.nn.Module:
-    """Build a vocoder as it is when it speaks."""
+    """Build a generator, prepared for inference."""
     return prepare_inference(build_generator(conf, SPEC))
 
 
-def vocoder(conf: dict) -> Contestant:
-    """Let a vocoder speak made-up mels."""
+def vocoder(conf: dict) -> System:
+    """Return a system that converts random mels."""
     built = generator(conf)
     mels = torch.randn(1, MELS, FRAMES)
-    speak = torch.no_grad()(lambda: built(mels))
-    return Contestant(speak, FRAMES / FRAMES_A_SECOND, parameters(built))
+    run = torch.no_grad()(lambda: built(mels))
+    return System(run, FRAMES / FRAMES_A_SECOND, parameters(built))
 
 
-def pair(student: str, conf: dict) -> Contestant:
-    """Let a student and a vocoder speak a made-up sentence at given durations."""
+def student_with_vocoder(student: str, conf: dict) -> System:
+    """Return a system of a student and a vocoder, at given durations."""
     from espnet2.tasks.tts import tts_choices
 
     import espnet_distill
 
     espnet_distill.register()
-    told = preset("students", student)
-    model = tts_choices.get_class(told["tts"])(TOKENS, MELS, **told["tts_conf"])
+    student_conf = preset("students", student)
+    model = tts_choices.get_class(student_conf["tts"])(
+        TOKENS, MELS, **student_conf["tts_conf"]
+    )
     built = generator(conf)
     text2mel, frames = dummy_durations(model)
-    speak = torch.no_grad()(lambda: built(text2mel()["feat_gen"].t()[None]))
+    run = torch.no_grad()(lambda: built(text2mel()["feat_gen"].t()[None]))
     weights = parameters(model) + parameters(built)
-    return Contestant(speak, frames / FRAMES_A_SECOND, weights)
+    return System(run, frames / FRAMES_A_SECOND, weights)
 
 
-def hibari() -> Contestant:
-    """Let hibari-tts speak a phrase of phonemes; it draws nothing and reads no text."""
+def hibari() -> System:
+    """Return hibari-tts with a phrase of phonemes; fixed seed, no front end."""
     from hibari import SAMPLE_RATE, Hibari
 
     voice = Hibari(threads=1)
     length = len(voice.from_phonemes(PHRASE, seed=0))
-    return Contestant(
+    return System(
         lambda: voice.from_phonemes(PHRASE, seed=0), length / SAMPLE_RATE, None
     )
 
 
-def measure(contestants: dict[str, Contestant], repeats: int) -> dict[str, float]:
-    """Return real-time factors, after a round that does not count."""
-    timed: dict[str, list[float]] = {name: [] for name in contestants}
+def measure(systems: dict[str, System], repeats: int) -> dict[str, float]:
+    """Return real-time factors, after a warm-up round."""
+    samples: dict[str, list[float]] = {name: [] for name in systems}
     with on_threads(1):
-        for contestant in contestants.values():
-            contestant.speak()
-        for _, name in tqdm(
-            list(round_robin(list(contestants), 1, repeats)), desc="speed"
-        ):
+        for system in systems.values():
+            system.run()
+        for _, name in tqdm(list(round_robin(list(systems), 1, repeats)), desc="speed"):
             start = time.perf_counter()
-            contestants[name].speak()
-            timed[name].append(time.perf_counter() - start)
+            systems[name].run()
+            samples[name].append(time.perf_counter() - start)
     return {
-        name: median(timed[name]) / contestant.seconds
-        for name, contestant in contestants.items()
+        name: median(samples[name]) / system.seconds for name, system in systems.items()
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add("--vocoder", default="harmonic_istft_small", help="whose ratios are taken")
-    add("--student", default="fastspeech2_small", help="the other half of the pair")
-    add("--quick", action="store_true", help="that preset only, few repeats")
+    add("--vocoder", default="harmonic_istft_small", help="preset for the ratios")
+    add("--student", default="fastspeech2_small", help="student preset for text to wav")
+    add("--quick", action="store_true", help="the --vocoder preset only, fewer repeats")
     add("--json", action="store_true", help="print the ratios as JSON")
-    add("--csv", type=Path, help="also write a line a contestant here")
+    add("--csv", type=Path, help="also write one line a system")
     args = parser.parse_args()
 
     names = sorted(path.stem for path in (CONF / "vocoders").glob("*.yaml"))
     names = [args.vocoder] if args.quick else names
     conf = preset("vocoders", args.vocoder)["tts_conf"]
-    contestants = {"HiFi-GAN V1": vocoder(V1), "HiFi-GAN V2": vocoder(V2)}
-    contestants |= {n: vocoder(preset("vocoders", n)["tts_conf"]) for n in names}
+    systems = {"HiFi-GAN V1": vocoder(V1), "HiFi-GAN V2": vocoder(V2)}
+    systems |= {n: vocoder(preset("vocoders", n)["tts_conf"]) for n in names}
     both = f"{args.student} + {args.vocoder}"
-    contestants |= {both: pair(args.student, conf), "hibari-tts": hibari()}
-    rtf = measure(contestants, 7 if args.quick else 15)
+    systems |= {both: student_with_vocoder(args.student, conf), "hibari-tts": hibari()}
+    rtf = measure(systems, 7 if args.quick else 15)
 
     ratios = {
         "hifigan_v1_over_student": rtf["HiFi-GAN V1"] / rtf[args.vocoder],
@@ -133,7 +132,7 @@ def main() -> None:
         "hibari_over_pair": rtf["hibari-tts"] / rtf[both],
     }
     rows = [
-        (name, contestants[name].params, value, rtf["HiFi-GAN V1"] / value)
+        (name, systems[name].params, value, rtf["HiFi-GAN V1"] / value)
         for name, value in rtf.items()
     ]
     if args.csv:

@@ -1,11 +1,10 @@
-"""How a training's threads should wait for each other, on idle and on busy cores.
+"""Compare OpenMP wait policies in training, on idle and on busy cores.
 
 A small FastSpeech2 student takes optimizer steps on random data, on two threads pinned
-to two cores. Threads that meet at a barrier can spin or sleep: each variant sets that
-differently in the environment of a process of its own, and all variants take their
-steps in turn, first on idle cores and then beside a process that keeps one core busy.
-Figures are medians. Where other work shares the cores, `--realtime` (of root) keeps it
-off them for the first table.
+to two cores. Threads waiting at a barrier spin or sleep: each variant sets the policy
+in the environment of a separate process. The variants alternate, first on idle cores,
+then beside a process that keeps one core busy. Figures are medians. `--realtime` (root
+only) keeps other processes off the cores for the first table.
 """
 
 import argparse
@@ -37,7 +36,7 @@ TOKENS, MELS, BATCH, LENGTH, FRAMES_EACH = 60, 80, 4, 30, 6
 
 
 def random_batch() -> dict:
-    """Return a batch as a FastSpeech2 takes it: (BATCH, LENGTH) tokens."""
+    """Return a random batch for FastSpeech2: (BATCH, LENGTH) tokens."""
     import torch
 
     generator = torch.Generator().manual_seed(0)
@@ -60,7 +59,7 @@ def random_batch() -> dict:
 
 
 def train(pipe, cores: list[int]) -> None:
-    """Take the steps that each message asks for; answer with (wall, CPU) of each."""
+    """Take the number of steps in each message; reply with (wall, CPU) seconds each."""
     os.sched_setaffinity(0, cores)
     import torch
     from espnet2.tts.fastspeech2 import FastSpeech2
@@ -83,7 +82,7 @@ def train(pipe, cores: list[int]) -> None:
 
 
 def keep_busy(core: int, seconds: float) -> None:
-    """Compute without a pause on one core, at most so long."""
+    """Occupy one core for at most ``seconds``."""
     os.sched_setaffinity(0, {core})
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -91,11 +90,11 @@ def keep_busy(core: int, seconds: float) -> None:
 
 
 def start_workers(context, cores: list[int]) -> tuple[dict, list]:
-    """Start a process for each variant; their threads begin when OpenMP does."""
+    """Start a process for each variant, with its environment variables."""
     pipes, workers = {}, []
     for name, environment in VARIANTS.items():
         pipes[name], end = context.Pipe()
-        before = dict(os.environ)
+        previous = dict(os.environ)
         for known in VARIANTS.values():
             for key in known:
                 os.environ.pop(key, None)
@@ -103,12 +102,12 @@ def start_workers(context, cores: list[int]) -> tuple[dict, list]:
         workers.append(context.Process(target=train, args=(end, cores), daemon=True))
         workers[-1].start()
         os.environ.clear()
-        os.environ.update(before)
+        os.environ.update(previous)
     return pipes, workers
 
 
 def take_turns(pipes: dict, rounds: int, steps: int) -> dict:
-    """Return each variant's (wall, CPU) times of all its steps."""
+    """Return the (wall, CPU) seconds of all steps of each variant."""
     times = {name: [] for name in pipes}
     for number in range(rounds):
         for name, pipe in pipes.items():
@@ -119,18 +118,18 @@ def take_turns(pipes: dict, rounds: int, steps: int) -> dict:
 
 
 def rows_of(cores: str, times: dict) -> list[dict]:
-    found = []
-    for name, each in times.items():
-        wall, cpu = zip(*each)
+    rows = []
+    for name, samples in times.items():
+        wall, cpu = zip(*samples)
         row = {"cores": cores, "variant": name, "step_s": median(wall)}
-        found.append(row | {"slowest_s": max(wall), "cpu_s": median(cpu)})
-    for row in found:
-        row["ratio"] = row["step_s"] / found[0]["step_s"]
-    return found
+        rows.append(row | {"slowest_s": max(wall), "cpu_s": median(cpu)})
+    for row in rows:
+        row["ratio"] = row["step_s"] / rows[0]["step_s"]
+    return rows
 
 
 def schedule(workers: list, policy: int, priority: int) -> None:
-    """Set how all threads of these processes are scheduled."""
+    """Set the scheduling policy of all threads of the processes."""
     for worker in workers:
         for thread in os.listdir(f"/proc/{worker.pid}/task"):
             os.sched_setscheduler(int(thread), policy, os.sched_param(priority))
@@ -139,10 +138,10 @@ def schedule(workers: list, policy: int, priority: int) -> None:
 def measure(
     rounds: int, steps: int, cores: list[int], realtime: bool = False
 ) -> list[dict]:
-    """Return a row for each variant on idle cores and on cores of which one is busy."""
+    """Return a row for each variant, on idle cores and with one core busy."""
     context = multiprocessing.get_context("spawn")
     pipes, workers = start_workers(context, cores)
-    take_turns(pipes, 1, 1)  # they start up
+    take_turns(pipes, 1, 1)  # warm-up
     if realtime:
         schedule(workers, os.SCHED_RR, 1)
     rows = rows_of("idle", take_turns(pipes, rounds, steps))
@@ -160,8 +159,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=10, help="turns of each variant")
     parser.add_argument("--steps", type=int, default=3, help="steps of a turn")
     parser.add_argument("--cores", type=int, nargs="+", default=[0, 1])
-    parser.add_argument("--realtime", action="store_true", help="nothing beside it")
-    parser.add_argument("--csv", type=Path, help="where the figures go as well")
+    parser.add_argument(
+        "--realtime", action="store_true", help="real-time scheduling on idle cores"
+    )
+    parser.add_argument("--csv", type=Path, help="also write one line a row")
     args = parser.parse_args()
     rows = measure(args.rounds, args.steps, args.cores, args.realtime)
     columns = {

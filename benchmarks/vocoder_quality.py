@@ -1,10 +1,10 @@
-"""What vocoders make of the mels of recordings: their words and how they sound.
+"""Evaluate vocoders by copy synthesis of recordings: word errors, DNSMOS, MCD.
 
     benchmarks/vocoder_quality.py exp/student/config.yaml dump/raw/eval exp/vocoders \\
         DIR/generator_v2 exp/vocoder/train.total_count.ave.pth
 
-The first vocoder is the teacher, to which differences are shown; the others are rows
-by their folders' names. The speech stays in OUT/wav, to listen to.
+The first vocoder is the teacher, the reference of the differences; the other rows are
+named after the vocoders' folders. The synthesized files stay in OUT/wav.
 """
 
 import argparse
@@ -20,20 +20,24 @@ from espnet_distill.profiling.speed import on_threads
 from espnet_distill.utils.files import read_table
 
 
-def spoken(vocoder: Path, args: argparse.Namespace, out: Path) -> dict[str, Path]:
-    """Let a vocoder speak the mels of the recordings; return files by utterance."""
-    told = ["--config", args.config, "--vocoder_file", vocoder]
-    told += ["--wav_scp", args.data / "wav.scp", "--output_dir", out]
+def synthesize(vocoder: Path, args: argparse.Namespace, out: Path) -> dict[str, Path]:
+    """Convert the mels of the recordings; return the files by utterance."""
+    options = ["--config", args.config, "--vocoder_file", vocoder]
+    options += ["--wav_scp", args.data / "wav.scp", "--output_dir", out]
     with on_threads(args.threads):
-        dump_waves.main([str(word) for word in told])
-    dump_waves.main([str(word) for word in (*told, "--finish")])
+        dump_waves.main([str(word) for word in options])
+    dump_waves.main([str(word) for word in (*options, "--finish")])
     return {utt: Path(wav) for utt, wav in read_table(out / "wave.scp").items()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add("config", type=Path, help="config.yaml of a text2mel experiment, whose mels")
+    add(
+        "config",
+        type=Path,
+        help="config.yaml of a text2mel experiment, for the mel settings",
+    )
     add("data", type=Path, help="ESPnet data folder of held-out recordings")
     add("out", type=Path)
     add("vocoders", type=Path, nargs="+", help="generators, the teacher first")
@@ -44,20 +48,22 @@ def main() -> None:
     utterances = read_data(args.data)
     names = ["teacher", *(path.parent.name for path in args.vocoders[1:])]
     wavs = {
-        name: spoken(vocoder, args, args.out / "spoken" / name)
+        name: synthesize(vocoder, args, args.out / "spoken" / name)
         for name, vocoder in zip(names, args.vocoders, strict=True)
     }
     recognizer = Whisper(None)
-    asked = quality.Scorer(
+    scorer = quality.Scorer(
         tuple(args.measures), recognizer, None, DiskCache(args.out / "found")
     )
-    scores = quality.score_all(wavs, utterances, {}, asked, args.out)
+    scores = quality.score_all(wavs, utterances, {}, scorer, args.out)
     rows = [
         table.row(name, scores, "teacher" if name in names[1:] else None)
         for name in (quality.REFERENCE, *names)
     ]
-    told = ", ".join(map(str, args.vocoders))
-    surroundings = table.environment(args.data, len(utterances), recognizer.said, told)
+    vocoders = ", ".join(map(str, args.vocoders))
+    surroundings = table.environment(
+        args.data, len(utterances), recognizer.said, vocoders
+    )
     table.write(args.out, rows, surroundings, scores)
     print(table.markdown(rows, surroundings))
 

@@ -1,7 +1,7 @@
 """Draw the plots of these pages: `python3 docs/plots.py [FOLDER]`.
 
-`temperature.svg` is what the temperature does to a distance, an attention and a
-probability; `pressure.svg` is egs/kathleen/tts1/results/derive.csv.
+`temperature.svg` shows the effect of the temperature on a distance, attention weights
+and a probability; `pressure.svg` plots egs/kathleen/tts1/results/derive.csv.
 """
 
 import argparse
@@ -15,13 +15,13 @@ from matplotlib import pyplot
 from espnet_distill.objectives.regression import laplace_distance
 
 DOCS = Path(__file__).parent
-DERIVED = DOCS.parent / "egs/kathleen/tts1/results/derive.csv"
+RESULTS = DOCS.parent / "egs/kathleen/tts1/results/derive.csv"
 TEMPERATURES = (1, 1.5, 2, 4)
 ATTENTION = torch.tensor([0.01, 0.02, 0.05, 0.7, 0.15, 0.04, 0.02, 0.01])
 
 
 def draw_temperature():
-    """Return the figure of three panels, a line a temperature."""
+    """Return a figure with one panel a quantity and one line a temperature."""
     figure, axes = pyplot.subplots(1, 3, figsize=(10, 3))
     difference, logit = torch.linspace(0, 4, 33), torch.linspace(-8, 8, 33)
     for temperature in TEMPERATURES:
@@ -31,27 +31,27 @@ def draw_temperature():
         axes[0].plot(difference, distance, label=label)
         axes[1].plot(range(1, len(softened) + 1), softened, ".-", label=label)
         axes[2].plot(logit, torch.sigmoid(logit / temperature), label=label)
-    _name(axes[0], "mel, duration, pitch, energy", "difference", "distance")
-    _name(axes[1], "attention", "token", "weight")
-    _name(axes[2], "stop", "logit", "probability")
+    _label_axes(axes[0], "mel, duration, pitch, energy", "difference", "distance")
+    _label_axes(axes[1], "attention", "token", "weight")
+    _label_axes(axes[2], "stop", "logit", "probability")
     axes[0].legend(frameon=False)
     return figure
 
 
 def draw_pressure():
-    """Return the figure of what `derive` made of a FastSpeech2."""
-    with open(DERIVED, encoding="utf-8", newline="") as lines:
+    """Return a figure of size and speed of a derived FastSpeech2 over pressure."""
+    with open(RESULTS, encoding="utf-8", newline="") as lines:
         rows = [row for row in csv.DictReader(lines) if row["teacher"] == "fastspeech2"]
     pressure = [float(row["pressure"]) for row in rows]
     figure, axes = pyplot.subplots(1, 2, figsize=(8, 3))
     axes[0].plot(pressure, [int(row["params"]) / 1e6 for row in rows], "o-")
     axes[1].plot(pressure, [float(row["speed_ratio"]) for row in rows], "o-")
-    _name(axes[0], "parameters", "pressure", "millions")
-    _name(axes[1], "speed, text to mel", "pressure", "times the teacher's")
+    _label_axes(axes[0], "parameters", "pressure", "millions")
+    _label_axes(axes[1], "speed, text to mel", "pressure", "times the teacher's")
     return figure
 
 
-def _name(axes, title: str, x: str, y: str) -> None:
+def _label_axes(axes, title: str, x: str, y: str) -> None:
     axes.set(title=title, xlabel=x, ylabel=y, ylim=(0, None))
     axes.grid(alpha=0.3)
 
