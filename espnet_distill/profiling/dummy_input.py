@@ -1,4 +1,4 @@
-"""What a model that nobody has trained yet will cost."""
+"""Measure the cost of an untrained model on a dummy sentence."""
 
 import inspect
 import time
@@ -18,7 +18,7 @@ from espnet_distill.utils.progress import progress_bar
 TOKENS, FRAMES_PER_TOKEN = 50, 7  # a sentence of four seconds
 
 
-FEW_TOKENS, FEW_REPEATS = 12, 2  # of one that takes its own frames one by one
+FEW_TOKENS, FEW_REPEATS = 12, 2  # for autoregressive models, which are slow
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Cost:
 
 
 def cost(tts: AbsTTS, repeats: int = 5) -> Cost:
-    """Measure a model on a dummy sentence; its outputs do not matter.
+    """Measure a model on a dummy sentence, ignoring its outputs.
 
-    The sentence of an autoregressive model is of one second.
+    Autoregressive models synthesize one second instead of four.
     """
     with on_threads(1):
         with MacCounter() as counter:
@@ -43,7 +43,7 @@ def cost(tts: AbsTTS, repeats: int = 5) -> Cost:
 
 
 def is_autoregressive(tts: AbsTTS) -> bool:
-    """Tell whether a model takes its own frames one by one."""
+    """Return True if the model feeds its output frames back, one by one."""
     return "maxlenratio" in inspect.signature(tts.inference).parameters
 
 
@@ -58,36 +58,36 @@ def _repeats(tts: AbsTTS, repeats: int) -> int:
 def seconds_a_frame(
     models: Sequence[AbsTTS], repeats: int = 7, clock: Callable = time.perf_counter
 ) -> list[float]:
-    """Measure models on one thread in alternation, (models,).
+    """Return the seconds a frame of each model on one thread, (models,).
 
-    So a machine that has other work meanwhile favours none of them. The sentence of
-    autoregressive models is of one second.
+    The models alternate, so other load on the machine affects all of them alike.
+    Autoregressive models synthesize one second instead of four.
 
     Args:
         models: The models.
-        repeats: How often each of them speaks, after once that does not count.
-        clock: What tells seconds; ``time.thread_time`` leaves out other work.
+        repeats: Timed runs of each model, after one warm-up run.
+        clock: Returns seconds; ``time.thread_time`` excludes other processes.
     """
     repeats = min(_repeats(tts, repeats) for tts in models)
     runs = [dummy_durations(tts, _tokens(tts)) for tts in models]
-    timed: list[list[float]] = [[] for _ in runs]
+    samples: list[list[float]] = [[] for _ in runs]
     with on_threads(1):
         order = list(round_robin(range(len(runs)), 1, repeats + 1))
-        for _, place in progress_bar(order, desc="speed", leave=False):
-            run, frames = runs[place]
-            timed[place].append(_seconds(run, clock) / frames)
-    return [median(seconds[1:]) for seconds in timed]
+        for _, index in progress_bar(order, desc="speed", leave=False):
+            run, frames = runs[index]
+            samples[index].append(_seconds(run, clock) / frames)
+    return [median(seconds[1:]) for seconds in samples]
 
 
 def dummy_durations(tts: AbsTTS, tokens: int = TOKENS) -> tuple[Callable, int]:
-    """What makes a model speak a sentence, text to mel, and the frames that come out.
+    """Return a function that synthesizes a dummy sentence, and its number of frames.
 
-    An autoregressive model takes its own frames one by one, as many as it is told; any
-    other is given durations, pitch and energy.
+    An autoregressive model runs for a fixed number of frames; any other model takes
+    durations, pitch and energy as inputs.
     """
     batch = dummy_batch(tts.eval(), tokens, FRAMES_PER_TOKEN)
-    wanted = inspect.signature(tts.inference).parameters
-    inputs = {name: x[0] for name, x in batch.items() if name in wanted}
+    accepted = inspect.signature(tts.inference).parameters
+    inputs = {name: x[0] for name, x in batch.items() if name in accepted}
     if is_autoregressive(tts):
         inputs |= {"minlenratio": FRAMES_PER_TOKEN, "maxlenratio": FRAMES_PER_TOKEN}
     else:

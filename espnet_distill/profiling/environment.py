@@ -1,4 +1,4 @@
-"""What figures depend on besides the models: when, with what and where."""
+"""Describe the environment of a measurement: date, versions and processor."""
 
 import platform
 import subprocess
@@ -8,9 +8,10 @@ from pathlib import Path
 
 
 def machine() -> dict[str, str]:
-    """Return the date, the versions that count, and the processor's name.
+    """Return the date, package versions and the processor's name.
 
-    Of a working folder under git, also what is checked out there.
+    Includes the hash and date of the checked-out commit if the working folder is under
+    git.
     """
     return {
         "date": datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -19,17 +20,17 @@ def machine() -> dict[str, str]:
         "espnet_distill": version("espnet_distill"),
         "python": platform.python_version(),
         "cpu": _cpu_name(),
-        **_checked_out(),
+        **_git_commit(),
     }
 
 
-def _checked_out() -> dict[str, str]:
+def _git_commit() -> dict[str, str]:
     command = ["git", "log", "-1", "--format=%H%n%cd"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        result = subprocess.run(command, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return {}
-    return dict(zip(("git_hash", "commit_date"), done.stdout.splitlines()))
+    return dict(zip(("git_hash", "commit_date"), result.stdout.splitlines()))
 
 
 def _cpu_name() -> str:

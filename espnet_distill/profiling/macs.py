@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
-from espnet_distill.profiling.speed import Stages, inputs_of, median_of, speak
+from espnet_distill.profiling.speed import Stages, inputs_of, median_of, run_synthesis
 
 
 def parameters(tts) -> int:
@@ -33,8 +33,8 @@ def _attention_flops(query, key, value, *_, **__) -> int:
     return sdpa_flop_count(query, key, value)
 
 
-# The kernels of the CPU that torch counts as nothing. An LSTM that is packed or has
-# projections does not run on the first, but as matrix products, which are counted.
+# CPU kernels for which torch counts no FLOPs. A packed LSTM, or one with projections,
+# runs as matrix products instead of the first kernel, which torch does count.
 FORMULAS = {
     torch.ops.aten.mkldnn_rnn_layer: _lstm_flops,
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops,
@@ -42,24 +42,26 @@ FORMULAS = {
 
 
 class MacCounter(FlopCounterMode):
-    """Counts the MACs of matrix products, convolutions and recurrent layers within."""
+    """Context that counts MACs of matrix products, convolutions, recurrent layers."""
 
     def __init__(self):
-        """Begin at nothing."""
+        """Start the count at 0."""
         super().__init__(display=False, custom_mapping=FORMULAS)
 
     @property
     def macs(self) -> float:
-        """What has been counted so far."""
+        """MACs counted so far."""
         return self.get_total_flops() / 2
 
 
 def macs_per_second(system, sentences: Sequence[str]) -> Stages:
-    """Count an ESPnet ``Text2Speech``'s MACs a second of speech.
+    """Return the MACs a second of speech of an ESPnet ``Text2Speech``.
 
-    The median over sentences; None for a vocoder that is no module, as Griffin-Lim.
+    Medians over the sentences; None for a vocoder that is no module, as Griffin-Lim.
     """
-    macs = median_of([_count(system, inputs_of(system, one)) for one in sentences])
+    macs = median_of(
+        [_count(system, inputs_of(system, sentence)) for sentence in sentences]
+    )
     if system.vocoder is None or isinstance(system.vocoder, torch.nn.Module):
         return macs
     return Stages(macs.text2mel, None, None)
@@ -67,4 +69,4 @@ def macs_per_second(system, sentences: Sequence[str]) -> Stages:
 
 def _count(system, inputs: dict) -> Stages:
     with MacCounter() as counter:
-        return speak(system, inputs, lambda: counter.macs).stages
+        return run_synthesis(system, inputs, lambda: counter.macs).stages

@@ -1,7 +1,8 @@
-"""Resident memory of an experiment that speaks, in a process of its own.
+"""Measure the peak resident memory of synthesis in a subprocess.
 
-``python -m espnet_distill.profiling.memory CONFIG MODEL SENTENCE [VOCODER]`` speaks
-once and prints the peak in MB (1e6 bytes) before the experiment is loaded, and in all.
+``python -m espnet_distill.profiling.memory CONFIG MODEL SENTENCE [VOCODER]`` loads an
+experiment, synthesizes the sentence and prints two peaks in MB (1e6 bytes): after the
+imports and at the end.
 """
 
 import subprocess
@@ -14,7 +15,7 @@ from espnet_distill.errors import ConfigError
 
 @dataclass(frozen=True)
 class Memory:
-    """Peak resident set in MB, and how much of it the libraries alone had taken."""
+    """Peak resident set in MB, after importing the libraries and overall."""
 
     libraries: float
     peak: float
@@ -23,20 +24,22 @@ class Memory:
 def memory_of(
     config: Path, model: Path, sentence: str, vocoder_file: str | None = None
 ) -> Memory:
-    """Measure loading an experiment and speaking once.
+    """Measure the peak memory of loading an experiment and synthesizing a sentence.
 
-    Raises ConfigError if it cannot, with the last line that the process wrote.
+    Raises ConfigError with the subprocess's last line of stderr if it fails.
     """
     arguments = [config, model, sentence, *([vocoder_file] if vocoder_file else [])]
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", __name__, *map(str, arguments)],
         capture_output=True,
         text=True,
     )
-    if done.returncode:
-        reason = (done.stderr.strip() or f"status {done.returncode}").splitlines()[-1]
+    if result.returncode:
+        reason = (result.stderr.strip() or f"status {result.returncode}").splitlines()[
+            -1
+        ]
         raise ConfigError(f"{config}: cannot speak in a process of its own: {reason}")
-    return Memory(*map(float, done.stdout.splitlines()[-1].split()))
+    return Memory(*map(float, result.stdout.splitlines()[-1].split()))
 
 
 def own_peak_mb() -> float:
@@ -45,7 +48,7 @@ def own_peak_mb() -> float:
     for line in status.read_text().splitlines() if status.is_file() else ():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024 / 1e6
-    import resource  # its peak begins with the parent's, hence only where it must be
+    import resource  # fallback only: this peak starts at the parent's
 
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
@@ -54,7 +57,7 @@ def own_peak_mb() -> float:
 def main(
     config: str, model: str, sentence: str, vocoder_file: str | None = None
 ) -> None:
-    """Speak once on one thread and print the peaks."""
+    """Synthesize a sentence on one thread and print both peaks."""
     import espnet2.bin.tts_inference  # noqa: F401
 
     from espnet_distill.profiling.speed import inputs_of, on_threads

@@ -1,4 +1,4 @@
-"""Synthesis time, by stage, of several systems in turn."""
+"""Measure synthesis time by stage, alternating between systems."""
 
 import copy
 import time
@@ -15,9 +15,9 @@ from espnet_distill.utils.progress import progress_bar
 
 @dataclass(frozen=True)
 class Stages:
-    """What a second of speech costs, by stage and in all; None where there is none.
+    """Cost a second of speech by stage; None for a stage that the system lacks.
 
-    A model without mels has text → wav only.
+    An end-to-end model, without mels, has text → wav only.
     """
 
     text2mel: float | None
@@ -26,10 +26,13 @@ class Stages:
 
 
 @dataclass(frozen=True)
-class Spoken:
-    """A sentence: stages a second of speech, its seconds, and what was read at first.
+class SynthesisRun:
+    """Costs of one synthesized sentence.
 
-    ``first`` is how far the clock or counter went until there was sound to hear.
+    Attributes:
+        stages: Cost a second of speech, by stage.
+        seconds: Length of the speech.
+        first: Cost until the first samples of the waveform.
     """
 
     stages: Stages
@@ -37,45 +40,45 @@ class Spoken:
     first: float
 
 
-def speak(
+def run_synthesis(
     system, inputs: dict, read: Callable[[], float], chunk: int | None = None
-) -> Spoken:
-    """Let an ESPnet ``Text2Speech`` speak once, watched by a clock or a counter.
+) -> SynthesisRun:
+    """Synthesize once with an ESPnet ``Text2Speech`` and measure the cost by stage.
 
     Args:
-        system: What speaks.
-        inputs: What it is called with, by name.
-        read: Gives the clock's or counter's present value.
-        chunk: Frames at a time that the vocoder turns into sound; None for all.
+        system: The ``Text2Speech``.
+        inputs: Its keyword arguments.
+        read: Returns the current value of a clock or counter.
+        chunk: Frames that the vocoder converts at a time; None for all.
     """
-    progress_bar = copy.copy(system)
+    instrumented = copy.copy(system)
     if system.vocoder is not None:
-        progress_bar.vocoder = _Watched(system.vocoder, read, chunk)
-    torch.manual_seed(0)  # a model that draws its durations says the same each time
+        instrumented.vocoder = _InstrumentedVocoder(system.vocoder, read, chunk)
+    torch.manual_seed(0)  # the same output each time if durations are sampled
     start = read()
-    output = progress_bar(**inputs)
+    output = instrumented(**inputs)
     end = read()
     seconds = len(output["wav"]) / system.fs
     whole = (end - start) / seconds
     if system.vocoder is None:
-        return Spoken(Stages(None, None, whole), seconds, end - start)
-    middle = progress_bar.vocoder.at_mels
+        return SynthesisRun(Stages(None, None, whole), seconds, end - start)
+    middle = instrumented.vocoder.at_mels
     stages = Stages((middle - start) / seconds, (end - middle) / seconds, whole)
-    return Spoken(stages, seconds, progress_bar.vocoder.at_sound - start)
+    return SynthesisRun(stages, seconds, instrumented.vocoder.at_sound - start)
 
 
-def median_of(found: Sequence[Stages]) -> Stages:
+def median_of(runs: Sequence[Stages]) -> Stages:
     """Return the median of each stage."""
     return Stages(
         *(
             None if None in values else median(values)
-            for values in zip(*map(astuple, found))
+            for values in zip(*map(astuple, runs))
         )
     )
 
 
-class _Watched:
-    """A vocoder that notes the readings at its mels and at its first sound."""
+class _InstrumentedVocoder:
+    """Vocoder wrapper that records the readings at its input and first output."""
 
     def __init__(self, vocoder: Callable, read: Callable[[], float], chunk: int | None):
         self.vocoder = vocoder
@@ -101,8 +104,8 @@ class _Watched:
 class Speed:
     """Real-time factors (processing over audio time) and latency in seconds.
 
-    Latency is the time until the first sound is there: all of the sentence, unless the
-    vocoder speaks in chunks.
+    Latency is the time until the first samples: the whole sentence, unless the vocoder
+    synthesizes in chunks.
     """
 
     rtf: Stages
@@ -110,17 +113,19 @@ class Speed:
 
 
 def three_lengths(texts: Sequence[str]) -> list[str]:
-    """Choose a short, a middling and a long sentence: 10, 50 and 90 % of the way."""
+    """Choose a short, a medium and a long sentence: percentiles 10, 50 and 90."""
     ordered = sorted(texts, key=len)
-    return [ordered[round(share * (len(ordered) - 1))] for share in (0.1, 0.5, 0.9)]
+    return [
+        ordered[round(quantile * (len(ordered) - 1))] for quantile in (0.1, 0.5, 0.9)
+    ]
 
 
 def round_robin(
     names: Sequence[str], sentences: int, repeats: int
 ) -> Iterator[tuple[int, str]]:
-    """Yield (sentence, name): each round has every system once, in rotated order.
+    """Yield (sentence index, name): every system once a round, in rotated order.
 
-    So a machine that slows down or speeds up meanwhile favours none of them.
+    Changes in the machine's speed thus affect all systems alike.
     """
     for turn in range(repeats * sentences):
         first = turn % len(names)
@@ -137,9 +142,9 @@ def measure(
 ) -> dict[str, Speed]:
     """Measure ESPnet ``Text2Speech`` systems by name, from token ids to waveform.
 
-    All systems alternate on so many threads; each figure is the median over
-    sentences and repeats, after one round that is not counted. With ``chunk`` the
-    vocoders turn so many frames at a time into sound.
+    The systems alternate on ``threads`` threads. Each figure is a median over sentences
+    and repeats, after a warm-up round. With ``chunk`` the vocoders convert that many
+    frames at a time.
     """
     inputs = {
         name: [inputs_of(system, sentence) for sentence in sentences]
@@ -147,31 +152,32 @@ def measure(
     }
     schedule = list(round_robin(list(systems), len(sentences), repeats + 1))
     warm_up = len(systems) * len(sentences)
-    found: dict[str, list[Spoken]] = {name: [] for name in systems}
+    runs: dict[str, list[SynthesisRun]] = {name: [] for name in systems}
     with on_threads(threads):
-        for place, (sentence, name) in enumerate(progress_bar(schedule, desc="speed")):
-            asked = inputs[name][sentence]
-            spoken = speak(systems[name], asked, time.perf_counter, chunk)
-            if place >= warm_up:
-                found[name].append(spoken)
+        for index, (sentence, name) in enumerate(progress_bar(schedule, desc="speed")):
+            run = run_synthesis(
+                systems[name], inputs[name][sentence], time.perf_counter, chunk
+            )
+            if index >= warm_up:
+                runs[name].append(run)
     return {
         name: Speed(
-            median_of([one.stages for one in spoken]),
-            median(one.first for one in spoken),
+            median_of([run.stages for run in measured]),
+            median(run.first for run in measured),
         )
-        for name, spoken in found.items()
+        for name, measured in runs.items()
     }
 
 
 def tokens_of(system, sentence: str) -> torch.Tensor:
-    """Token ids (tokens,) of a sentence, by a ``Text2Speech``'s own text front end."""
+    """Return the token ids (tokens,) of a sentence, from the system's front end."""
     return torch.as_tensor(system.preprocess_fn("", {"text": sentence})["text"])
 
 
 def inputs_of(system, sentence: str) -> dict[str, torch.Tensor]:
-    """What a ``Text2Speech`` is called with to speak a sentence.
+    """Return the keyword arguments of a ``Text2Speech`` for a sentence.
 
-    A multi-speaker model speaks in any voice: which has no part in what it costs.
+    Speaker, language and reference inputs are zeros: they do not affect the cost.
     """
     inputs = {"text": tokens_of(system, sentence)}
     if system.use_sids:
@@ -187,11 +193,11 @@ def inputs_of(system, sentence: str) -> dict[str, torch.Tensor]:
 
 @contextmanager
 def on_threads(number: int) -> Iterator[None]:
-    """Let torch and the libraries below it have so many threads."""
-    before = torch.get_num_threads()
+    """Limit torch and its native libraries to a number of threads."""
+    previous = torch.get_num_threads()
     torch.set_num_threads(number)
     try:
         with threadpool_limits(number):
             yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(previous)

@@ -1,4 +1,4 @@
-"""Load an experiment for synthesis, whole or not at all."""
+"""Load an experiment for synthesis, strictly."""
 
 from pathlib import Path
 
@@ -6,11 +6,12 @@ from espnet_distill.errors import ConfigError
 
 
 def load(config: Path, model: Path, vocoder_file: str | None = None):
-    """ESPnet's ``Text2Speech`` of an experiment, the plugin registered.
+    """Return ESPnet's ``Text2Speech`` of an experiment, with the plugin registered.
 
-    Raises ConfigError for a checkpoint that does not fit the configuration key by key,
-    which ESPnet's loader passes over, for text that cannot be read because something is
-    not installed, and for a model without a vocoder.
+    Raises:
+        ConfigError: A checkpoint whose keys differ from the model's (ESPnet's loader
+            ignores such keys), a front end whose packages are not installed, or a
+            model without a vocoder.
     """
     import espnet_distill
     from espnet_distill.experiments.experiment import load_experiment
@@ -29,7 +30,7 @@ def load(config: Path, model: Path, vocoder_file: str | None = None):
 
 
 def text2speech(config: Path, model: Path, vocoder_file: str | None = None):
-    """ESPnet's ``Text2Speech``, the plugin registered, of files known to be good."""
+    """Return ESPnet's ``Text2Speech`` of validated files; register the plugin."""
     from espnet2.bin.tts_inference import Text2Speech
 
     import espnet_distill

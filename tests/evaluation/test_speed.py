@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from espnet_distill.profiling.speed import (
-    Spoken,
     Stages,
+    SynthesisRun,
     inputs_of,
     measure,
     median_of,
     round_robin,
-    speak,
+    run_synthesis,
     three_lengths,
 )
 
@@ -21,7 +21,7 @@ def test_three_lengths():
     assert three_lengths(["alone"]) == ["alone"] * 3
 
 
-def test_turns_give_every_system_one_turn_a_round_and_each_its_go_first():
+def test_round_robin_rotates_the_order():
     names = ["teacher", "student", "other"]
     order = list(round_robin(names, sentences=3, repeats=2))
     rounds = [order[start : start + 3] for start in range(0, len(order), 3)]
@@ -63,14 +63,14 @@ def test_stages_add_up_and_are_of_a_second_of_speech(systems):
     system = systems["teacher"]
     readings = iter([10, 13, 18, 20])
     inputs = inputs_of(system, "few words")
-    spoken = speak(system, inputs, lambda: next(readings))
+    run = run_synthesis(system, inputs, lambda: next(readings))
     torch.manual_seed(0)
     seconds = len(system(**inputs)["wav"]) / system.fs
     stages = Stages(3 / seconds, 7 / seconds, 10 / seconds)
-    assert spoken == Spoken(stages, seconds, first=8)
+    assert run == SynthesisRun(stages, seconds, first=8)
 
 
-def test_the_first_sound_is_that_of_the_first_chunk():
+def test_latency_is_that_of_the_first_chunk():
     class Pieces:
         """A vocoder that makes ten samples a frame."""
 
@@ -86,9 +86,9 @@ def test_the_first_sound_is_that_of_the_first_chunk():
             return {"wav": self.vocoder(torch.arange(12.0).view(6, 2))}
 
     clock = itertools.count()
-    spoken = speak(Speaker(), {"text": None}, lambda: next(clock), chunk=4)
-    assert spoken.seconds == 0.6
-    assert spoken.first == 2  # read at the start, at the mels and at one piece
+    run = run_synthesis(Speaker(), {"text": None}, lambda: next(clock), chunk=4)
+    assert run.seconds == 0.6
+    assert run.first == 2  # readings: start, mels, first chunk
 
 
 def test_a_model_without_mels_has_no_stages():
@@ -101,9 +101,9 @@ def test_a_model_without_mels_has_no_stages():
             return {"wav": torch.zeros(200)}
 
     readings = iter([0, 8])
-    spoken = speak(Wave(), {"text": None}, lambda: next(readings))
-    assert median_of([spoken.stages] * 3) == Stages(None, None, 4)
-    assert spoken.first == 8
+    run = run_synthesis(Wave(), {"text": None}, lambda: next(readings))
+    assert median_of([run.stages] * 3) == Stages(None, None, 4)
+    assert run.first == 8
 
 
 def test_the_vocoder_stays_with_its_system(systems):
