@@ -1,4 +1,4 @@
-"""The table and plot of ``espnet-distill bench``."""
+"""Write the table and plot of ``espnet-distill bench``."""
 
 import json
 from collections.abc import Callable
@@ -39,7 +39,7 @@ RTF and latency also over repeats ({repeats}), all experiments taking turns in o
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One experiment; MACs and speed (by number of threads) a second of speech."""
+    """One experiment; MACs and speed, by number of threads, are a second of speech."""
 
     name: str
     params: int
@@ -52,9 +52,9 @@ class Row:
 
 
 def markdown(rows: list[Row], surroundings: dict) -> str:
-    """Aligned table and the caption that says how it was measured.
+    """Return the Markdown table and a caption that describes the measurement.
 
-    A column that no row has a value for is left out.
+    Columns without any value are omitted.
     """
     columns = {
         title: [column(row) for row in rows]
@@ -66,15 +66,15 @@ def markdown(rows: list[Row], surroundings: dict) -> str:
 
 
 def to_json(rows: list[Row], surroundings: dict) -> str:
-    """The same as one JSON object."""
+    """Return the rows and their environment as one JSON object."""
     table = {"environment": surroundings, "rows": [asdict(row) for row in rows]}
     return json.dumps(table, indent=2, ensure_ascii=False)
 
 
 def write(out: Path, rows: list[Row], surroundings: dict) -> None:
-    """Write speed_size.png, bench.json and bench.md, which shows the plot."""
-    with written_whole(out / "speed_size.png") as beside:
-        plot_speed(beside, rows)
+    """Write speed_size.png, bench.json, and bench.md, which includes the plot."""
+    with written_whole(out / "speed_size.png") as temporary:
+        plot_speed(temporary, rows)
     write_text(out / "bench.json", to_json(rows, surroundings) + "\n")
     plot = "\n![Speed against size](speed_size.png)\n"
     write_text(out / "bench.md", markdown(rows, surroundings) + plot)
@@ -90,10 +90,10 @@ def _columns(threads: list[int]) -> dict[str, Callable[[Row], str | None]]:
     for stage, title in STAGES.items():
         columns[f"MMAC {title}"] = _macs(stage)
     for number in threads:
-        on = f"{number} thread{'s' if number > 1 else ''}"
+        threads_label = f"{number} thread{'s' if number > 1 else ''}"
         for stage, title in STAGES.items():
-            columns[f"RTF {title}, {on}"] = _rtf(stage, number)
-        columns[f"Latency (ms), {on}"] = _latency(number)
+            columns[f"RTF {title}, {threads_label}"] = _rtf(stage, number)
+        columns[f"Latency (ms), {threads_label}"] = _latency(number)
     return columns
 
 
@@ -117,17 +117,17 @@ MARKERS = {"text2mel": ("text → mel", "o"), "text2wav": ("text → wav", "s")}
 
 
 def plot_speed(path: Path, rows: list) -> None:
-    """Write an image of the real-time factors on one thread by parameters.
+    """Plot real-time factors on one thread against parameters.
 
     Args:
-        path: Where it goes; the suffix says which format.
-        rows: What has ``name``, ``params`` and ``speed``; text → mel may be None.
+        path: Output image; the suffix selects the format.
+        rows: Objects with ``name``, ``params`` and ``speed``; text → mel may be None.
     """
     figure = Figure(figsize=(7, 5), layout="constrained")
     axes = figure.subplots()
     for stage, (label, marker) in MARKERS.items():
         points = [(row.params, getattr(row.speed[1].rtf, stage)) for row in rows]
-        points = [(size, factor) for size, factor in points if factor is not None]
+        points = [(size, rtf) for size, rtf in points if rtf is not None]
         if points:
             axes.scatter(*zip(*points), marker=marker, label=label)
     for row in rows:

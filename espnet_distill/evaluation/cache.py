@@ -1,4 +1,4 @@
-"""What was found once, kept in a folder: a JSON file a result."""
+"""Cache results on disk, one JSON file a result."""
 
 import hashlib
 import json
@@ -9,21 +9,21 @@ from espnet_distill.utils.files import write_text
 
 
 class DiskCache:
-    """Remembers results by everything that they depend on.
+    """Cache of results, keyed by everything that they depend on.
 
-    Several processes may share a folder: a result is written whole.
+    Several processes may share a folder: files are written atomically.
     """
 
     def __init__(self, folder: Path):
-        """Remember in a folder, which is made as it is needed."""
+        """Use a folder for the files; it is created when the first one is written."""
         self._folder = folder
 
     def __call__(self, compute: Callable, *key: str):
-        """Return ``compute()``, which JSON must be able to hold, or what it gave once.
+        """Return the cached result, or compute and store it.
 
         Args:
-            compute: Takes no arguments.
-            key: Words that tell this result from any other.
+            compute: Function without arguments; its result must be JSON-serializable.
+            key: Strings that identify the result.
         """
         name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]
         path = self._folder / name[:2] / f"{name}.json"

@@ -1,4 +1,4 @@
-"""ESPnet's own recognisers and speaker models, to judge speech with."""
+"""Find and load ESPnet's ASR and speaker models for evaluation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from espnet_distill.experiments.model_zoo import fetch_files, is_tag
 
 
 def is_espnet(model: str) -> bool:
-    """Tell an ESPnet experiment, a checkpoint in one, or a tag from other names."""
+    """Return True for an ESPnet experiment folder, a checkpoint in one, or a tag."""
     path = Path(model)
     return (
         path.suffix == ".pth" or (path / "config.yaml").is_file() or is_tag(str(model))
@@ -18,13 +18,13 @@ def is_espnet(model: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Found:
-    """A model that is on this machine.
+class LocalModel:
+    """A model whose files are on this machine.
 
     Attributes:
-        files: The keyword arguments of its inference class, in pairs.
-        rate: The sampling rate that it hears.
-        key: Words that tell it from any other.
+        files: Keyword arguments of its inference class: (name, path) pairs.
+        rate: Sampling rate of its input in Hz.
+        key: Strings that identify it by version and content.
     """
 
     files: tuple[tuple[str, str], ...]
@@ -32,16 +32,16 @@ class Found:
     key: tuple[str, ...]
 
 
-def find(model: str, prefix: str, usual: tuple[str, ...]) -> Found:
-    """Find an ESPnet model, and fetch it if it is a tag.
+def find(model: str, prefix: str, usual: tuple[str, ...]) -> LocalModel:
+    """Find an ESPnet model on disk; download it if it is a tag.
 
     Args:
         model: A folder, a checkpoint with `config.yaml` beside it, or a tag.
-        prefix: What its inference class has before `train_config` and `model_file`.
-        usual: The checkpoints that are looked for in a folder, the first one first.
+        prefix: Prefix of the inference arguments `train_config` and `model_file`.
+        usual: Checkpoint names to try in a folder, in order.
 
     Raises:
-        ConfigError: No such model, or one whose checkpoint lacks weights.
+        ConfigError: No such model, or its checkpoint lacks weights.
     """
     from espnet_distill.experiments.experiment import find_experiment
     from espnet_distill.utils.checksums import checksum
@@ -52,36 +52,36 @@ def find(model: str, prefix: str, usual: tuple[str, ...]) -> Found:
         names = f"{prefix}train_config", f"{prefix}model_file"
         files = dict(zip(names, map(str, paths)))
     else:
-        files = _fetch(model, f"{prefix}model_file")
+        files = _download(model, f"{prefix}model_file")
     digests = (checksum(Path(path)) for path in files.values() if Path(path).is_file())
     conf = read_yaml(Path(files[f"{prefix}train_config"]))
-    return Found(
+    return LocalModel(
         tuple(files.items()), _rate(conf), (f"espnet {version('espnet')}", *digests)
     )
 
 
 def load(
-    found: Found, inference: Callable, checkpoint: str, module: Callable, **options
+    model: LocalModel, inference: Callable, checkpoint: str, module: Callable, **options
 ):
-    """Build an inference class, and see that the checkpoint has all of its weights.
+    """Instantiate an inference class and require all of its weights.
 
     Args:
-        found: The model.
-        inference: The class.
-        checkpoint: The keyword argument that is the checkpoint.
-        module: Gives the network that an object of the class runs.
+        model: The model's files.
+        inference: The inference class.
+        checkpoint: Name of the keyword argument for the checkpoint.
+        module: Returns the network of an instance.
         options: Further keyword arguments.
 
     Raises:
-        ConfigError: ESPnet cannot build it, or would leave weights random.
+        ConfigError: ESPnet cannot build it, or the checkpoint lacks weights.
     """
     from espnet_distill.experiments.experiment import is_fixed_buffer, load_weights
 
-    files = dict(found.files)
+    files = dict(model.files)
     weights = load_weights(Path(files[checkpoint]))
     try:
         built = inference(**files, **options)
-    except Exception as error:  # whatever the classes in the configuration raise
+    except Exception as error:  # the configured classes may raise anything
         raise ConfigError(
             f"{files[checkpoint]}: cannot be built: {summarize(error)}"
         ) from error
@@ -99,17 +99,17 @@ def load(
     return built
 
 
-def _fetch(tag: str, wanted: str) -> dict[str, str]:
+def _download(tag: str, checkpoint: str) -> dict[str, str]:
     files = fetch_files(tag)
-    if wanted not in files:
-        raise ConfigError(f"{tag}: is a model of another kind: it has no {wanted}")
+    if checkpoint not in files:
+        raise ConfigError(f"{tag}: is a model of another kind: it has no {checkpoint}")
     return files
 
 
 def _rate(conf: dict) -> int:
-    """The sampling rate of a configuration that says one, else 16 kHz."""
+    """Return the sampling rate of a configuration in Hz; 16000 without one."""
     from humanfriendly import parse_size
 
-    said = (conf.get("frontend_conf") or {}).get("fs")
-    said = said or (conf.get("preprocessor_conf") or {}).get("sample_rate")
-    return parse_size(str(said)) if said else 16000
+    rate = (conf.get("frontend_conf") or {}).get("fs")
+    rate = rate or (conf.get("preprocessor_conf") or {}).get("sample_rate")
+    return parse_size(str(rate)) if rate else 16000

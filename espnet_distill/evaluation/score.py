@@ -1,4 +1,4 @@
-"""Score speech against its text and recording, and on its own."""
+"""Score synthesized speech: word errors, MOS, and distances to the recording."""
 
 import os
 from collections.abc import Callable
@@ -34,10 +34,11 @@ REFERENCE = "reference"
 
 @dataclass(frozen=True)
 class ForcedErrors:
-    """Mean absolute errors of one utterance, spoken at the recording's durations.
+    """Mean absolute errors of one teacher-forced utterance.
 
-    ``mel`` is that of the mel, in the normalised space that the model was trained in;
-    ``duration`` that of the durations in ms a token, None for a model without.
+    Attributes:
+        mel: Error of the mel, normalized as in training.
+        duration: Error of the durations in ms a token; None for a model without them.
     """
 
     mel: float
@@ -46,10 +47,10 @@ class ForcedErrors:
 
 @dataclass(frozen=True)
 class Score:
-    """What was found in one file.
+    """Scores of one file; None for measures that were not computed.
 
-    None for what was not measured; ``fidelity`` is None for the reference itself,
-    ``forced`` for what was not run with given durations.
+    ``fidelity`` is None for the reference, ``forced`` for utterances without
+    teacher-forced errors.
     """
 
     utt: str
@@ -66,7 +67,7 @@ class Score:
 
 
 class Speech:
-    """A file of speech; what is asked of it is read once."""
+    """An audio file whose digest and waveform are computed once."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -90,13 +91,13 @@ MOS_MODELS: dict[str, Callable[[Speech], float]] = {
 
 @dataclass(frozen=True)
 class Scorer:
-    """What is asked of each file.
+    """Measures to compute for each file.
 
     Attributes:
-        measures: Names in ``measures.MEASURES``.
-        recognizer: What the words are heard by.
-        speaker: What voices are told apart by, if they are.
-        disk_cache: Where results are kept; what it remembers is not measured again.
+        measures: Names in ``metrics.registry.MEASURES``.
+        recognizer: ASR model for word and character errors.
+        speaker: Speaker embedding model; None to omit the similarity.
+        disk_cache: Cache of results by file content, measure and version.
     """
 
     measures: tuple[str, ...]
@@ -105,125 +106,132 @@ class Scorer:
     disk_cache: DiskCache
 
     def __call__(self, utt: str, text: str, wavs: dict[str, Path]) -> list[Score]:
-        """Score what was said of one text, by row."""
+        """Score the files of one utterance, by row."""
         files = {row: Speech(wav) for row, wav in wavs.items()}
         recording = Recording(wavs[REFERENCE])
         return [
             Score(
                 utt,
                 row,
-                **self._opinions(speech),
-                **self._heard(speech, text),
-                **self._compared(speech, recording, files[REFERENCE]),
+                **self._mos_scores(speech),
+                **self._recognition_errors(speech, text),
+                **self._reference_distances(speech, recording, files[REFERENCE]),
             )
             for row, speech in files.items()
         ]
 
-    def _opinions(self, speech: Speech) -> dict[str, float]:
+    def _mos_scores(self, speech: Speech) -> dict[str, float]:
         return {
-            name: self._once(
-                lambda: _finite(opinion(speech), name, speech.path), name, speech.digest
+            name: self._cached(
+                lambda: _finite(predict(speech), name, speech.path), name, speech.digest
             )
-            for name, opinion in MOS_MODELS.items()
+            for name, predict in MOS_MODELS.items()
             if name in self.measures
         }
 
-    def _heard(self, speech: Speech, text: str) -> dict:
+    def _recognition_errors(self, speech: Speech, text: str) -> dict:
         if "wer" not in self.measures:
             return {}
-        heard = self.disk_cache(
-            lambda: _loaded(self.recognizer)(speech.wave),
+        hypothesis = self.disk_cache(
+            lambda: _load_model(self.recognizer)(speech.wave),
             "wer",
             *self.recognizer.key,
             speech.digest,
         )
         return {
-            "words": word_errors(text, heard),
-            "characters": character_errors(text, heard),
-            "hypothesis": heard,
+            "words": word_errors(text, hypothesis),
+            "characters": character_errors(text, hypothesis),
+            "hypothesis": hypothesis,
         }
 
-    def _compared(self, speech: Speech, recording: Recording, other: Speech) -> dict:
-        if speech is other:
+    def _reference_distances(
+        self, speech: Speech, recording: Recording, reference: Speech
+    ) -> dict:
+        if speech is reference:
             return {}
         distortion, errors = None, (None, None)
-        both = other.digest, speech.digest
+        digests = reference.digest, speech.digest
         if "mcd" in self.measures:
-            distortion = self._once(
+            distortion = self._cached(
                 lambda: _finite(recording.mcd(speech.path), "mcd", speech.path),
                 "mcd",
-                *both,
+                *digests,
             )
         if "f0" in self.measures:
-            errors = self._once(lambda: recording.f0_errors(speech.path), "f0", *both)
-        found = {"fidelity": Fidelity(distortion, *errors)}
+            errors = self._cached(
+                lambda: recording.f0_errors(speech.path), "f0", *digests
+            )
+        distances = {"fidelity": Fidelity(distortion, *errors)}
         if self.speaker:
-            voices = self._voice(speech), self._voice(other)
-            found["similarity"] = similarity(*voices)
-        return found
+            distances["similarity"] = similarity(
+                self._embedding(speech), self._embedding(reference)
+            )
+        return distances
 
-    def _voice(self, speech: Speech) -> list[float]:
+    def _embedding(self, speech: Speech) -> list[float]:
         return self.disk_cache(
-            lambda: _loaded(self.speaker)(speech.wave),
+            lambda: _load_model(self.speaker)(speech.wave),
             "speaker",
             *self.speaker.key,
             speech.digest,
         )
 
-    def _once(self, compute: Callable, measure: str, *key: str):
+    def _cached(self, compute: Callable, measure: str, *key: str):
         return self.disk_cache(compute, measure, made_by(measure), *key)
 
 
 def references(utterances: dict[str, Utterance]) -> dict[str, dict[str, Path]]:
-    """Return the files of the row "reference", by row and utterance."""
+    """Return the recordings as the row "reference", by row and utterance."""
     return {REFERENCE: {utt: one.reference for utt, one in utterances.items()}}
 
 
 def score_all(
-    spoken: dict[str, dict[str, Path]],
+    system_wavs: dict[str, dict[str, Path]],
     utterances: dict[str, Utterance],
     forced: dict[str, dict[str, ForcedErrors]],
-    asked: Scorer,
+    scorer: Scorer,
     out: Path,
 ) -> list[Score]:
-    """Score the reference and what was spoken, copied into ``out`` to listen to.
+    """Copy reference and synthesized speech into ``out`` and score the copies.
 
     Args:
-        spoken: Files by row and utterance, without the row "reference".
-        utterances: What was to be said, and its recordings.
-        forced: By row and utterance; goes into the scores.
-        asked: What is asked of each file.
-        out: The copies go to its folder wav.
+        system_wavs: Files by row and utterance, without the row "reference".
+        utterances: Texts and recordings.
+        forced: Teacher-forced errors by row and utterance, added to the scores.
+        scorer: The measures to compute.
+        out: Output folder; the copies go into its folder wav.
     """
-    wavs = copy_speech(out / "wav", references(utterances) | spoken)
+    wavs = copy_speech(out / "wav", references(utterances) | system_wavs)
     texts = {utt: one.text for utt, one in utterances.items()}
-    return score_files(wavs, texts, forced, asked)
+    return score_files(wavs, texts, forced, scorer)
 
 
 def score_files(
     wavs: dict[str, dict[str, Path]],
     texts: dict[str, str],
     forced: dict[str, dict[str, ForcedErrors]],
-    asked: Scorer,
+    scorer: Scorer,
 ) -> list[Score]:
-    """Score files ``wavs[row][utt]``, of which the row "reference" is human speech.
+    """Score files ``wavs[row][utt]``; the row "reference" holds the recordings.
 
-    One process a core, an utterance of all rows at a time.
+    Runs one process a core; a job is one utterance of all rows.
 
     Args:
         wavs: The files.
-        texts: What was to be said, by utterance.
-        forced: By row and utterance; goes into the scores.
-        asked: What is asked of each file.
+        texts: Texts by utterance.
+        forced: Teacher-forced errors by row and utterance, added to the scores.
+        scorer: The measures to compute.
     """
     parent = os.getpid()
     jobs = (
-        delayed(_score)(parent, asked, utt, text, {row: wavs[row][utt] for row in wavs})
+        delayed(_score)(
+            parent, scorer, utt, text, {row: wavs[row][utt] for row in wavs}
+        )
         for utt, text in texts.items()
     )
     results = Parallel(n_jobs=cpu_count(), return_as="generator")(jobs)
-    named = ", ".join(asked.measures)
-    progress = progress_bar(results, total=len(texts), desc=named, unit="utt")
+    description = ", ".join(scorer.measures)
+    progress = progress_bar(results, total=len(texts), desc=description, unit="utt")
     return [
         replace(score, forced=forced.get(score.row, {}).get(score.utt))
         for scores in progress
@@ -232,28 +240,28 @@ def score_files(
 
 
 def _finite(value: float, measure: str, path: Path) -> float:
-    """Return what was measured, or raise a ConfigError if it is NaN or infinite."""
+    """Return a value; raise a ConfigError if it is NaN or infinite."""
     require_finite({measure: value}, str(path), "decode the utterance again")
     return value
 
 
 def _score(
-    parent: int, asked: Scorer, utt: str, text: str, wavs: dict[str, Path]
+    parent: int, scorer: Scorer, utt: str, text: str, wavs: dict[str, Path]
 ) -> list[Score]:
-    """Score in a process that does not outlive its parent, which waits for it."""
+    """Score in a worker process that ends with its parent."""
     end_with_parent(parent)
-    return asked(utt, text, wavs)
+    return scorer(utt, text, wavs)
 
 
 @cache
-def _loaded(model) -> Callable[[np.ndarray], object]:
+def _load_model(model) -> Callable[[np.ndarray], object]:
     return model.load()
 
 
 def copy_speech(
     folder: Path, sources: dict[str, dict[str, Path]]
 ) -> dict[str, dict[str, Path]]:
-    """Copy ``sources[row][utt]`` to ``folder/<row>/<utt>.wav``, 16 bits a sample.
+    """Copy ``sources[row][utt]`` to ``folder/<row>/<utt>.wav`` as 16-bit PCM.
 
     Samples above full scale are clipped. Returns the copies, by row and utterance.
     """
@@ -267,7 +275,7 @@ def copy_speech(
 
 
 def require_speech(sources: dict[str, dict[str, Path]]) -> None:
-    """Raise a ConfigError if a file of ``sources[row][utt]`` cannot be used."""
+    """Raise a ConfigError if a file of ``sources[row][utt]`` is not usable audio."""
     for wavs in sources.values():
         for wav in wavs.values():
             read_audio(wav)
@@ -275,6 +283,6 @@ def require_speech(sources: dict[str, dict[str, Path]]) -> None:
 
 def _copy(source: Path, target: Path) -> Path:
     wave, rate = read_audio(source)
-    with written_whole(target, flush=False) as beside:
-        write_wav(beside, wave, rate)
+    with written_whole(target, flush=False) as temporary:
+        write_wav(temporary, wave, rate)
     return target

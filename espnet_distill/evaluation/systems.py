@@ -1,4 +1,4 @@
-"""Find what is to be compared, and refuse what is missing before any work."""
+"""Find the systems to evaluate and validate their files before any work."""
 
 import os
 from dataclasses import dataclass
@@ -14,11 +14,15 @@ from espnet_distill.utils.files import check_file, read_text, utterance_file
 
 @dataclass(frozen=True)
 class System:
-    """A row of the table: an ESPnet experiment and what it has spoken.
+    """A row of the table: an ESPnet experiment and its decoded speech.
 
-    ``wavs`` maps utterance to file, in the order of the data folder; ``versa`` is what
-    VERSA has found in them, by its names; ``vocoder_file`` is the vocoder that the
-    experiment's folder names as its own, if it does.
+    Attributes:
+        name: Name of the row.
+        config: The experiment's configuration file.
+        model: Its checkpoint.
+        wavs: Decoded files by utterance, in the order of the data folder.
+        versa: Means of VERSA's results for them, by VERSA's names.
+        vocoder_file: The vocoder that the experiment's folder names, if any.
     """
 
     name: str
@@ -38,7 +42,7 @@ def find_systems(
 ) -> list[System]:
     """Find each experiment's configuration, checkpoint and decoded speech.
 
-    The first experiment is the teacher. Raises ConfigError naming what is missing.
+    The first experiment is the teacher. Raises ConfigError if a file is missing.
     """
     return [
         _system(name, experiment, data, utterances, inference_tag, inference_model)
@@ -55,11 +59,11 @@ def _system(name, experiment, data, utterances, tag, inference_model) -> System:
         config,
         model,
         *_decoded(folder, utterances),
-        _own_vocoder(_folder(experiment) / "vocoder_file"),
+        _experiment_vocoder(_folder(experiment) / "vocoder_file"),
     )
 
 
-def _own_vocoder(path: Path) -> str | None:
+def _experiment_vocoder(path: Path) -> str | None:
     if not path.is_file():
         return None
     vocoder_file = read_text(path).strip()
@@ -74,7 +78,7 @@ def _names(experiments: list[Path]) -> list[str]:
 
 
 def require_distinct(names: list[str], *taken: str) -> None:
-    """Raise ConfigError if rows have one name, or one that is taken."""
+    """Raise ConfigError if names of rows are not unique, or are already taken."""
     if len({*taken, *names}) < len(taken) + len(names):
         raise ConfigError(
             f"EXP: the rows {', '.join(names)} cannot be told apart; give the "
@@ -104,18 +108,18 @@ def _decode_folder(experiment: Path, data: Path, tag: str | None) -> Path:
     experiment = _folder(experiment)
     if tag is not None:
         return experiment / tag / inside
-    found = sorted(path for path in experiment.glob(f"*/{inside}") if path.is_dir())
-    if len(found) > 1:
-        tags = ", ".join(path.parents[1].name for path in found)
+    folders = sorted(path for path in experiment.glob(f"*/{inside}") if path.is_dir())
+    if len(folders) > 1:
+        tags = ", ".join(path.parents[1].name for path in folders)
         raise ConfigError(
             f"{experiment} has decoded {data.name} more than once ({tags}): "
             "choose by --inference_tag"
         )
-    return found[0] if found else experiment / "*" / inside
+    return folders[0] if folders else experiment / "*" / inside
 
 
 def _decoded(folder: Path, utterances: dict[str, Utterance]) -> tuple[dict, dict]:
-    """The files of the utterances, and what VERSA has found in them."""
+    """Return the decoded files by utterance, and the means of VERSA's results."""
     wavs = {utt: utterance_file(folder, utt, ".wav") for utt in utterances}
     for wav in wavs.values():
         if not wav.is_file():

@@ -1,4 +1,4 @@
-"""The table of an evaluation: rows, their surroundings, and the files they go into."""
+"""Build, write and read the table of an evaluation."""
 
 import csv
 import io
@@ -28,7 +28,7 @@ from espnet_distill.utils.markdown import aligned
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One system; None where a value makes no sense, as for the reference audio."""
+    """One system; None for values that do not apply, as costs of recordings."""
 
     name: str
     params: int | None = None
@@ -106,7 +106,7 @@ reference audio after time warping, as ESPnet's `evaluate_mcd.py` and `evaluate_
 """
 
 
-FURTHER_CAPTIONS = {  # by the column that has them said
+FURTHER_CAPTIONS = {  # by the field whose values require them
     "mel_error": """\
 - Duration: mean absolute error a token. Mel L1: mean absolute error of the normalised \
 mel, given the recording's durations, pitch and energy.
@@ -160,59 +160,68 @@ TEXTS = ("name", "model", "config")
 
 
 def row(name: str, scores: list[Score], teacher: str | None = None, **costs) -> Row:
-    """Sum up the scores of a system.
+    """Aggregate the scores of a system into a row.
 
-    ``teacher`` names the row to show differences to; ``costs`` are the row's other
-    fields.
+    Args:
+        name: The system's row.
+        scores: Scores of all systems.
+        teacher: The row to compute differences to; None for no differences.
+        costs: Further fields of the row.
     """
-    own = [score for score in scores if score.row == name]
-    against = [score for score in scores if score.row == teacher]
-    fidelity = [score.fidelity for score in own if score.fidelity]
-    forced = [score.forced for score in own if score.forced]
+    system_scores = [score for score in scores if score.row == name]
+    teacher_scores = [score for score in scores if score.row == teacher]
+    fidelity = [score.fidelity for score in system_scores if score.fidelity]
+    forced = [score.forced for score in system_scores if score.forced]
     return Row(
         name=name,
-        wer=_rate(score.words for score in own),
-        cer=_rate(score.characters for score in own),
-        **{one: _mean(getattr(score, one) for score in own) for one in MEANS},
-        mcd=_mean(one.mcd for one in fidelity),
-        log_f0_rmse=_mean(one.log_f0_rmse for one in fidelity),
-        voicing_error=_mean(one.voicing_error for one in fidelity),
-        duration_error=_mean(one.duration for one in forced),
-        mel_error=_mean(one.mel for one in forced),
-        **(_differences(own, against) if against else {}),
+        wer=_rate(score.words for score in system_scores),
+        cer=_rate(score.characters for score in system_scores),
+        **{
+            measure: _mean(getattr(score, measure) for score in system_scores)
+            for measure in MEANS
+        },
+        mcd=_mean(f.mcd for f in fidelity),
+        log_f0_rmse=_mean(f.log_f0_rmse for f in fidelity),
+        voicing_error=_mean(f.voicing_error for f in fidelity),
+        duration_error=_mean(errors.duration for errors in forced),
+        mel_error=_mean(errors.mel for errors in forced),
+        **(_differences(system_scores, teacher_scores) if teacher_scores else {}),
         **costs,
     )
 
 
-def _differences(own: list[Score], against: list[Score]) -> dict[str, Difference]:
-    found = {
-        "wer": _rate_difference(*_both("words", own, against)),
-        "cer": _rate_difference(*_both("characters", own, against)),
+def _differences(
+    student: list[Score], teacher: list[Score]
+) -> dict[str, Difference | None]:
+    differences = {
+        "wer": _rate_difference(*_values("words", student, teacher)),
+        "cer": _rate_difference(*_values("characters", student, teacher)),
     }
     for name in MEANS:
-        found[name] = _mean_difference(*_both(name, own, against))
-    return {f"{name}_difference": one for name, one in found.items()}
+        differences[name] = _mean_difference(*_values(name, student, teacher))
+    return {f"{name}_difference": value for name, value in differences.items()}
 
 
-def _both(name: str, own: list[Score], against: list[Score]) -> tuple[list, list]:
-    """What two systems were given for each sentence."""
-    return tuple(
-        [getattr(score, name) for score in scores] for scores in (own, against)
+def _values(name: str, *systems: list[Score]) -> tuple[list, ...]:
+    """Return a field of the scores of each system, by sentence."""
+    return tuple([getattr(score, name) for score in scores] for scores in systems)
+
+
+def _rate_difference(student: list, teacher: list) -> Difference | None:
+    if None in student or None in teacher:
+        return None
+    student_errors = [100 * count.errors for count in student]
+    teacher_errors = [100 * count.errors for count in teacher]
+    return paired_difference(
+        student_errors, teacher_errors, [count.of for count in student]
     )
 
 
-def _rate_difference(own: list, against: list) -> Difference | None:
-    if None in own or None in against:
+def _mean_difference(student: list, teacher: list) -> Difference | None:
+    """Return the difference over the sentences for which both values are finite."""
+    if None in student or None in teacher:
         return None
-    errors, other = ([100 * count.errors for count in one] for one in (own, against))
-    return paired_difference(errors, other, [count.of for count in own])
-
-
-def _mean_difference(own: list, against: list) -> Difference | None:
-    """Difference over the sentences that both have a figure of."""
-    if None in own or None in against:
-        return None
-    pairs = [pair for pair in zip(own, against) if all(map(isfinite, pair))]
+    pairs = [pair for pair in zip(student, teacher) if all(map(isfinite, pair))]
     return paired_difference(*zip(*pairs)) if pairs else None
 
 
@@ -222,7 +231,7 @@ def _rate(counts) -> float | None:
 
 
 def _mean(values) -> float | None:
-    """Mean of what is there: neither None nor NaN."""
+    """Return the mean of the finite values; None without any."""
     values = [value for value in values if value is not None and isfinite(value)]
     return mean(values) if values else None
 
@@ -230,7 +239,7 @@ def _mean(values) -> float | None:
 def environment(
     data: Path, sentences: int, asr_model: str, vocoder: str
 ) -> dict[str, str | int]:
-    """What the figures depend on besides the models."""
+    """Return what the measurements depend on besides the models."""
     return {
         **machine(),
         "asr_model": asr_model,
@@ -241,10 +250,9 @@ def environment(
 
 
 def tables(rows: list[Row]) -> list[dict[str, list[str | None]]]:
-    """Cells by title of the table, and of the further one.
+    """Return the cells by title of the main table and of the further one.
 
-    A column that no row has a value for is left out, and the further table without
-    any.
+    Columns without any value are omitted; so is a further table without columns.
     """
     table = _cells(rows, COLUMNS)
     further = _cells(rows, FURTHER_COLUMNS) | _versa_cells(rows)
@@ -265,23 +273,23 @@ def _versa_cells(rows: list[Row]) -> dict[str, list[str | None]]:
 
 
 def caption(rows: list[Row], surroundings: dict) -> str:
-    """How what the table shows was measured, in Markdown."""
+    """Return a description of the measurements in Markdown."""
     text = CAPTION
-    for name, what in FURTHER_CAPTIONS.items():
+    for name, item in FURTHER_CAPTIONS.items():
         if any(getattr(row, name) not in (None, {}) for row in rows):
-            text += what
+            text += item
     if any(isinstance(cell, Difference) for row in rows for cell in vars(row).values()):
         text += DIFFERENCE_CAPTION
     return text.format_map(defaultdict(lambda: "unknown", surroundings))
 
 
 def markdown(rows: list[Row], surroundings: dict) -> str:
-    """Aligned Markdown tables and the caption that says how they were measured."""
+    """Return aligned Markdown tables and a caption that describes the measurements."""
     return "\n\n".join([*map(aligned, tables(rows)), caption(rows, surroundings)])
 
 
 def write(out: Path, rows: list[Row], surroundings: dict, scores: list[Score]) -> None:
-    """Write scores.csv, table.json and table.md into a folder that exists."""
+    """Write scores.csv, table.json and table.md into an existing folder."""
     table = {"environment": surroundings, "rows": [asdict(row) for row in rows]}
     write_csv(
         out / "scores.csv",
@@ -295,9 +303,9 @@ def write(out: Path, rows: list[Row], surroundings: dict, scores: list[Score]) -
 
 
 def read(path: Path) -> tuple[list[Row], dict]:
-    """Return the rows and the surroundings of a table.json.
+    """Return the rows and the environment of a table.json.
 
-    Raises ConfigError for what :func:`write` has not written.
+    Raises ConfigError unless :func:`write` wrote the file.
     """
     try:
         table = as_mapping(read_json(path), str(path))
@@ -312,7 +320,7 @@ def read(path: Path) -> tuple[list[Row], dict]:
 
 
 def _require_row(row, where: str) -> None:
-    """Refuse what is no row as :func:`write` writes it."""
+    """Raise ConfigError unless a mapping is a row as :func:`write` writes it."""
     as_text(as_mapping(row, where)["name"], f"{where}.name")
     kinds = {key: as_number for key in row} | dict.fromkeys(TEXTS, as_text)
     kinds["versa"] = _as_numbers
@@ -325,13 +333,13 @@ def _as_numbers(value, where: str) -> None:
     require_values(value, numbers, f"{where}.", optional=False)
 
 
-def read_scores(path: Path, *wanted: str) -> list[dict[str, str]]:
-    """Return the lines of a scores.csv, by column.
+def read_scores(path: Path, *required: str) -> list[dict[str, str]]:
+    """Return the lines of a scores.csv as dictionaries by column.
 
-    Raises ConfigError for what cannot be read, or lacks columns that are wanted.
+    Raises ConfigError for an unreadable file, or one without the required columns.
     """
     lines = csv.DictReader(io.StringIO(read_text(path)))
-    if not set(wanted) <= set(lines.fieldnames or ()):
+    if not set(required) <= set(lines.fieldnames or ()):
         raise ConfigError(
             f"{path}: no scores of `espnet-distill evaluate`; evaluate again"
         )

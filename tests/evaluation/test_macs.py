@@ -39,7 +39,7 @@ def test_layers_in_both_directions(kind):
 
 
 @pytest.mark.parametrize("kind", GATES)
-def test_of_packed_sequences_padding_is_not_counted_and_the_rest_once(kind):
+def test_packed_sequences_exclude_padding(kind):
     layer = getattr(nn, kind)(INPUTS, UNITS)
     packed = pack_padded_sequence(sequences(), [STEPS, 6])
     assert count(layer, packed) == (STEPS + 6) * GATES[kind] * UNITS * (INPUTS + UNITS)
@@ -71,7 +71,7 @@ def test_attention():
     assert count(attention, query, key, key) == 2 * 4 * 9 * 5 * 8 * 2
 
 
-def test_a_second_of_speech(systems):
+def test_macs_per_second_of_speech(systems):
     system, sentence = systems["teacher"], "a short sentence"
     found = macs_per_second(system, [sentence])
     inputs = inputs_of(system, sentence)

@@ -99,7 +99,10 @@ def test_nothing_is_fetched_while_measuring(recipe, home, capsys):
     assert "left out: nisqa needs its weights: " in capsys.readouterr().err
 
 
-CACHED = "from espnet_distill.evaluation import weights; print(weights.utmos())"
+CACHED = (
+    "from espnet_distill.evaluation.metrics import mos_weights; "
+    "print(mos_weights.utmos())"
+)
 FETCHED = "from utmos_pytorch.utils import download_utmos_ckpt as d; print(d())"
 
 
@@ -116,7 +119,7 @@ def hub(tmp_path):
     return repository
 
 
-def test_utmos_is_looked_for_in_the_cache(hub):
+def test_utmos_weights_are_found_in_the_cache(hub):
     environment = os.environ | {"HF_HUB_CACHE": str(hub.parent), "HF_HUB_OFFLINE": "1"}
     done = run_python("-c", CACHED, env=environment)
     file = hub / "snapshots/abc/utmos_state_dict.pt"
@@ -125,7 +128,7 @@ def test_utmos_is_looked_for_in_the_cache(hub):
     assert run_python("-c", CACHED, env=environment).stdout.strip() == "None"
 
 
-def test_it_is_where_the_package_has_it(hub):
+def test_utmos_cache_path_is_the_packages(hub):
     pytest.importorskip("utmos_pytorch")
     environment = os.environ | {"HF_HUB_CACHE": str(hub.parent), "HF_HUB_OFFLINE": "1"}
     found = [run_python("-c", one, env=environment).stdout for one in (CACHED, FETCHED)]

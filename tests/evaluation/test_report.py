@@ -152,7 +152,7 @@ def content(uri, kind):
     return io.BytesIO(base64.b64decode(data, validate=True))
 
 
-def test_nothing_comes_from_elsewhere(evaluation):
+def test_page_has_no_external_resources(evaluation):
     page = written(evaluation)
     for tag, attributes in page.tags:
         for name in ("src", "href", "srcset", "poster", "data"):
@@ -163,7 +163,7 @@ def test_nothing_comes_from_elsewhere(evaluation):
     assert "default-src 'none'" in policy and len(page.all("script")) == 1
 
 
-def test_each_file_can_be_played_and_seen(evaluation):
+def test_page_embeds_audio_and_spectrograms(evaluation):
     page = written(evaluation)
     players, pictures = page.all("audio"), page.all("img")
     assert len(players) == len(pictures) == 3 * len(TEXTS)
@@ -185,7 +185,7 @@ def test_each_file_can_be_played_and_seen(evaluation):
     assert len(curves) >= 3 * len(TEXTS)
 
 
-def test_hostile_text_is_text(evaluation):
+def test_html_in_texts_is_escaped(evaluation):
     page = written(evaluation)
     assert HOSTILE in page.text and NAME in page.text
     assert not page.all("b") or all("x" not in str(one) for one in page.all("b"))
@@ -232,7 +232,7 @@ def test_quality_against_speed_and_size(evaluation):
     assert student.high == pytest.approx(teacher.y - 3 * unit, abs=0.2)
 
 
-def test_labels_of_a_crowd_can_all_be_read():
+def test_labels_of_dense_points_do_not_overlap():
     at = [(150 + 6 * i % 29, 100 + 5 * i % 23) for i in range(11)]
     labels = place_labels([f"student_{i}" for i in range(11)], at, Box(400, 300))
     areas = []
@@ -261,15 +261,19 @@ def test_fewer_sentences_than_would_be_too_large(evaluation, monkeypatch):
     assert "4 were asked for" in page.text
 
 
-def test_what_the_log_says(evaluation):
+def test_training_log_is_parsed(evaluation):
     experiment = evaluation.parent / "exp" / NAME
     (student,) = read_evaluation(evaluation).students
     training = student.training
     assert training.train["loss"] == [(5, 3.991), (10, 3.0), (15, 2.5)]
     assert training.valid["loss"] == [(10, 1.9), (20, 1.5)]
     assert training.train["distill_mel"] == [(10, 0.405)]
-    assert training.shares()["sparsity"] == [(5, 0.0), (10, 0.125), (15, 0.5)]
-    assert training.shares()["sparsity_tts.w_1"] == [(5, 0.0), (10, 0.25), (15, 0.75)]
+    assert training.sparsities()["sparsity"] == [(5, 0.0), (10, 0.125), (15, 0.5)]
+    assert training.sparsities()["sparsity_tts.w_1"] == [
+        (5, 0.0),
+        (10, 0.25),
+        (15, 0.75),
+    ]
     page = written(evaluation)
     assert "2 epochs, 20 batches" in page.text
     drawn = [one["aria-label"] for one in page.all("svg") if "aria-label" in one]
@@ -310,7 +314,7 @@ def test_keys_that_differ():
     }
 
 
-def test_the_page_says_what_is_missing(evaluation):
+def test_page_names_missing_files(evaluation):
     shutil.rmtree(evaluation / "wav")
     shutil.rmtree(evaluation.parent / "exp")
     (evaluation / "scores.csv").unlink()
@@ -340,7 +344,7 @@ def test_the_page_says_what_is_missing(evaluation):
     assert not page.all("audio") and "WER (%)" not in page.cells
 
 
-def test_some_of_it_is_missing(evaluation):
+def test_page_with_some_files_missing(evaluation):
     (evaluation / "text").unlink()
     (evaluation / "scores.csv").unlink()
     (evaluation / "wav" / "teacher" / "utt_b.wav").unlink()
@@ -386,7 +390,7 @@ def test_a_broken_file_leaves_the_old_page(evaluation):
     assert not [*evaluation.glob(".*")]
 
 
-def test_no_sentence_to_play(evaluation, capsys):
+def test_page_without_sentences(evaluation, capsys):
     assert cli.main(["report", str(evaluation), "--num_sentences", "0"]) == 2
     assert "--num_sentences: 0; give 1 or more" in capsys.readouterr().err
 

@@ -58,7 +58,7 @@ def test_markdown_is_aligned_and_has_a_caption():
     assert "Mel L1" in caption and "bootstrap" in caption
 
 
-def test_opinions_are_further_figures():
+def test_further_mos_columns():
     scores = [replace(one, utmos=one.dnsmos + 1, nisqa=one.dnsmos) for one in SCORES]
     rows = [row("reference", scores), row("student", scores, "reference", **COSTS)]
     _, further, caption = markdown(rows, make()[1]).split("\n\n", 2)

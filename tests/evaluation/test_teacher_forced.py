@@ -29,7 +29,7 @@ def durations(recipe):
     return path
 
 
-def test_stock_espnet_finds_the_same(recipe, systems, durations):
+def test_teacher_forced_errors_match_stock_espnet(recipe, systems, durations):
     import soundfile
 
     system, data = systems["student"], recipe / "data" / "eval"
@@ -53,7 +53,7 @@ def test_stock_espnet_finds_the_same(recipe, systems, durations):
         assert found[utt].duration == pytest.approx(1000 * HOP / 16000 * missed.item())
 
 
-def test_they_are_in_the_table(recipe, durations):
+def test_teacher_forced_errors_are_in_the_table(recipe, durations):
     evaluate(recipe, "--durations", str(durations))
     rows = json.loads((recipe / "out" / "table.json").read_text())["rows"]
     reference, teacher, student = rows
@@ -69,7 +69,9 @@ def test_durations_of_another_text(recipe, systems, durations):
         forced_errors(systems["student"], read_data(data), tables, data, "student")
 
 
-def test_what_the_aligner_left_out_has_no_errors(recipe, systems, durations, caplog):
+def test_utterances_without_durations_have_no_errors(
+    recipe, systems, durations, caplog
+):
     lines = durations.read_text().splitlines(keepends=True)
     durations.write_text("".join(lines[:2]))
     data = recipe / "data" / "eval"

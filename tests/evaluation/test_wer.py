@@ -15,23 +15,25 @@ from espnet_distill.evaluation.metrics.wer import (
 @pytest.mark.parametrize("errors", [word_errors, character_errors])
 def test_spelling_numbers_and_punctuation_are_no_errors(errors):
     spoken = "Mr. Brown's colour cost twenty-five dollars, didn't it?"
-    heard = "mister brown's color cost $25 did not it"
-    assert errors(spoken, heard).errors == 0
+    hypothesis = "mister brown's color cost $25 did not it"
+    assert errors(spoken, hypothesis).errors == 0
 
 
 def test_a_known_mistranscription():
-    said, heard = "The cat sat on the mat.", "the hat sat on mat today"
-    assert word_errors(said, heard) == Errors(3, of=6)  # cat → hat, -the, +today
-    said, heard = "The cat sat.", "the chat sad"
-    assert character_errors(said, heard) == Errors(2, of=11)  # +h, t → d
+    reference, hypothesis = "The cat sat on the mat.", "the hat sat on mat today"
+    assert word_errors(reference, hypothesis) == Errors(
+        3, of=6
+    )  # cat → hat, -the, +today
+    reference, hypothesis = "The cat sat.", "the chat sad"
+    assert character_errors(reference, hypothesis) == Errors(2, of=11)  # +h, t → d
 
 
-def test_nothing_heard_is_all_wrong():
+def test_empty_transcript_is_100_percent_wrong():
     assert word_errors("some words", "") == Errors(2, 2)
     assert character_errors("some words", "") == Errors(10, 10)
 
 
-def test_the_rate_weighs_words_and_not_sentences():
+def test_error_rate_is_weighted_by_words():
     assert error_rate([Errors(1, 1), Errors(0, 9)]) == 10.0
 
 

@@ -1,1 +1,1 @@
-"""A page that shows an evaluation: what it is made of, and how it is drawn."""
+"""Render an evaluation as an HTML page and as Markdown."""

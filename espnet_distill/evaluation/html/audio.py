@@ -1,4 +1,4 @@
-"""Speech as a page can hold it: MP3, a picture of its mels, its pitch."""
+"""Encode speech for the page: MP3, spectrogram image, F0 contour."""
 
 import base64
 import io
@@ -24,7 +24,7 @@ QUALITY = 0.3  # of libsndfile's variable bit rate, 0 the best: 50 kbit/s for sp
 FFT, MELS, COLUMNS_A_SECOND = 1024, 80, 64
 
 
-RANGE = 70  # dB below the loudest point that a spectrogram shows
+RANGE = 70  # dB below the maximum that a spectrogram shows
 
 
 SHADES = 64
@@ -35,7 +35,7 @@ PITCH_MS = 10
 
 @dataclass(frozen=True)
 class Sound:
-    """A file of speech; ``pitch`` is F0 in Hz every 10 ms, 0 where unvoiced."""
+    """An encoded audio file; ``pitch`` is F0 in Hz every 10 ms, 0 where unvoiced."""
 
     seconds: float
     audio: str
@@ -44,12 +44,12 @@ class Sound:
 
     @property
     def size(self) -> int:
-        """Characters that the page has to hold."""
+        """Length of its data URIs in characters."""
         return len(self.audio) + len(self.picture)
 
 
 def read_sound(path: Path) -> Sound:
-    """Read a file for the page; raises ConfigError if that is no audio."""
+    """Read and encode an audio file; raise ConfigError if it is not readable."""
     try:
         wave, rate = soundfile.read(path, always_2d=True)
     except (OSError, soundfile.LibsndfileError) as error:
@@ -66,7 +66,7 @@ def read_sound(path: Path) -> Sound:
 
 
 def data_uri(kind: str, content: bytes) -> str:
-    """What a page can have in place of an address."""
+    """Return content as a data URI."""
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
@@ -87,7 +87,7 @@ def _mp3(wave: np.ndarray, rate: int) -> bytes:
 
 
 def _spectrogram(wave: np.ndarray, rate: int) -> bytes:
-    """A PNG of the log-mel spectrogram, low frequencies at the bottom."""
+    """Return a PNG of the log-mel spectrogram, low frequencies at the bottom."""
     power = librosa.feature.melspectrogram(
         y=np.pad(wave, (0, max(0, FFT - len(wave)))),
         sr=rate,
@@ -108,12 +108,12 @@ def _spectrogram(wave: np.ndarray, rate: int) -> bytes:
 def _palette() -> bytes:
     import matplotlib
 
-    colours = matplotlib.colormaps["magma"](np.linspace(0, 1, SHADES), bytes=True)
-    return colours[:, :3].tobytes()
+    colors = matplotlib.colormaps["magma"](np.linspace(0, 1, SHADES), bytes=True)
+    return colors[:, :3].tobytes()
 
 
 def _pitch(wave: np.ndarray, rate: int) -> np.ndarray:
-    """F0 by WORLD's DIO and StoneMask, which takes a tenth of the time of Harvest."""
+    """Return F0 by WORLD's DIO and StoneMask, ten times as fast as Harvest."""
     wave = np.ascontiguousarray(wave, np.float64)
     f0, times = pyworld.dio(wave, rate, FLOOR, CEILING, frame_period=PITCH_MS)
     return pyworld.stonemask(wave, f0, times, rate)

@@ -1,4 +1,4 @@
-"""Where values lie in a chart: scales, their round values, and the box of the data."""
+"""Scales, ticks and plot areas of charts."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator
 
 @dataclass(frozen=True)
 class Scale:
-    """Values on a line of the chart, from ``start`` to ``end`` in its units."""
+    """Maps values from [low, high] to [start, end] in the chart's units."""
 
     low: float
     high: float
@@ -28,26 +28,26 @@ class Scale:
         )
 
     def ticks(self, number: int, form: Callable[[float], str]) -> list[tuple]:
-        """Return (position, label) of round values."""
+        """Return (position, label) pairs at round values."""
         if self.log:
-            found = _log_ticks(self.low, self.high, number)
+            values = _log_ticks(self.low, self.high, number)
         else:
-            found = MaxNLocator(number, steps=[1, 2, 5, 10]).tick_values(
+            values = MaxNLocator(number, steps=[1, 2, 5, 10]).tick_values(
                 self.low, self.high
             )
         margin = 1e-9 * (self.high - self.low)
         return [
             (self(value), form(value))
-            for value in found
+            for value in values
             if self.low - margin <= value <= self.high + margin
         ]
 
 
 def _log_ticks(low: float, high: float, number: int) -> Sequence[float]:
-    """Round values on a logarithmic axis, as many as there is room for."""
+    """Return at most ``number`` round values on a logarithmic axis."""
     for steps in ((1, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
-        found = LogLocator(subs=steps, numticks=100).tick_values(low, high)
-        inside = [value for value in found if low <= value <= high]
+        values = LogLocator(subs=steps, numticks=100).tick_values(low, high)
+        inside = [value for value in values if low <= value <= high]
         if len(inside) <= number:
             break
     if len(inside) > 1:
@@ -58,18 +58,18 @@ def _log_ticks(low: float, high: float, number: int) -> Sequence[float]:
 def scale(
     values: Sequence[float], start: float, end: float, log: bool = False, room=0.08
 ) -> Scale:
-    """A scale that has all values, with a share of its length to spare at each end."""
+    """Return a scale of all values, plus ``room`` times their range at each end."""
     low, high = min(values), max(values)
     if log:
-        spare = (high / low) ** room if high > low else 1.5
-        return Scale(low / spare, high * spare, start, end, log=True)
-    spare = room * (high - low) if high > low else abs(high) / 10 or 1.0
-    return Scale(low - spare, high + spare, start, end)
+        margin = (high / low) ** room if high > low else 1.5
+        return Scale(low / margin, high * margin, start, end, log=True)
+    margin = room * (high - low) if high > low else abs(high) / 10 or 1.0
+    return Scale(low - margin, high + margin, start, end)
 
 
 @dataclass(frozen=True)
 class Box:
-    """Where the data of a chart are, in a view of ``width`` × ``height``."""
+    """Plot area of a chart of ``width`` × ``height``; the other fields are margins."""
 
     width: int
     height: int
@@ -88,12 +88,12 @@ class Box:
 
 
 def plain(value: float) -> str:
-    """A number of four digits."""
+    """Format a number with four significant digits."""
     return f"{value:.4g}".replace("-", "−")
 
 
 def short(value: float) -> str:
-    """A number of any size in a few letters."""
+    """Format a number with three significant digits and k, M or G."""
     for unit, letter in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
         if abs(value) >= unit:
             return f"{value / unit:.3g}{letter}"

@@ -1,4 +1,4 @@
-"""What a student's configuration says otherwise than its teacher's."""
+"""Compare a student's configuration with its teacher's."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ LONGEST, SHOWN = 160, 60  # characters
 
 @dataclass(frozen=True)
 class Change:
-    """A key, dotted, with its value on both sides; None where it is not set."""
+    """A dotted key with its old and new value; None where it is not set."""
 
     key: str
     old: str | None
@@ -38,32 +38,32 @@ class Change:
 
 
 def changes(old: dict, new: dict, plugin: dict) -> dict[str, list[Change]]:
-    """Keys that differ between two ESPnet configurations, by what they are about.
+    """Return the keys that differ between two ESPnet configurations, by topic.
 
     Args:
         old, new: The configurations.
-        plugin: What the new one's distill.yaml says, which ESPnet's has no place for.
+        plugin: Content of the new one's distill.yaml.
     """
     before, after = dict(_flat(old)), dict(_flat(new))
     keys = sorted(key for key in before | after if before.get(key) != after.get(key))
-    found = [Change(key, before.get(key), after.get(key)) for key in keys]
+    differing = [Change(key, before.get(key), after.get(key)) for key in keys]
     groups = {
-        MODEL: [one for one in found if one.key.startswith(OF_THE_MODEL)],
+        MODEL: [one for one in differing if one.key.startswith(OF_THE_MODEL)],
         DISTILLATION: [Change(key, None, value) for key, value in _flat(plugin)],
-        TRAINING: [one for one in found if not one.key.startswith(OF_THE_MODEL)],
+        TRAINING: [one for one in differing if not one.key.startswith(OF_THE_MODEL)],
     }
     return {title: group for title, group in groups.items() if group}
 
 
 def shortened(value: str) -> str:
-    """Leave the middle out of a long value, and say how long it is."""
+    """Abbreviate a long value in the middle and append its length."""
     if len(value) <= LONGEST:
         return value
     return f"{value[:SHOWN]} … {value[-SHOWN:]} ({len(value):,} characters)"
 
 
 def _flat(conf: dict, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Dotted keys and values as YAML, those that are not set left out."""
+    """Yield dotted keys and their values as YAML, without keys that are null."""
     for key, value in conf.items():
         if isinstance(value, dict) and value:
             yield from _flat(value, f"{prefix}{key}.")

@@ -1,4 +1,4 @@
-"""Curves over the batches of a training, and of pitch over time."""
+"""Draw training curves over batches, and pitch contours over time."""
 
 from collections.abc import Sequence
 from math import isfinite
@@ -8,24 +8,24 @@ import numpy as np
 from espnet_distill.evaluation.html.audio import PITCH_MS
 from espnet_distill.evaluation.html.axes import Box, plain, scale, short
 from espnet_distill.evaluation.html.results import System
-from espnet_distill.evaluation.html.svg import Chart, Curve, path_through, thinned
+from espnet_distill.evaluation.html.svg import Chart, Curve, downsample, path_through
 from espnet_distill.evaluation.html.training_log import Points, TrainingLog
 
 HIGH, FLAT, LOW = Box(400, 300), Box(400, 210), Box(400, 130, top=8)
 
 
-WIDE = Box(1000, 170, left=0, right=0, top=0, bottom=0)  # stretched as there is room
+WIDE = Box(1000, 170, left=0, right=0, top=0, bottom=0)  # stretched to the page's width
 
 
-MOST_MARKS = 40  # validations that are shown one by one
+MOST_MARKS = 40  # validations that are drawn as dots
 
 
 def losses(
     training: TrainingLog, measure: str, place: int, box: Box = FLAT
 ) -> Chart | None:
-    """A measure over batches, of training and, in the row's colour, of validation."""
+    """Draw a training's measure over batches, for training and validation."""
     curves = {
-        "training": thinned(_finite(training.train.get(measure, []))),
+        "training": downsample(_finite(training.train.get(measure, []))),
         "validation": _finite(training.valid.get(measure, [])),
     }
     last = {name: points[-1][1] for name, points in curves.items() if points}
@@ -39,9 +39,9 @@ def losses(
 
 
 def validations(systems: Sequence[System], measure: str) -> Chart | None:
-    """A measure of several trainings' validations; None if fewer than two have it.
+    """Draw the validation curves of all trainings; None if fewer than two have any.
 
-    Of models cut out of one, the first stands for their training.
+    Models compacted from one training share its curve, under the first one's name.
     """
     trained = [system for system in systems if system.training]
     first = {one.training.folder.resolve(): one for one in reversed(trained)}
@@ -50,41 +50,45 @@ def validations(systems: Sequence[System], measure: str) -> Chart | None:
         for one in trained
         if one in first.values()
     }
-    curves = {name: found for name, found in curves.items() if found[1]}
+    curves = {name: curve for name, curve in curves.items() if curve[1]}
     if len(curves) < 2:
         return None
-    told = "; ".join(f"{name} {found[1][-1][1]:.3f}" for name, found in curves.items())
+    ends = "; ".join(
+        f"{name} {points[-1][1]:.3f}" for name, (_, points) in curves.items()
+    )
     return _over_batches(
         {name: points for name, (_, points) in curves.items()},
         measure,
-        f"{measure} in validation, at the end: {told}",
+        f"{measure} in validation, at the end: {ends}",
         HIGH,
         {name: place for name, (place, _) in curves.items()},
     )
 
 
 def sparsity(training: TrainingLog, place: int) -> Chart | None:
-    """How much of the model was gone over batches; None if nothing ever was."""
-    shares = {name: thinned(points) for name, points in training.shares().items()}
-    shares = {name: points for name, points in shares.items() if points}
-    if not any(share for points in shares.values() for _, share in points):
+    """Draw a model's sparsity over batches; None if it is 0 throughout."""
+    sparsities = {
+        name: downsample(points) for name, points in training.sparsities().items()
+    }
+    sparsities = {name: points for name, points in sparsities.items() if points}
+    if not any(value for points in sparsities.values() for _, value in points):
         return None
     x = scale([0, training.batches or 1], *LOW.x_ends, room=0.0)
     y = scale([0, 1], *LOW.y_ends, room=0.0)
     curves = [
         Curve(
-            path_through([(x(at), y(share)) for at, share in points], steps=True),
+            path_through([(x(at), y(value)) for at, value in points], steps=True),
             place if name == "sparsity" else "part",
             name.removeprefix("sparsity_"),
         )
-        for name, points in shares.items()
+        for name, points in sparsities.items()
     ]
-    told = "; ".join(
-        f"{name} {100 * points[-1][1]:.1f} %" for name, points in shares.items()
+    ends = "; ".join(
+        f"{name} {100 * points[-1][1]:.1f} %" for name, points in sparsities.items()
     )
     return Chart(
         LOW,
-        f"Share gone at the end: {told}",
+        f"Share gone at the end: {ends}",
         "batches",
         "share gone",
         x.ticks(5, short),
@@ -100,14 +104,14 @@ def _over_batches(
     box: Box,
     places: dict[str, int | str],
 ) -> Chart:
-    points = [point for found in curves.values() for point in found]
+    points = [point for curve in curves.values() for point in curve]
     values = [value for _, value in points]
     x = scale([0, *(at for at, _ in points)], *box.x_ends, room=0.0)
     wide = min(values) > 0 and max(values) / min(values) > 4
     y = scale(values, *box.y_ends, log=wide)
     drawn = []
-    for name, found in curves.items():
-        at = [(x(one), y(other)) for one, other in found]
+    for name, curve in curves.items():
+        at = [(x(batch), y(value)) for batch, value in curve]
         few = name != "training" and len(at) <= MOST_MARKS
         drawn.append(Curve(path_through(at), places[name], name, at if few else []))
     return Chart(
@@ -124,11 +128,11 @@ def _over_batches(
 def contours(
     pitches: dict[int, tuple[str, np.ndarray]], seconds: float
 ) -> Chart | None:
-    """F0 of several renderings of a sentence over time, on a logarithmic axis.
+    """Draw F0 contours of several renderings of a sentence, on a logarithmic axis.
 
     Args:
-        pitches: By place of the row, its name and F0 in Hz, 0 where unvoiced.
-        seconds: Of the longest.
+        pitches: By place of the row: its name, and F0 in Hz, 0 where unvoiced.
+        seconds: Duration of the longest rendering.
     """
     voiced = np.concatenate([f0[f0 > 0] for _, f0 in pitches.values()])
     if not len(voiced):
@@ -143,11 +147,11 @@ def contours(
             for frame, value in enumerate(f0)
         ]
         curves.append(Curve(path_through(points), place, name))
-    middle = {name: np.median(f0[f0 > 0]) for name, f0 in pitches.values() if any(f0)}
-    told = "; ".join(f"{name} {value:.0f} Hz" for name, value in middle.items())
+    medians = {name: np.median(f0[f0 > 0]) for name, f0 in pitches.values() if any(f0)}
+    summary = "; ".join(f"{name} {value:.0f} Hz" for name, value in medians.items())
     return Chart(
         WIDE,
-        f"Pitch contours over each other; median {told}",
+        f"Pitch contours over each other; median {summary}",
         "seconds",
         "F0 (Hz)",
         x.ticks(8, plain),

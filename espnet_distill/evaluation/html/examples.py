@@ -1,4 +1,4 @@
-"""The sentences by which an evaluation is heard."""
+"""Select the example sentences of the page."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ BY_SCORE = (
 BY_LENGTH = "evenly spaced from the shortest to the longest"
 
 
-MOST_SOUND = 14e6  # characters of speech that leave the page below 15 MB
+MOST_SOUND = 14e6  # characters of audio and images; keeps the page below 15 MB
 
 
 @dataclass(frozen=True)
 class Example:
-    """A held-out sentence and what was made of it."""
+    """A held-out sentence, its renderings and their scores."""
 
     utt: str
     text: str | None
@@ -39,18 +39,18 @@ class Example:
 
 
 def read_examples(evaluation: Evaluation, number: int) -> tuple[list[Example], str]:
-    """Read the sentences that :func:`choose` gives, or as many as are not too much.
+    """Read the sentences that :func:`choose` selects, at most MOST_SOUND of them.
 
-    Returns them, and how they were chosen.
+    Returns the examples and a description of the selection.
     """
     read = cache(read_sound)
     while True:
         utts, chosen = choose(evaluation, number)
-        found = [_example(evaluation, utt, read) for utt in utts]
-        size = sum(sound.size for one in found for sound in one.sounds.values())
-        if size <= MOST_SOUND or len(found) <= 1:
-            return found, chosen
-        number = min(len(found) - 1, int(len(found) * MOST_SOUND / size) or 1)
+        examples = [_example(evaluation, utt, read) for utt in utts]
+        size = sum(sound.size for one in examples for sound in one.sounds.values())
+        if size <= MOST_SOUND or len(examples) <= 1:
+            return examples, chosen
+        number = min(len(examples) - 1, int(len(examples) * MOST_SOUND / size) or 1)
 
 
 def _example(
@@ -74,22 +74,22 @@ def _example(
 
 
 def choose(evaluation: Evaluation, number: int) -> tuple[list[str], str]:
-    """Choose sentences evenly from best to worst, the best and the worst among them.
+    """Select sentences evenly spaced from best to worst, including both.
 
-    Returns the utterances in that order, and how they were chosen.
+    Returns the utterances in that order and a description of the selection.
     """
-    heard = evaluation.wavs
-    if any(evaluation.scores.get(utt) for utt in heard):
-        ordered = sorted(heard, key=lambda utt: (_badness(evaluation, utt), utt))
+    wavs = evaluation.wavs
+    if any(evaluation.scores.get(utt) for utt in wavs):
+        ordered = sorted(wavs, key=lambda utt: (_error_key(evaluation, utt), utt))
         return _evenly(ordered, number), BY_SCORE
-    ordered = sorted(heard, key=lambda utt: (_size(heard[utt]), utt))
+    ordered = sorted(wavs, key=lambda utt: (_size(wavs[utt]), utt))
     return _evenly(ordered, number), BY_LENGTH
 
 
-def _badness(evaluation: Evaluation, utt: str) -> tuple[float, float]:
-    """Mean share of wrong words and mean DNSMOS, negated, of the students' speech."""
-    judged = evaluation.students or evaluation.systems
-    lines = [evaluation.scores.get(utt, {}).get(one.name, {}) for one in judged]
+def _error_key(evaluation: Evaluation, utt: str) -> tuple[float, float]:
+    """Return the students' mean word error rate and negated mean DNSMOS."""
+    systems = evaluation.students or evaluation.systems
+    lines = [evaluation.scores.get(utt, {}).get(one.name, {}) for one in systems]
     errors = [
         float(line["errors"]) / max(1.0, float(line["words"]))
         for line in lines

@@ -1,17 +1,17 @@
-"""Names beside the points of a scatter plot, so that all can be read."""
+"""Place the labels of a scatter plot without overlaps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from espnet_distill.evaluation.html.axes import Box
 
-LETTER, LINE = 6.6, 14  # size of a letter of a label, in the units of a chart
+LETTER, LINE = 6.6, 14  # width and height of a letter, in the chart's units
 
 
 LONGEST_LABEL = 26
 
 
-AWAY = (10, 26, 42, 58, 74)  # from a point to its label
+AWAY = (10, 26, 42, 58, 74)  # distances from a point to its label
 
 
 TURNS = (
@@ -28,9 +28,9 @@ TURNS = (
 
 @dataclass(frozen=True)
 class Label:
-    """A text at a point; ``anchor`` is SVG's text-anchor.
+    """A text at a position; ``anchor`` is SVG's text-anchor.
 
-    One that is far from what it names wants a line to it.
+    A label that is far from its point needs a leader line.
     """
 
     x: float
@@ -43,30 +43,30 @@ class Label:
 def place_labels(
     names: Sequence[str], at: Sequence[tuple[float, float]], box: Box
 ) -> list[Label]:
-    """Put each name beside its point, where it hides least.
+    """Place each name beside its point, with least overlap.
 
-    Each takes the place that least of the points and of the earlier names is in, of
-    several the nearest.
+    Labels are placed in order; each takes the position that overlaps points and earlier
+    labels least, the nearest of several.
     """
     taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in at]
     labels = []
     for name, (x, y) in zip(names, at):
-        shown = name if len(name) <= LONGEST_LABEL else _middle_out(name)
-        width = LETTER * len(shown)
+        text = name if len(name) <= LONGEST_LABEL else _abbreviate(name)
+        width = LETTER * len(text)
         places = [_place(x, y, width, away, turn) for away in AWAY for turn in TURNS]
         label, area, away = min(places, key=lambda one: _cost(*one[1:], taken, box))
         taken.append(area)
-        labels.append(Label(*label, shown, is_far=away > AWAY[0]))
+        labels.append(Label(*label, text, is_far=away > AWAY[0]))
     return labels
 
 
-def _middle_out(name: str) -> str:
+def _abbreviate(name: str) -> str:
     half = (LONGEST_LABEL - 1) // 2
     return f"{name[:half]}…{name[-half:]}"
 
 
 def _place(x, y, width: float, away: float, turn: tuple[float, float]) -> tuple:
-    """(x, y, anchor) of a text, the area (left, top, right, bottom) it covers, away."""
+    """Return a text's (x, y, anchor), its (left, top, right, bottom), and ``away``."""
     across, down = turn
     x, middle = x + across * away, y + down * (away + 3)
     anchor, left = ("start", x) if across > 0 else ("end", x - width)
@@ -77,7 +77,7 @@ def _place(x, y, width: float, away: float, turn: tuple[float, float]) -> tuple:
 
 
 def _cost(area: tuple, away: float, taken: list[tuple], box: Box) -> float:
-    """How much an area hides, how far it is outside, and how far from its point."""
+    """Return the cost of an area: overlap, excess outside the box, distance."""
     left, top, right, bottom = area
     covered = sum(
         max(0, min(right, other[2]) - max(left, other[0]))

@@ -1,4 +1,4 @@
-"""Write an evaluation as one HTML page, and as Markdown in ESPnet's manner."""
+"""Render an evaluation as one HTML page, and as Markdown in ESPnet's format."""
 
 import base64
 import hashlib
@@ -19,7 +19,7 @@ from espnet_distill.evaluation.html.scatter import tradeoffs
 HERE = Path(__file__).parent
 
 
-COLOURS = 8  # of students, one after the other and then anew
+COLOURS = 8  # of students, reused cyclically
 
 
 LABELS = {
@@ -39,18 +39,21 @@ LABELS = {
 }
 
 
-COMPARED = ("l1_loss", "loss")  # over trainings, the first that two of them have
+COMPARED = (
+    "l1_loss",
+    "loss",
+)  # across trainings: the first measure that two of them have
 
 
 def page(evaluation: Evaluation, number: int) -> str:
-    """The HTML page, with so many sentences or as many as leave it light enough."""
+    """Return the HTML page, with at most ``number`` sentences within its size limit."""
     examples, chosen = read_examples(evaluation, number)
     style, script = ((HERE / name).read_text() for name in ("page.css", "page.js"))
     return _template("page.html").render(
         **_contents(evaluation),
         examples=examples,
         chosen=chosen,
-        wanted=min(number, len(evaluation.wavs)),
+        requested=min(number, len(evaluation.wavs)),
         style=Markup(style),
         script=Markup(script),
         policy=_policy(script),
@@ -64,7 +67,7 @@ def page(evaluation: Evaluation, number: int) -> str:
 
 
 def results(evaluation: Evaluation, number: int) -> str:
-    """The same in Markdown, without what has to be heard or looked at."""
+    """Return the evaluation in Markdown, without audio and plots."""
     utts, chosen = choose(evaluation, number)
     return _template("RESULTS.md").render(
         **_contents(evaluation),
@@ -95,7 +98,7 @@ def _contents(evaluation: Evaluation) -> dict:
 
 
 def _differing(evaluation: Evaluation) -> dict[str, dict]:
-    """By student, the keys that differ, grouped; none without both configurations."""
+    """Return the grouped differing keys by student, where both configurations exist."""
     teacher = evaluation.teacher
     return {
         student.name: changes(teacher.config, student.config, student.plugin)
@@ -105,24 +108,25 @@ def _differing(evaluation: Evaluation) -> dict[str, dict]:
 
 
 def _ratios(student: System, teacher: System | None) -> list[tuple]:
-    """What a student is worth beside its teacher: (figure, interval, meaning)."""
+    """Compare a student with its teacher: (figure, interval, meaning) each."""
     if teacher is None:
         return []
-    one, other = student.row, teacher.row
-    told = []
+    student_row, teacher_row = student.row, teacher.row
+    ratios = []
     for name, meaning in (
         ("params", "fewer parameters"),
         ("rtf_text2mel", "faster, text → mel"),
         ("rtf_text2wav", "faster, text → wav"),
     ):
-        own, whole = getattr(one, name), getattr(other, name)
-        if own and whole:
-            told.append((f"{whole / own:.1f} ×", "", meaning))
-    if one.wer_difference:
-        told.append((*_parts(f"{one.wer_difference:+.1f}"), "points of word error"))
-    if one.dnsmos_difference:
-        told.append((*_parts(f"{one.dnsmos_difference:+.2f}"), "DNSMOS"))
-    return told
+        student_value = getattr(student_row, name)
+        teacher_value = getattr(teacher_row, name)
+        if student_value and teacher_value:
+            ratios.append((f"{teacher_value / student_value:.1f} ×", "", meaning))
+    if wer := student_row.wer_difference:
+        ratios.append((*_parts(f"{wer:+.1f}"), "points of word error"))
+    if dnsmos := student_row.dnsmos_difference:
+        ratios.append((*_parts(f"{dnsmos:+.2f}"), "DNSMOS"))
+    return ratios
 
 
 def _parts(difference: str) -> tuple[str, str]:
@@ -136,21 +140,21 @@ def _compared(evaluation: Evaluation):
 
 
 def _caption(evaluation: Evaluation) -> tuple[str, list[str]]:
-    """The caption of the table: its first paragraph and its items."""
+    """Return the first paragraph and the items of the table's caption."""
     rows = [system.row for system in evaluation.systems]
     paragraph, _, items = table.caption(rows, evaluation.environment).partition("\n\n")
     return paragraph, re.findall(r"^- (.*)$", items, re.MULTILINE)
 
 
 def colour(place: int | str) -> str:
-    """The CSS class of a row, or of a curve that belongs to none."""
+    """Return the CSS class of a row, or of a curve without a row."""
     if isinstance(place, str):
         return f"of-{place}"
     return f"row-{place if place < 2 else 2 + (place - 2) % COLOURS}"
 
 
 def _policy(script: str) -> str:
-    """A content security policy: no network, no script but the page's own."""
+    """Return a content security policy: no network, no script but the page's."""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
         f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
@@ -172,16 +176,16 @@ def _template(name: str) -> jinja2.Template:
 
 
 def _code(text: str) -> Markup:
-    """Escape a text, and show as code what Markdown has between backticks."""
+    """Escape a text and turn backticks into code elements."""
     return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _breakable(name: str) -> Markup:
-    """Escape a name that may go over into a new line after each underscore."""
+    """Escape a name and allow line breaks after underscores."""
     return escape(name).replace("_", Markup("_<wbr>"))
 
 
 def _cell(text) -> str:
-    """A text in a cell or a line of Markdown, of which it is no part."""
+    """Escape a text for a cell or a line of Markdown."""
     escaped = html.escape(" ".join(str(text).split()), quote=False)
     return re.sub(r"([\\`*\[\]|])", r"\\\1", escaped)

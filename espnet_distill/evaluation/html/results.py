@@ -1,4 +1,4 @@
-"""What an evaluation and the experiments that it measured have left on disk."""
+"""Read the files of an evaluation and of its experiments."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,15 +18,15 @@ COMMANDS = ("run_distill.sh", "run.sh")  # how distill.sh and tts.sh were called
 
 
 class System:
-    """A row of the table with what its experiment's folder still holds.
+    """A row of the table with the files of its experiment's folder.
 
     Attributes:
-        row: What was measured.
-        place: 0 for the recording, 1 for the teacher, 2 and on for students.
-        config: The configuration, {} if it is gone.
-        plugin: What distill.yaml beside the checkpoint says, {} without one.
-        training: What the training logged, None without a log.
-        commands: By name, the scripts that repeat its training.
+        row: The measured values.
+        place: 0 for the recording, 1 for the teacher, from 2 on for students.
+        config: The configuration; {} if the file no longer exists.
+        plugin: Content of distill.yaml beside the checkpoint; {} without the file.
+        training: The training's log; None without one.
+        commands: Scripts that repeat the training, by name.
     """
 
     def __init__(self, row: table.Row, place: int, folder: Path):
@@ -48,12 +48,12 @@ class System:
 
     @property
     def was_cut(self) -> bool:
-        """Whether the training is that of a larger model, which it was cut out of."""
-        own = Path(self.row.model).parent.resolve()
-        return self.training.folder.resolve() != own
+        """True if the model was compacted from one that was trained elsewhere."""
+        model_folder = Path(self.row.model).parent.resolve()
+        return self.training.folder.resolve() != model_folder
 
     def _trained_in(self) -> Iterator[Path]:
-        """The checkpoint's folder, and that of the training it was cut out of."""
+        """Yield the checkpoint's folder and its training's, if it was compacted."""
         yield Path(self.row.model).parent
         if isinstance(self.config.get("output_dir"), str):
             yield from _as_in_recipe(self.config["output_dir"], Path(self.row.model))
@@ -61,9 +61,9 @@ class System:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What the ``--out`` folder of an evaluation holds.
+    """Content of the ``--out`` folder of an evaluation.
 
-    ``scores`` are the lines of scores.csv by utterance and row.
+    ``scores`` holds the lines of scores.csv by utterance and row.
     """
 
     folder: Path
@@ -82,23 +82,23 @@ class Evaluation:
 
     @cached_property
     def wavs(self) -> dict[str, dict[str, Path]]:
-        """Files of speech by utterance and row.
+        """Audio files by utterance and row.
 
-        Other utterances than those of the scores are of an earlier evaluation.
+        Utterances without scores are ignored: they remain from an earlier evaluation.
         """
-        found: dict[str, dict[str, Path]] = {}
+        wavs: dict[str, dict[str, Path]] = {}
         for system in self.systems:
             for wav in sorted((self.folder / "wav" / system.name).glob("*.wav")):
                 if not self.scores or wav.stem in self.scores:
-                    found.setdefault(wav.stem, {})[system.name] = wav
-        return found
+                    wavs.setdefault(wav.stem, {})[system.name] = wav
+        return wavs
 
 
 def read_evaluation(folder: Path) -> Evaluation:
-    """Read what is in a folder; only table.json has to be there.
+    """Read an evaluation's folder; every file but table.json is optional.
 
     Raises:
-        ConfigError: No table, or a file that is there and cannot be read.
+        ConfigError: table.json is missing, or a file is not readable.
     """
     rows, environment = table.read(folder / "table.json")
     places = {RECORDING: 0, TEACHER: 1}
@@ -122,19 +122,19 @@ def _read_scores(path: Path) -> dict[str, dict[str, dict[str, str]]]:
 
 
 def _read_texts(folder: Path, data) -> dict[str, str]:
-    """Texts that the evaluation has kept, or else those of its data folder."""
+    """Return the texts in the evaluation's folder, or else in its data folder."""
     files = [folder / "text"]
     files += [at / "text" for at in _as_in_recipe(str(data), folder) if data]
     return _first(read_table(path) for path in files if path.is_file())
 
 
 def _config_file(row: table.Row, folder: Path) -> Path | None:
-    kept = folder / "config" / f"{row.name}.yaml"
-    return kept if kept.is_file() else row.config and Path(row.config)
+    copy = folder / "config" / f"{row.name}.yaml"
+    return copy if copy.is_file() else row.config and Path(row.config)
 
 
 def _as_in_recipe(path: str, inside: Path) -> Iterator[Path]:
-    """What a path may mean that was written in the recipe's folder."""
+    """Yield the existing files of a path that is relative to a recipe's folder."""
     for folder in (Path(), *inside.absolute().parents):
         if (folder / path).exists():
             yield folder / path
@@ -150,16 +150,16 @@ def _scripts(folder: Path) -> dict[str, str]:
 
 
 def _mapping(read: Callable[[Path], dict], path: Path | None) -> dict:
-    """What a file holds, {} if it is not there or no mapping."""
+    """Return the mapping in a file; {} if it is missing or no mapping."""
     if path is None or not path.is_file():
         return {}
     try:
-        found = read(path)
+        content = read(path)
     except ConfigError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
-def _first(found):
-    """The first that is not empty, or else {}."""
-    return next(filter(None, found), {})
+def _first(candidates):
+    """Return the first candidate that is not empty, or else {}."""
+    return next(filter(None, candidates), {})

@@ -1,4 +1,4 @@
-"""Quality against speed and against size, teacher and students as points."""
+"""Draw scatter plots of quality against speed and against size."""
 
 import os
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ SQUARE = Box(400, 300)
 
 @dataclass(frozen=True)
 class Quality:
-    """A field of a row that says how good its speech is."""
+    """A field of a row that measures quality."""
 
     name: str
     title: str
@@ -40,7 +40,7 @@ COSTS = {
 
 
 def tradeoffs(systems: Sequence[System]) -> list[Chart]:
-    """Quality against speed and against size: a chart a pair of what was measured."""
+    """Return a chart for each measured pair of a quality and a cost."""
     qualities = [one for one in QUALITIES if _rows_with(systems, one.name)]
     speed = "rtf_text2mel" if _rows_with(systems, "rtf_text2mel") else "rtf_text2wav"
     charts = [
@@ -72,20 +72,22 @@ def _tradeoff(systems: Sequence[System], cost: str, quality: Quality) -> Chart |
     x = scale(costs, *SQUARE.x_ends, log=True, room=0.15)
     y = scale([*values, *level, *ends], *SQUARE.y_ends)
     at = [(x(one), y(other)) for one, other in zip(costs, values)]
-    labels = place_labels(_telling([one.name for one in shown]), at, SQUARE)
+    labels = place_labels(
+        _without_common_parts([one.name for one in shown]), at, SQUARE
+    )
     points = [
         Point(
             one.name, *point, one.place, label, *(map(y, interval) if interval else ())
         )
         for one, point, label, interval in zip(shown, at, labels, intervals)
     ]
-    told = [
+    summaries = [
         f"{one.name} {format(value, quality.form)} at {short(spent)}"
         for one, value, spent in zip(shown, values, costs)
     ]
     return Chart(
         SQUARE,
-        f"{quality.title} against {COSTS[cost]}: {'; '.join(told)}",
+        f"{quality.title} against {COSTS[cost]}: {'; '.join(summaries)}",
         COSTS[cost],
         quality.title,
         x.ticks(6, short),
@@ -95,8 +97,8 @@ def _tradeoff(systems: Sequence[System], cost: str, quality: Quality) -> Chart |
     )
 
 
-def _telling(names: list[str]) -> list[str]:
-    """Names without what all but the teacher's begin and end with."""
+def _without_common_parts(names: list[str]) -> list[str]:
+    """Remove the common prefix and suffix of all names but the teacher's."""
     parts = [name.split("_") for name in names if name != TEACHER]
     if len(parts) < 2:
         return names
@@ -112,7 +114,7 @@ def _telling(names: list[str]) -> list[str]:
 
 
 def _interval(system: System, systems, name: str) -> tuple[float, float] | None:
-    """95 % of the difference to the teacher, added to what the teacher has."""
+    """Return the 95 % interval of the difference, added to the teacher's value."""
     difference = getattr(system.row, f"{name}_difference", None)
     teacher = [getattr(one.row, name) for one in systems if one.place == 1]
     if difference is None or teacher[:1] in ([], [None]):

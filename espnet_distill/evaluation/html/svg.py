@@ -1,4 +1,4 @@
-"""Charts as plain geometry, which a template writes as SVG."""
+"""Geometry of charts, for a template that writes SVG."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ MOST_POINTS = 400  # of a curve
 
 @dataclass(frozen=True)
 class Point:
-    """A row in a scatter plot; ``low`` and ``high`` are the ends of its interval."""
+    """A row in a scatter plot; ``low`` and ``high`` bound its interval."""
 
     name: str
     x: float
@@ -25,7 +25,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Curve:
-    """A line through points, broken where there is none; ``marks`` are to be dots."""
+    """A polyline as an SVG path; ``marks`` are drawn as dots."""
 
     path: str
     place: int | str
@@ -35,7 +35,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Chart:
-    """What a template needs to draw; ``levels`` are (y, name) of horizontal lines."""
+    """Content of a chart; ``levels`` are (y, name) of horizontal lines."""
 
     box: Box
     summary: str
@@ -49,21 +49,21 @@ class Chart:
 
 
 def path_through(points: Sequence[tuple[float, float] | None], steps=False) -> str:
-    """SVG's path through points, lifted at each None."""
-    words, lifted = [], True
+    """Return an SVG path through points, interrupted at each None."""
+    segments, lifted = [], True
     for point in points:
         if point is None:
             lifted = True
             continue
         x, y = point
         to = f"H{x:g}V{y:g}" if steps else f"L{x:g} {y:g}"
-        words.append(f"M{x:g} {y:g}" if lifted else to)
+        segments.append(f"M{x:g} {y:g}" if lifted else to)
         lifted = False
-    return "".join(words)
+    return "".join(segments)
 
 
-def thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Replace neighbours by their means, until a curve is light enough."""
+def downsample(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Average neighboring points, to at most MOST_POINTS points."""
     number = math.ceil(len(points) / MOST_POINTS)
     groups = [points[at : at + number] for at in range(0, len(points), number or 1)]
     return [tuple(sum(axis) / len(axis) for axis in zip(*group)) for group in groups]

@@ -1,4 +1,4 @@
-"""What ESPnet's trainer has logged: losses and shares over batches."""
+"""Parse the logs of ESPnet's trainer: losses and sparsity over batches."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ RESULTS = re.compile(r"INFO: (\d+)epoch results: (.*)")
 PART = re.compile(r"\[(\w+)\] ([^\[]*)")
 
 
-# A comma is lost now and then: "sparsity=0.000e+00sparsity_tts.encoder=0.1"
+# The trainer omits some commas: "sparsity=0.000e+00sparsity_tts.encoder=0.1"
 VALUE = re.compile(r"([A-Za-z_][\w.]*)=(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
 
 
@@ -24,13 +24,13 @@ Points = list[tuple[int, float]]
 
 @dataclass
 class TrainingLog:
-    """Measures over the batches that were trained on.
+    """Measures over the batches of a training.
 
     Attributes:
-        folder: Where the log is.
-        train: Points of each measure, a mean over some batches each.
+        folder: Folder of the log.
+        train: Points of each measure; each is a mean over a range of batches.
         valid: Points of each measure, one a validation.
-        epochs: By number of the epoch, how many batches there were till its end.
+        epochs: Number of batches up to the end of each epoch.
     """
 
     folder: Path
@@ -43,7 +43,7 @@ class TrainingLog:
         return max(self.epochs.values(), default=0)
 
     def measures(self) -> list[str]:
-        """Names of losses and of what else objectives report, the whole loss first."""
+        """Return the names of losses and objectives' values, the total loss first."""
         names = [
             name
             for name in {**self.train, **self.valid}
@@ -51,8 +51,8 @@ class TrainingLog:
         ]
         return sorted(names, key=lambda name: name != "loss")
 
-    def shares(self) -> dict[str, Points]:
-        """How much was gone, of the whole model first and then of each part pruned."""
+    def sparsities(self) -> dict[str, Points]:
+        """Return the sparsity of the model and of each pruned part, over batches."""
         return {
             name: points
             for name, points in self.train.items()
@@ -61,25 +61,25 @@ class TrainingLog:
 
 
 def read_training_log(folder: Path) -> TrainingLog | None:
-    """Read the logs of a training, the oldest first; None if nothing is in them.
+    """Read the logs of a training, the oldest first; None without a finished epoch.
 
-    ESPnet's launcher calls them train.log and, of runs that were resumed, train.1.log
-    and on, the oldest last.
+    ESPnet's launcher names the latest log train.log and those of earlier, resumed runs
+    train.1.log, train.2.log, from new to old.
     """
     training = TrainingLog(folder)
     means: dict[str, Points] = {}
     for line in _lines(folder):
-        if found := INTERVAL.search(line):
-            epoch, first, last = map(int, found.groups()[:3])
-            before = training.epochs.get(epoch - 1, 0)
+        if match := INTERVAL.search(line):
+            epoch, first, last = map(int, match.groups()[:3])
+            offset = training.epochs.get(epoch - 1, 0)
             if first == 1:
-                _forget(training, means, epoch, before)
-            _add(training.train, before + last, found[4])
-        elif found := RESULTS.search(line):
-            parts = dict(PART.findall(found[2]))
+                _drop_epochs(training, means, epoch, offset)
+            _add(training.train, offset + last, match[4])
+        elif match := RESULTS.search(line):
+            parts = dict(PART.findall(match[2]))
             batches = dict(VALUE.findall(parts.get("train", ""))).get("total_count")
             if batches is not None:
-                training.epochs[int(found[1])] = int(float(batches))
+                training.epochs[int(match[1])] = int(float(batches))
                 _add(means, training.batches, parts["train"])
                 _add(training.valid, training.batches, parts.get("valid", ""))
     training.train = means | training.train
@@ -99,12 +99,12 @@ def _lines(folder: Path) -> Iterator[str]:
                 yield from file
 
 
-def _forget(training: TrainingLog, means: dict, epoch: int, before: int) -> None:
-    """Drop what an earlier run had logged of this epoch and of any after it."""
+def _drop_epochs(training: TrainingLog, means: dict, epoch: int, offset: int) -> None:
+    """Remove an earlier run's points of this epoch and of later ones."""
     training.epochs = {n: at for n, at in training.epochs.items() if n < epoch}
     for curves in (training.train, training.valid, means):
         for name, points in curves.items():
-            curves[name] = [point for point in points if point[0] <= before]
+            curves[name] = [point for point in points if point[0] <= offset]
 
 
 def _add(curves: dict[str, Points], at: int, text: str) -> None:

@@ -1,1 +1,1 @@
-"""Metrics of speech."""
+"""Metrics of synthesized speech."""

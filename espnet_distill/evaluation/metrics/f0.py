@@ -14,7 +14,7 @@ FLOOR, CEILING = 40, 800
 
 
 def contour(wave: np.ndarray, rate: int) -> tuple[np.ndarray, np.ndarray]:
-    """F0 in Hz (frames,), 0 where unvoiced, and mel-cepstra (frames, order + 1).
+    """Return F0 in Hz (frames,), 0 where unvoiced, and mel-cepstra (frames, order + 1).
 
     The wave (samples,) is in [-1, 1]; ``rate`` is a key of ORDER_AND_ALPHA.
     """
@@ -26,10 +26,10 @@ def contour(wave: np.ndarray, rate: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def contour_errors(reference: tuple, generated: tuple) -> tuple[float, float]:
-    """Log-F0 RMSE and voicing error of two :func:`contour` along the best alignment.
+    """Return log-F0 RMSE and V/UV error of two contours along their best alignment.
 
-    The first is in nats over the pairs of frames that are voiced on both sides (NaN if
-    there are none), the second the share of pairs, in percent, voiced on one side only.
+    RMSE is in nats over frame pairs voiced on both sides, NaN without any. The V/UV
+    error is the percentage of frame pairs that are voiced on one side only.
     """
     _, path = librosa.sequence.dtw(reference[1].T, generated[1].T, metric="euclidean")
     one, other = reference[0][path[:, 0]], generated[0][path[:, 1]]

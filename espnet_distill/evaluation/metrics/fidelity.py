@@ -1,4 +1,4 @@
-"""How far generated speech is from the recording: MCD, log-F0 RMSE, voicing error."""
+"""Compare generated speech with the recording: MCD, log-F0 RMSE, V/UV error."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from espnet_distill.evaluation.metrics import f0, mcd
 
 @dataclass(frozen=True)
 class Fidelity:
-    """Distances in dB, nats (NaN: nothing voiced) and percent of the frames.
+    """Distances in dB, nats (NaN without voiced frames) and percent of the frames.
 
-    None for what was not asked for.
+    None for measures that were not requested.
     """
 
     mcd: float | None
@@ -21,26 +21,26 @@ class Fidelity:
 
 
 class Recording:
-    """What generated files are compared with, at the rate of each."""
+    """Reference recording; its features are cached by sampling rate."""
 
     def __init__(self, wav: Path):
         self._wav = wav
-        self._analysed: dict[tuple[Callable, int], object] = {}
+        self._features: dict[tuple[Callable, int], object] = {}
 
     def mcd(self, wav: Path) -> float:
-        """Mel-cepstral distortion in dB."""
-        return mcd.distortion(*self._both(mcd.mel_cepstrum, wav))
+        """Return the mel-cepstral distortion of a file in dB."""
+        return mcd.distortion(*self._features_of_both(mcd.mel_cepstrum, wav))
 
     def f0_errors(self, wav: Path) -> tuple[float, float]:
-        """Log-F0 RMSE in nats and voicing error in percent."""
-        return f0.contour_errors(*self._both(f0.contour, wav))
+        """Return log-F0 RMSE in nats and V/UV error in percent of a file."""
+        return f0.contour_errors(*self._features_of_both(f0.contour, wav))
 
-    def _both(self, analyse: Callable, wav: Path) -> tuple:
+    def _features_of_both(self, extract: Callable, wav: Path) -> tuple:
         rate = mcd.rate_for(sampling_rate(wav))
-        if (analyse, rate) not in self._analysed:
-            self._analysed[analyse, rate] = _analysis(analyse, self._wav, rate)
-        return self._analysed[analyse, rate], _analysis(analyse, wav, rate)
+        if (extract, rate) not in self._features:
+            self._features[extract, rate] = _extract(extract, self._wav, rate)
+        return self._features[extract, rate], _extract(extract, wav, rate)
 
 
-def _analysis(analyse: Callable, wav: Path, rate: int):
-    return analyse(read_audio_at(wav, rate), rate)
+def _extract(extract: Callable, wav: Path, rate: int):
+    return extract(read_audio_at(wav, rate), rate)

@@ -22,7 +22,7 @@ ORDER_AND_ALPHA = {
 
 
 def mel_cepstrum(wave: np.ndarray, rate: int) -> np.ndarray:
-    """Mel-cepstra (frames, order + 1) of a waveform (samples,) in [-1, 1].
+    """Return mel-cepstra (frames, order + 1) of a waveform (samples,) in [-1, 1].
 
     ``rate`` is a key of ORDER_AND_ALPHA.
     """
@@ -35,7 +35,7 @@ def mel_cepstrum(wave: np.ndarray, rate: int) -> np.ndarray:
 
 
 def distortion(reference: np.ndarray, generated: np.ndarray) -> float:
-    """Mean distortion in dB along the best alignment of two (frames, order + 1).
+    """Return the mean distortion in dB of mel-cepstra along their best alignment.
 
     10 / ln 10 · sqrt(2 Σ (c - c')²) for each aligned pair, the sum over coefficients
     (Kubichek, 1993).
@@ -47,14 +47,14 @@ def distortion(reference: np.ndarray, generated: np.ndarray) -> float:
 
 
 def rate_for(rate: int) -> int:
-    """The next rate below that ESPnet has settings for, or the lowest."""
-    lower = [known for known in ORDER_AND_ALPHA if known <= rate]
+    """Return the highest rate of ORDER_AND_ALPHA up to this one, or the lowest."""
+    lower = [r for r in ORDER_AND_ALPHA if r <= rate]
     return max(lower, default=min(ORDER_AND_ALPHA))
 
 
 def sptk():
-    """The module ``pysptk``, without what it says on import."""
+    """Return the module ``pysptk``, imported without warnings."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it still asks pkg_resources for its version
+        warnings.simplefilter("ignore")  # it imports the deprecated pkg_resources
         import pysptk
     return pysptk

@@ -1,4 +1,4 @@
-"""Predicted mean opinion scores: DNSMOS, NISQA and UTMOS."""
+"""Predict mean opinion scores with DNSMOS, NISQA and UTMOS."""
 
 from functools import cache
 
@@ -13,11 +13,12 @@ WINDOW = int(9.01 * RATE)
 
 
 def dnsmos(wave: np.ndarray) -> float:
-    """Overall score (OVRL, 1 to 5) of a waveform (samples,) at 16 kHz.
+    """Return the overall score (OVRL, 1 to 5) of a waveform (samples,) at 16 kHz.
 
-    DNSMOS P.835 (Reddy et al., ICASSP 2022) hears 9.01 s. A shorter wave is repeated
-    up to that length and heard once; the authors' script hears the same loop several
-    times over, shifted (means of 30 clips differed by 0.002, at a quarter of the time).
+    DNSMOS P.835 (Reddy et al., ICASSP 2022) takes 9.01 s of input. A shorter wave is
+    repeated up to that length and scored once; the authors' script averages shifted
+    windows of the loop. Means over 30 clips differed by 0.002; one window takes a
+    quarter of the time.
     """
     from speechmos import dnsmos as model
 
@@ -27,17 +28,17 @@ def dnsmos(wave: np.ndarray) -> float:
     return float(model.run(wave, RATE)["ovrl_mos"])
 
 
-SHORTEST, LONGEST = 1, 50  # seconds: the network wants 0.15, and takes 52
+SHORTEST, LONGEST = 1, 50  # seconds; the network requires 0.15 to 52
 
 
 def nisqa(wave: np.ndarray, rate: int) -> float:
-    """Overall quality of NISQA 2 (Mittag et al., Interspeech 2021), 1 to 5.
+    """Return the overall quality (1 to 5) of NISQA 2 (Mittag et al., Interspeech 2021).
 
-    Of a longer wave its first 50 s are heard; one shorter than a second is repeated.
+    Waves are cut to 50 s; one shorter than a second is repeated.
 
     Args:
         wave: A waveform (samples,).
-        rate: Its sampling rate, which the network hears the bandwidth of.
+        rate: Its sampling rate; the network's features depend on the bandwidth.
     """
     import torch
     from torchmetrics.functional.audio import nisqa as network
@@ -45,26 +46,26 @@ def nisqa(wave: np.ndarray, rate: int) -> float:
     wave = wave[: LONGEST * rate]
     if len(wave) < SHORTEST * rate:
         wave = np.resize(wave, SHORTEST * rate)
-    heard = torch.from_numpy(wave)
-    return network.non_intrusive_speech_quality_assessment(heard, rate)[0].item()
+    samples = torch.from_numpy(wave)
+    return network.non_intrusive_speech_quality_assessment(samples, rate)[0].item()
 
 
 def utmos(wave: np.ndarray) -> float:
-    """UTMOS22, strong learner (Saeki et al., Interspeech 2022), 1 to 5.
+    """Return the score (1 to 5) of UTMOS22 strong (Saeki et al., Interspeech 2022).
 
     Args:
-        wave: A waveform (samples,) at 16 kHz; one below a second is repeated.
+        wave: A waveform (samples,) at 16 kHz; repeated if below one second.
     """
     import torch
 
     if len(wave) < RATE:
         wave = np.resize(wave, RATE)
     with torch.inference_mode():
-        return _model()(torch.from_numpy(wave)).item()
+        return _utmos_model()(torch.from_numpy(wave)).item()
 
 
 @cache
-def _model():
+def _utmos_model():
     from utmos_pytorch import UTMOSScoreTorch
 
     return UTMOSScoreTorch(str(weights.utmos())).eval()

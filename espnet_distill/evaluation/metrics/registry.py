@@ -1,4 +1,4 @@
-"""What can be measured of speech, and what has to be installed for it."""
+"""Register the measures of speech and the packages that they require."""
 
 import sys
 from collections.abc import Callable, Collection
@@ -14,19 +14,20 @@ from espnet_distill.evaluation.metrics import mos_weights as weights
 EVAL = "pip install 'espnet_distill[eval]'"
 
 
-SPTK = ("pkg_resources", "pysptk")  # the first is setuptools', below version 82
+SPTK = ("pkg_resources", "pysptk")  # pkg_resources: setuptools below version 82
 
 
 @dataclass(frozen=True)
 class Measure:
-    """What a measure takes.
+    """Requirements of a measure.
 
     Attributes:
         by: The distribution whose version the figures depend on.
-        modules: What has to be importable.
-        remedy: How to have them.
-        weights: Finds what they have to have fetched, if they do.
-        fetch: How to let them.
+        modules: Modules that must be importable.
+        remedy: Command that installs them.
+        weights: Returns the downloaded weights, None without them; None if the
+            package ships its weights.
+        fetch: Instructions to download the weights.
     """
 
     by: str
@@ -59,31 +60,31 @@ MEASURES = {
 }
 
 
-def choose(asked: Collection[str] | None, asr_model: str | None) -> tuple[str, ...]:
-    """Return the measures that were asked for, or else all that can be had.
+def choose(requested: Collection[str] | None, asr_model: str | None) -> tuple[str, ...]:
+    """Return the requested measures, or by default all that are installed.
 
-    Which cannot be had is then said on stderr, a line each.
+    By default, each measure that is not available is reported on stderr, one a line.
 
     Raises:
-        ConfigError: One was asked for and cannot be had.
+        ConfigError: A requested measure is not available.
     """
-    if asked is not None:
-        with ErrorCollector() as faults:
-            for name in asked:
-                faults.check(_require, name, asr_model)
-        return tuple(asked)
-    chosen = []
+    if requested is not None:
+        with ErrorCollector() as errors:
+            for name in requested:
+                errors.check(_require, name, asr_model)
+        return tuple(requested)
+    available = []
     for name in MEASURES:
         try:
             _require(name, asr_model)
-            chosen.append(name)
+            available.append(name)
         except ConfigError as error:
             print(f"left out: {error}", file=sys.stderr)
-    return tuple(chosen)
+    return tuple(available)
 
 
 def made_by(name: str) -> str:
-    """What has measured, and its version."""
+    """Return the name and version of a measure's package."""
     return f"{MEASURES[name].by} {version(MEASURES[name].by)}"
 
 

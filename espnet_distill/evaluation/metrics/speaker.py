@@ -1,4 +1,4 @@
-"""How much a voice is that of the recording: speaker embeddings."""
+"""Compare speakers by their embeddings."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,22 +24,22 @@ RESEMBLYZER = "resemblyzer"
 class EspnetSpeaker:
     """A model of ESPnet-SPK."""
 
-    found: espnet_models.Found
+    model: espnet_models.LocalModel
 
     @property
     def key(self) -> tuple[str, ...]:
-        return self.found.key
+        return self.model.key
 
     def load(self) -> Callable[[np.ndarray], list[float]]:
-        """Return what embeds a waveform (samples,) at 16 kHz."""
+        """Return a function that embeds a waveform (samples,) at 16 kHz."""
         from espnet2.bin.spk_inference import Speech2Embedding
 
         network = espnet_models.load(
-            self.found, Speech2Embedding, "model_file", lambda built: built.spk_model
+            self.model, Speech2Embedding, "model_file", lambda built: built.spk_model
         )
 
         def embed(wave: np.ndarray) -> list[float]:
-            wave = librosa.resample(wave, orig_sr=RATE, target_sr=self.found.rate)
+            wave = librosa.resample(wave, orig_sr=RATE, target_sr=self.model.rate)
             return network(wave).flatten().tolist()
 
         return embed
@@ -47,41 +47,41 @@ class EspnetSpeaker:
 
 @dataclass(frozen=True)
 class Resemblyzer:
-    """The model that the package resemblyzer has with it (GE2E, Wan et al., 2018)."""
+    """The model included in the package resemblyzer (GE2E, Wan et al., 2018)."""
 
     @property
     def key(self) -> tuple[str, ...]:
         return (f"{RESEMBLYZER} {version(RESEMBLYZER)}",)
 
     def load(self) -> Callable[[np.ndarray], list[float]]:
-        """Return what embeds a waveform (samples,) at 16 kHz."""
+        """Return a function that embeds a waveform (samples,) at 16 kHz."""
         from resemblyzer import VoiceEncoder, preprocess_wav
 
         encoder = VoiceEncoder("cpu", verbose=False)
 
         def embed(wave: np.ndarray) -> list[float]:
-            heard = preprocess_wav(wave, source_sr=RATE)
-            return encoder.embed_utterance(heard).tolist()
+            samples = preprocess_wav(wave, source_sr=RATE)
+            return encoder.embed_utterance(samples).tolist()
 
         return embed
 
 
 def find(model: str) -> EspnetSpeaker | Resemblyzer:
-    """Find a speaker model by its folder, checkpoint, tag, or as "resemblyzer".
+    """Return the speaker model of a folder, checkpoint or tag, or "resemblyzer".
 
-    Raises ConfigError if it cannot be had.
+    Raises ConfigError if it is not available.
     """
     if model == RESEMBLYZER:
         if find_spec(RESEMBLYZER) is None:
             raise ConfigError(f"not installed: pip install {RESEMBLYZER}")
         return Resemblyzer()
-    found = EspnetSpeaker(espnet_models.find(model, "", USUAL_NAMES))
-    found.load()
-    return found
+    speaker = EspnetSpeaker(espnet_models.find(model, "", USUAL_NAMES))
+    speaker.load()
+    return speaker
 
 
 def similarity(one: list[float], other: list[float]) -> float:
-    """Cosine of two embeddings, from -1 to 1; NaN if one is zero."""
+    """Return the cosine of two embeddings, -1 to 1; NaN if one is zero."""
     one, other = np.asarray(one), np.asarray(other)
     with np.errstate(invalid="ignore"):
         return float(one @ other / np.linalg.norm(one) / np.linalg.norm(other))

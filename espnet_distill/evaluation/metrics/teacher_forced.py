@@ -1,4 +1,4 @@
-"""Errors of a model that is given the recording's durations, pitch and energy."""
+"""Measure teacher-forced errors: durations, pitch and energy of the recording."""
 
 from pathlib import Path
 
@@ -21,11 +21,11 @@ def forced_errors(
     data: Path,
     name: str,
 ) -> dict[str, ForcedErrors]:
-    """Run each utterance through the model as in validation, by itself.
+    """Compute the errors of each utterance in a forward pass, as in validation.
 
     Speaker and language ids come from ``utt2sid`` and ``utt2lid`` in the folder
-    ``data``. Returns nothing for a model without taps, one that wants an embedding, or
-    one that was trained on features from its data (``odim``).
+    ``data``. Returns {} for a model without taps, with speaker embeddings as input, or
+    trained on features from its data (``odim``).
 
     Raises:
         ConfigError: An error that is NaN or infinite.
@@ -43,16 +43,18 @@ def forced_errors(
     for utt, batch in progress:
         with torch.no_grad():
             system.model(**batch)
-        found = _errors(recorder, batch.get("durations"), milliseconds)
-        require_finite({"the mel's error": found.mel}, f"{data}: {utt}: {name}", REMEDY)
-        errors[utt] = found
+        utterance_errors = _errors(recorder, batch.get("durations"), milliseconds)
+        require_finite(
+            {"the mel's error": utterance_errors.mel}, f"{data}: {utt}: {name}", REMEDY
+        )
+        errors[utt] = utterance_errors
     return errors
 
 
 def require_batches(
     system: Text2Speech, utterances: dict, durations: dict[str, list[int]], data: Path
 ) -> None:
-    """Raise the ConfigError that :func:`forced_errors` would, without its work."""
+    """Raise the ConfigError of :func:`forced_errors`, without running the model."""
     for _ in _batches(system, utterances, durations, data) or ():
         pass
 
@@ -71,5 +73,5 @@ def _errors(recorder: TapRecorder, durations, milliseconds: float) -> ForcedErro
     if durations is None:
         return ForcedErrors(error, None)
     predicted = (recorder.taps["duration"].exp() - 1).round().clamp(min=0)
-    missed = (predicted - durations).abs().mean().item()
-    return ForcedErrors(error, milliseconds * missed)
+    frames = (predicted - durations).abs().mean().item()
+    return ForcedErrors(error, milliseconds * frames)

@@ -1,7 +1,7 @@
-"""What VERSA has found, in stage 9 of ESPnet's ``tts.sh``.
+"""Read VERSA's results, from stage 9 of ESPnet's ``tts.sh``.
 
-It leaves ``result.<job>.txt`` in ``scoring/versa_eval`` beside the decoded ``wav``: a
-Python dictionary a line, of one utterance each.
+VERSA writes ``result.<job>.txt`` into ``scoring/versa_eval`` beside the decoded
+``wav``: one Python dictionary a line, one line an utterance.
 """
 
 import ast
@@ -26,25 +26,24 @@ EDITS = ("delete", "insert", "replace", "equal")
 def read_results(wavs: Path, utterances: Iterable[str]) -> dict[str, float]:
     """Return the means over the utterances, by VERSA's names; {} without results.
 
-    Of what a recogniser heard there are ``<model>_wer`` and ``<model>_cer`` in percent,
-    of all utterances together. Results that lack an utterance are left out, which is
-    said on stderr.
+    The error rates ``<model>_wer`` and ``<model>_cer`` are corpus-level, in percent.
+    Incomplete results are ignored, with a message on stderr.
 
     Args:
         wavs: The folder of decoded speech.
-        utterances: Those that are evaluated.
+        utterances: The evaluated utterances.
 
     Raises:
-        ConfigError: A line that is no dictionary with a key.
+        ConfigError: A line is not a dictionary with the entry ``key``.
     """
-    found = {}
+    results = {}
     for path in sorted((wavs.parent / FOLDER).glob("result.*.txt")):
         for number, line in enumerate(read_text(path).splitlines(), start=1):
-            result = _parsed(line, f"{path}: line {number}")
-            found[str(result.pop("key"))] = result
-    if not found:
+            result = _parse(line, f"{path}: line {number}")
+            results[str(result.pop("key"))] = result
+    if not results:
         return {}
-    missing = [utt for utt in utterances if utt not in found]
+    missing = [utt for utt in utterances if utt not in results]
     if missing:
         print(
             f"left out: VERSA's results in {wavs.parent / FOLDER} lack "
@@ -52,7 +51,7 @@ def read_results(wavs: Path, utterances: Iterable[str]) -> dict[str, float]:
             file=sys.stderr,
         )
         return {}
-    return _means([found[utt] for utt in utterances])
+    return _means([results[utt] for utt in utterances])
 
 
 def _means(results: list[dict]) -> dict[str, float]:
@@ -61,23 +60,23 @@ def _means(results: list[dict]) -> dict[str, float]:
         for name in results[0]
         if all(_is_number(result.get(name)) for result in results)
     }
-    counted = [
+    rate_names = [
         name.removesuffix("_equal")
         for name in columns
         if name.endswith(("_wer_equal", "_cer_equal"))
     ]
-    rates = {name: _rate(columns, name) for name in counted}
-    plain = {
+    rates = {name: _rate(columns, name) for name in rate_names}
+    means = {
         name: mean(filter(math.isfinite, values))
         for name, values in columns.items()
         if not name.endswith(tuple(f"_{edit}" for edit in EDITS))
         and any(map(math.isfinite, values))
     }
-    return plain | rates
+    return means | rates
 
 
 def _rate(columns: dict[str, list[float]], name: str) -> float:
-    """Errors of all utterances together, of a hundred words or characters."""
+    """Return the corpus-level error rate in percent."""
     delete, insert, replace, equal = (sum(columns[f"{name}_{edit}"]) for edit in EDITS)
     return 100 * (delete + insert + replace) / max(1, delete + replace + equal)
 
@@ -86,10 +85,10 @@ def _is_number(value) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _parsed(line: str, where: str) -> dict:
-    """The dictionary that a line writes down: no code in it is run."""
+def _parse(line: str, where: str) -> dict:
+    """Parse a line as a dictionary literal, without evaluating code."""
     try:
-        tree = _Plain().visit(ast.parse(line.strip(), mode="eval"))
+        tree = _LiteralTransformer().visit(ast.parse(line.strip(), mode="eval"))
         result = ast.literal_eval(tree)
         if isinstance(result, dict) and "key" in result:
             return result
@@ -98,12 +97,12 @@ def _parsed(line: str, where: str) -> dict:
     raise ConfigError(f"{where}: no result of VERSA; let stage 9 of tts.sh run again")
 
 
-class _Plain(ast.NodeTransformer):
-    """Makes literals of what NumPy and floats write that are none."""
+class _LiteralTransformer(ast.NodeTransformer):
+    """Replace NaN, infinity and NumPy scalars by literals."""
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         return ast.Constant(NAMES[node.id]) if node.id in NAMES else node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        """Take `np.float32(1.5)` for 1.5."""
+        """Replace `np.float32(1.5)` by 1.5."""
         return self.visit(node.args[0]) if len(node.args) == 1 else node

@@ -1,7 +1,7 @@
-"""Errors of what was heard against what was to be said, by jiwer.
+"""Count word and character errors of transcripts with jiwer.
 
-Both sides go through Whisper's English normaliser first: spelling, numbers, case and
-punctuation are no errors.
+Reference and hypothesis are first normalized by Whisper's English normalizer, so
+differences in spelling variant, number format, case and punctuation are not counted.
 """
 
 from dataclasses import dataclass
@@ -12,48 +12,48 @@ from espnet_distill.errors import ConfigError
 
 @dataclass(frozen=True)
 class Errors:
-    """Substitutions, deletions and insertions, ``of`` so many units of a reference."""
+    """Substitutions, deletions and insertions in a reference of ``of`` units."""
 
     errors: int
     of: int
 
 
 def word_errors(reference: str, hypothesis: str) -> Errors:
-    """Count the wrong words of a sentence."""
+    """Count the word errors of a sentence."""
     import jiwer
 
-    return _errors(jiwer.process_words(*_normalised(reference, hypothesis)))
+    return _errors(jiwer.process_words(*_normalize(reference, hypothesis)))
 
 
 def character_errors(reference: str, hypothesis: str) -> Errors:
-    """Count the wrong characters of a sentence; a space is one."""
+    """Count the character errors of a sentence, spaces included."""
     import jiwer
 
-    return _errors(jiwer.process_characters(*_normalised(reference, hypothesis)))
+    return _errors(jiwer.process_characters(*_normalize(reference, hypothesis)))
 
 
 def error_rate(counts: list[Errors]) -> float:
-    """Errors per hundred units of the whole corpus, in percent."""
+    """Return the corpus-level error rate in percent."""
     units = sum(count.of for count in counts)
     if not units:
         raise ConfigError("text: no words to recognise; give sentences in English")
     return 100 * sum(count.errors for count in counts) / units
 
 
-def _errors(found) -> Errors:
-    """What one of jiwer's outputs counts."""
+def _errors(alignment) -> Errors:
+    """Sum the counts of jiwer's output."""
     return Errors(
-        found.substitutions + found.deletions + found.insertions,
-        found.hits + found.substitutions + found.deletions,
+        alignment.substitutions + alignment.deletions + alignment.insertions,
+        alignment.hits + alignment.substitutions + alignment.deletions,
     )
 
 
-def _normalised(reference: str, hypothesis: str) -> tuple[str, str]:
-    return _normaliser()(reference), _normaliser()(hypothesis)
+def _normalize(reference: str, hypothesis: str) -> tuple[str, str]:
+    return _normalizer()(reference), _normalizer()(hypothesis)
 
 
 @cache
-def _normaliser():
+def _normalizer():
     from whisper_normalizer.english import EnglishTextNormalizer
 
     return EnglishTextNormalizer()
