@@ -21,11 +21,11 @@ TTSTask.main(cmd=sys.argv[1:])
 WORKERS = """
 import os, sys, time
 from pathlib import Path
-from espnet_distill.evaluation.score import judge
+from espnet_distill.evaluation.score import score_files
 def ask(utt, text, wavs):
     Path(sys.argv[1], str(os.getpid())).touch()
     time.sleep(600)
-judge({"reference": dict.fromkeys("ab", Path("x"))}, dict.fromkeys("ab", ""), {}, ask)
+score_files({"reference": dict.fromkeys("ab", Path("x"))}, dict.fromkeys("ab", ""), {}, ask)
 """
 
 
