@@ -163,7 +163,7 @@ def _mask(experiment: Path, out: Path, pressure: float, options: dict) -> str | 
         read_config,
     )
     from espnet_distill.tasks.text2mel import require_text2mel
-    from espnet_distill.training.callback import Training
+    from espnet_distill.training.callback import TrainingContext
     from espnet_distill.training.registry import build_callback
 
     config, checkpoint = find_experiment(experiment)
@@ -175,7 +175,7 @@ def _mask(experiment: Path, out: Path, pressure: float, options: dict) -> str | 
         require_text2mel(type("Arguments", (), {"tts": conf["tts"]}))
         model, _ = load_experiment(config, checkpoint)
         callback.attach(model)
-        callback.on_train_start(Training(model, (), 1, 1))
+        callback.on_train_start(TrainingContext(model, (), 1, 1))
     except ConfigError as error:
         return f"error: {error}"
     callback.on_step_end(1)
