@@ -1,6 +1,6 @@
 """Draw the plots of these pages: `python3 docs/plots.py [FOLDER]`.
 
-`temperature.svg` shows the effect of the temperature on a distance, attention weights
+`overview.svg` shows what becomes of a teacher; `temperature.svg` shows the effect of the temperature on a distance, attention weights
 and a probability; `pressure.svg` plots egs/kathleen/tts1/results/derive.csv.
 """
 
@@ -17,7 +17,30 @@ from espnet_distill.objectives.regression import laplace_distance
 DOCS = Path(__file__).parent
 RESULTS = DOCS.parent / "egs/kathleen/tts1/results/derive.csv"
 TEMPERATURES = (1, 1.5, 2, 4)
+STEPS = (
+    ("teacher", "a trained ESPnet model\n9.0 M parameters", "distil"),
+    ("student", "of its class or a smaller one\n1.8 M parameters", "prune"),
+    ("pruned student", "half of the parameters\n0.9 M parameters", "compact"),
+    ("ESPnet experiment", "for tts.sh, Text2Speech, pack", ""),
+)
 ATTENTION = torch.tensor([0.01, 0.02, 0.05, 0.7, 0.15, 0.04, 0.02, 0.01])
+
+
+def draw_overview():
+    """Return a figure with one box a model and one arrow a step between two."""
+    figure, axes = pyplot.subplots(figsize=(9, 1.2))
+    box = {"boxstyle": "round,pad=0.6", "facecolor": "#e8eef7", "edgecolor": "#88aaaa"}
+    for place, (name, description, step) in enumerate(STEPS):
+        label = f"{name}\n{description}"
+        axes.text(place, 0, label, ha="center", va="center", fontsize=7, bbox=box)
+        if step:
+            arrow = {"arrowstyle": "->", "color": "#555555"}
+            ends = (place + 0.62, 0), (place + 0.38, 0)
+            axes.annotate("", *ends, arrowprops=arrow)
+            axes.text(place + 0.5, 0.2, step, ha="center", fontsize=7)
+    axes.set(xlim=(-0.45, len(STEPS) - 0.55), ylim=(-0.6, 0.6))
+    axes.axis("off")
+    return figure
 
 
 def draw_temperature():
@@ -62,7 +85,12 @@ def main() -> None:
     folder = parser.parse_args().folder
     matplotlib.use("agg")
     matplotlib.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "", "font.size": 9}
-    for name, draw in (("temperature", draw_temperature), ("pressure", draw_pressure)):
+    plots = {
+        "overview": draw_overview,
+        "temperature": draw_temperature,
+        "pressure": draw_pressure,
+    }
+    for name, draw in plots.items():
         figure = draw()
         figure.tight_layout()
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None})

@@ -125,7 +125,7 @@ raise OSError(errno.{error}, os.strerror(errno.{error}), "out/a1.npy")
 """
 
 
-@pytest.mark.parametrize("kind", ["dump", "dump_waves"])
+@pytest.mark.parametrize("kind", ["dump_teacher", "dump_waves"])
 def test_a_full_disk_stops_a_dump_with_what_it_is(place, kind):
     """Run with the plugin it is one line, see below."""
     if place.disk is None:
@@ -133,14 +133,14 @@ def test_a_full_disk_stops_a_dump_with_what_it_is(place, kind):
     data, out = place.data(), place.disk / "dump"
     command = ["--config", place.train(), "--output_dir", out]
     command += ["--key_file", data / "text"]
-    if kind == "dump":
+    if kind == "dump_teacher":
         names = ("text,text,text", "wav.scp,speech,sound")
         for item in (*names, "durations,durations,text_int"):
             command += ["--data_path_and_name_and_type", f"{data}/{item}"]
     else:
         command[1] = place.teacher() / "config.yaml"
         command += ["--wav_scp", data / "wav.scp"]
-    program = importlib.import_module(f"espnet_distill.tasks.{kind}")
+    program = importlib.import_module(f"espnet_distill.bin.{kind}")
     with pytest.raises(OSError) as caught:
         program.main([str(word) for word in command])
     try:
