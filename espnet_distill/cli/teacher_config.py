@@ -15,7 +15,7 @@ def add_arguments(parser) -> None:
 
 def main(args) -> None:
     """Print an assignment a line: what was given, else what the teacher has."""
-    ours = {name: getattr(args, name) for name in OPTIONS if getattr(args, name)}
-    theirs = require_settings(ours, args.teacher)
-    for name, value in (theirs | ours).items():
+    given = {name: getattr(args, name) for name in OPTIONS if getattr(args, name)}
+    of_teacher = require_settings(given, args.teacher)
+    for name, value in (of_teacher | given).items():
         print(f"{name}={shlex.quote(value)}")

@@ -60,11 +60,11 @@ def init(recipe: str | Path) -> list[str]:
     recipe = Path(recipe)
     _require_recipe(recipe)
     options = options_of(recipe / "run.sh").items()
-    told = {name: value for name, value in options if _is_let(name, value)}
-    expdir = told.get("expdir", "exp")
+    given = {name: value for name, value in options if _is_let(name, value)}
+    expdir = given.get("expdir", "exp")
     trained = trained_in(recipe, expdir)
     teacher = next((one for one in trained if one.is_supported), None)
-    options = _options(told, teacher, recipe)
+    options = _options(given, teacher, recipe)
     wanted = {
         STUDENT: _student(teacher),
         SCRIPT: _script(recipe, trained, teacher, options),
@@ -121,7 +121,7 @@ def _require_recipe(recipe: Path) -> None:
             raise ConfigError(f"{folder}: is no folder; rename it")
 
 
-def _options(told: dict[str, str], teacher, recipe: Path) -> dict[str, str]:
+def _options(given: dict[str, str], teacher, recipe: Path) -> dict[str, str]:
     """Options of distill.sh: of the teacher's configuration, else of run.sh.
 
     Raises:
@@ -130,10 +130,10 @@ def _options(told: dict[str, str], teacher, recipe: Path) -> dict[str, str]:
     from espnet_distill.recipes.teacher_settings import OPTIONS, settings_of
 
     config = recipe / teacher.folder / "config.yaml" if teacher else recipe / "run.sh"
-    settings = settings_of(teacher.conf, config) if teacher else told
+    settings = settings_of(teacher.conf, config) if teacher else given
     options = {name: settings[name] for name in OPTIONS if name in settings}
-    sets = {name: told[name] for name in (*FOLDERS, *SETS) if name in told}
-    passed = {name: told[name] for name in PASSED_ON if name in told}
+    sets = {name: given[name] for name in (*FOLDERS, *SETS) if name in given}
+    passed = {name: given[name] for name in PASSED_ON if name in given}
     if teacher:
         sets |= _sets_of(teacher)
         passed |= _flags_of(teacher)
@@ -205,14 +205,14 @@ def _student(teacher) -> str:
     model = (root / PRESET).read_text("utf-8")
     objectives = (root / OBJECTIVES).read_text("utf-8").splitlines(keepends=True)
     conf = teacher.conf if teacher else {}
-    lessons = tap_names_of(conf.get("tts", "fastspeech2"))
-    taught = ["# What it learns from its teacher.\n"]
-    taught += [line for line in objectives if _is_taught(line, lessons)]
+    tap_names = tap_names_of(conf.get("tts", "fastspeech2"))
+    objective_lines = ["# What it learns from its teacher.\n"]
+    objective_lines += [line for line in objectives if _is_supported(line, tap_names)]
     if own := own_extraction(conf):
         training += "\n# as the teacher's\n" + yaml.safe_dump(own)
     if conditions := conditions_of(conf):  # the preset ends with its tts_conf
         model += "".join(f"    {line}\n" for line in _lines(conditions))
-    return "\n".join([training, model, "".join(taught)])
+    return "\n".join([training, model, "".join(objective_lines)])
 
 
 def _lines(conf: dict) -> list[str]:
@@ -221,14 +221,14 @@ def _lines(conf: dict) -> list[str]:
     return yaml.safe_dump(conf, sort_keys=False).splitlines()
 
 
-def _is_taught(line: str, lessons: tuple[str, ...]) -> bool:
+def _is_supported(line: str, tap_names: tuple[str, ...]) -> bool:
     """Whether a line of the objectives stays; those that name no objective do."""
     import yaml
 
     if not line.strip().startswith("- {"):
         return not line.startswith("#")
-    (told,) = yaml.safe_load(line)
-    return told.get("tap", told["type"]) in lessons
+    (objective,) = yaml.safe_load(line)
+    return objective.get("tap", objective["type"]) in tap_names
 
 
 def _script(recipe: Path, trained: list, teacher, options: dict[str, str]) -> str:

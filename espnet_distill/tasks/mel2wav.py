@@ -26,7 +26,7 @@ from espnet_distill.training.child_processes import (
 )
 from espnet_distill.training.espnet_trainer import CallbackTrainer
 from espnet_distill.training.optimizer_state import (
-    LESSONS,
+    TEACHERS,
     require_resumable,
     save_with,
 )
@@ -185,7 +185,7 @@ class DistillGANTTSTask(GANTTSTask):
     def build_optimizers(cls, args: argparse.Namespace, model):
         optimizers = super().build_optimizers(args, model)
         if cls.trains_vocoder:
-            payloads = {LESSONS: cls.source}
+            payloads = {TEACHERS: cls.source}
             save_with(optimizers[0], payloads)
             if is_resumed(args):
                 require_resumable(Path(args.output_dir, CHECKPOINT), model, payloads)

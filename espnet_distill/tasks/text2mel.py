@@ -39,7 +39,7 @@ from espnet_distill.training.child_processes import (
 from espnet_distill.training.espnet_trainer import CallbackTrainer
 from espnet_distill.training.optimizer_state import (
     CALLBACKS,
-    LESSONS,
+    TEACHERS,
     require_resumable,
     save_with,
 )
@@ -150,7 +150,7 @@ class DistillTTSTask(TTSTask):
         optimizers = super().build_optimizers(args, model)
         payloads = {}
         if isinstance(model, DistillTTSModel):
-            payloads[LESSONS] = model.teacher_objectives
+            payloads[TEACHERS] = model.teacher_objectives
         if cls.callbacks:
             payloads[CALLBACKS] = cls.callbacks
             cls.callbacks.listen(optimizers[0])

@@ -13,13 +13,13 @@ import torch
 
 from espnet_distill.errors import ConfigError, summarize
 
-LESSONS = "espnet_distill"
+TEACHERS = "espnet_distill"
 
 
 CALLBACKS = "espnet_distill_callbacks"
 
 
-WHAT = {LESSONS: "teachers or objectives", CALLBACKS: "callbacks"}
+WHAT = {TEACHERS: "teachers or objectives", CALLBACKS: "callbacks"}
 
 
 class OptimizerPayload(Protocol):
@@ -43,7 +43,7 @@ def save_with(
 
     Args:
         optimizer: An optimizer that ESPnet saves in its checkpoint.
-        payloads: By keys of the optimizer's state, LESSONS or CALLBACKS.
+        payloads: By keys of the optimizer's state, TEACHERS or CALLBACKS.
     """
 
     def save(optimizer, state):

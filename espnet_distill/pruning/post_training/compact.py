@@ -173,10 +173,11 @@ def remove_zero_units(tts: AbsTTS, name: str, conf: dict, stock: bool) -> Remain
     removed = []
     layers = _layers(tts)
     conf = before.without_layers(layers)
-    for stack, gone in layers.items():
+    for stack, removed_layers in layers.items():
         depth = len(tts.get_submodule(stack))
-        removed.append(f"{len(gone)} of {depth} layers of {stack}: {gone}")
-        kept = [n for n in range(depth) if n not in gone]
+        count = len(removed_layers)
+        removed.append(f"{count} of {depth} layers of {stack}: {removed_layers}")
+        kept = [n for n in range(depth) if n not in removed_layers]
         keep_layers(tts, {stack: kept})
     described = ConfigSpace(before.name, conf, tts.idim, tts.odim)
     speaking = LiveUnits(tts, described)
@@ -244,7 +245,7 @@ def _said(kept: Kept) -> Iterator[str]:
             place = name.removesuffix(".weight")
             yield f"{group.size - len(units)} of {group.size} {place}"
     for path, left in _by_heads(kept).items():
-        if gone := left.count(0):
-            yield f"{gone} of {len(left)} heads of {path}"
-        if gone := widths[path] - max(left):
-            yield f"{gone} of {widths[path]} channels of each head of {path}"
+        if count := left.count(0):
+            yield f"{count} of {len(left)} heads of {path}"
+        if count := widths[path] - max(left):
+            yield f"{count} of {widths[path]} channels of each head of {path}"

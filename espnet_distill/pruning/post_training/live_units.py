@@ -58,7 +58,7 @@ class LiveUnits:
     def kept(self) -> Kept:
         """Groups and units that speak; residual streams of one, even, width.
 
-        So are the heads of one attention, but those of which none speaks.
+        So are the heads of one attention, except those without a live channel.
         """
         speaking = [int((~silent).sum()) for silent in self._silent]
         streams = [n for n, g in zip(speaking, self._groups) if is_stream(g)]
