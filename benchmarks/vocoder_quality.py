@@ -48,7 +48,7 @@ def main() -> None:
     utterances = read_data(args.data)
     names = ["teacher", *(path.parent.name for path in args.vocoders[1:])]
     wavs = {
-        name: synthesize(vocoder, args, args.out / "spoken" / name)
+        name: synthesize(vocoder, args, args.out / "synthesized" / name)
         for name, vocoder in zip(names, args.vocoders, strict=True)
     }
     recognizer = Whisper(None)

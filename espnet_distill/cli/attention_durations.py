@@ -11,7 +11,7 @@ from espnet_distill.data.attention_durations import (
 
 def add_arguments(parser) -> None:
     parser.add_argument("teacher", help="an autoregressive teacher's experiment")
-    parser.add_argument("decoded", type=Path, help="a set that it was forced to speak")
+    parser.add_argument("decoded", type=Path, help="a set decoded with teacher forcing")
     parser.add_argument("out", type=Path)
     parser.add_argument(
         "--least_focus_rate",

