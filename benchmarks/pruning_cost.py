@@ -170,12 +170,14 @@ def main() -> None:
     parser.add_argument(
         "--size", choices=("2M", "37M"), nargs="+", help="default: both"
     )
-    parser.add_argument("--what", default="neurons", help="default: %(default)s")
+    parser.add_argument(
+        "--granularity", default="structured", help="default: %(default)s"
+    )
     parser.add_argument("--criterion", default="magnitude", help="default: %(default)s")
     parser.add_argument("--steps", type=int, help="between updates")
     parser.add_argument("--pairs", type=int, help="pairs of models a size")
     args = parser.parse_args()
-    options = {"what": args.what, "criterion": args.criterion}
+    options = {"granularity": args.granularity, "criterion": args.criterion}
     steps = args.steps or (3 if args.quick else 7)
     pairs = args.pairs or (2 if args.quick else 4)
     results = {}

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from espnet_distill.utils.files import written_whole
 
 MEASURES = {"wer": "Word error (%)", "dnsmos": "DNSMOS"}
-METHODS = ("neurons", "weights", "low-rank", "one-shot", "alone")
+METHODS = ("structured", "unstructured", "low-rank", "one-shot", "alone")
 
 
 def read_means(path: Path) -> dict[str, dict[str, float]]:

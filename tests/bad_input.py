@@ -28,7 +28,7 @@ LAUGHS = "a0: &a0 [x]\n" + "".join(
     f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 10)
 )
 LATIN = "Stra\xdfe: \xfc\n".encode("latin-1")
-PRUNE = {"type": "prune", "what": "weights", "pressure": 0.5, "end": 3}
+PRUNE = {"type": "prune", "granularity": "unstructured", "pressure": 0.5, "end": 3}
 SCORES = "row,errors,words,dnsmos\nteacher,,,\n"
 FIGURES = {"name": "teacher", **dict.fromkeys(key for _, _, key in MEASURES.values())}
 SMALL = 0.45  # pressure
@@ -729,7 +729,12 @@ TRIES = [
     Try(
         "derive",
         "a configuration of another class",
-        lambda p: [p.teacher(), OUT, "--config", p.train(tts="tacotron2", tts_conf={})],
+        lambda p: [
+            p.teacher(),
+            OUT,
+            "--student-config",
+            p.train(tts="tacotron2", tts_conf={}),
+        ],
         "tts: tacotron2; the teacher is fastspeech2",
     ),
     Try(
@@ -908,9 +913,9 @@ TRIES = [
     ),
     Try(
         "check",
-        "neurons of a ProDiff",
-        lambda p: [p.denoising(what="neurons")],
-        "callbacks[0]: what: neurons is for FastSpeech2, FastSpeech, Tacotron2, ",
+        "units of a ProDiff",
+        lambda p: [p.denoising(granularity="structured")],
+        "callbacks[0]: granularity: structured supports FastSpeech2, FastSpeech, ",
     ),
     # evaluate
     evaluating(
@@ -1009,15 +1014,15 @@ TRIES = [
         "a vocoder with code in it",
         lambda p: [
             *p.heard(feats_extract_conf={"log_base": None}),
-            *("--out", OUT, "--vocoder_file", _vocoder(p)),
+            *("--out", OUT, "--vocoder", _vocoder(p)),
         ],
         "not a checkpoint of weights alone",
     ),
     Try(
         "evaluate",
         "an ASR model that is none",
-        lambda p: [*p.heard(), "--out", OUT, "--measures", "wer", "--asr_model", "t"],
-        "--asr_model: t is neither an ESPnet experiment or tag (hub:owner/name), nor ",
+        lambda p: [*p.heard(), "--out", OUT, "--measures", "wer", "--asr-model", "t"],
+        "--asr-model: t is neither an ESPnet experiment or tag (hub:owner/name), nor ",
         needs=("faster_whisper", "jiwer", "whisper_normalizer"),
     ),
     evaluating(
@@ -1037,7 +1042,7 @@ TRIES = [
     ),
     evaluating(
         "a TTS model as a speaker model",
-        lambda p: [*p.heard(), "--out", OUT, "--speaker_model", p.source],
+        lambda p: [*p.heard(), "--out", OUT, "--speaker-model", p.source],
         f"{CHECKPOINT}: cannot be built: ",
     ),
     evaluating(

@@ -34,7 +34,7 @@ COMMANDS = {
     "callback, compact": 0.5,
     "callback with residual width, compact": 0.5,
 }
-RESIDUAL = {"include": ["residual"], "stock": True}
+RESIDUAL = {"prune_also": ["residual"], "stock_compatible": True}
 
 
 @dataclass(frozen=True)

@@ -81,20 +81,23 @@ def choices(command, option):
 def test_options_have_the_choices_of_the_arguments():
     from espnet_distill.students import derive
 
-    assert choices("derive", "--objective") == derive.ALLOCATIONS
+    assert choices("derive", "--allocate-by") == derive.ALLOCATIONS
     assert choices("derive", "--importance") == derive.IMPORTANCES
-    assert choices("prune", "--objective") == ALLOCATIONS
+    assert choices("prune", "--allocate-by") == ALLOCATIONS
 
 
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({}, "give one of pressure, parameters, rtf and config"),
+        ({}, "give one of pressure, parameters, rtf and student_config"),
         ({"pressure": 0.5, "rtf": 0.1}, "give one of pressure, parameters, rtf and"),
         ({"pressure": 1.0}, "--pressure: 1.0 is not from 0 to below 1"),
         ({"parameters": 0}, "--budget-params: 0 is not above 0"),
         ({"rtf": float("inf")}, "--budget-rtf: inf is not above 0"),
-        ({"config": "train.yaml", "keep": ["depth"]}, "--config: says every size"),
+        (
+            {"student_config": "train.yaml", "keep": ["depth"]},
+            "--student-config: sets every size",
+        ),
         ({"pressure": 0.5, "allocate_by": "size"}, "allocate_by: no 'size'; there is"),
         ({"pressure": 0.5, "importance": "wand"}, "importance: no 'wand'; there is"),
         ({"pressure": 0.5, "importance": "taylor"}, "--importance taylor: wants --da"),
@@ -114,7 +117,7 @@ def test_derive_refuses(arguments, message, tmp_path):
         ({"pressure": 0.5, "low_rank": True, "merge": True}, "--low-rank: takes no un"),
         (
             {"pressure": 0.5, "low_rank": True, "allocate_by": "latency"},
-            "--low-rank: takes no units; leave out --merge and --objective",
+            "--low-rank: takes no units; leave out --merge and --allocate-by",
         ),
     ],
 )

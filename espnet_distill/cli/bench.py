@@ -26,10 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "synthesized (default: three in English)",
     )
     add(
-        "--vocoder_file",
-        metavar="FILE",
+        "--vocoder",
+        metavar="VOCODER",
         type=name_or_none,
-        help="HiFi-GAN generator for mel → wav (default: Griffin-Lim)",
+        help="checkpoint or experiment folder of a vocoder for mel → wav (default: "
+        "Griffin-Lim)",
     )
     add(
         "--threads",
@@ -69,7 +70,7 @@ def main(args: argparse.Namespace) -> None:
         result = bench(
             args.experiments,
             sentences=args.sentences,
-            vocoder_file=args.vocoder_file,
+            vocoder=args.vocoder,
             threads=args.threads,
             repeats=args.repeats,
             chunk=args.chunk,

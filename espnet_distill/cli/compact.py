@@ -10,7 +10,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("experiment", metavar="EXP", help="pruned experiment: folder, .pth or .zip")
     add("out", metavar="OUT", type=Path, help="a folder to be made")
     add(
-        "--stock",
+        "--stock-compatible",
         action="store_true",
         help="give all layers the size of the widest and keep all heads, where stock "
         "ESPnet could not load the result otherwise",
@@ -37,7 +37,7 @@ def main(args: argparse.Namespace) -> None:
     report = compact(
         args.experiment,
         args.out,
-        stock_compatible=args.stock,
+        stock_compatible=args.stock_compatible,
         data=args.data,
         durations=args.durations,
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 # As in students.derive, which imports torch.
 ALLOCATIONS = ("params", "macs", "latency")
-IMPORTANCES = ("magnitude", "activation", "taylor", "random")
+IMPORTANCES = ("magnitude", "wanda", "taylor", "random")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,13 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="real-time factor, text to mel, on one thread of this machine",
     )
     size.add_argument(
-        "--config",
+        "--student-config",
         metavar="FILE",
         type=Path,
         help="training configuration of a student of the teacher's class",
     )
     add(
-        "--objective",
+        "--allocate-by",
         choices=ALLOCATIONS,
         default="params",
         help="of the shapes with so many parameters take the one most like the teacher "
@@ -65,15 +65,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--importance",
         choices=IMPORTANCES,
         default="magnitude",
-        help="which units stay: those of the largest weights, of the largest "
-        "activations, those the loss depends on (taylor), or any; default: %(default)s",
+        help="importance criterion of the units; default: %(default)s",
     )
     add(
         "--data",
         metavar="DIR",
         type=Path,
-        help="ESPnet data folder (text, wav.scp) whose first utterances activation and "
-        "taylor look at",
+        help="ESPnet data folder (text, wav.scp) whose first utterances are the "
+        "calibration data of wanda and taylor",
     )
     add("--durations", metavar="FILE", type=Path, help="frames a token of --data")
 
@@ -88,8 +87,8 @@ def main(args: argparse.Namespace) -> None:
         pressure=args.pressure,
         parameters=args.budget_params,
         rtf=args.budget_rtf,
-        config=args.config,
-        allocate_by=args.objective,
+        student_config=args.student_config,
+        allocate_by=args.allocate_by,
         keep=args.keep,
         floor=dict(args.floor),
         importance=args.importance,

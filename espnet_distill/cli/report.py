@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "in a browser, and RESULTS.md go there",
     )
     add(
-        "--num_sentences",
+        "--num-sentences",
         metavar="N",
         type=int,
         default=SENTENCES,

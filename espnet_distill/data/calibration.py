@@ -13,7 +13,7 @@ from espnet_distill.data.utterances import (
 )
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.text_frontend import build_front_end
-from espnet_distill.structure.statistics.importance import Activation, Taylor
+from espnet_distill.structure.statistics.importance import Taylor, Wanda
 from espnet_distill.utils.validation import require_finite
 
 CALIBRATION_UTTERANCES = (
@@ -21,7 +21,7 @@ CALIBRATION_UTTERANCES = (
 )
 
 
-FROM_ACTIVATIONS = {"activation": Activation, "taylor": Taylor}
+FROM_ACTIVATIONS = {"wanda": Wanda, "taylor": Taylor}
 
 
 def calibration_losses(

@@ -136,7 +136,7 @@ def read_data(folder: Path, num_utts: int | None = None) -> dict[str, Utterance]
     if not texts:
         raise ConfigError(f"{folder / 'text'} is empty: name a folder with sentences")
     if num_utts is not None and num_utts < 1:
-        raise ConfigError(f"--num_utts: {num_utts} leaves no sentence; give 1 or more")
+        raise ConfigError(f"--num-utts: {num_utts} leaves no sentence; give 1 or more")
     utterances = {}
     for utt, text in list(texts.items())[:num_utts]:
         require_file_name(utt, f"{folder / 'text'}: utterance")

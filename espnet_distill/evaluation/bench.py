@@ -47,7 +47,7 @@ def bench(
     experiments: Sequence[str | Path],
     *,
     sentences: str | Path | Sequence[str] | None = None,
-    vocoder_file: str | None = None,
+    vocoder: str | None = None,
     threads: int = 1,
     repeats: int = 5,
     chunk: int | None = None,
@@ -59,7 +59,8 @@ def bench(
         experiments: Experiment folders, ``.pth``, ``.zip`` or tags.
         sentences: The sentences, or a file with one a line, of which a short, a medium
             and a long one are synthesized; None is three in English.
-        vocoder_file: Vocoder for mel → wav; None is Griffin-Lim.
+        vocoder: Vocoder for mel → wav: a checkpoint or an experiment folder; None is
+            Griffin-Lim.
         threads: Number of threads on which speed is measured, besides one.
         repeats: Number of times that each sentence is synthesized.
         chunk: Number of mel frames that the vocoder synthesizes at a time; latency is
@@ -77,7 +78,9 @@ def bench(
     for option, number in (("threads", threads), ("repeats", repeats)):
         if number < 1:
             raise ConfigError(f"--{option}: {number} is not above 0")
-    check_file(vocoder_file, "--vocoder_file")
+    from espnet_distill.vocoders.checkpoint_formats import find_checkpoint
+
+    vocoder = find_checkpoint(vocoder, "--vocoder")
     if out:
         check_folder(Path(out), "--out")
     if sentences is None:
@@ -93,9 +96,9 @@ def bench(
 
     sentences = three_lengths(list(sentences))
     files = dict(zip(names, map(find_experiment, experiments)))
-    rows = _rows(files, sentences, vocoder_file, threads, repeats, chunk)
+    rows = _rows(files, sentences, vocoder, threads, repeats, chunk)
     environment = machine() | {
-        "vocoder": vocoder_file or "Griffin-Lim",
+        "vocoder": vocoder or "Griffin-Lim",
         "repeats": repeats,
         "chunk": f"the first {chunk} frames are" if chunk else "the whole is",
         "sentences": sentences,

@@ -13,7 +13,7 @@ def evaluate(
     data: str | Path,
     out: str | Path,
     *,
-    vocoder_file: str | None = None,
+    vocoder: str | None = None,
     inference_model: str | None = None,
     inference_tag: str | None = None,
     asr_model: str | None = None,
@@ -33,8 +33,8 @@ def evaluate(
             8 of tts.sh; the teacher first.
         data: ESPnet data folder (``text``, ``wav.scp``) of held-out sentences.
         out: Output folder.
-        vocoder_file: HiFi-GAN generator for the timing of text → wav; None is
-            Griffin-Lim.
+        vocoder: Vocoder for the timing of text → wav: a checkpoint or an experiment
+            folder; None is Griffin-Lim.
         inference_model: File name of the checkpoint in each experiment; None is the
             first of ESPnet's usual names.
         inference_tag: Folder of the decoded speech in each experiment; None is the only
@@ -60,12 +60,13 @@ def evaluate(
     from espnet_distill.data.utterances import part_of, read_data
     from espnet_distill.evaluation import systems as inputs
     from espnet_distill.evaluation.metrics.registry import choose
+    from espnet_distill.vocoders.checkpoint_formats import find_checkpoint
 
     experiments = [Path(experiment) for experiment in experiments]
     data, out = Path(data), Path(out)
     durations = Path(durations) if durations else None
     measures = choose(measures, asr_model)
-    check_file(vocoder_file, "--vocoder_file")
+    vocoder = find_checkpoint(vocoder, "--vocoder")
     check_file(durations, "--durations")
     check_folder(out, "--out")
     utterances = read_data(data, num_utts)
@@ -91,7 +92,7 @@ def evaluate(
         return f"part {part}: {len(utterances)} sentences are in {cache}"
     with locked(out):
         costs, forced_errors = _measure_models(
-            systems, utterances, data, durations, vocoder_file, out
+            systems, utterances, data, durations, vocoder, out
         )
         scores = score.score_all(wavs, utterances, forced_errors, scorer, out)
         rows = _rows(systems, scores, costs)
@@ -99,13 +100,13 @@ def evaluate(
             data,
             len(utterances),
             scorer.recognizer.said,
-            _vocoders(systems, vocoder_file or "Griffin-Lim"),
+            _vocoders(systems, vocoder or "Griffin-Lim"),
         )
         surroundings["speaker_model"] = speaker_model
         options = {
             "data": data,
             "out": out,
-            "vocoder_file": vocoder_file,
+            "vocoder": vocoder,
             "inference_model": inference_model,
             "inference_tag": inference_tag,
             "asr_model": asr_model,
@@ -192,11 +193,11 @@ def _find_models(
     recognizer = asr.Whisper(asr_model)
     with ErrorCollector() as faults:
         if "wer" in measures and asr_model and is_espnet(asr_model):
-            recognizer = faults.check(asr_espnet.find, asr_model, where="--asr_model: ")
+            recognizer = faults.check(asr_espnet.find, asr_model, where="--asr-model: ")
         elif "wer" in measures:
             faults.check(asr.check_model, asr_model)
         voice = speaker_model and faults.check(
-            speaker.find, speaker_model, where="--speaker_model: "
+            speaker.find, speaker_model, where="--speaker-model: "
         )
     return recognizer, voice
 
@@ -207,7 +208,7 @@ def _command(experiments: Sequence[Path], options: Mapping) -> str:
     for name, value in options.items():
         if value is not None:
             values = value if isinstance(value, list | tuple) else [value]
-            words += [f"--{name}", *values]
+            words += [f"--{name.replace('_', '-')}", *values]
     return shlex.join(map(str, words))
 
 

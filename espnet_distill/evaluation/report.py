@@ -22,7 +22,7 @@ def write(folder: Path, sentences: int = SENTENCES) -> list[Path]:
         ConfigError: A number below 1, or a folder without an evaluation.
     """
     if sentences < 1:
-        raise ConfigError(f"--num_sentences: {sentences}; give 1 or more")
+        raise ConfigError(f"--num-sentences: {sentences}; give 1 or more")
     from espnet_distill.utils.files import write_text
 
     with warnings.catch_warnings():

@@ -113,7 +113,7 @@ def _decode_folder(experiment: Path, data: Path, tag: str | None) -> Path:
         tags = ", ".join(path.parents[1].name for path in folders)
         raise ConfigError(
             f"{experiment} has decoded {data.name} more than once ({tags}): "
-            "choose by --inference_tag"
+            "choose by --inference-tag"
         )
     return folders[0] if folders else experiment / "*" / inside
 

@@ -23,8 +23,7 @@ def load(config: Path, model: Path, vocoder_file: str | None = None):
     system = text2speech(config, model, vocoder_file)
     if system.tts.require_vocoder and system.vocoder is None:
         raise ConfigError(
-            f"{config}: no feats_extract that Griffin-Lim could invert; "
-            "give --vocoder_file"
+            f"{config}: no feats_extract that Griffin-Lim could invert; give --vocoder"
         )
     return system
 

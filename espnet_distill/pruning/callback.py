@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils.hooks import RemovableHandle
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.pruning.config import GATES, Options
+from espnet_distill.pruning.config import GATES, PruneOptions
 from espnet_distill.pruning.criteria.base import Criterion
 from espnet_distill.pruning.criteria.gates import Gates
 from espnet_distill.pruning.criteria.registry import CRITERIA
@@ -33,13 +33,14 @@ class PruningCallback(Callback):
     names of its parameters.
 
     Attributes:
-        find_groups: Returns the pruning groups of a model; `what: neurons` requires it.
+        find_groups: Returns the pruning groups of a model; required by
+            `granularity: structured`.
         levels: Step or epoch, and sparsity, after each update.
     """
 
     def __init__(
         self,
-        options: Options,
+        options: PruneOptions,
         find_groups: FindGroups | None = None,
         where: str = "prune",
     ):
@@ -64,7 +65,7 @@ class PruningCallback(Callback):
 
     @classmethod
     def from_conf(cls, conf: Mapping, name: str, where: str) -> "PruningCallback":
-        return cls(Options.of(conf), where=where)
+        return cls(PruneOptions.of(conf), where=where)
 
     def use_model_conf(self, tts_conf: Mapping) -> None:
         self.find_groups = partial(groups_of, tts_conf=tts_conf)
@@ -86,14 +87,14 @@ class PruningCallback(Callback):
         self._measure()
 
     def _build_target(self) -> PruningMask:
-        if self.options.what == "weights":
+        if self.options.granularity == "unstructured":
             return WeightMask(self._parameters, self.options)
-        if self.options.what == "layers":
+        if self.options.granularity == "layers":
             return LayerMask(self._model, self._parameters, self.options)
         if self.find_groups is None:
             raise ConfigError(
-                "what: neurons wants a find_groups to say which parameters belong "
-                "together; say weights or layers without"
+                "granularity: structured requires find_groups, the pruning groups of "
+                "the model; or use unstructured or layers"
             )
         return UnitMask(self._model, self._parameters, self.options, self.find_groups)
 

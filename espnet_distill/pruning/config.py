@@ -10,7 +10,7 @@ from espnet_distill.pruning.criteria.registry import CRITERIA
 from espnet_distill.pruning.schedule import Schedule
 from espnet_distill.utils.config_values import as_list, as_text, require_known
 
-TARGETS = ("neurons", "weights", "layers")
+GRANULARITIES = ("structured", "layers", "unstructured")
 
 
 SCOPES = ("layer", "global")
@@ -19,16 +19,17 @@ SCOPES = ("layer", "global")
 GATES = "gates"
 
 
-INCLUDES = ("heads", "residual")
+PRUNE_ALSO = ("heads", "residual")
 
 
 @dataclass(frozen=True)
-class Options:
+class PruneOptions:
     """The keys of a pruning callback.
 
     Attributes:
         pressure: Target parameter sparsity of the model; a pattern implies it.
-        what: Granularity: ``neurons``, ``weights`` or ``layers``.
+        granularity: ``structured``: units; ``layers``: residual layers;
+            ``unstructured``: single weights.
         pattern: Of weights, "n:m": n of each m consecutive weights of an input stay.
         criterion: Importance criterion, a name in CRITERIA; or ``gates``, learned
             during training.
@@ -37,13 +38,14 @@ class Options:
         schedule, start, end, interval, unit: See ``Schedule``.
         floor: Smallest fraction of its units that each layer keeps.
         exclude: Patterns of parameter names that are not pruned.
-        include: Groups that neurons prune only on request: ``heads``, ``residual``.
-        stock: Whether the compacted model must be a stock configuration.
-        merge: Whether pruned neurons are merged into kept ones.
+        prune_also: Groups that structured pruning spares by default: ``heads``,
+            ``residual``.
+        stock_compatible: Whether the compacted model must be a stock configuration.
+        merge: Whether pruned units are merged into kept ones.
     """
 
     pressure: float | None = None
-    what: str = "neurons"
+    granularity: str = "structured"
     pattern: str | None = None
     criterion: str = "magnitude"
     scope: str = "layer"
@@ -54,12 +56,12 @@ class Options:
     unit: str = "step"
     floor: float = 0.0
     exclude: Sequence[str] = ()
-    include: Sequence[str] = ()
-    stock: bool = False
+    prune_also: Sequence[str] = ()
+    stock_compatible: bool = False
     merge: bool = False
 
     @classmethod
-    def of(cls, conf: Mapping) -> "Options":
+    def of(cls, conf: Mapping) -> "PruneOptions":
         """Build options from a mapping without ``type``."""
         known = [field.name for field in fields(cls)]
         with ErrorCollector() as errors:
@@ -72,14 +74,14 @@ class Options:
         """Raise a ConfigError that names each invalid key."""
         with ErrorCollector() as errors:
             for key, known in (
-                ("what", TARGETS),
+                ("granularity", GRANULARITIES),
                 ("criterion", (*CRITERIA, GATES)),
                 ("scope", SCOPES),
             ):
                 errors.check(_require_one_of, key, getattr(self, key), known)
             errors.check(_require_patterns, self.exclude)
-            errors.check(_require_includes, self.include)
-            errors.check(_require_bool, "stock", self.stock)
+            errors.check(_require_prune_also, self.prune_also)
+            errors.check(_require_bool, "stock_compatible", self.stock_compatible)
             errors.check(_require_bool, "merge", self.merge)
             errors.check(require_pressure, self.floor, "floor")
             errors.check(self._require_pressure_or_pattern)
@@ -91,20 +93,24 @@ class Options:
         if self.pressure is not None:
             require_pressure(self.pressure)
         elif self.pattern is None:
-            raise ConfigError("pressure: say which share of the parameters is to go")
+            raise ConfigError(
+                "pressure: missing; give the share of parameters to remove, e.g. 0.5"
+            )
 
     def _require_consistent(self) -> None:
         """Refuse keys that contradict each other or have no effect together."""
-        if self.what != "neurons":
-            for key in ("include", "stock", "merge"):
+        if self.granularity != "structured":
+            for key in ("prune_also", "stock_compatible", "merge"):
                 if getattr(self, key):
-                    raise ConfigError(f"{key}: is for what: neurons; leave it out")
-        if self.stock:
+                    raise ConfigError(
+                        f"{key}: requires granularity: structured; leave it out"
+                    )
+        if self.stock_compatible:
             self._require_stock_sizes()
         if self.criterion == GATES:
             self._require_gates_apply()
         if self.merge and self.unit != "step":
-            raise ConfigError("merge: wants unit: step")
+            raise ConfigError("merge: requires unit: step")
         if self.pattern is None:
             return
         if isinstance(self.pattern, int):
@@ -116,31 +122,35 @@ class Options:
             raise ConfigError(
                 f"pattern: {self.pattern!r} is not n:m with 0 < n < m, such as 2:4"
             )
-        if self.what != "weights":
-            raise ConfigError("pattern: is for what: weights; leave it out")
+        if self.granularity != "unstructured":
+            raise ConfigError(
+                "pattern: requires granularity: unstructured; leave it out"
+            )
         for key, plain in (("floor", 0), ("scope", "layer")):
             if getattr(self, key) != plain:
-                raise ConfigError(f"{key}: a pattern says what stays where; leave out")
+                raise ConfigError(f"{key}: has no effect with a pattern; leave it out")
 
     def _require_stock_sizes(self) -> None:
         """Refuse options that no stock configuration can express."""
         if self.scope == "global":
-            raise ConfigError("scope: stock layers have equal sizes; say layer")
-        if "heads" in self.include:
+            raise ConfigError("scope: stock layers have equal sizes; use layer")
+        if "heads" in self.prune_also:
             raise ConfigError(
-                "include: stock heads are as wide as the residual width; leave heads out"
+                "prune_also: stock heads span the residual width; leave heads out"
             )
 
     def _require_gates_apply(self) -> None:
         """Refuse options that gates do not support."""
-        if self.what != "neurons":
-            raise ConfigError("criterion: gates is for what: neurons")
+        if self.granularity != "structured":
+            raise ConfigError("criterion: gates requires granularity: structured")
         if self.schedule == "one_shot":
-            raise ConfigError("schedule: gates learn on the way; say cubic or linear")
+            raise ConfigError(
+                "schedule: gates are trained until the end; use cubic or linear"
+            )
         if self.merge:
-            raise ConfigError("merge: gates close what is to go; leave it out")
-        if "residual" in self.include:
-            raise ConfigError("include: gates leave residual alone; leave it out")
+            raise ConfigError("merge: gates do not support it; leave it out")
+        if "residual" in self.prune_also:
+            raise ConfigError("prune_also: gates do not support residual; leave it out")
 
     @property
     def timetable(self) -> Schedule:
@@ -165,10 +175,10 @@ def _require_patterns(names) -> None:
     as_list(names, "exclude", of=as_text)
 
 
-def _require_includes(names) -> None:
-    as_list(names, "include")
+def _require_prune_also(names) -> None:
+    as_list(names, "prune_also")
     for name in names:
-        _require_one_of("include", name, INCLUDES)
+        _require_one_of("prune_also", name, PRUNE_ALSO)
 
 
 def _require_bool(key: str, value) -> None:

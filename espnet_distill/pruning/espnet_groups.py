@@ -47,8 +47,8 @@ def require_units(kind: type[AbsTTS]) -> None:
     if not issubclass(kind, SUPPORTED):
         names = ", ".join(known.__name__ for known in SUPPORTED)
         raise ConfigError(
-            f"what: neurons is for {names} and their variants, not for "
-            f"{kind.__name__}; say weights"
+            f"granularity: structured supports {names} and their variants, not for "
+            f"{kind.__name__}; use unstructured"
         )
 
 

@@ -30,7 +30,7 @@ from espnet_distill.utils.markdown import aligned
 
 SUPPORTED = (FastSpeech2, FastSpeech, Tacotron2, Transformer)
 ALLOCATIONS = ("params", "macs", "latency")
-IMPORTANCES = ("magnitude", "activation", "taylor", "random")
+IMPORTANCES = ("magnitude", "wanda", "taylor", "random")
 
 
 def derive(
@@ -40,7 +40,7 @@ def derive(
     pressure: float | None = None,
     parameters: int | None = None,
     rtf: float | None = None,
-    config: str | Path | None = None,
+    student_config: str | Path | None = None,
     allocate_by: str = "params",
     keep: Iterable[str] = (),
     floor: Mapping[str, int] | None = None,
@@ -54,7 +54,8 @@ def derive(
     loads, with the teacher's features and tokens; and ``train.yaml``, a training
     configuration with its ``init_param`` set. The plugin is registered.
 
-    The student's size is one of ``pressure``, ``parameters``, ``rtf`` and ``config``.
+    The student's size is one of ``pressure``, ``parameters``, ``rtf`` and
+    ``student_config``.
 
     Args:
         teacher: Experiment folder, ``.pth``, ``.zip`` or tag.
@@ -63,17 +64,18 @@ def derive(
         parameters: Number of parameters of the student.
         rtf: Real-time factor of the student, text to mel, on one thread of this
             machine: seconds of computing per second of speech.
-        config: Training configuration (YAML) of a student of the teacher's class.
+        student_config: Training configuration (YAML) of a student of the teacher's
+            class.
         allocate_by: Of the shapes with the number of parameters, ``params`` takes the
             one most like the teacher, ``macs`` the one of fewest operations, and
             ``latency`` the fastest on this machine.
         keep: Keys of ``tts_conf`` whose values stay; ``depth`` and ``width`` stand
             for all such keys.
         floor: Smallest value of a size, by its key of ``tts_conf``.
-        importance: Criterion that ranks units: ``magnitude``, ``activation``,
+        importance: Criterion that ranks units: ``magnitude``, ``wanda``,
             ``taylor`` or ``random``.
         data: ESPnet data folder (``text``, ``wav.scp``) whose first utterances are the
-            calibration data of ``activation`` and ``taylor``.
+            calibration data of ``wanda`` and ``taylor``.
         durations: ESPnet durations file of ``data``: frames per token, for a model
             that is trained with durations.
 
@@ -86,7 +88,8 @@ def derive(
             students, a size that no shape has, a student that is larger somewhere, or
             data that the teacher cannot use. Nothing is written then.
     """
-    out, config = Path(out), Path(config) if config else None
+    out = Path(out)
+    student_config = Path(student_config) if student_config else None
     budget = argparse.Namespace(
         pressure=pressure,
         budget_params=parameters,
@@ -96,17 +99,17 @@ def derive(
         floor=dict(floor or {}),
     )
     require_new(out)
-    _require_budget(budget, config)
+    _require_budget(budget, student_config)
     _require_importance(importance, data)
     espnet_distill.register()
     teacher_config, checkpoint = find_experiment(teacher)
     conf = read_config(teacher_config)
     require_supported(conf["tts"], teacher_config, "student can be derived from")
-    training = read_config(config) if config else training_of(conf)
+    training = read_config(student_config) if student_config else training_of(conf)
     training["tts_conf"] = dict(training.get("tts_conf") or {})
     if training["tts"] != conf["tts"]:
         raise ConfigError(
-            f"{config}: tts: {training['tts']}; the teacher is {conf['tts']}"
+            f"{student_config}: tts: {training['tts']}; the teacher is {conf['tts']}"
         )
     model, names = load_experiment(teacher_config, checkpoint)
     tts, frames = model.tts, frames_a_second(model)
@@ -121,7 +124,7 @@ def derive(
         losses = calibration_losses(Path(data), durations, model, names)
     sizes = Sizes(type(tts), tts.idim, tts.odim, conf["tts_conf"])
     before = cost(tts)
-    if not config:
+    if not student_config:
         training["tts_conf"] |= choose_sizes(budget, tts, sizes, frames)
     with folder_written_whole(out) as beside:
         student_conf = conf | {"tts_conf": training["tts_conf"]}
@@ -133,19 +136,24 @@ def derive(
     return _table(confs, (before, cost(student.tts)), frames, narrowed)
 
 
-def _require_budget(budget: argparse.Namespace, config: Path | None) -> None:
+def _require_budget(budget: argparse.Namespace, student_config: Path | None) -> None:
     """Raise a ConfigError unless a student's size is given, once and in range."""
     pressure, parameters = budget.pressure, budget.budget_params
-    given = (pressure, parameters, budget.budget_rtf, config)
+    given = (pressure, parameters, budget.budget_rtf, student_config)
     if sum(value is not None for value in given) != 1:
-        raise ConfigError("derive: give one of pressure, parameters, rtf and config")
+        raise ConfigError(
+            "derive: give one of pressure, parameters, rtf and student_config"
+        )
     _require_one_of("allocate_by", budget.objective, ALLOCATIONS)
     if pressure is not None and not 0 <= pressure < 1:
         raise ConfigError(f"--pressure: {pressure} is not from 0 to below 1")
     if parameters is not None and parameters < 1:
         raise ConfigError(f"--budget-params: {parameters} is not above 0")
-    if config and (budget.keep or budget.floor or budget.objective != "params"):
-        raise ConfigError("--config: says every size; leave out what chooses sizes")
+    if student_config and (budget.keep or budget.floor or budget.objective != "params"):
+        raise ConfigError(
+            "--student-config: sets every size; leave out --allocate-by, --keep "
+            "and --floor"
+        )
     if budget.budget_rtf is not None and not 0 < budget.budget_rtf < math.inf:
         raise ConfigError(f"--budget-rtf: {budget.budget_rtf} is not above 0")
 
@@ -153,7 +161,7 @@ def _require_budget(budget: argparse.Namespace, config: Path | None) -> None:
 def _require_importance(importance: str, data: str | Path | None) -> None:
     """Raise a ConfigError for an unknown criterion or one that lacks its data."""
     _require_one_of("importance", importance, IMPORTANCES)
-    if importance in ("activation", "taylor") and not data:
+    if importance in ("wanda", "taylor") and not data:
         raise ConfigError(f"--importance {importance}: wants --data")
 
 

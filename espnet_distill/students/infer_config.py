@@ -98,8 +98,8 @@ class ConfigSpace:
         name = self.name + SUFFIX
         if name not in VARIANTS:
             raise ConfigError(
-                f"{self.name}: its layers cannot have sizes of their own; --stock "
-                "gives them one size"
+                f"{self.name}: its layers cannot have sizes of their own; "
+                "--stock-compatible gives them one size"
             )
         for key, value in zip(KEYS, (layer_sizes, layer_heads)):
             if value:

@@ -8,7 +8,8 @@ from typing import Callable, Dict, Optional, Tuple
 
 from espnet_distill.data.mel_spec import MelSpec
 from espnet_distill.errors import ConfigError
-from espnet_distill.utils.files import read_json, read_yaml
+from espnet_distill.experiments.experiment import find_experiment
+from espnet_distill.utils.files import check_file, read_json, read_yaml
 
 
 @dataclass
@@ -33,6 +34,22 @@ class VocoderConfig:
     rename: Callable[[str], str] = str
     mel_floor: Optional[float] = None
     stats_file: Optional[Path] = None
+
+
+def find_checkpoint(vocoder: str | None, option: str) -> str | None:
+    """Return the checkpoint of a vocoder: a file, or that of an experiment folder.
+
+    Args:
+        vocoder: A path, or None.
+        option: A prefix of the message.
+
+    Raises:
+        ConfigError: There is no such file, or no checkpoint in the folder.
+    """
+    if vocoder and Path(vocoder).is_dir():
+        return str(find_experiment(vocoder)[1])
+    check_file(vocoder, option)
+    return vocoder
 
 
 def find_config(vocoder_file, config_file=None):

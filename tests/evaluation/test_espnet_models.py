@@ -84,7 +84,7 @@ def test_espnet_asr_and_speaker_model_in_an_evaluation(
     from espnet2.bin.asr_inference import Speech2Text
 
     monkeypatch.setitem(measures.sys.modules, "faster_whisper", None)
-    models = ["--asr_model", str(recogniser), "--speaker_model", str(speaker_model)]
+    models = ["--asr-model", str(recogniser), "--speaker-model", str(speaker_model)]
     evaluate(recipe, "--measures", "wer", *models)
     scores = scores_of(recipe)
     hears = Speech2Text(recogniser / "config.yaml", recogniser / "valid.acc.ave.pth")
@@ -138,12 +138,12 @@ def test_weights_that_are_missing(recogniser, tmp_path):
 
 
 def test_missing_and_mismatched_models_are_refused(recipe, recogniser, tmp_path):
-    option = "--speaker_model"
-    refuse(recipe, "--speaker_model: .*cannot be built", option, str(recogniser))
-    refuse(recipe, "--speaker_model: .*: no such", option, str(tmp_path / "no"))
-    refuse(recipe, "--asr_model: .* is neither an ESPnet", "--asr_model", str(tmp_path))
+    option = "--speaker-model"
+    refuse(recipe, "--speaker-model: .*cannot be built", option, str(recogniser))
+    refuse(recipe, "--speaker-model: .*: no such", option, str(tmp_path / "no"))
+    refuse(recipe, "--asr-model: .* is neither an ESPnet", "--asr-model", str(tmp_path))
     (tmp_path / "config.yaml").touch()
-    refuse(recipe, "--asr_model: .*one checkpoint", "--asr_model", str(tmp_path))
+    refuse(recipe, "--asr-model: .*one checkpoint", "--asr-model", str(tmp_path))
 
 
 def test_whisper_names_are_not_espnet_models(tmp_path):
@@ -159,8 +159,8 @@ def test_a_similarity_by_hand():
 
 def test_resemblyzer_that_is_not_installed(recipe, monkeypatch):
     monkeypatch.setitem(measures.sys.modules, "resemblyzer", None)
-    message = "^--speaker_model: not installed: pip install resemblyzer$"
-    refuse(recipe, message, "--speaker_model", "resemblyzer")
+    message = "^--speaker-model: not installed: pip install resemblyzer$"
+    refuse(recipe, message, "--speaker-model", "resemblyzer")
 
 
 def test_similarity_of_the_same_speaker_is_higher(kathleen):

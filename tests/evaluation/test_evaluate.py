@@ -30,7 +30,7 @@ def evaluate(recipe, *options, experiments=("teacher", "student")):
 
 
 def test_the_table(recipe, systems, capsys):
-    evaluate(recipe, "--vocoder_file", "none")
+    evaluate(recipe, "--vocoder", "none")
     table = json.loads((recipe / "out" / "table.json").read_text())
     reference, teacher, student = table["rows"]
     assert [row["name"] for row in table["rows"]] == ["reference", "teacher", "student"]
@@ -189,7 +189,7 @@ def test_a_missing_experiment(recipe):
 
 
 def test_a_missing_checkpoint(recipe):
-    refuse(recipe, "other.pth is missing", "--inference_model", "other.pth")
+    refuse(recipe, "other.pth is missing", "--inference-model", "other.pth")
 
 
 def test_missing_data(recipe):
@@ -227,19 +227,19 @@ def test_an_unreadable_wav(recipe):
 
 def test_two_decodings_ask_for_a_tag(recipe):
     (recipe / "exp" / "teacher" / "again" / "eval" / "wav").mkdir(parents=True)
-    refuse(recipe, r"\(again, decode\): choose by --inference_tag")
+    refuse(recipe, r"\(again, decode\): choose by --inference-tag")
 
 
 def test_a_missing_vocoder(recipe):
-    refuse(recipe, "--vocoder_file: g.pth", "--vocoder_file", "g.pth")
+    refuse(recipe, "--vocoder: g.pth", "--vocoder", "g.pth")
 
 
 def test_an_unknown_asr_model(recipe):
-    refuse(recipe, "--asr_model: nobody", "--asr_model", "nobody")
+    refuse(recipe, "--asr-model: nobody", "--asr-model", "nobody")
 
 
 def test_no_sentences(recipe):
-    refuse(recipe, "--num_utts", "--num_utts", "0")
+    refuse(recipe, "--num-utts", "--num-utts", "0")
 
 
 def test_rows_of_one_name(recipe):

@@ -391,8 +391,8 @@ def test_a_broken_file_leaves_the_old_page(evaluation):
 
 
 def test_page_without_sentences(evaluation, capsys):
-    assert cli.main(["report", str(evaluation), "--num_sentences", "0"]) == 2
-    assert "--num_sentences: 0; give 1 or more" in capsys.readouterr().err
+    assert cli.main(["report", str(evaluation), "--num-sentences", "0"]) == 2
+    assert "--num-sentences: 0; give 1 or more" in capsys.readouterr().err
 
 
 PROBE = """<script>

@@ -141,7 +141,7 @@ COMMANDS = (
     Command("derive", ("exp/teacher", OUT, *PRESSURE), (*TEACHER, *STATISTICS), 1.5),
     Command(
         "derive",
-        ("exp/teacher", OUT, "--config", "train.yaml"),
+        ("exp/teacher", OUT, "--student-config", "train.yaml"),
         ("train.yaml",),
     ),
     Command(
@@ -191,7 +191,7 @@ COMMANDS = (
         "bench",
         (
             *("exp/student", "--repeats", "1", "--threads", "1"),
-            *("--sentences", "sentences", "--vocoder_file", _files("vocoder")[1]),
+            *("--sentences", "sentences", "--vocoder", _files("vocoder")[1]),
         ),
         ("sentences", *_files("vocoder")),
         0.7,

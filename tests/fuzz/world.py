@@ -27,7 +27,7 @@ from ..vocoders.big import save_hifigan
 CHECKPOINT = "train.loss.ave.pth"
 TEACHER = Path("exp/teacher")
 TEXTS = {"b1": "two", "b2": "words here"}
-PRUNE = {"type": "prune", "what": "neurons", "pressure": 0.5, "end": 3}
+PRUNE = {"type": "prune", "granularity": "structured", "pressure": 0.5, "end": 3}
 OBJECTIVES = [
     {"type": "mel", "weight": 1.0, "temperature": 2.0},
     {"type": "hidden", "tap": "encoder", "weight": 0.5},

@@ -49,7 +49,7 @@ def find_zero_units(model):
 def test_weights(criterion, scope, pressure):
     model = Plain()
     conf = {"criterion": criterion, "scope": scope, "pressure": pressure}
-    callback = build(model, what="weights", **conf)
+    callback = build(model, granularity="unstructured", **conf)
     train(model, callback, 20)
     assert zeros(model) == pytest.approx(pressure, abs=0.01)
     assert callback.statistics()["sparsity"] == pytest.approx(zeros(model), abs=1e-9)
@@ -64,7 +64,7 @@ def test_weights(criterion, scope, pressure):
 @pytest.mark.parametrize("kind", ["transformer", "conformer"])
 @pytest.mark.parametrize("scope", ["layer", "global"])
 @pytest.mark.parametrize("criterion", [*CRITERIA, "gates"])
-def test_neurons(kind, scope, criterion):
+def test_structured(kind, scope, criterion):
     model = TTS(kind)
     callback = build(model, pressure=0.3, scope=scope, criterion=criterion)
     train(model, callback, 13)
@@ -95,7 +95,9 @@ def test_pruned_layers_are_the_identity(criterion, scope):
     layer = sum(p.numel() for p in model.tts.decoder.encoders[0].parameters())
     total = sum(parameter.numel() for parameter in model.parameters())
     conf = {"pressure": round(layer / total, 3), "exclude": ["tts.encoder.*"]}
-    callback = build(model, what="layers", scope=scope, criterion=criterion, **conf)
+    callback = build(
+        model, granularity="layers", scope=scope, criterion=criterion, **conf
+    )
     train(model, callback, 14)
     assert callback.statistics()["sparsity"] == pytest.approx(layer / total, abs=0.01)
     x = torch.randn(1, 5, 16)
@@ -111,7 +113,7 @@ def test_pruned_layers_are_the_identity(criterion, scope):
 @pytest.mark.parametrize("pattern, share", [("2:4", 0.5), ("1:4", 0.75)])
 def test_patterns(pattern, share):
     model = Plain()
-    callback = build(model, what="weights", pattern=pattern)
+    callback = build(model, granularity="unstructured", pattern=pattern)
     train(model, callback, 14)
     for layer in (model.inner, model.outer):
         fews = (layer.weight == 0).view(-1, 4).sum(1)
@@ -120,7 +122,9 @@ def test_patterns(pattern, share):
 
 def test_n_m_pattern_is_along_the_input_of_a_convolution():
     model = torch.nn.Sequential(torch.nn.Conv1d(8, 3, 5))
-    callback = build(model, what="weights", pattern="2:4", schedule="linear", start=0)
+    callback = build(
+        model, granularity="unstructured", pattern="2:4", schedule="linear", start=0
+    )
     callback.on_train_start(TrainingContext(model))
     for step in range(1, 13):
         callback.on_step_end(step)
@@ -130,7 +134,7 @@ def test_n_m_pattern_is_along_the_input_of_a_convolution():
 
 def test_sparsity_follows_the_schedule():
     model = Plain()
-    callback = build(model, what="weights", pressure=0.5, schedule="linear")
+    callback = build(model, granularity="unstructured", pressure=0.5, schedule="linear")
     assert callback.statistics()["sparsity"] == 0 and not callback.is_final
     train(model, callback, 20)
     assert callback.is_final
@@ -141,7 +145,7 @@ def test_sparsity_follows_the_schedule():
 
 def test_momentum_and_weight_decay_leave_pruned_weights_at_zero():
     model = Plain()
-    callback = build(model, what="weights", pressure=0.5)
+    callback = build(model, granularity="unstructured", pressure=0.5)
     optimizer = train(model, callback, 12)
     is_zero = {name: p == 0 for name, p in model.named_parameters()}
     momenta = [optimizer.state[p]["exp_avg"] for p in model.parameters()]
@@ -152,16 +156,24 @@ def test_momentum_and_weight_decay_leave_pruned_weights_at_zero():
 
 
 @pytest.mark.parametrize(
-    "what, criterion",
-    [*itertools.product(["weights", "neurons"], CRITERIA), ("neurons", "gates")],
+    "granularity, criterion",
+    [
+        *itertools.product(["unstructured", "structured"], CRITERIA),
+        ("structured", "gates"),
+    ],
 )
 @pytest.mark.parametrize("stop", [4, 7, 11, 16])
-def test_resume_is_bit_identical(criterion, what, stop, tmp_path):
-    conf = {"what": what, "pressure": 0.3, "criterion": criterion, "start": 3}
-    conf |= {"merge": what == "neurons" and criterion == "magnitude"}
-    if what == "neurons" and criterion == "taylor":
-        conf |= {"include": ["residual"], "stock": True}
-    make = Plain if what == "weights" else TTS
+def test_resume_is_bit_identical(criterion, granularity, stop, tmp_path):
+    conf = {
+        "granularity": granularity,
+        "pressure": 0.3,
+        "criterion": criterion,
+        "start": 3,
+    }
+    conf |= {"merge": granularity == "structured" and criterion == "magnitude"}
+    if granularity == "structured" and criterion == "taylor":
+        conf |= {"prune_also": ["residual"], "stock_compatible": True}
+    make = Plain if granularity == "unstructured" else TTS
     whole = make()
     uninterrupted = build(whole, **conf)
     train(whole, uninterrupted, 20)
@@ -203,7 +215,9 @@ def train_until(model, callback, optimizer, stop):
 def test_schedule_in_epochs(criterion):
     model = Plain()
     conf = {"unit": "epoch", "start": 0, "end": 3, "interval": 1}
-    callback = build(model, what="weights", pressure=0.5, criterion=criterion, **conf)
+    callback = build(
+        model, granularity="unstructured", pressure=0.5, criterion=criterion, **conf
+    )
     train(model, callback, 40)
     assert [now for now, _ in callback.levels] == [1, 2, 3]
     assert zeros(model) == pytest.approx(0.5, abs=0.01)
@@ -212,7 +226,7 @@ def test_schedule_in_epochs(criterion):
 def test_criterion_observes_only_training_batches():
     """A criterion ignores evaluation, and leaves no hook behind."""
     model = Plain()
-    callback = build(model, what="weights", pressure=0.5, criterion="wanda")
+    callback = build(model, granularity="unstructured", pressure=0.5, criterion="wanda")
     callback.on_train_start(TrainingContext(model))
     assert len(model.inner._forward_pre_hooks) == 1
     model.eval()(0)
@@ -228,7 +242,9 @@ def test_wanda_keeps_weights_of_large_inputs():
         model.norm.weight.fill_(0.01)
         model.norm.weight[:8] = 100
     conf = {"schedule": "one_shot", "start": 9, "end": None, "interval": None}
-    callback = build(model, what="weights", pressure=0.5, criterion="wanda", **conf)
+    callback = build(
+        model, granularity="unstructured", pressure=0.5, criterion="wanda", **conf
+    )
     optimizer = torch.optim.SGD(model.parameters(), 0.0)
     train(model, callback, 9, optimizer)
     assert (model.outer.weight[:, :8] != 0).float().mean() > 0.95
@@ -236,7 +252,7 @@ def test_wanda_keeps_weights_of_large_inputs():
 
 def test_included_heads_are_pruned_whole():
     model = TTS()
-    callback = build(model, pressure=0.4, include=["heads"])
+    callback = build(model, pressure=0.4, prune_also=["heads"])
     train(model, callback, 13)
     heads = [
         (layer.self_attn.linear_q.weight.view(2, -1) == 0).all(1).sum()
@@ -251,7 +267,7 @@ def test_pruned_residual_stream_equals_a_narrower_model():
     from espnet_distill.structure.residual import nearest_frequencies
 
     model = TTS()
-    callback = build(model, pressure=0.55, include=["residual"])
+    callback = build(model, pressure=0.55, prune_also=["residual"])
     train(model, callback, 13)
     kept = (model.tts.encoder.after_norm.weight != 0).nonzero().flatten()
     assert 0 < len(kept) < 16
@@ -264,7 +280,11 @@ def test_pruned_residual_stream_equals_a_narrower_model():
 @pytest.mark.parametrize("criterion", CRITERIA)
 def test_stock_prunes_channels_of_every_head_with_the_residual_stream(kind, criterion):
     model = TTS(kind)
-    conf = {"include": ["residual"], "stock": True, "merge": criterion == "magnitude"}
+    conf = {
+        "prune_also": ["residual"],
+        "stock_compatible": True,
+        "merge": criterion == "magnitude",
+    }
     train(model, build(model, pressure=0.5, criterion=criterion, **conf), 13)
     width = int((model.tts.encoder.after_norm.weight != 0).sum())
     assert width < 16
@@ -280,7 +300,7 @@ def test_stock_prunes_channels_of_every_head_with_the_residual_stream(kind, crit
 
 def test_stock_keeps_convolutions_as_wide_as_the_residual_stream():
     model = TTS("conformer")
-    train(model, build(model, pressure=0.3, stock=True), 13)
+    train(model, build(model, pressure=0.3, stock_compatible=True), 13)
     convolutions = [
         module.depthwise_conv.weight
         for name, module in model.named_modules()
@@ -292,7 +312,12 @@ def test_stock_keeps_convolutions_as_wide_as_the_residual_stream():
 
 def test_floors():
     model = Plain()
-    conf = {"what": "weights", "scope": "global", "floor": 0.4, "pressure": 0.5}
+    conf = {
+        "granularity": "unstructured",
+        "scope": "global",
+        "floor": 0.4,
+        "pressure": 0.5,
+    }
     with torch.no_grad():
         model.outer.weight.mul_(1e-3)
     train(model, build(model, **conf), 14)
@@ -302,7 +327,9 @@ def test_floors():
 
 def test_excluded_parameters_are_not_pruned():
     model = Plain()
-    callback = build(model, what="weights", pressure=0.2, exclude=["inner.*"])
+    callback = build(
+        model, granularity="unstructured", pressure=0.2, exclude=["inner.*"]
+    )
     train(model, callback, 14)
     assert (model.inner.weight != 0).all()
     assert zeros(model) == pytest.approx(0.2, abs=0.01)
@@ -318,7 +345,7 @@ def test_parameters_that_are_not_saved_do_not_count():
             and None
         )
     )
-    callback = build(model, what="weights", pressure=0.4)
+    callback = build(model, granularity="unstructured", pressure=0.4)
     callback.on_train_start(TrainingContext(model))
     for step in range(1, 13):
         callback.on_step_end(step)
@@ -332,7 +359,7 @@ def test_parameters_that_are_not_saved_do_not_count():
 
 
 def test_masks_of_another_model_are_refused():
-    state = build(Plain(), what="weights", pressure=0.4).state_dict()
-    other = build(TTS(), what="weights", pressure=0.4)
+    state = build(Plain(), granularity="unstructured", pressure=0.4).state_dict()
+    other = build(TTS(), granularity="unstructured", pressure=0.4)
     with pytest.raises(ConfigError, match="masks are of other layers"):
         other.load_state_dict(state)

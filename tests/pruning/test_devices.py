@@ -11,18 +11,27 @@ from .models import TTS, groups_of, train
 PRUNE = {"type": "prune", "pressure": 0.3, "start": 1, "end": 3, "interval": 1}
 CASES = [
     *(
-        {"what": what, "criterion": name}
-        for what in ("neurons", "weights")
+        {"granularity": granularity, "criterion": name}
+        for granularity in ("structured", "unstructured")
         for name in CRITERIA
     ),
-    {"what": "layers", "criterion": "taylor", "pressure": 0.213},
-    {"what": "weights", "pattern": "2:4", "pressure": None, "exclude": ["*_embed.*"]},
-    {"what": "weights", "scope": "global", "floor": 0.1},
-    {"what": "neurons", "scope": "global", "include": ["heads"]},
-    {"what": "neurons", "include": ["residual", "heads"], "criterion": "taylor"},
-    {"what": "neurons", "include": ["residual"], "stock": True},
-    {"what": "neurons", "merge": True},
-    {"what": "neurons", "criterion": "gates"},
+    {"granularity": "layers", "criterion": "taylor", "pressure": 0.213},
+    {
+        "granularity": "unstructured",
+        "pattern": "2:4",
+        "pressure": None,
+        "exclude": ["*_embed.*"],
+    },
+    {"granularity": "unstructured", "scope": "global", "floor": 0.1},
+    {"granularity": "structured", "scope": "global", "prune_also": ["heads"]},
+    {
+        "granularity": "structured",
+        "prune_also": ["residual", "heads"],
+        "criterion": "taylor",
+    },
+    {"granularity": "structured", "prune_also": ["residual"], "stock_compatible": True},
+    {"granularity": "structured", "merge": True},
+    {"granularity": "structured", "criterion": "gates"},
 ]
 
 

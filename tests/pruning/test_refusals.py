@@ -26,33 +26,66 @@ def error_line(excinfo):
         ({"pressure": 1}, "pressure: 1 is not from 0 to below 1"),
         ({"pressure": -0.1}, "pressure: -0.1 is not from 0 to below 1"),
         ({"pressure": "half"}, "pressure: 'half' is not from 0 to below 1"),
-        ({"pressure": None}, "pressure: say which share"),
+        ({"pressure": None}, "pressure: missing; give the share"),
         ({"floor": 1.0}, "floor: 1.0 is not from 0 to below 1"),
         ({"presure": 0.3}, "no key 'presure'; near: pressure"),
         ({"type": "prun"}, "no callback 'prun'; there is prune"),
-        ({"what": "neuron"}, "what: no 'neuron'; there are neurons, weights, layers"),
+        (
+            {"granularity": "structure"},
+            "granularity: no 'structure'; there are structured, layers, unstructured",
+        ),
         ({"criterion": "size"}, "criterion: no 'size'; there are magnitude, wanda,"),
         ({"criterion": ["wanda"]}, "criterion: no ['wanda']"),
         ({"scope": "all"}, "scope: no 'all'; there are layer, global"),
         ({"schedule": "square"}, "schedule: no 'square'"),
         ({"end": 0}, "end: 0 is no whole number"),
         ({"exclude": "tts.*"}, "exclude: expected a list"),
-        ({"include": ["head"]}, "include: no 'head'; there are heads, residual"),
+        ({"prune_also": ["head"]}, "prune_also: no 'head'; there are heads, residual"),
         ({"merge": "yes"}, "merge: 'yes' is neither true nor false"),
-        ({"what": "weights", "merge": True}, "merge: is for what: neurons"),
-        ({"what": "layers", "include": ["heads"]}, "include: is for what: neurons"),
-        (GATES | {"what": "weights"}, "criterion: gates is for what: neurons"),
-        (GATES | {"schedule": "one_shot", "end": None}, "schedule: gates learn on"),
-        (GATES | {"merge": True}, "merge: gates close what is to go"),
-        (GATES | {"include": ["residual"]}, "include: gates leave residual alone"),
-        ({"stock": "yes"}, "stock: 'yes' is neither true nor false"),
-        ({"what": "layers", "stock": True}, "stock: is for what: neurons"),
-        ({"stock": True, "scope": "global"}, "scope: stock layers have equal sizes"),
-        ({"stock": True, "include": ["heads"]}, "include: stock heads are as wide"),
-        ({"pattern": "2:4"}, "pattern: is for what: weights"),
-        ({"what": "weights", "pattern": 124}, 'put it in quotes, "2:4"'),
-        ({"what": "weights", "pattern": "4:2"}, "pattern: '4:2' is not n:m"),
-        ({"what": "weights", "pattern": "2:4", "scope": "global"}, "scope: a pattern"),
+        (
+            {"granularity": "unstructured", "merge": True},
+            "merge: requires granularity: structured",
+        ),
+        (
+            {"granularity": "layers", "prune_also": ["heads"]},
+            "prune_also: requires granularity: structured",
+        ),
+        (
+            GATES | {"granularity": "unstructured"},
+            "criterion: gates requires granularity: structured",
+        ),
+        (GATES | {"schedule": "one_shot", "end": None}, "schedule: gates are trained"),
+        (GATES | {"merge": True}, "merge: gates do not support it"),
+        (
+            GATES | {"prune_also": ["residual"]},
+            "prune_also: gates do not support residual",
+        ),
+        (
+            {"stock_compatible": "yes"},
+            "stock_compatible: 'yes' is neither true nor false",
+        ),
+        (
+            {"granularity": "layers", "stock_compatible": True},
+            "stock_compatible: requires granularity: structured",
+        ),
+        (
+            {"stock_compatible": True, "scope": "global"},
+            "scope: stock layers have equal sizes",
+        ),
+        (
+            {"stock_compatible": True, "prune_also": ["heads"]},
+            "prune_also: stock heads span",
+        ),
+        ({"pattern": "2:4"}, "pattern: requires granularity: unstructured"),
+        ({"granularity": "unstructured", "pattern": 124}, 'put it in quotes, "2:4"'),
+        (
+            {"granularity": "unstructured", "pattern": "4:2"},
+            "pattern: '4:2' is not n:m",
+        ),
+        (
+            {"granularity": "unstructured", "pattern": "2:4", "scope": "global"},
+            "scope: has no effect with a pattern",
+        ),
     ],
 )
 def test_invalid_options_without_a_model(keys, message):
@@ -78,10 +111,15 @@ def attach(model, **keys):
 
 
 @pytest.mark.parametrize("scope", ["layer", "global"])
-@pytest.mark.parametrize("what", ["neurons", "weights"])
-def test_pressure_above_floors_reports_reachable_pressure(what, scope):
+@pytest.mark.parametrize("granularity", ["structured", "unstructured"])
+def test_pressure_above_floors_reports_reachable_pressure(granularity, scope):
     model = TTS()
-    options = {"what": what, "scope": scope, "floor": 0.5, "pressure": 0.7}
+    options = {
+        "granularity": granularity,
+        "scope": scope,
+        "floor": 0.5,
+        "pressure": 0.7,
+    }
     message = attach(model, **options)
     most = float(message.split("at most ")[1].split()[0])
     assert 0.1 < most < 0.5
@@ -92,35 +130,37 @@ def test_pressure_above_floors_reports_reachable_pressure(what, scope):
 
 def test_unreachable_pressure_of_layers_reports_nearest():
     model = TTS()
-    message = attach(model, what="layers", pressure=0.17)
+    message = attach(model, granularity="layers", pressure=0.17)
     near = message.split("near it are ")[1].split(" and ")
     for pressure in map(float, near):
-        callback = build_callback(BASE | {"what": "layers", "pressure": pressure})
+        callback = build_callback(
+            BASE | {"granularity": "layers", "pressure": pressure}
+        )
         callback.attach(model)
 
 
-@pytest.mark.parametrize("what", ["neurons", "weights", "layers"])
-def test_exclude_pattern_without_match(what):
-    message = attach(TTS(), what=what, exclude=["tts.postnett.*"])
+@pytest.mark.parametrize("granularity", ["structured", "unstructured", "layers"])
+def test_exclude_pattern_without_match(granularity):
+    message = attach(TTS(), granularity=granularity, exclude=["tts.postnett.*"])
     assert "exclude: 'tts.postnett.*' names no parameter" in message
-    message = attach(TTS(), what=what, exclude=["pitch_embed.0.weight"])
+    message = attach(TTS(), granularity=granularity, exclude=["pitch_embed.0.weight"])
     assert "near: tts.pitch_embed.0.weight" in message
 
 
 def test_n_m_pattern_that_does_not_divide_inputs():
-    message = attach(Plain(), what="weights", pattern="2:5", pressure=None)
+    message = attach(Plain(), granularity="unstructured", pattern="2:5", pressure=None)
     assert "2:5 does not divide the input of inner.weight, outer.weight" in message
 
 
 def test_n_m_pattern_contradicts_pressure():
-    message = attach(Plain(), what="weights", pattern="2:4", pressure=0.8)
+    message = attach(Plain(), granularity="unstructured", pattern="2:4", pressure=0.8)
     assert "pressure: 2:4 takes 0.4" in message
 
 
 def test_schedule_ends_after_the_training():
     for unit, whole in (("step", {"steps": 99}), ("epoch", {"epochs": 99})):
         model = Plain()
-        options = {"what": "weights", "unit": unit}
+        options = {"granularity": "unstructured", "unit": unit}
         callback = build_callback(BASE | options, "callbacks[0]")
         callback.attach(model)
         with pytest.raises(ConfigError, match=f"end: {unit} 100 is after .* 99"):
@@ -128,14 +168,18 @@ def test_schedule_ends_after_the_training():
         callback.on_train_start(TrainingContext(model))
 
 
-def test_neurons_without_groups():
+def test_structured_without_groups():
     callback = build_callback(BASE)
-    with pytest.raises(ConfigError, match="what: neurons wants a find_groups"):
+    with pytest.raises(
+        ConfigError, match="granularity: structured requires find_groups"
+    ):
         callback.attach(Plain())
 
 
 def test_layers_without_a_stack():
-    assert "what: no stack of residual layers" in attach(Plain(), what="layers")
+    assert "granularity: no stack of residual layers" in attach(
+        Plain(), granularity="layers"
+    )
 
 
 def test_gates_of_recurrent_inputs():

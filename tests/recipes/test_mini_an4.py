@@ -298,14 +298,14 @@ def pruned(recipe, name, options, settings):
 
 @pytest.mark.slow
 def test_a_student_is_pruned_in_several_ways(recipe):
-    settings = "weights_0.5 neurons_0.3 low-rank_0.3"
-    options = "--include residual --stock true"
+    settings = "unstructured_0.5 structured_0.3 low-rank_0.3"
+    options = "--prune_also residual --stock_compatible true"
     rows = pruned(recipe, "pruned_student", options, settings)
     whole = rows["unpruned"]["params"]
-    assert rows["weights_0.5"]["params"] == whole
+    assert rows["unstructured_0.5"]["params"] == whole
     unpruned, narrower = (
         yaml.safe_load((recipe / f"exp/pruned_student/{name}/config.yaml").read_text())
-        for name in ("unpruned_seed1", "neurons_0.3_seed1_compact")
+        for name in ("unpruned_seed1", "structured_0.3_seed1_compact")
     )
     assert narrower["tts_conf"]["adim"] < unpruned["tts_conf"]["adim"]
     assert narrower["tts"] == "fastspeech2"
@@ -315,16 +315,16 @@ def test_a_student_is_pruned_in_several_ways(recipe):
 @pytest.mark.slow
 def test_a_teacher_is_pruned(recipe):
     options = "--begin_as teacher --exclude tts.*_predictor.*"
-    rows = pruned(recipe, "pruned_teacher", options, "neurons_0.3 alone_0.3")
+    rows = pruned(recipe, "pruned_teacher", options, "structured_0.3 alone_0.3")
     assert "unpruned" not in rows
-    for setting in ("neurons_0.3", "alone_0.3"):
+    for setting in ("structured_0.3", "alone_0.3"):
         assert rows[setting]["params"] == pytest.approx(
             0.7 * rows["teacher"]["params"], rel=0.03
         )
     students = recipe / "exp/pruned_teacher"
     records = [
         yaml.safe_load((students / f"{setting}_seed1/distill.yaml").read_text())
-        for setting in ("neurons_0.3", "alone_0.3")
+        for setting in ("structured_0.3", "alone_0.3")
     ]
     has_teacher = [bool(record.get("teacher")) for record in records]
     assert has_teacher == [True, False]

@@ -32,7 +32,7 @@ PLAIN += ["50%", "~a"]
 SPACED = {
     "distill.sh": "evaldir more_teachers python teacher test_sets vocoder_file",
     "ablation.sh": "csv measures seeds settings students vocoder_file",
-    "pruning.sh": "csv include measures seeds settings vocoder_file",
+    "pruning.sh": "csv measures prune_also seeds settings vocoder_file",
     "head_start.sh": "csv seeds",
 }
 PATTERNS = {

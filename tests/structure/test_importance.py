@@ -7,9 +7,9 @@ from torch import nn
 from espnet_distill.errors import ConfigError
 from espnet_distill.structure.groups import find_groups
 from espnet_distill.structure.statistics.importance import (
-    Activation,
     Random,
     Taylor,
+    Wanda,
     magnitude,
 )
 from espnet_distill.structure.statistics.second_moments import (
@@ -52,15 +52,15 @@ def test_magnitude(model, group):
     assert scores.shape == (8,) and scores.argmax() == 2
 
 
-@pytest.mark.parametrize("kind", [Activation, Taylor])
+@pytest.mark.parametrize("kind", [Wanda, Taylor])
 def test_inactive_and_unread_units_score_least(model, group, kind):
     scores = kind(model, losses(model))(group, model.state_dict())
     assert scores.argmax() == 2
-    assert scores[5] == 0 if kind is Activation else scores[5] < scores[6] + 1e-6
+    assert scores[5] == 0 if kind is Wanda else scores[5] < scores[6] + 1e-6
     assert set(scores.topk(2, largest=False).indices.tolist()) <= {5, 6}
 
 
-@pytest.mark.parametrize("kind", [Activation, Taylor])
+@pytest.mark.parametrize("kind", [Wanda, Taylor])
 def test_criteria_restore_the_model(model, group, kind):
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     kind(model, losses(model))
@@ -70,10 +70,10 @@ def test_criteria_restore_the_model(model, group, kind):
 
 
 def test_activation_counts_every_batch(model, group):
-    """Activation is the root mean square over all batches."""
+    """Wanda is the root mean square over all batches."""
     recorded = []
     model[2].register_forward_pre_hook(lambda _, inputs: recorded.append(inputs[0]))
-    scores = Activation(model, losses(model))(group, model.state_dict())
+    scores = Wanda(model, losses(model))(group, model.state_dict())
     power = torch.cat(recorded).square().mean(0)
     expected = (model[2].weight.square().sum(0) * power).detach()
     torch.testing.assert_close(scores, (expected / expected.mean()).sqrt())
@@ -95,7 +95,7 @@ def test_nonfinite_values_are_refused(model, group, value):
             yield model(inputs).square().sum()
 
     for measure in (
-        lambda: Activation(model, nonfinite())(group, model.state_dict()),
+        lambda: Wanda(model, nonfinite())(group, model.state_dict()),
         lambda: Taylor(model, nonfinite())(group, model.state_dict()),
         lambda: second_moments(model, nonfinite()),
         lambda: moments_of(model, nonfinite(), [(group, torch.arange(4))]),

@@ -20,7 +20,13 @@ from ..conftest import (
 def derived(corpus, teacher, tmp_path_factory):
     root = tmp_path_factory.mktemp("derive")
     config = corpus.config(root / "student.yaml", tts_conf=FASTSPEECH2)
-    arguments = ["derive", str(teacher), str(root / "out"), "--config", str(config)]
+    arguments = [
+        "derive",
+        str(teacher),
+        str(root / "out"),
+        "--student-config",
+        str(config),
+    ]
     assert main(arguments) == 0
     return root / "out"
 
@@ -64,7 +70,7 @@ def test_a_pressure(tmp_path, capsys):
     wide = FASTSPEECH2 | {"adim": 64, "eunits": 128, "dunits": 128, "postnet_chans": 32}
     teacher = make_experiment(tmp_path / "teacher", tts_conf=wide)
     out = tmp_path / "out"
-    options = "--pressure 0.3 --objective macs --floor postnet_chans=8".split()
+    options = "--pressure 0.3 --allocate-by macs --floor postnet_chans=8".split()
     assert main(["derive", str(teacher), str(out), *options]) == 0
     printed = capsys.readouterr().out
     assert "| parameters" in printed and "RTF, one thread" in printed
@@ -86,13 +92,13 @@ def refuse(capsys, words, *arguments):
 
 def test_an_output_that_exists(teacher, derived, capsys):
     config = derived / "train.yaml"
-    refuse(capsys, f"{derived} exists", teacher, derived, "--config", config)
+    refuse(capsys, f"{derived} exists", teacher, derived, "--student-config", config)
 
 
 def test_another_class(corpus, teacher, tmp_path, capsys):
     config = corpus.config(tmp_path / "t.yaml", "tacotron2", TACOTRON2)
     words = "tts: tacotron2; the teacher is fastspeech2"
-    refuse(capsys, words, teacher, tmp_path / "out", "--config", config)
+    refuse(capsys, words, teacher, tmp_path / "out", "--student-config", config)
 
 
 def test_a_teacher_that_is_not_supported(tmp_path, capsys):
@@ -125,7 +131,7 @@ def test_autoregressive_teachers(tmp_path, capsys, tts, conf, slim, whole):
     teacher = make_experiment(tmp_path / "teacher", tts=tts, tts_conf=conf)
     config = tmp_path / "slim.yaml"
     config.write_text(yaml.safe_dump({"tts": tts, "tts_conf": conf | slim}))
-    arguments = [str(teacher), str(tmp_path / "out"), "--config", str(config)]
+    arguments = [str(teacher), str(tmp_path / "out"), "--student-config", str(config)]
     assert main(["derive", *arguments]) == 0
     assert "Not the teacher's" not in capsys.readouterr().out
     student, _ = load_experiment(
@@ -136,14 +142,14 @@ def test_autoregressive_teachers(tmp_path, capsys, tts, conf, slim, whole):
     assert 0 < cut.numel() < len(values) and values.issuperset(cut.flatten().tolist())
 
 
-@pytest.mark.parametrize("importance", ["activation", "taylor"])
+@pytest.mark.parametrize("importance", ["wanda", "taylor"])
 def test_importance_from_data(corpus, teacher, tmp_path, importance):
     data = corpus.root / "train"
     options = f"--importance {importance} --data {data} --durations {data}/durations"
     slim = FASTSPEECH2 | {"eunits": 8}
     config = corpus.config(tmp_path / "student.yaml", tts_conf=slim)
     wanted = str(tmp_path / "out"), str(tmp_path / "plain")
-    arguments = [str(teacher), wanted[0], "--config", str(config)]
+    arguments = [str(teacher), wanted[0], "--student-config", str(config)]
     assert main(["derive", *arguments, *options.split()]) == 0
     arguments[1] = wanted[1]
     assert main(["derive", *arguments]) == 0
@@ -187,5 +193,5 @@ def test_a_wider_student_leaves_nothing(corpus, teacher, tmp_path, capsys):
     wider = FASTSPEECH2 | {"adim": 16, "eunits": 99}
     config = corpus.config(tmp_path / "wide.yaml", tts_conf=wider)
     words = "99 units in the student, 16 in its teacher"
-    refuse(capsys, words, teacher, tmp_path / "out", "--config", config)
+    refuse(capsys, words, teacher, tmp_path / "out", "--student-config", config)
     assert [path.name for path in tmp_path.iterdir()] == ["wide.yaml"]

@@ -184,7 +184,7 @@ def test_a_teacher_is_dumped_and_the_dump_is_learnt(corpus, teachers, gpu, tmp_p
 CALLBACKS = [
     {"type": "prune", "pressure": 0.3, "start": 0, "end": 4, "interval": 1} | own
     for own in (
-        {"criterion": "wanda", "merge": True, "include": ["heads"]},
+        {"criterion": "wanda", "merge": True, "prune_also": ["heads"]},
         {"criterion": "gates"},
     )
 ]

@@ -93,7 +93,7 @@ def test_a_student_without_a_teacher_that_never_learns(corpus, tmp_path):
     weights = load(state)
     weights["tts.feat_out.weight"] *= float("inf")
     torch.save(weights, start)
-    prune = {"type": "prune", "what": "weights", "pressure": 0.5, "end": 3}
+    prune = {"type": "prune", "granularity": "unstructured", "pressure": 0.5, "end": 3}
     config = corpus.config(
         tmp_path / "train.yaml", callbacks=[prune], init_param=[f"{start}:tts:tts"]
     )

@@ -15,7 +15,7 @@ OBJECTIVES += [{"type": kind} for kind in ("duration", "pitch", "energy")]
 
 
 def test_it_learns_and_loses_weights(corpus, teacher, tmp_path):
-    callbacks = [PRUNE | {"what": "weights"}]
+    callbacks = [PRUNE | {"granularity": "unstructured"}]
     config = corpus.config(
         tmp_path / "train.yaml",
         "prodiff",
@@ -35,9 +35,9 @@ def test_it_learns_and_loses_weights(corpus, teacher, tmp_path):
     assert zeros > 0.35 * sum(x.numel() for x in weights)
 
 
-@pytest.mark.parametrize("include", [[], ["heads", "residual"]], ids=str)
-def test_its_neurons_are_refused_alike(corpus, include, tmp_path):
-    callbacks = [PRUNE | {"what": "neurons", "include": include}]
+@pytest.mark.parametrize("prune_also", [[], ["heads", "residual"]], ids=str)
+def test_its_units_are_refused_alike(corpus, prune_also, tmp_path):
+    callbacks = [PRUNE | {"granularity": "structured", "prune_also": prune_also}]
     config = corpus.config(
         tmp_path / "train.yaml", "prodiff", PRODIFF, callbacks=callbacks
     )
@@ -47,8 +47,8 @@ def test_its_neurons_are_refused_alike(corpus, include, tmp_path):
         check(config, [])
     assert str(caught.value) == str(checked.value)
     assert str(caught.value) == (
-        "callbacks[0]: what: neurons is for FastSpeech2, FastSpeech, Tacotron2, "
-        "Transformer and their variants, not for ProDiff; say weights"
+        "callbacks[0]: granularity: structured supports FastSpeech2, FastSpeech, "
+        "Tacotron2, Transformer and their variants, not for ProDiff; use unstructured"
     )
     assert not (tmp_path / "exp").exists()
 

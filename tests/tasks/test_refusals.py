@@ -13,7 +13,7 @@ from espnet_distill.tasks.text2mel import DistillTTSTask
 
 from ..conftest import FASTSPEECH2, TOKENS, make_experiment, model_config, run_python
 
-PRUNE = {"type": "prune", "what": "weights", "pressure": 0.5, "end": 3}
+PRUNE = {"type": "prune", "granularity": "unstructured", "pressure": 0.5, "end": 3}
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from espnet_distill.tasks.text2mel import DistillTTSTask
 from ..conftest import FASTSPEECH2, assert_equal, load
 
 OBJECTIVES = [{"type": "mel"}, {"type": "hidden", "tap": "encoder"}]
-PRUNE = {"type": "prune", "what": "weights", "pressure": 0.5, "end": 2}
+PRUNE = {"type": "prune", "granularity": "unstructured", "pressure": 0.5, "end": 2}
 
 
 @pytest.fixture(scope="module")

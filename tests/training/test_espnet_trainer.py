@@ -15,7 +15,7 @@ from ..conftest import load_stock
 
 PRUNE = {
     "type": "prune",
-    "what": "weights",
+    "granularity": "unstructured",
     "criterion": "magnitude",
     "pressure": 0.5,
     "start": 2,

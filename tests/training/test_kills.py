@@ -12,7 +12,7 @@ PROGRAM = Path(__file__).with_name("killing.py")
 CALLBACKS = [
     {
         "type": "prune",
-        "what": "weights",
+        "granularity": "unstructured",
         "criterion": "magnitude",
         "pressure": 0.5,
         "start": 1,

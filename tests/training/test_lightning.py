@@ -15,7 +15,7 @@ from ..conftest import STEADY_FASTSPEECH2, model_config
 PRUNE = {
     "_target_": "espnet_distill.training.lightning.listen",
     "type": "prune",
-    "what": "neurons",
+    "granularity": "structured",
     "pressure": 0.3,
     "start": 2,
     "end": 6,  # two steps an epoch: settled from the fourth on

@@ -38,10 +38,10 @@ def tracing_task(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "prune",
     [
-        {"what": "neurons", "criterion": "taylor"},
-        {"what": "weights", "criterion": "wanda"},
+        {"granularity": "structured", "criterion": "taylor"},
+        {"granularity": "unstructured", "criterion": "wanda"},
     ],
-    ids=["neurons", "weights"],
+    ids=["structured", "unstructured"],
 )
 def test_masks_are_the_same_in_both(corpus, tracing_task, prune, tmp_path):
     """Processes train on different utterances, with equal gradients."""

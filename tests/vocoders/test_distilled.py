@@ -12,6 +12,7 @@ from espnet_distill.cli.main import main
 from espnet_distill.data.mel_spec import MelSpec
 from espnet_distill.errors import ConfigError
 from espnet_distill.vocoders import build_vocoder, check_vocoder
+from espnet_distill.vocoders.checkpoint_formats import find_checkpoint
 from espnet_distill.vocoders.generators.base import Generator
 from espnet_distill.vocoders.generators.registry import build_generator
 from espnet_distill.vocoders.training.gan import VocoderGAN
@@ -76,6 +77,15 @@ def test_it_says_what_the_training_did(saved, feats):
     assert vocoder.fs == 16000 and spoken.shape == (150 * 256,)
     assert spoken.std() > 1e-3
     torch.testing.assert_close(spoken, expected.clamp(-1, 1), atol=1e-5, rtol=1e-4)
+
+
+def test_a_folder_names_its_checkpoint(saved):
+    path, _ = saved
+    for vocoder in (path, path.parent):
+        assert find_checkpoint(str(vocoder), "--vocoder") == str(path)
+    with pytest.raises(ConfigError, match=f"--vocoder: {path}.no is no file"):
+        find_checkpoint(f"{path}.no", "--vocoder")
+    assert find_checkpoint(None, "--vocoder") is None
 
 
 def test_pieces_are_what_they_are_in_the_whole(saved, feats):

@@ -78,8 +78,8 @@ done
 # shellcheck disable=SC2086
 espnet-distill evaluate ${experiments} --data "dump/raw/${eval_set}" \
     --out "${root}/evaluation" --durations "${expdir}/alignment/${eval_set}/durations" \
-    --inference_tag "${tag}" \
-    --vocoder_file "${vocoder_file}" ${measures:+--measures ${measures}}
+    --inference-tag "${tag}" \
+    --vocoder "${vocoder_file}" ${measures:+--measures ${measures}}
 # shellcheck disable=SC2086
 espnet-distill summarize-seeds "${root}/evaluation" ${csv:+--csv "${csv}"} \
     --against teacher $([ -n "${students}" ] || echo "${settings%% *}")

@@ -562,7 +562,7 @@ init_from_teacher() {  # make the initial weights; a resumed training keeps its 
         return 0
     fi
     rm -rf "${result}"
-    espnet-distill derive "${teacher_model}" "${result}" --config "${student_train}"
+    espnet-distill derive "${teacher_model}" "${result}" --student-config "${student_train}"
     echo "${from}" > "${result}/made_from"
 }
 
@@ -744,7 +744,7 @@ if begin 8 "Evaluation: ${evaldir}"; then
     # shellcheck disable=SC2086
     espnet-distill evaluate "${teacher_model}" "${student_model}" \
         --data "${dumpdir}/raw/${eval_set}" --out "${evaldir}" \
-        --inference_tag "${inference_tag}" --vocoder_file "${vocoder_file}" ${durations}
+        --inference-tag "${inference_tag}" --vocoder "${vocoder_file}" ${durations}
 fi
 
 if begin 9 "Packing of ${student_model}"; then
@@ -779,7 +779,7 @@ if [ -n "${vocoder}" ] && [ "${stop_stage}" -ge 10 ]; then
         vocoder_file=${vocoder_exp}/${vocoder_model} synthesize "${pair}" model.pth
         espnet-distill evaluate "${teacher_model}" "${student_model}" "${pair}/model.pth" \
             --data "${dumpdir}/raw/${eval_set}" --out "${evaldir}_pair" \
-            --inference_tag "${inference_tag}" --vocoder_file "${vocoder_file}"
+            --inference-tag "${inference_tag}" --vocoder "${vocoder_file}"
     fi
 fi
 

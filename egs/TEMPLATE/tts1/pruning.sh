@@ -6,16 +6,16 @@
 set -euo pipefail
 
 seeds="1 2 3"
-settings="neurons_0.5 one-shot_0.5 alone_0.5 low-rank_0.5"  # See below.
+settings="structured_0.5 one-shot_0.5 alone_0.5 low-rank_0.5"  # See below.
 begin_as=unpruned    # Model to prune: unpruned, a student that is trained first; or teacher.
 student=             # Preset of conf/students (empty: the recipe's student).
 prune_start=50       # Step after which mask updates begin.
 prune_end=500        # Step of the last update, and of the update of one-shot.
 interval=10          # Steps between updates.
-criterion=magnitude  # Importance criterion of neurons or weights.
-merge=false          # Merge removed neurons into the remaining ones (not with low-rank).
-include=             # Further neurons to prune: "residual", "heads" or both.
-stock=false          # Whether stock ESPnet has to load the compacted model.
+criterion=magnitude  # Importance criterion of structured or unstructured.
+merge=false          # Merge pruned units into the kept ones (not with low-rank).
+prune_also=          # Further units to prune: "residual", "heads" or both.
+stock_compatible=false  # Whether stock ESPnet has to load the compacted model.
 exclude=             # Parameters not to prune, e.g. "tts.*_predictor.*" (not with low-rank).
 epochs=4             # Epochs of the training with pruning and recovery.
 steps=250            # Steps per epoch.
@@ -32,19 +32,19 @@ vocoder_file=none
 csv=                 # CSV file with a line per run.
 measures=            # Metrics of the speech (default: all), e.g. "wer dnsmos mcd".
 
-help_message="Usage: $0 [--seeds \"1 2 3\"] [--settings \"neurons_0.5 weights_0.5\"] [--<variable> <value>] ...
+help_message="Usage: $0 [--seeds \"1 2 3\"] [--settings \"structured_0.5 unstructured_0.5\"] [--<variable> <value>] ...
 
-A setting is WAY_PRESSURE. Ways: neurons and weights are pruned gradually, from prune_start
-to prune_end; one-shot prunes neurons once, at prune_end; alone prunes neurons without a
-teacher; low-rank factorizes layers before the first step. Each is compared with the
-unpruned student, or with the teacher.
+A setting is WAY_PRESSURE. Ways: structured (units) and unstructured (single weights) prune
+gradually, from prune_start to prune_end; one-shot prunes units once, at prune_end; alone
+prunes units without a teacher; low-rank factorizes layers before the first step. Each is
+compared with the unpruned student, or with the teacher.
 Requires run.sh's stages 1 to 5. Finished trainings are reused, and refused if they were
 made with other options.
 Every variable at the head of this script is an option of the same name."
 
 # shellcheck source=egs/TEMPLATE/tts1/check_options.sh
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/check_options.sh"
-check_options "csv include measures seeds settings vocoder_file" "exclude options" "$@"
+check_options "csv measures prune_also seeds settings vocoder_file" "exclude options" "$@"
 . ./path.sh
 . ./link_espnet.sh
 . utils/parse_options.sh
@@ -60,17 +60,18 @@ esac
 
 callback_of() {  # callback_of SETTING: the entry of callbacks in YAML
     local way=${1%_*}
-    local what="neurons, stock: ${stock}${include:+, include: [${include// /, }]}"
+    local granularity="structured, stock_compatible: ${stock_compatible}"
+    granularity+="${prune_also:+, prune_also: [${prune_also// /, }]}"
     local when="start: ${prune_start}, end: ${prune_end}, interval: ${interval}"
     local how="pressure: ${1##*_}, criterion: ${criterion}, merge: ${merge}"
     how+="${exclude:+, exclude: ['${exclude// /"', '"}']}"
     case ${way} in
-        neurons | alone) ;;
-        weights) what=weights ;;
+        structured | alone) ;;
+        unstructured) granularity=unstructured ;;
         one-shot) when="schedule: one_shot, start: ${prune_end}" ;;
-        *) fail "--settings: $1 is not neurons_P, weights_P, one-shot_P, alone_P or low-rank_P" ;;
+        *) fail "--settings: $1 is not structured_P, unstructured_P, one-shot_P, alone_P or low-rank_P" ;;
     esac
-    echo "{type: prune, what: ${what}, ${how}, ${when}}"
+    echo "{type: prune, granularity: ${granularity}, ${how}, ${when}}"
 }
 
 training_of() {  # training_of CONFIG: student_config with the model of CONFIG, in YAML
@@ -155,6 +156,6 @@ done
 
 # shellcheck disable=SC2086
 espnet-distill evaluate ${experiments} --data "dump/raw/${eval_set}" \
-    --out "${root}/evaluation" --inference_tag "${tag}" \
-    --vocoder_file "${vocoder_file}" ${measures:+--measures ${measures}}
+    --out "${root}/evaluation" --inference-tag "${tag}" \
+    --vocoder "${vocoder_file}" ${measures:+--measures ${measures}}
 espnet-distill summarize-seeds "${root}/evaluation" --against ${begin_as} ${csv:+--csv "${csv}"}

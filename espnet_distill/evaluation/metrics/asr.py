@@ -24,7 +24,7 @@ def check_model(model: str | None) -> None:
         return
     if not (Path(model) / "model.bin").is_file():
         raise ConfigError(
-            f"--asr_model: {model} is neither an ESPnet experiment or tag "
+            f"--asr-model: {model} is neither an ESPnet experiment or tag "
             f"(hub:owner/name), nor a folder with a CTranslate2 model, nor one of "
             f"{', '.join(available_models())}"
         )

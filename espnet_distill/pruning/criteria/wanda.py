@@ -8,7 +8,7 @@ from torch import nn
 from espnet_distill.pruning.criteria.base import BATCHES, Criterion, Parameters, Scores
 from espnet_distill.structure.groups import Group
 from espnet_distill.structure.statistics.hooks import observe_inputs
-from espnet_distill.structure.statistics.importance import activation, weighed
+from espnet_distill.structure.statistics.importance import wanda_scores, weighed
 from espnet_distill.structure.statistics.input_norms import InputPowers
 
 
@@ -48,7 +48,7 @@ class Wanda(Criterion):
         }
 
     def of_units(self, group: Group, scores: Scores) -> torch.Tensor:
-        return activation(group, self._parameters_of(group), self._powers)
+        return wanda_scores(group, self._parameters_of(group), self._powers)
 
     def _parameters_of(self, group: Group) -> Scores:
         """Return the parameters that contain units of a group."""

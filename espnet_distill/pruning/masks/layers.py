@@ -9,7 +9,7 @@ from torch import nn
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.pruning.allocation.unit_counts import TOLERANCE
-from espnet_distill.pruning.config import Options
+from espnet_distill.pruning.config import PruneOptions
 from espnet_distill.pruning.criteria.base import Criterion, Parameters, finite_scores
 from espnet_distill.pruning.masks.base import (
     PruningMask,
@@ -28,7 +28,7 @@ class LayerMask(PruningMask):
     layer is the identity. It counts with all its parameters, which compaction removes.
     """
 
-    def __init__(self, model: nn.Module, parameters: Parameters, options: Options):
+    def __init__(self, model: nn.Module, parameters: Parameters, options: PruneOptions):
         """Choose the stacks, and the number of layers that each loses.
 
         Raises:
@@ -55,7 +55,9 @@ class LayerMask(PruningMask):
             device = parameters[names[0]].device
             self.kept[stack] = torch.ones(depth, dtype=torch.bool, device=device)
         if not self.kept:
-            raise ConfigError("what: no stack of residual layers is left to prune")
+            raise ConfigError(
+                "granularity: no stack of residual layers is left to prune"
+            )
         self.names = [name for ends in self._ends.values() for name in ends]
         self._floor = options.floor
         self._is_global = options.scope == "global"

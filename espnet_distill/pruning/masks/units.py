@@ -14,7 +14,7 @@ from espnet_distill.pruning.allocation.unit_counts import (
     least_counts,
     require_reach,
 )
-from espnet_distill.pruning.config import Options
+from espnet_distill.pruning.config import PruneOptions
 from espnet_distill.pruning.criteria.base import Criterion, Parameters, finite_scores
 from espnet_distill.pruning.masks.base import (
     PruningMask,
@@ -56,7 +56,7 @@ class UnitMask(PruningMask):
         self,
         model: nn.Module,
         parameters: Parameters,
-        options: Options,
+        options: PruneOptions,
         find_groups: Callable[[nn.Module], list[Group]],
     ):
         """Choose the groups, and the number of units that each keeps.
@@ -88,7 +88,7 @@ class UnitMask(PruningMask):
             for name, group in self.groups.items()
         }
 
-    def _set_counts(self, options: Options) -> None:
+    def _set_counts(self, options: PruneOptions) -> None:
         """Set the units that each group keeps: at the end, or globally at least."""
         groups = list(self.groups.values())
         streams = [group for group in groups if is_stream(group)]
@@ -96,7 +96,7 @@ class UnitMask(PruningMask):
             tied = [
                 is_stream(g)
                 or is_style(g, streams)
-                or options.stock
+                or options.stock_compatible
                 and is_inside(g, streams)
                 for g in groups
             ]
@@ -220,12 +220,14 @@ def _name(group: Group) -> str:
     return f"{first.parameter}:{first.dim}" + (f":{place}" if place else "")
 
 
-def _included(model: nn.Module, groups: list[Group], options: Options) -> list[Group]:
+def _included(
+    model: nn.Module, groups: list[Group], options: PruneOptions
+) -> list[Group]:
     """Return the prunable groups, of more than one unit each.
 
     Style tokens are pruned with the residual stream, or not at all.
     """
-    includes_residual = "residual" in options.include
+    includes_residual = "residual" in options.prune_also
     if includes_residual:
         groups = with_position_readers(groups, shapes_of(model))
     streams = [group for group in groups if is_stream(group)]
@@ -235,12 +237,12 @@ def _included(model: nn.Module, groups: list[Group], options: Options) -> list[G
         included += [group for group in channels if is_style(group, streams)]
     else:
         included = [g for g in included if not (is_stream(g) or is_style(g, streams))]
-    if "heads" in options.include:
+    if "heads" in options.prune_also:
         heads = find_head_groups(model, groups)
         included += [group for group in heads if not is_style(group, streams)]
-    if options.stock and includes_residual:
+    if options.stock_compatible and includes_residual:
         included += [group for group in channels if is_inside(group, streams)]
-    elif options.stock:
+    elif options.stock_compatible:
         included = [group for group in included if not is_inside(group, streams)]
     return included
 

@@ -6,7 +6,7 @@ import torch
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.pruning.allocation.unit_counts import TOLERANCE
-from espnet_distill.pruning.config import Options
+from espnet_distill.pruning.config import PruneOptions
 from espnet_distill.pruning.criteria.base import Criterion, Parameters, finite_scores
 from espnet_distill.pruning.masks.base import (
     PruningMask,
@@ -21,7 +21,7 @@ from espnet_distill.pruning.masks.base import (
 class WeightMask(PruningMask):
     """Masks the weights of all parameters of two or more dimensions."""
 
-    def __init__(self, parameters: Parameters, options: Options):
+    def __init__(self, parameters: Parameters, options: PruneOptions):
         """Choose the parameters.
 
         Raises:
@@ -46,7 +46,7 @@ class WeightMask(PruningMask):
         self._last = self._final(prunable, options)
         self._count()
 
-    def _final(self, prunable: Parameters, options: Options) -> int:
+    def _final(self, prunable: Parameters, options: PruneOptions) -> int:
         """Return the number of weights pruned at the end."""
         reach = self._reach(prunable)
         if self._of_each and options.pressure is not None:

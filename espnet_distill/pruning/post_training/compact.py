@@ -108,7 +108,7 @@ def compact(
             "which saves space once compressed, and no time."
         ]
     if rest.name.endswith(SUFFIX):
-        removed.append("--stock gives all layers one size.")
+        removed.append("--stock-compatible gives all layers one size.")
     if counting:
         removed.append(
             f"Compared with it as it was trained: {counting} layer normalisations did "

@@ -56,7 +56,7 @@ def prune(
         )
     if low_rank and (merge or allocate_by != "params"):
         raise ConfigError(
-            "--low-rank: takes no units; leave out --merge and --objective"
+            "--low-rank: takes no units; leave out --merge and --allocate-by"
         )
     import espnet_distill
     from espnet_distill.pruning.post_training.low_rank import prune_low_rank

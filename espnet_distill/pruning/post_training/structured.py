@@ -22,7 +22,7 @@ from espnet_distill.pruning.post_training.pruned_model import (
 from espnet_distill.structure.groups import Group
 from espnet_distill.structure.residual import is_attention, is_stream
 from espnet_distill.structure.slicing import State
-from espnet_distill.structure.statistics.importance import Activation, magnitude
+from espnet_distill.structure.statistics.importance import Wanda, magnitude
 from espnet_distill.structure.unit_merging import merge_groups, tell
 from espnet_distill.students.derive import require_supported
 from espnet_distill.students.find_groups import groups_of, outputs_of
@@ -79,7 +79,7 @@ def prune_units(
         scales = latency_scales(described, widths.config_dims)
     sizes = widths.choose(pressure, scales)
     student = described.build(described.conf | sizes)
-    importance = Activation(tts, calibration) if calibration else magnitude
+    importance = Wanda(tts, calibration) if calibration else magnitude
     kept = choose_units(tts, student, groups, importance)
     state, lines = tts.state_dict(), []
     if merge:

@@ -69,7 +69,7 @@ class Taylor:
         return unit_norms(group, self._products)
 
 
-class Activation:
+class Wanda:
     """Wanda scores of units, |W| · ‖x‖ (Sun et al., arXiv:2306.11695).
 
     ‖x‖ is the root mean square of the unit's activation, |W| the norm of the weights
@@ -89,11 +89,11 @@ class Activation:
 
     def __call__(self, group: Group, state: State) -> torch.Tensor:
         """Score the units, (size,), by magnitude if no reader was observed."""
-        return activation(group, state, self._powers)
+        return wanda_scores(group, state, self._powers)
 
 
-def activation(group: Group, state: State, powers: InputPowers) -> torch.Tensor:
-    """Score the units, (size,), by input powers, see :class:`Activation`."""
+def wanda_scores(group: Group, state: State, powers: InputPowers) -> torch.Tensor:
+    """Score the units, (size,), by input powers, see :class:`Wanda`."""
     products = {
         axis.parameter: weighed(axis.parameter, state[axis.parameter], powers)
         for axis in group.axes

@@ -136,7 +136,7 @@ def test_unequal_counts_need_the_sized_class(name, tmp_path, capsys):
     assert largest_difference(printed) < 1e-5
     assert f"tts: {tts}_sized needs the plugin at inference" in printed
     load_experiment(tmp_path / "out/config.yaml", tmp_path / "out/model.pth")
-    config = compact(folder, tmp_path / "stock", "--stock")
+    config = compact(folder, tmp_path / "stock", "--stock-compatible")
     assert config["tts"] == tts and config["tts_conf"]["postnet_chans"] == 6
     assert largest_difference(capsys.readouterr().out) < 1e-5
 
@@ -252,7 +252,7 @@ def test_residual_width(name, tmp_path, capsys):
     assert 1e-5 < largest_difference(printed) < 10
     wanted = "--stage 7 --stop_stage 7 --train_config"
     assert f"{wanted} {tmp_path}/out/train" in printed
-    config = compact(folder, tmp_path / "stock", "--stock")
+    config = compact(folder, tmp_path / "stock", "--stock-compatible")
     assert config["tts_conf"] == whole_configuration(folder)
 
 
@@ -317,10 +317,10 @@ def prune(folder, **told):
 @pytest.mark.parametrize(
     "told, is_stock",
     [
-        ({"what": "neurons"}, True),
-        ({"what": "neurons", "scope": "global"}, False),
-        ({"what": "neurons", "include": ["heads"]}, False),
-        ({"what": "layers", "pressure": 0.373}, True),
+        ({"granularity": "structured"}, True),
+        ({"granularity": "structured", "scope": "global"}, False),
+        ({"granularity": "structured", "prune_also": ["heads"]}, False),
+        ({"granularity": "layers", "pressure": 0.373}, True),
     ],
     ids=str,
 )
@@ -337,7 +337,7 @@ def test_what_the_callback_masks(told, is_stock, tmp_path):
     assert left / whole == pytest.approx(1 - pressure, abs=0.011)
     assert difference(both, dummy_losses(both)).most < 1e-5
     zeroed = load_stock(folder).tts.eval(), both[1]
-    is_counted = "neurons" in told.values()
+    is_counted = "structured" in told.values()
     assert (difference(zeroed, dummy_losses(zeroed)).most > 1e-3) == is_counted
 
 
@@ -346,7 +346,9 @@ def test_what_the_callback_masks(told, is_stock, tmp_path):
 def test_what_is_inside_goes_with_the_residual_width(name, stock, tmp_path):
     tts, conf = MODELS[name]
     folder = experiment(tmp_path / "exp", tts, conf | {"eunits": 64, "dunits": 64})
-    masked = prune(folder, include=["residual"], pressure=0.4, stock=stock)
+    masked = prune(
+        folder, prune_also=["residual"], pressure=0.4, stock_compatible=stock
+    )
     config = compact(folder, tmp_path / "out")
     assert config["tts"] == (tts if stock else f"{tts}_sized")
     assert config["tts_conf"]["adim"] < whole_configuration(folder)["adim"]
@@ -364,7 +366,7 @@ def test_fewer_channels_a_head_say_the_same(tmp_path):
     for name in ("tts.encoder.embed.1.alpha", "tts.decoder.embed.0.alpha"):
         state[name].zero_()
     torch.save(state, path)
-    masked = prune(folder, include=["residual"], pressure=0.4, stock=True)
+    masked = prune(folder, prune_also=["residual"], pressure=0.4, stock_compatible=True)
     compact(folder, tmp_path / "out")
     files = tmp_path / "out/config.yaml", tmp_path / "out/model.pth"
     both = masked, load_experiment(*files)[0].tts.eval()
@@ -483,7 +485,9 @@ def test_the_residual_width_of_conditioned_models(name, stock, tmp_path):
     state = torch.load(folder / "train.loss.ave.pth", weights_only=True)
     state |= {key: x * 0 for key, x in state.items() if key.endswith("alpha")}
     torch.save(state, folder / "train.loss.ave.pth")  # no table of positions
-    masked = prune(folder, pressure=0.4, include=["residual"], stock=stock)
+    masked = prune(
+        folder, pressure=0.4, prune_also=["residual"], stock_compatible=stock
+    )
     config = compact(folder, tmp_path / "out")
     assert config["tts_conf"]["adim"] < 32
     assert (config["tts"] == "fastspeech2") == stock

@@ -79,7 +79,7 @@ def test_residual_width_stays_as_long_as_it_can(tmp_path):
 
 def test_widths_by_latency_come_to_as_many_parameters(tmp_path, capsys):
     folder = make_experiment(tmp_path / "exp", tts_conf=CONF)
-    options = "--pressure 0.5 --objective latency".split()
+    options = "--pressure 0.5 --allocate-by latency".split()
     assert prune(folder, tmp_path / "out", *options) == 0
     whole = count(shapes_of(load_stock(folder).tts))
     model, _ = load_experiment(tmp_path / "out/config.yaml", tmp_path / "out/model.pth")
