@@ -53,7 +53,7 @@ def main() -> None:
     }
     recognizer = Whisper(None)
     scorer = quality.Scorer(
-        tuple(args.measures), recognizer, None, DiskCache(args.out / "found")
+        tuple(args.measures), recognizer, None, DiskCache(args.out / "cache")
     )
     scores = quality.score_all(wavs, utterances, {}, scorer, args.out)
     rows = [

@@ -18,7 +18,7 @@ import torch
 import yaml
 
 from espnet_distill.data.mel_spec import MelSpec
-from espnet_distill.evaluation.seed_summary import MEASURES
+from espnet_distill.evaluation.seed_summary import METRICS
 from espnet_distill.vocoders.generators.registry import build_generator
 
 from .conftest import FEATURES, PRODIFF, RATE, TOKENS, model_config
@@ -30,7 +30,7 @@ LAUGHS = "a0: &a0 [x]\n" + "".join(
 LATIN = "Stra\xdfe: \xfc\n".encode("latin-1")
 PRUNE = {"type": "prune", "granularity": "unstructured", "pressure": 0.5, "end": 3}
 SCORES = "row,errors,words,dnsmos\nteacher,,,\n"
-FIGURES = {"name": "teacher", **dict.fromkeys(key for _, _, key in MEASURES.values())}
+FIGURES = {"name": "teacher", **dict.fromkeys(key for _, _, key in METRICS.values())}
 SMALL = 0.45  # pressure
 VOCODER = b"{tts: vocoder, tts_conf: {vocoder_type: istft_generator}}"
 
@@ -1119,7 +1119,7 @@ TRIES = [
         "bench",
         "chunks of a vocoder that has none",
         lambda p: [p.teacher(), "--chunk", 32],
-        "--chunk: Griffin-Lim speaks all at once",
+        "--chunk: Griffin-Lim cannot synthesize in chunks",
     ),
     Try("bench", "a truncated checkpoint", lambda p: [p.truncated()], "not a readable"),
     Try(

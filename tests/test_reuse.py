@@ -122,8 +122,8 @@ REUSES = [
     ),
     Reuse(
         "evaluate",
-        "what was measured, in `found/`",
-        ("speech", "recording", "what measures, and its version or weights"),
+        "scores, in `cache/`",
+        ("speech", "recording", "metric, its package's version, or weights"),
     ),
     Reuse("evaluate", "speech that distill.sh has made", MODEL, "refused"),
     Reuse("unpack, and packed teachers", "the unpacked model", ("the archive",)),

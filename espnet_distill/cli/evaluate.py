@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from espnet_distill.evaluation.evaluate import evaluate
-from espnet_distill.evaluation.metrics.registry import MEASURES
+from espnet_distill.evaluation.metrics.registry import METRICS
 from espnet_distill.utils.config_values import name_or_none
 
 
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         help="where report.html and RESULTS.md go, and what they show: wav/, text, "
-        "table.md, table.json, scores.csv; and found/, what need not be measured again",
+        "table.md, table.json, scores.csv; and cache/, each metric's results",
     )
     add(
         "--vocoder",
@@ -78,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--measures",
         nargs="+",
-        choices=MEASURES,
+        choices=METRICS,
         help="of the speech (default: all whose packages are installed; f0 takes "
         "longest)",
     )

@@ -1,1 +1,1 @@
-"""What a model costs and how it sounds: size, speed, and the quality of its speech."""
+"""Measure experiments: size, speed, memory, and the quality of synthesized speech."""

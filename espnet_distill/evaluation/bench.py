@@ -1,4 +1,4 @@
-"""Measure what experiments cost, side by side."""
+"""Measure size, operations, speed and memory of experiments in one run."""
 
 import os
 from collections.abc import Sequence
@@ -19,12 +19,11 @@ SENTENCES = [
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Costs of experiments, and how they were measured.
+    """Costs of experiments, and the environment of the measurement.
 
     Attributes:
-        rows: An experiment each.
-        environment: The machine, the vocoder, the sentences and how often each was
-            synthesized.
+        rows: A row of the table per experiment.
+        environment: Machine, vocoder, sentences and number of repeats.
     """
 
     rows: list
@@ -100,7 +99,7 @@ def bench(
     environment = machine() | {
         "vocoder": vocoder or "Griffin-Lim",
         "repeats": repeats,
-        "chunk": f"the first {chunk} frames are" if chunk else "the whole is",
+        "chunk": f"the first {chunk} frames" if chunk else "the whole sentence",
         "sentences": sentences,
     }
     if out:
@@ -148,8 +147,8 @@ def require_stream(vocoder, chunk: int, vocoder_file: str | None) -> None:
     """Raise a ConfigError unless a vocoder streams chunks of a number of frames."""
     if not hasattr(vocoder, "stream"):
         raise ConfigError(
-            f"--chunk: {vocoder_file or 'Griffin-Lim'} speaks all at once; give a "
-            "distilled vocoder, or leave it out"
+            f"--chunk: {vocoder_file or 'Griffin-Lim'} cannot synthesize in chunks; "
+            "give a distilled vocoder, or omit --chunk"
         )
 
     from espnet_distill.vocoders.streaming import require_chunk

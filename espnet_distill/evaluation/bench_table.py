@@ -23,23 +23,22 @@ CAPTION = """\
 {date}; {cpu}; espnet {espnet}, torch {torch}, Python {python}.
 
 - Parameters: those of the `tts` module. Size: the checkpoint file. Memory: the peak \
-resident set of a process that loads the experiment and speaks the longest sentence \
-once, on one thread; {libraries:.0f} of it are Python, torch and ESPnet before that. \
+resident set of a process that loads the experiment and synthesizes the longest \
+sentence once, on one thread; Python, torch and ESPnet alone take {libraries:.0f}. \
 1 MB = 10⁶ bytes.
 - MMAC: million multiply-accumulates a second of speech, of matrix products, \
 convolutions, attention and recurrent layers. None are counted for Griffin-Lim.
 - RTF: processing over audio seconds, from token ids on (no text front end). \
 Vocoder: `{vocoder}`.
-- Latency: milliseconds from token ids to the first sound, which is there when \
-{chunk}.
-- RTF, latency and MMAC are medians over a short, a middling and a long sentence; \
-RTF and latency also over repeats ({repeats}), all experiments taking turns in one run.
+- Latency: milliseconds from token ids to the waveform of {chunk}.
+- RTF, latency and MMAC are medians over a short, a medium and a long sentence; \
+RTF and latency also over repeats ({repeats}), the experiments interleaved in one run.
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One experiment; MACs and speed, by number of threads, are a second of speech."""
+    """One experiment; MACs are per second of speech, ``speed`` by number of threads."""
 
     name: str
     params: int
@@ -51,7 +50,7 @@ class Row:
     config: str
 
 
-def markdown(rows: list[Row], surroundings: dict) -> str:
+def markdown(rows: list[Row], environment: dict) -> str:
     """Return the Markdown table and a caption that describes the measurement.
 
     Columns without any value are omitted.
@@ -62,22 +61,22 @@ def markdown(rows: list[Row], surroundings: dict) -> str:
     }
     table = aligned({title: cells for title, cells in columns.items() if any(cells)})
     libraries = min(row.memory_mb.libraries for row in rows)
-    return table + "\n\n" + CAPTION.format(**surroundings, libraries=libraries)
+    return table + "\n\n" + CAPTION.format(**environment, libraries=libraries)
 
 
-def to_json(rows: list[Row], surroundings: dict) -> str:
+def to_json(rows: list[Row], environment: dict) -> str:
     """Return the rows and their environment as one JSON object."""
-    table = {"environment": surroundings, "rows": [asdict(row) for row in rows]}
+    table = {"environment": environment, "rows": [asdict(row) for row in rows]}
     return json.dumps(table, indent=2, ensure_ascii=False)
 
 
-def write(out: Path, rows: list[Row], surroundings: dict) -> None:
+def write(out: Path, rows: list[Row], environment: dict) -> None:
     """Write speed_size.png, bench.json, and bench.md, which includes the plot."""
     with written_whole(out / "speed_size.png") as temporary:
         plot_speed(temporary, rows)
-    write_text(out / "bench.json", to_json(rows, surroundings) + "\n")
+    write_text(out / "bench.json", to_json(rows, environment) + "\n")
     plot = "\n![Speed against size](speed_size.png)\n"
-    write_text(out / "bench.md", markdown(rows, surroundings) + plot)
+    write_text(out / "bench.md", markdown(rows, environment) + plot)
 
 
 def _columns(threads: list[int]) -> dict[str, Callable[[Row], str | None]]:

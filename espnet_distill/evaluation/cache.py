@@ -1,4 +1,4 @@
-"""Cache results on disk, one JSON file a result."""
+"""Cache results on disk, one JSON file per result."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from espnet_distill.utils.files import write_text
 
 
 class DiskCache:
-    """Cache of results, keyed by everything that they depend on.
+    """Cache of results by the strings that determine them.
 
     Several processes may share a folder: files are written atomically.
     """

@@ -102,7 +102,7 @@ def load(
 def _download(tag: str, checkpoint: str) -> dict[str, str]:
     files = fetch_files(tag)
     if checkpoint not in files:
-        raise ConfigError(f"{tag}: is a model of another kind: it has no {checkpoint}")
+        raise ConfigError(f"{tag}: its archive lists no {checkpoint}: give another tag")
     return files
 
 

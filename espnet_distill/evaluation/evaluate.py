@@ -1,4 +1,4 @@
-"""Measure experiments side by side: teacher and students in one table."""
+"""Measure teacher and students, and write them into one table."""
 
 import shlex
 from collections.abc import Collection, Mapping, Sequence
@@ -26,7 +26,7 @@ def evaluate(
     """Measure the decoded speech and the cost of experiments.
 
     ``out`` gets ``report.html``, ``RESULTS.md``, ``wav/``, ``text``, ``table.md``,
-    ``table.json``, ``scores.csv``, and ``found/``, the cache of measurements.
+    ``table.json``, ``scores.csv``, and ``cache/``, which holds each metric's results.
 
     Args:
         experiments: ESPnet experiment folders, or checkpoints in them, decoded by stage
@@ -45,16 +45,16 @@ def evaluate(
             ``resemblyzer``; adds speaker similarity to the recordings.
         durations: ESPnet durations file of ``data``: frames per token; adds duration and
             mel errors.
-        measures: Names of measures; None is all whose packages are installed.
+        measures: Names of metrics; None is all whose packages are installed.
         num_utts: Number of sentences, the first ones; None is all.
         part: ``JOB/NJ`` measures every NJ-th sentence, from the JOB-th on, and writes
             no table; a call without it then reuses the measurements.
 
     Returns:
-        The table in Markdown, or of a part a line.
+        The table in Markdown; of a part, a message.
 
     Raises:
-        ConfigError: A missing or unreadable input, or a measure or model that is not
+        ConfigError: A missing or unreadable input, or a metric or model that is not
             available.
     """
     from espnet_distill.data.utterances import part_of, read_data
@@ -84,7 +84,7 @@ def evaluate(
     require_unlocked(out)
     wavs = _wavs(systems)
     score.require_speech(score.references(utterances) | wavs)
-    cache = out / "found"
+    cache = out / "cache"
     models = _find_models(measures, asr_model, speaker_model)
     scorer = score.Scorer(measures, *models, DiskCache(cache))
     if part:
@@ -96,13 +96,13 @@ def evaluate(
         )
         scores = score.score_all(wavs, utterances, forced_errors, scorer, out)
         rows = _rows(systems, scores, costs)
-        surroundings = table.environment(
+        environment = table.environment(
             data,
             len(utterances),
-            scorer.recognizer.said,
+            scorer.recognizer.description,
             _vocoders(systems, vocoder or "Griffin-Lim"),
         )
-        surroundings["speaker_model"] = speaker_model
+        environment["speaker_model"] = speaker_model
         options = {
             "data": data,
             "out": out,
@@ -115,12 +115,12 @@ def evaluate(
             "measures": measures,
             "num_utts": num_utts,
         }
-        surroundings["command"] = _command(experiments, options)
-        table.write(out, rows, surroundings, scores)
+        environment["command"] = _command(experiments, options)
+        table.write(out, rows, environment, scores)
         lines = (f"{utt} {one.text}\n" for utt, one in utterances.items())
         write_text(out / "text", "".join(lines))
         report.write(out)
-    return table.markdown(rows, surroundings)
+    return table.markdown(rows, environment)
 
 
 def _measure_models(
@@ -174,7 +174,7 @@ def _wavs(systems: list) -> dict[str, dict[str, Path]]:
 
 
 def _vocoders(systems: list, common: str) -> str:
-    """Return the common vocoder and those that belong to a single system."""
+    """Return the common vocoder, and the vocoder of each system that has its own."""
     single = [f"{one.name}: {one.vocoder_file}" for one in systems if one.vocoder_file]
     return "; ".join([common, *single])
 
@@ -182,10 +182,10 @@ def _vocoders(systems: list, common: str) -> str:
 def _find_models(
     measures: Collection[str], asr_model: str | None, speaker_model: str | None
 ) -> tuple:
-    """Return the speech recognizer and the speaker model, None without one.
+    """Return the recognizer, and the speaker model or None.
 
     Raises:
-        ConfigError: One that is needed and not available.
+        ConfigError: A model that the metrics require is not available.
     """
     from espnet_distill.evaluation.espnet_models import is_espnet
     from espnet_distill.evaluation.metrics import asr, asr_espnet, speaker
@@ -196,10 +196,10 @@ def _find_models(
             recognizer = faults.check(asr_espnet.find, asr_model, where="--asr-model: ")
         elif "wer" in measures:
             faults.check(asr.check_model, asr_model)
-        voice = speaker_model and faults.check(
+        speaker_encoder = speaker_model and faults.check(
             speaker.find, speaker_model, where="--speaker-model: "
         )
-    return recognizer, voice
+    return recognizer, speaker_encoder
 
 
 def _command(experiments: Sequence[Path], options: Mapping) -> str:
@@ -213,7 +213,7 @@ def _command(experiments: Sequence[Path], options: Mapping) -> str:
 
 
 def _costs(systems: list, loaded: dict, texts: list[str], out: Path) -> dict[str, dict]:
-    """Parameters, size, speed and files of each system, by name."""
+    """Return parameters, size, speed and files of each system, by name."""
     from espnet_distill.experiments.experiment import read_config
     from espnet_distill.experiments.portable_config import write_portable
     from espnet_distill.profiling import macs as complexity

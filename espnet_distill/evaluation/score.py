@@ -16,7 +16,7 @@ from espnet_distill.evaluation.metrics.asr import Whisper
 from espnet_distill.evaluation.metrics.asr_espnet import EspnetRecognizer
 from espnet_distill.evaluation.metrics.fidelity import Fidelity, Recording
 from espnet_distill.evaluation.metrics.mos import RATE, dnsmos, nisqa, utmos
-from espnet_distill.evaluation.metrics.registry import made_by
+from espnet_distill.evaluation.metrics.registry import package_of
 from espnet_distill.evaluation.metrics.speaker import (
     EspnetSpeaker,
     Resemblyzer,
@@ -38,7 +38,7 @@ class ForcedErrors:
 
     Attributes:
         mel: Error of the mel, normalized as in training.
-        duration: Error of the durations in ms a token; None for a model without them.
+        duration: Error of the durations in ms per token; None for a model without them.
     """
 
     mel: float
@@ -47,7 +47,7 @@ class ForcedErrors:
 
 @dataclass(frozen=True)
 class Score:
-    """Scores of one file; None for measures that were not computed.
+    """Scores of one file; None for metrics that were not computed.
 
     ``fidelity`` is None for the reference, ``forced`` for utterances without
     teacher-forced errors.
@@ -91,16 +91,16 @@ MOS_MODELS: dict[str, Callable[[Speech], float]] = {
 
 @dataclass(frozen=True)
 class Scorer:
-    """Measures to compute for each file.
+    """Metrics to compute for each file.
 
     Attributes:
-        measures: Names in ``metrics.registry.MEASURES``.
+        metrics: Names in ``metrics.registry.METRICS``.
         recognizer: ASR model for word and character errors.
         speaker: Speaker embedding model; None to omit the similarity.
-        disk_cache: Cache of results by file content, measure and version.
+        disk_cache: Cache of results by file content, metric and version.
     """
 
-    measures: tuple[str, ...]
+    metrics: tuple[str, ...]
     recognizer: Whisper | EspnetRecognizer
     speaker: EspnetSpeaker | Resemblyzer | None
     disk_cache: DiskCache
@@ -126,11 +126,11 @@ class Scorer:
                 lambda: _finite(predict(speech), name, speech.path), name, speech.digest
             )
             for name, predict in MOS_MODELS.items()
-            if name in self.measures
+            if name in self.metrics
         }
 
     def _recognition_errors(self, speech: Speech, text: str) -> dict:
-        if "wer" not in self.measures:
+        if "wer" not in self.metrics:
             return {}
         hypothesis = self.disk_cache(
             lambda: _load_model(self.recognizer)(speech.wave),
@@ -151,13 +151,13 @@ class Scorer:
             return {}
         distortion, errors = None, (None, None)
         digests = reference.digest, speech.digest
-        if "mcd" in self.measures:
+        if "mcd" in self.metrics:
             distortion = self._cached(
                 lambda: _finite(recording.mcd(speech.path), "mcd", speech.path),
                 "mcd",
                 *digests,
             )
-        if "f0" in self.measures:
+        if "f0" in self.metrics:
             errors = self._cached(
                 lambda: recording.f0_errors(speech.path), "f0", *digests
             )
@@ -176,8 +176,8 @@ class Scorer:
             speech.digest,
         )
 
-    def _cached(self, compute: Callable, measure: str, *key: str):
-        return self.disk_cache(compute, measure, made_by(measure), *key)
+    def _cached(self, compute: Callable, metric: str, *key: str):
+        return self.disk_cache(compute, metric, package_of(metric), *key)
 
 
 def references(utterances: dict[str, Utterance]) -> dict[str, dict[str, Path]]:
@@ -198,7 +198,7 @@ def score_all(
         system_wavs: Files by row and utterance, without the row "reference".
         utterances: Texts and recordings.
         forced: Teacher-forced errors by row and utterance, added to the scores.
-        scorer: The measures to compute.
+        scorer: The metrics to compute.
         out: Output folder; the copies go into its folder wav.
     """
     wavs = copy_speech(out / "wav", references(utterances) | system_wavs)
@@ -220,7 +220,7 @@ def score_files(
         wavs: The files.
         texts: Texts by utterance.
         forced: Teacher-forced errors by row and utterance, added to the scores.
-        scorer: The measures to compute.
+        scorer: The metrics to compute.
     """
     parent = os.getpid()
     jobs = (
@@ -230,7 +230,7 @@ def score_files(
         for utt, text in texts.items()
     )
     results = Parallel(n_jobs=cpu_count(), return_as="generator")(jobs)
-    description = ", ".join(scorer.measures)
+    description = ", ".join(scorer.metrics)
     progress = progress_bar(results, total=len(texts), desc=description, unit="utt")
     return [
         replace(score, forced=forced.get(score.row, {}).get(score.utt))
@@ -239,9 +239,9 @@ def score_files(
     ]
 
 
-def _finite(value: float, measure: str, path: Path) -> float:
+def _finite(value: float, metric: str, path: Path) -> float:
     """Return a value; raise a ConfigError if it is NaN or infinite."""
-    require_finite({measure: value}, str(path), "decode the utterance again")
+    require_finite({metric: value}, str(path), "decode the utterance again")
     return value
 
 

@@ -1,4 +1,4 @@
-"""Summarize an evaluation of settings with several seeds each."""
+"""Summarize an evaluation of settings that were trained with several seeds."""
 
 import math
 import re
@@ -11,7 +11,7 @@ from espnet_distill.utils.files import read_json, require_makeable, write_csv
 from espnet_distill.utils.markdown import aligned
 
 # Title in the table, format, and name in table.json; by the name in the CSV.
-MEASURES = {
+METRICS = {
     "wer": ("WER (%)", ".1f", "wer"),
     "dnsmos": ("DNSMOS", ".2f", "dnsmos"),
     "mcd": ("MCD (dB)", ".2f", "mcd"),
@@ -21,7 +21,7 @@ MEASURES = {
 }
 
 
-OPTIONAL = {  # shown where an evaluation has them
+OPTIONAL = {  # columns only if any run has a value
     "cer": ("CER (%)", ".1f", "cer"),
     "utmos": ("UTMOS", ".2f", "utmos"),
     "nisqa": ("NISQA", ".2f", "nisqa"),
@@ -44,7 +44,7 @@ CSV_COLUMNS = (
 )
 
 
-NAME = re.compile(r"(.+?)(?:_seed(\d+)(?:_compact)?)?")  # a pruned one is compacted
+NAME = re.compile(r"(.+?)(?:_seed(\d+)(?:_compact)?)?")  # compacted after pruning
 
 
 Runs = dict[str, dict[str, dict]]  # by setting and seed
@@ -92,12 +92,12 @@ def summarize_seeds(
 
 
 def read_runs(path: Path) -> Runs:
-    """Rows of an evaluation by setting and seed ("" where a name has none)."""
+    """Return the rows of an evaluation by setting and seed ("" without a seed)."""
     table = read_json(path) if path.is_file() else None
     rows = table.get("rows") if isinstance(table, dict) else None
     if not isinstance(rows, list) or not all(map(_is_row, rows)):
         raise ConfigError(f"{path}: no table of `espnet-distill evaluate`")
-    figures = [key for _, _, key in (MEASURES | OPTIONAL).values()]
+    figures = [key for _, _, key in (METRICS | OPTIONAL).values()]
     with ErrorCollector() as faults:
         for row in rows:
             where = f"{path}: {row['name']}: "
@@ -111,52 +111,52 @@ def read_runs(path: Path) -> Runs:
 
 
 def _is_row(row) -> bool:
-    keys = {"name", *(key for _, _, key in MEASURES.values())}
+    keys = {"name", *(key for _, _, key in METRICS.values())}
     if not isinstance(row, dict) or not keys <= row.keys():
         return False
     return isinstance(row["name"], str) and bool(NAME.fullmatch(row["name"]))
 
 
 def _optional(runs: Runs) -> dict[str, tuple[str, str, str]]:
-    """Return those of the optional measures that any run has."""
+    """Return the optional metrics of which any run has a value."""
     rows = [row for seeds in runs.values() for row in seeds.values()]
     return {
-        name: measure
-        for name, measure in OPTIONAL.items()
-        if any(row.get(measure[-1]) is not None for row in rows)
+        name: column
+        for name, column in OPTIONAL.items()
+        if any(row.get(column[-1]) is not None for row in rows)
     }
 
 
 def _csv_lines(runs: Runs, columns: Iterable[str]) -> Iterator[list[str | None]]:
-    """A line a run."""
-    measures = MEASURES | OPTIONAL
+    """Yield a line per run."""
+    metrics = METRICS | OPTIONAL
     for setting, seeds in runs.items():
         for seed, row in seeds.items():
             values = {
                 name: _cell([row.get(key)], ".4f")
-                for name, (_, _, key) in measures.items()
+                for name, (_, _, key) in metrics.items()
             }
             values |= {"setting": setting, "seed": seed}
             yield [values[column] for column in columns]
 
 
 def to_markdown(runs: Runs, scores: dict[str, list[dict]], against: list[str]) -> str:
-    """A line a setting: mean of its seeds, their range, differences with intervals."""
+    """Return a table, a row per setting: means, ranges, and 95 % intervals."""
     columns: dict[str, list[str | None]] = {
         "": list(runs),
         "Seeds": [str(len(seeds)) for seeds in runs.values()],
     }
-    for title, form, key in (MEASURES | _optional(runs)).values():
+    for title, form, key in (METRICS | _optional(runs)).values():
         columns[title] = [
             _cell([row.get(key) for row in seeds.values()], form)
             for seeds in runs.values()
         ]
     for other in against:
-        for measure, difference in (
+        for metric, difference in (
             ("WER", _wer_difference),
             ("DNSMOS", _mos_difference),
         ):
-            columns[f"Δ{measure} to {other} [95 %]"] = [
+            columns[f"Δ{metric} to {other} [95 %]"] = [
                 None
                 if setting == other
                 else difference(
@@ -178,7 +178,7 @@ def _cell(values: list, form: str) -> str | None:
 
 
 def _read_scores(path: Path) -> dict[str, list[dict]]:
-    """Lines of scores.csv by row, in the order of the utterances."""
+    """Return the lines of scores.csv by row, in the order of the utterances."""
     from espnet_distill.evaluation import table
 
     scores: dict[str, list[dict]] = {}
@@ -204,7 +204,7 @@ def _figure(cell: str | None, where: str) -> float | None:
 
 
 def _require_whole(scores: dict[str, list[dict]], path: Path) -> None:
-    """Refuse rows of other sentences, or with a figure for some of them only."""
+    """Refuse rows that differ in sentences, or lack figures of some sentences."""
     if len(set(map(len, scores.values()))) > 1:
         raise ConfigError(f"{path}: the rows have different sentences; evaluate again")
     for row, lines in scores.items():
@@ -236,9 +236,9 @@ def _difference(
     scale: float = 1,
     weights: list[float] | None = None,
 ) -> str | None:
-    """Difference of two settings, each sentence's values averaged over the seeds.
+    """Format the difference of two settings, averaged over seeds and sentences.
 
-    It is over the sentences that every run has a figure of; None without any.
+    Only sentences of which every run has a figure count; None without any.
     """
     import numpy as np
 

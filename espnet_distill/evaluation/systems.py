@@ -21,8 +21,8 @@ class System:
         config: The experiment's configuration file.
         model: Its checkpoint.
         wavs: Decoded files by utterance, in the order of the data folder.
-        versa: Means of VERSA's results for them, by VERSA's names.
-        vocoder_file: The vocoder that the experiment's folder names, if any.
+        versa: Means of VERSA's results, by VERSA's names.
+        vocoder_file: The vocoder named by the experiment's file ``vocoder_file``.
     """
 
     name: str
@@ -78,11 +78,11 @@ def _names(experiments: list[Path]) -> list[str]:
 
 
 def require_distinct(names: list[str], *taken: str) -> None:
-    """Raise ConfigError if names of rows are not unique, or are already taken."""
+    """Raise ConfigError unless all names of rows are different."""
     if len({*taken, *names}) < len(taken) + len(names):
         raise ConfigError(
-            f"EXP: the rows {', '.join(names)} cannot be told apart; give the "
-            "experiments' folders names of their own"
+            f"EXP: the row names {', '.join(names)} are not unique: rename the "
+            "experiments' folders"
         )
 
 
@@ -112,7 +112,7 @@ def _decode_folder(experiment: Path, data: Path, tag: str | None) -> Path:
     if len(folders) > 1:
         tags = ", ".join(path.parents[1].name for path in folders)
         raise ConfigError(
-            f"{experiment} has decoded {data.name} more than once ({tags}): "
+            f"{experiment} has several decodings of {data.name} ({tags}): "
             "choose by --inference-tag"
         )
     return folders[0] if folders else experiment / "*" / inside

@@ -28,7 +28,7 @@ from espnet_distill.utils.markdown import aligned
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One system; None for values that do not apply, as costs of recordings."""
+    """Values of one system; None where one does not apply, as costs of recordings."""
 
     name: str
     params: int | None = None
@@ -96,20 +96,20 @@ Python {python}.
 
 - Parameters: those of the `tts` module. Size: the checkpoint file, 1 MB = 10⁶ bytes.
 - RTF: processing over audio seconds on one thread ({cpu}), from token ids on (no text \
-front end), median over a short, a middling and a long sentence, all systems taking \
-turns. Vocoder: `{vocoder}`.
-- WER, CER: wrong words, and characters (a space is one), of a hundred, as \
-{asr_model} hears them, both sides through Whisper's English normaliser.
+front end), median over a short, a medium and a long sentence, the systems \
+interleaved. Vocoder: `{vocoder}`.
+- WER, CER (%; spaces count as characters): of transcripts by {asr_model}; reference \
+and transcript normalized by Whisper's English normalizer.
 - DNSMOS: P.835 overall, 1 to 5; a clip under 9 s is repeated up to that length.
-- MCD, log-F0 RMSE (nats), V/UV (frames voiced on one side only): against the \
-reference audio after time warping, as ESPnet's `evaluate_mcd.py` and `evaluate_f0.py`.
+- MCD, log-F0 RMSE (nats), V/UV (frames voiced on one side only): to the reference \
+audio after time warping, as ESPnet's `evaluate_mcd.py` and `evaluate_f0.py`.
 """
 
 
 FURTHER_CAPTIONS = {  # by the field whose values require them
     "mel_error": """\
-- Duration: mean absolute error a token. Mel L1: mean absolute error of the normalised \
-mel, given the recording's durations, pitch and energy.
+- Duration: mean absolute error per token. Mel L1: mean absolute error of the \
+normalized mel, given the recording's durations, pitch and energy.
 """,
     "utmos": """\
 - UTMOS: UTMOS22, strong learner, by utmos-pytorch, 1 to 5.
@@ -118,18 +118,18 @@ mel, given the recording's durations, pitch and energy.
 - NISQA: overall quality of NISQA 2, by torchmetrics, 1 to 5.
 """,
     "similarity": """\
-- Speaker: cosine to the recording of the same sentence, of embeddings by \
-`{speaker_model}`.
+- Speaker: cosine of the embeddings, by `{speaker_model}`, of a sentence and its \
+recording.
 """,
     "versa": """\
-- VERSA: what stage 9 of `tts.sh` had found, means over the sentences; `wer` and `cer` \
-of all of them together, in percent.
+- VERSA: results of stage 9 of `tts.sh`, means over the sentences; `wer` and `cer` \
+corpus-level, in percent.
 """,
 }
 
 
 DIFFERENCE_CAPTION = """\
-- Δ: less the teacher's, with the 95 % interval of a paired bootstrap over sentences.
+- Δ: difference to the teacher and its 95 % interval, by paired bootstrap over sentences.
 """
 
 
@@ -137,9 +137,9 @@ SCORE_COLUMNS: dict[str, Callable[[Score], str | int | None]] = {
     "utt": lambda score: score.utt,
     "row": lambda score: score.row,
     "errors": lambda score: score.words and score.words.errors,
-    "words": lambda score: score.words and score.words.of,
+    "words": lambda score: score.words and score.words.total,
     "character_errors": lambda score: score.characters and score.characters.errors,
-    "characters": lambda score: score.characters and score.characters.of,
+    "characters": lambda score: score.characters and score.characters.total,
     "dnsmos": lambda score: _format(score.dnsmos, ".4f"),
     "utmos": lambda score: _format(score.utmos, ".4f"),
     "nisqa": lambda score: _format(score.nisqa, ".4f"),
@@ -177,8 +177,8 @@ def row(name: str, scores: list[Score], teacher: str | None = None, **costs) -> 
         wer=_rate(score.words for score in system_scores),
         cer=_rate(score.characters for score in system_scores),
         **{
-            measure: _mean(getattr(score, measure) for score in system_scores)
-            for measure in MEANS
+            metric: _mean(getattr(score, metric) for score in system_scores)
+            for metric in MEANS
         },
         mcd=_mean(f.mcd for f in fidelity),
         log_f0_rmse=_mean(f.log_f0_rmse for f in fidelity),
@@ -213,7 +213,7 @@ def _rate_difference(student: list, teacher: list) -> Difference | None:
     student_errors = [100 * count.errors for count in student]
     teacher_errors = [100 * count.errors for count in teacher]
     return paired_difference(
-        student_errors, teacher_errors, [count.of for count in student]
+        student_errors, teacher_errors, [count.total for count in student]
     )
 
 
@@ -239,7 +239,7 @@ def _mean(values) -> float | None:
 def environment(
     data: Path, sentences: int, asr_model: str, vocoder: str
 ) -> dict[str, str | int]:
-    """Return what the measurements depend on besides the models."""
+    """Return the machine, packages, models of the metrics and data of an evaluation."""
     return {
         **machine(),
         "asr_model": asr_model,
@@ -272,7 +272,7 @@ def _versa_cells(rows: list[Row]) -> dict[str, list[str | None]]:
     }
 
 
-def caption(rows: list[Row], surroundings: dict) -> str:
+def caption(rows: list[Row], environment: dict) -> str:
     """Return a description of the measurements in Markdown."""
     text = CAPTION
     for name, item in FURTHER_CAPTIONS.items():
@@ -280,17 +280,17 @@ def caption(rows: list[Row], surroundings: dict) -> str:
             text += item
     if any(isinstance(cell, Difference) for row in rows for cell in vars(row).values()):
         text += DIFFERENCE_CAPTION
-    return text.format_map(defaultdict(lambda: "unknown", surroundings))
+    return text.format_map(defaultdict(lambda: "unknown", environment))
 
 
-def markdown(rows: list[Row], surroundings: dict) -> str:
+def markdown(rows: list[Row], environment: dict) -> str:
     """Return aligned Markdown tables and a caption that describes the measurements."""
-    return "\n\n".join([*map(aligned, tables(rows)), caption(rows, surroundings)])
+    return "\n\n".join([*map(aligned, tables(rows)), caption(rows, environment)])
 
 
-def write(out: Path, rows: list[Row], surroundings: dict, scores: list[Score]) -> None:
+def write(out: Path, rows: list[Row], environment: dict, scores: list[Score]) -> None:
     """Write scores.csv, table.json and table.md into an existing folder."""
-    table = {"environment": surroundings, "rows": [asdict(row) for row in rows]}
+    table = {"environment": environment, "rows": [asdict(row) for row in rows]}
     write_csv(
         out / "scores.csv",
         SCORE_COLUMNS,
@@ -299,7 +299,7 @@ def write(out: Path, rows: list[Row], surroundings: dict, scores: list[Score]) -
     write_text(
         out / "table.json", json.dumps(table, indent=2, ensure_ascii=False) + "\n"
     )
-    write_text(out / "table.md", markdown(rows, surroundings))
+    write_text(out / "table.md", markdown(rows, environment))
 
 
 def read(path: Path) -> tuple[list[Row], dict]:

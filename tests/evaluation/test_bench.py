@@ -93,7 +93,7 @@ def test_a_folder_that_is_a_file(experiments, tmp_path, capsys):
 def test_rows_of_one_name(experiments, capsys):
     folder = experiments["teacher"]
     checkpoint = folder / "train.loss.ave.pth"
-    refuse(capsys, "cannot be told apart", folder, checkpoint)
+    refuse(capsys, "are not unique", folder, checkpoint)
 
 
 def test_memory_excludes_the_parent_process(experiments):

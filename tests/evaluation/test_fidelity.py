@@ -76,8 +76,8 @@ def test_log_f0_rmse_of_a_shifted_tone():
 
 
 def test_voicing_error_of_silence():
-    spoken = contour(np.concatenate([tone(120), tone(120)]), RATE)
-    silent = (np.zeros_like(spoken[0]), spoken[1])
-    rmse, error = contour_errors(spoken, silent)
-    assert np.isnan(rmse) and error == pytest.approx(100 * np.mean(spoken[0] > 0))
+    voiced = contour(np.concatenate([tone(120), tone(120)]), RATE)
+    silent = (np.zeros_like(voiced[0]), voiced[1])
+    rmse, error = contour_errors(voiced, silent)
+    assert np.isnan(rmse) and error == pytest.approx(100 * np.mean(voiced[0] > 0))
     assert error > 80

@@ -9,7 +9,7 @@ from joblib.externals.loky import get_reusable_executor
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.evaluation.metrics import mos_weights as weights
-from espnet_distill.evaluation.metrics import registry as measures
+from espnet_distill.evaluation.metrics import registry as metrics
 from espnet_distill.evaluation.metrics.mos import nisqa
 
 from ..conftest import RATE, run_python
@@ -94,9 +94,9 @@ def test_nisqa_is_a_further_column(recipe, nisqa_weights):
 
 
 def test_nothing_is_fetched_while_measuring(recipe, home, capsys):
-    refuse(recipe, "nisqa needs its weights: ~/.torchmetrics", "--measures", "nisqa")
-    assert "nisqa" not in measures.choose(None, None)
-    assert "left out: nisqa needs its weights: " in capsys.readouterr().err
+    refuse(recipe, "nisqa needs its weights: download", "--measures", "nisqa")
+    assert "nisqa" not in metrics.choose(None, None)
+    assert "skipped: nisqa needs its weights: " in capsys.readouterr().err
 
 
 CACHED = (
@@ -150,6 +150,6 @@ def test_utmos_is_that_of_the_package(tmp_path, monkeypatch):
 
 
 def test_without_the_package(monkeypatch):
-    monkeypatch.setitem(measures.sys.modules, "utmos_pytorch", None)
+    monkeypatch.setitem(metrics.sys.modules, "utmos_pytorch", None)
     with pytest.raises(ConfigError, match="utmos_pytorch: pip install utmos-pytorch"):
-        measures.choose(["utmos"], None)
+        metrics.choose(["utmos"], None)

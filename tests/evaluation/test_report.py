@@ -96,11 +96,11 @@ def evaluation(tmp_path):
             soundfile.write(wav, speechlike(seed + shift, 0.5 + 0.2 * shift), RATE)
             words = Errors(WRONG[utt] if row.name == NAME else 0, 10)
             scores.append(Score(utt, row.name, words, 3.0, None, text))
-    surroundings = {
+    environment = {
         **table.environment("data/eval", 4, "tiny.en", "Griffin-Lim"),
         "command": "espnet-distill evaluate a b --data data/eval",
     }
-    table.write(out, rows, surroundings, scores)
+    table.write(out, rows, environment, scores)
     (out / "text").write_text("".join(f"{utt} {text}\n" for utt, text in TEXTS.items()))
     return out
 
@@ -258,7 +258,7 @@ def test_fewer_sentences_than_would_be_too_large(evaluation, monkeypatch):
     monkeypatch.setattr(examples, "MOST_SOUND", size // 3)
     page = written(evaluation)
     assert 3 <= len(page.all("audio")) < 3 * len(TEXTS)
-    assert "4 were asked for" in page.text
+    assert "4 were requested" in page.text
 
 
 def test_training_log_is_parsed(evaluation):
@@ -297,7 +297,7 @@ def test_a_compacted_student_shows_the_training_it_comes_from(evaluation):
     (trained / "config.yaml").write_text(yaml.safe_dump(config))
     (student,) = read_evaluation(evaluation).students
     assert student.training.folder.name == "whole" and student.training.batches == 20
-    assert "of the model that this was cut out of; log in" in written(evaluation).text
+    assert "of the model before compaction; log in" in written(evaluation).text
 
 
 def test_keys_that_differ():
@@ -333,12 +333,12 @@ def test_page_names_missing_files(evaluation):
     (evaluation / "table.json").write_text(json.dumps(found))
     page = written(evaluation)
     for message in (
-        "No speech to play",
-        "Nothing to plot",
-        "scores.csv is not there",
-        f"No log of the training of teacher, {NAME}",
-        "is not there any more",
-        "command of this evaluation was not recorded",
+        "No audio: ",
+        "No plots: ",
+        "scores.csv is missing",
+        f"No training log of teacher, {NAME}",
+        f"Configuration of the teacher or of {NAME} not found",
+        "command was not recorded",
     ):
         assert message in page.text
     assert not page.all("audio") and "WER (%)" not in page.cells
@@ -352,8 +352,8 @@ def test_page_with_some_files_missing(evaluation):
     (evaluation / "wav" / "reference" / "utt_b.wav").unlink()
     page = written(evaluation)
     assert len(page.all("audio")) == 3 * len(TEXTS) - 2
-    assert "utt_b – its text is not there any more" in page.text
-    assert "Nothing voiced" in page.text
+    assert "utt_b – text not found" in page.text
+    assert "no voiced frames" in page.text
 
 
 def test_a_teacher_alone(evaluation):
@@ -433,9 +433,9 @@ def test_in_a_browser(evaluation, tmp_path):
     probed = page.with_name("probed.html")
     text = re.sub(r"<meta http-equiv=[^>]*>", "", page.read_text())
     probed.write_text(text.replace("</body>", PROBE))
-    dom, said = visit(probed)
+    dom, messages = visit(probed)
     found = re.search(r'data-found="([^"]*)"', dom)
     players, needed, there = json.loads(found[1])
-    assert said == [] and needed <= there
+    assert messages == [] and needed <= there
     assert len(players) == 3 * len(TEXTS)
     assert all(state >= 2 and 0.4 < seconds < 1 for state, seconds in players)

@@ -49,9 +49,9 @@ def test_systems_alternate_on_so_many_threads(systems, threads):
     finally:
         for hook in hooks:
             hook.remove()
-    spoken = [name for name, _ in calls]
-    assert len(spoken) == 2 * 2 * (2 + 1)
-    pairs = [set(spoken[start : start + 2]) for start in range(0, len(spoken), 2)]
+    order = [name for name, _ in calls]
+    assert len(order) == 2 * 2 * (2 + 1)
+    pairs = [set(order[start : start + 2]) for start in range(0, len(order), 2)]
     assert pairs == [set(systems)] * 6
     assert {count for _, count in calls} == {threads}
     for speed in found.values():
@@ -71,29 +71,29 @@ def test_stages_add_up_and_are_of_a_second_of_speech(systems):
 
 
 def test_latency_is_that_of_the_first_chunk():
-    class Pieces:
-        """A vocoder that makes ten samples a frame."""
+    class StreamingVocoder:
+        """Vocoder of ten samples per frame."""
 
         def stream(self, mels, chunk):
             yield from mels[:, :1].repeat(1, 10).view(-1).split(10 * chunk)
 
-    class Speaker:
-        """What ESPnet's text-to-mel models are to a caller."""
+    class Text2Mel:
+        """Text-to-mel model with the interface of Text2Speech."""
 
-        vocoder, fs = Pieces(), 100
+        vocoder, fs = StreamingVocoder(), 100
 
         def __call__(self, text):
             return {"wav": self.vocoder(torch.arange(12.0).view(6, 2))}
 
     clock = itertools.count()
-    run = run_synthesis(Speaker(), {"text": None}, lambda: next(clock), chunk=4)
+    run = run_synthesis(Text2Mel(), {"text": None}, lambda: next(clock), chunk=4)
     assert run.seconds == 0.6
     assert run.first == 2  # readings: start, mels, first chunk
 
 
 def test_a_model_without_mels_has_no_stages():
-    class Wave:
-        """What ESPnet's end-to-end models are to a caller."""
+    class Text2Wav:
+        """End-to-end model with the interface of Text2Speech."""
 
         vocoder, fs = None, 100
 
@@ -101,7 +101,7 @@ def test_a_model_without_mels_has_no_stages():
             return {"wav": torch.zeros(200)}
 
     readings = iter([0, 8])
-    run = run_synthesis(Wave(), {"text": None}, lambda: next(readings))
+    run = run_synthesis(Text2Wav(), {"text": None}, lambda: next(readings))
     assert median_of([run.stages] * 3) == Stages(None, None, 4)
     assert run.first == 8
 

@@ -69,8 +69,8 @@ def test_further_mos_columns():
 
 
 def test_columns_without_a_value_are_left_out():
-    spoken = replace(SCORES[0], characters=None)
-    table, caption = markdown([row("reference", [spoken])], make()[1]).split("\n\n", 1)
+    score = replace(SCORES[0], characters=None)
+    table, caption = markdown([row("reference", [score])], make()[1]).split("\n\n", 1)
     assert table.splitlines()[0].split() == ["|", "|", "WER", "(%)", "|", "DNSMOS", "|"]
     assert "Mel L1" not in caption and "bootstrap" not in caption
 

@@ -1,4 +1,4 @@
-"""Errors at given durations are those of ESPnet's own validation."""
+"""Teacher-forced errors equal the losses of ESPnet's validation."""
 
 import json
 
@@ -48,8 +48,8 @@ def test_teacher_forced_errors_match_stock_espnet(recipe, systems, durations):
         with torch.no_grad():
             _, stats, _ = system.model(**batch, **lengths)
         assert found[utt].mel == pytest.approx(stats["l1_loss"].item(), rel=1e-5)
-        spoken = system(ids)["duration"]  # what it says without being told
-        missed = (spoken - batch["durations"][0]).abs().float().mean()
+        predicted = system(ids)["duration"]
+        missed = (predicted - batch["durations"][0]).abs().float().mean()
         assert found[utt].duration == pytest.approx(1000 * HOP / 16000 * missed.item())
 
 

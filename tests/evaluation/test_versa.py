@@ -17,8 +17,8 @@ from .test_evaluate import evaluate, refuse
 def result(key, utmos, wrong, right, text="it isn't"):
     edits = {"delete": 0, "insert": wrong, "replace": 1, "equal": right}
     counts = {f"espnet_wer_{name}": count for name, count in edits.items()}
-    heard = {"espnet_hyp_text": text, "ref_text": text}
-    return {"key": key, "utmos": utmos, "mcd": np.float32(6.5), **heard, **counts}
+    transcript = {"espnet_hyp_text": text, "ref_text": text}
+    return {"key": key, "utmos": utmos, "mcd": np.float32(6.5), **transcript, **counts}
 
 
 @pytest.fixture

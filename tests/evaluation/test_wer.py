@@ -14,18 +14,17 @@ from espnet_distill.evaluation.metrics.wer import (
 
 @pytest.mark.parametrize("errors", [word_errors, character_errors])
 def test_spelling_numbers_and_punctuation_are_no_errors(errors):
-    spoken = "Mr. Brown's colour cost twenty-five dollars, didn't it?"
+    text = "Mr. Brown's colour cost twenty-five dollars, didn't it?"
     hypothesis = "mister brown's color cost $25 did not it"
-    assert errors(spoken, hypothesis).errors == 0
+    assert errors(text, hypothesis).errors == 0
 
 
 def test_a_known_mistranscription():
     reference, hypothesis = "The cat sat on the mat.", "the hat sat on mat today"
-    assert word_errors(reference, hypothesis) == Errors(
-        3, of=6
-    )  # cat → hat, -the, +today
+    # cat → hat, -the, +today
+    assert word_errors(reference, hypothesis) == Errors(3, total=6)
     reference, hypothesis = "The cat sat.", "the chat sad"
-    assert character_errors(reference, hypothesis) == Errors(2, of=11)  # +h, t → d
+    assert character_errors(reference, hypothesis) == Errors(2, total=11)  # +h, t → d
 
 
 def test_empty_transcript_is_100_percent_wrong():

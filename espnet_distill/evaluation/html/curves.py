@@ -21,24 +21,22 @@ MOST_MARKS = 40  # validations that are drawn as dots
 
 
 def losses(
-    training: TrainingLog, measure: str, place: int, box: Box = FLAT
+    training: TrainingLog, key: str, place: int, box: Box = FLAT
 ) -> Chart | None:
-    """Draw a training's measure over batches, for training and validation."""
+    """Draw a quantity of a training log over batches, in training and validation."""
     curves = {
-        "training": downsample(_finite(training.train.get(measure, []))),
-        "validation": _finite(training.valid.get(measure, [])),
+        "training": downsample(_finite(training.train.get(key, []))),
+        "validation": _finite(training.valid.get(key, [])),
     }
     last = {name: points[-1][1] for name, points in curves.items() if points}
     if not last:
         return None
     ends = ", ".join(f"{name} ends at {value:.3f}" for name, value in last.items())
     places = {"training": "training", "validation": place}
-    return _over_batches(
-        curves, measure, f"{measure} over batches: {ends}", box, places
-    )
+    return _over_batches(curves, key, f"{key} over batches: {ends}", box, places)
 
 
-def validations(systems: Sequence[System], measure: str) -> Chart | None:
+def validations(systems: Sequence[System], key: str) -> Chart | None:
     """Draw the validation curves of all trainings; None if fewer than two have any.
 
     Models compacted from one training share its curve, under the first one's name.
@@ -46,7 +44,7 @@ def validations(systems: Sequence[System], measure: str) -> Chart | None:
     trained = [system for system in systems if system.training]
     first = {one.training.folder.resolve(): one for one in reversed(trained)}
     curves = {
-        one.name: (one.place, _finite(one.training.valid.get(measure, [])))
+        one.name: (one.place, _finite(one.training.valid.get(key, [])))
         for one in trained
         if one in first.values()
     }
@@ -58,8 +56,8 @@ def validations(systems: Sequence[System], measure: str) -> Chart | None:
     )
     return _over_batches(
         {name: points for name, (_, points) in curves.items()},
-        measure,
-        f"{measure} in validation, at the end: {ends}",
+        key,
+        f"{key} in validation, at the end: {ends}",
         HIGH,
         {name: place for name, (place, _) in curves.items()},
     )
@@ -88,9 +86,9 @@ def sparsity(training: TrainingLog, place: int) -> Chart | None:
     )
     return Chart(
         LOW,
-        f"Share gone at the end: {ends}",
+        f"Sparsity at the end: {ends}",
         "batches",
-        "share gone",
+        "sparsity",
         x.ticks(5, short),
         y.ticks(4, "{:.0%}".format),
         curves=curves,

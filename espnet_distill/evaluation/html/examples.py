@@ -12,8 +12,8 @@ from espnet_distill.evaluation.html.results import Evaluation
 from espnet_distill.evaluation.html.svg import Chart
 
 BY_SCORE = (
-    "evenly spaced from the best to the worst, by the share of words that students get "
-    "wrong and, where that is equal, by their DNSMOS"
+    "evenly spaced from the best to the worst, by the students' word error rate and, "
+    "where it is equal, by their DNSMOS"
 )
 
 

@@ -39,10 +39,7 @@ LABELS = {
 }
 
 
-COMPARED = (
-    "l1_loss",
-    "loss",
-)  # across trainings: the first measure that two of them have
+COMPARED = ("l1_loss", "loss")  # the first that two trainings report is plotted
 
 
 def page(evaluation: Evaluation, number: int) -> str:
@@ -98,7 +95,7 @@ def _contents(evaluation: Evaluation) -> dict:
 
 
 def _differing(evaluation: Evaluation) -> dict[str, dict]:
-    """Return the grouped differing keys by student, where both configurations exist."""
+    """Return the grouped differing keys by student, if both configurations exist."""
     teacher = evaluation.teacher
     return {
         student.name: changes(teacher.config, student.config, student.plugin)
@@ -123,13 +120,13 @@ def _ratios(student: System, teacher: System | None) -> list[tuple]:
         if student_value and teacher_value:
             ratios.append((f"{teacher_value / student_value:.1f} ×", "", meaning))
     if wer := student_row.wer_difference:
-        ratios.append((*_parts(f"{wer:+.1f}"), "points of word error"))
+        ratios.append((*_value_and_interval(f"{wer:+.1f}"), "WER, percentage points"))
     if dnsmos := student_row.dnsmos_difference:
-        ratios.append((*_parts(f"{dnsmos:+.2f}"), "DNSMOS"))
+        ratios.append((*_value_and_interval(f"{dnsmos:+.2f}"), "DNSMOS"))
     return ratios
 
 
-def _parts(difference: str) -> tuple[str, str]:
+def _value_and_interval(difference: str) -> tuple[str, str]:
     value, _, interval = difference.partition(" ")
     return value, interval
 

@@ -14,7 +14,7 @@ from espnet_distill.utils.files import read_table, read_yaml
 RECORDING, TEACHER = "reference", "teacher"
 
 
-COMMANDS = ("run_distill.sh", "run.sh")  # how distill.sh and tts.sh were called
+COMMANDS = ("run_distill.sh", "run.sh")  # which call distill.sh and tts.sh
 
 
 class System:
@@ -47,7 +47,7 @@ class System:
         return self.row.name
 
     @property
-    def was_cut(self) -> bool:
+    def is_compacted(self) -> bool:
         """True if the model was compacted from one that was trained elsewhere."""
         model_folder = Path(self.row.model).parent.resolve()
         return self.training.folder.resolve() != model_folder

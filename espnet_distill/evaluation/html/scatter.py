@@ -14,7 +14,7 @@ SQUARE = Box(400, 300)
 
 @dataclass(frozen=True)
 class Quality:
-    """A field of a row that measures quality."""
+    """A metric of quality: field of a row, title of its axis, and format."""
 
     name: str
     title: str

@@ -24,12 +24,12 @@ Points = list[tuple[int, float]]
 
 @dataclass
 class TrainingLog:
-    """Measures over the batches of a training.
+    """Logged quantities over the batches of a training.
 
     Attributes:
         folder: Folder of the log.
-        train: Points of each measure; each is a mean over a range of batches.
-        valid: Points of each measure, one a validation.
+        train: Points of each quantity, means over a range of batches.
+        valid: Points of each quantity, one per validation.
         epochs: Number of batches up to the end of each epoch.
     """
 
@@ -42,8 +42,8 @@ class TrainingLog:
     def batches(self) -> int:
         return max(self.epochs.values(), default=0)
 
-    def measures(self) -> list[str]:
-        """Return the names of losses and objectives' values, the total loss first."""
+    def losses(self) -> list[str]:
+        """Return the names of the losses and objectives, the total loss first."""
         names = [
             name
             for name in {**self.train, **self.valid}

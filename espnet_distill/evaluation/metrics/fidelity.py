@@ -12,7 +12,7 @@ from espnet_distill.evaluation.metrics import f0, mcd
 class Fidelity:
     """Distances in dB, nats (NaN without voiced frames) and percent of the frames.
 
-    None for measures that were not requested.
+    None for metrics that were not requested.
     """
 
     mcd: float | None

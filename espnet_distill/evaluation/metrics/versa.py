@@ -1,7 +1,7 @@
 """Read VERSA's results, from stage 9 of ESPnet's ``tts.sh``.
 
 VERSA writes ``result.<job>.txt`` into ``scoring/versa_eval`` beside the decoded
-``wav``: one Python dictionary a line, one line an utterance.
+``wav``, one Python dictionary per line and utterance.
 """
 
 import ast
@@ -46,7 +46,7 @@ def read_results(wavs: Path, utterances: Iterable[str]) -> dict[str, float]:
     missing = [utt for utt in utterances if utt not in results]
     if missing:
         print(
-            f"left out: VERSA's results in {wavs.parent / FOLDER} lack "
+            f"skipped: VERSA's results in {wavs.parent / FOLDER} lack "
             f"{len(missing)} utterances, the first {missing[0]}",
             file=sys.stderr,
         )
@@ -94,7 +94,7 @@ def _parse(line: str, where: str) -> dict:
             return result
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
         pass
-    raise ConfigError(f"{where}: no result of VERSA; let stage 9 of tts.sh run again")
+    raise ConfigError(f"{where}: no result of VERSA; run stage 9 of tts.sh again")
 
 
 class _LiteralTransformer(ast.NodeTransformer):

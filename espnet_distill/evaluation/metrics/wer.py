@@ -12,10 +12,10 @@ from espnet_distill.errors import ConfigError
 
 @dataclass(frozen=True)
 class Errors:
-    """Substitutions, deletions and insertions in a reference of ``of`` units."""
+    """Substitutions, deletions and insertions in a reference of ``total`` units."""
 
     errors: int
-    of: int
+    total: int
 
 
 def word_errors(reference: str, hypothesis: str) -> Errors:
@@ -34,9 +34,9 @@ def character_errors(reference: str, hypothesis: str) -> Errors:
 
 def error_rate(counts: list[Errors]) -> float:
     """Return the corpus-level error rate in percent."""
-    units = sum(count.of for count in counts)
+    units = sum(count.total for count in counts)
     if not units:
-        raise ConfigError("text: no words to recognise; give sentences in English")
+        raise ConfigError("text: no words in any sentence; give sentences in English")
     return 100 * sum(count.errors for count in counts) / units
 
 
