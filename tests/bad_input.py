@@ -658,14 +658,18 @@ TRIES = [
     *(
         Try("list-clips", what, lambda p, made=made: p.listed(*made), said)
         for what, made, said in [
-            ("an id twice", ("a|x\na|y\n", "a.wav"), "line 2: id 'a' is that of "),
+            (
+                "an id twice",
+                ("a|x\na|y\n", "a.wav"),
+                "line 2: id 'a' repeats the id of ",
+            ),
             ("an id of two words", ("a b|x\n", "a b.wav"), "line 1: id 'a b': exp"),
             (
                 "an id that leaves the folder",
                 ("../a|x\n", "a.wav"),
-                "id '../a': expected",
+                "id '../a': is no file name",
             ),
-            ("an empty text", ("a|\n", "a.wav"), "line 1: has no text; write it, or"),
+            ("an empty text", ("a|\n", "a.wav"), "line 1: has no text; add it, or"),
             ("no recording", ("a|x\n", "b.wav"), "expected one recording of 'a' in "),
             ("two recordings", ("a|x\n", "a.wav", "a.flac"), "found a.flac, a.wav"),
             ("no bar", ("a x\n", "a.wav"), "line 1: has 1 fields, expected id|text"),
@@ -682,7 +686,7 @@ TRIES = [
         "list-clips",
         "a folder of another layout",
         lambda p: [p.folder(), OUT, "--speaker", "someone"],
-        "neither metadata.csv nor data/ is in it",
+        "has neither metadata.csv nor data/",
     ),
     # derive
     Try(

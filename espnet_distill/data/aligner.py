@@ -3,11 +3,11 @@
 Trains ESPnet's alignment module (Badlani et al. 2021, "One TTS Alignment To Rule
 Them All", arXiv:2108.10447) on one data folder and writes the most likely monotonic
 path of every utterance as `<output_dir>/<folder name>/durations`, the file that
-tts.sh reads through --teacher_dumpdir. As FastSpeech2 expects, an end-of-sentence
-token closes every utterance.
+tts.sh reads through --teacher_dumpdir. As FastSpeech2 expects, every utterance ends
+with an end-of-sentence token.
 
 `<output_dir>/<folder name>_alignment.csv` has the score of each path. Utterances that
-cannot be aligned are logged and have no durations; in that case,
+cannot be aligned are logged and have no durations; if there are any,
 `<output_dir>/<folder name>_aligned` has the durations and the list of the aligned
 utterances, from which a training set is made.
 """
@@ -198,20 +198,20 @@ def get_parser() -> argparse.ArgumentParser:
         "--max_unaligned",
         type=float,
         default=0.1,
-        help="largest fraction of the utterances that may be left out",
+        help="largest fraction of the utterances that may be excluded",
     )
     parser.add_argument(
         "--longest_token",
         type=float,
         default=3.0,
-        help="seconds; an utterance with a longer token is left out",
+        help="seconds; an utterance with a longer token is excluded",
     )
     parser.add_argument(
         "--score_margin",
         type=float,
         default=4.0,
         help="nats a frame that the mean log-likelihood of a path may be below the "
-        "median of its set; an utterance below that is left out",
+        "median of its set; an utterance below that is excluded",
     )
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--ngpu", type=int, default=0)
@@ -248,7 +248,7 @@ def main(cmd=None) -> None:
     )
     require_makeable(args.output_dir)
     for data in sets:
-        data.screen(mel, data.count_tokens())
+        data.exclude_unalignable(mel, data.count_tokens())
     require_aligned(sets, args.max_unaligned)
     num_tokens = sum(1 for _ in open(args.token_list, encoding="utf-8"))
     aligner = Aligner(num_tokens, mel).to(device)
@@ -257,7 +257,7 @@ def main(cmd=None) -> None:
     longest = round(args.longest_token * args.fs / args.n_shift)
     for data in sets:
         align(aligner, data, device)
-        data.judge(longest, args.score_margin)
+        data.exclude_implausible(longest, args.score_margin)
     require_aligned(sets, args.max_unaligned)
     for data in sets:
         data.write(args.output_dir)

@@ -22,9 +22,8 @@ from espnet_distill.utils.files import (
 COLUMNS = ("utterance", "tokens", "frames", "longest", "score", "left_out")
 
 
-MAX_DEVIATIONS = (
-    9  # median deviations, 6 standard deviations of normally distributed scores
-)
+# In median deviations: 6 standard deviations of normally distributed scores.
+MAX_DEVIATIONS = 9
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class AlignedSet:
         folder: An ESPnet data folder.
         utterances: The ids of all utterances, in the folder's order.
         unaligned: Utterance id → the reason why it has no durations.
-        alignments: Utterance id → alignment, including those that `judge` rejected.
+        alignments: Utterance id → alignment, including implausible ones.
     """
 
     folder: Path
@@ -58,11 +57,11 @@ class AlignedSet:
 
     @property
     def alignable(self) -> list[str]:
-        """The utterances that have not been left out."""
+        """The utterances that have not been excluded."""
         return [utt for utt in self.utterances if utt not in self.unaligned]
 
-    def screen(self, mel: LogMelFbank, tokens: dict[str, int]) -> None:
-        """Leave out the utterances whose lengths admit no monotonic path.
+    def exclude_unalignable(self, mel: LogMelFbank, tokens: dict[str, int]) -> None:
+        """Exclude the utterances whose lengths admit no monotonic path.
 
         Args:
             mel: The feature extraction that determines the number of frames.
@@ -79,16 +78,16 @@ class AlignedSet:
             samples = len(read_audio(recordings[utt], utt, shortest=0)[0])
             frames = 1 + samples // mel.hop_length
             if not tokens[utt]:
-                self._leave_out(utt, "its text has no tokens")
+                self._exclude(utt, "its text has no tokens")
             elif samples <= mel.n_fft // 2:
-                self._leave_out(utt, f"its recording has {samples} samples")
+                self._exclude(utt, f"its recording has {samples} samples")
             elif tokens[utt] + 1 > frames:
-                self._leave_out(
+                self._exclude(
                     utt, f"{tokens[utt]} tokens and the end for {frames} frames"
                 )
 
-    def judge(self, longest: int, margin: float) -> None:
-        """Leave out the utterances whose path is implausible.
+    def exclude_implausible(self, longest: int, margin: float) -> None:
+        """Exclude the utterances whose path is implausible.
 
         Args:
             longest: The maximum number of frames of a token.
@@ -103,14 +102,14 @@ class AlignedSet:
         for utt, alignment in self.alignments.items():
             most, score = max(alignment.durations), alignment.score
             if most > longest:
-                self._leave_out(utt, f"a token has {most} frames, most are {longest}")
+                self._exclude(utt, f"a token has {most} frames, at most {longest}")
             elif not score >= least:
-                self._leave_out(
+                self._exclude(
                     utt, f"its score is {score:.2f}, expected {least:.2f} or more"
                 )
 
     def write(self, output_dir: Path) -> None:
-        """Write durations, scores and, if any is left out, the aligned utterances."""
+        """Write durations, scores and, if any is excluded, the aligned utterances."""
         name, aligned = self.folder.name, self.alignable
         rows = (" ".join(map(str, self.alignments[utt].durations)) for utt in aligned)
         durations = "".join(f"{utt} {row}\n" for utt, row in zip(aligned, rows))
@@ -123,15 +122,15 @@ class AlignedSet:
             return
         logging.warning(
             f"{self.folder}: {len(self.unaligned)} of {len(self.utterances)} "
-            f"utterances are not aligned and left out; {scores} says why"
+            f"utterances are not aligned and excluded; see the reasons in {scores}"
         )
         with folder_written_whole(subset, instead=True) as beside:
             write_text(beside / "durations", durations)
             write_text(beside / "utterances", "".join(f"{utt}\n" for utt in aligned))
 
-    def _leave_out(self, utt: str, why: str) -> None:
-        self.unaligned[utt] = why
-        logging.warning(f"{self.folder}: {utt} is not aligned: {why}")
+    def _exclude(self, utt: str, reason: str) -> None:
+        self.unaligned[utt] = reason
+        logging.warning(f"{self.folder}: {utt} is not aligned: {reason}")
 
     def _csv_row(self, utt: str) -> tuple:
         alignment = self.alignments.get(utt)
@@ -151,14 +150,14 @@ def require_aligned(sets: Iterable[AlignedSet], most: float) -> None:
     sets = list(sets)
     total = sum(len(data.utterances) for data in sets)
     unaligned = [
-        f"{data.folder}: {utt}: {why}"
+        f"{data.folder}: {utt}: {reason}"
         for data in sets
-        for utt, why in data.unaligned.items()
+        for utt, reason in data.unaligned.items()
     ]
     if len(unaligned) > most * total:
         raise ConfigError(
             f"{len(unaligned)} of {total} utterances cannot be aligned, more than "
-            f"--max_unaligned {most:g}; see to their text and audio: "
+            f"--max_unaligned {most:g}; check their text and audio: "
             + "; ".join(unaligned[:3])
         )
     for data in sets:

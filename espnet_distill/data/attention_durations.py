@@ -22,8 +22,8 @@ def least_focus_rate(experiment) -> float:
     tts = read_config(config)["tts"]
     if tts not in LEAST_FOCUS_RATE:
         raise ConfigError(
-            f"{config}: {tts} has no attention over the text; those that have are "
-            f"{', '.join(LEAST_FOCUS_RATE)}; take durations from the aligner"
+            f"{config}: {tts} has no attention over the text; give a teacher of "
+            f"{', '.join(LEAST_FOCUS_RATE)}, or take durations from the aligner"
         )
     return LEAST_FOCUS_RATE[tts]
 
@@ -52,7 +52,7 @@ def select(decoded: Path, out: Path, least: float) -> str:
         f"at least {least:g} (median {median(rates.values()):.2f})"
     )
     if not kept:
-        raise ConfigError(f"{summary}; train the teacher longer, or ask for less")
+        raise ConfigError(f"{summary}; train the teacher longer, or lower the rate")
     write_text(out / "durations", "".join(f"{key} {durations[key]}\n" for key in kept))
     write_text(out / "utterances", "".join(f"{key}\n" for key in kept))
     return summary

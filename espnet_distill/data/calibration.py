@@ -7,18 +7,16 @@ import torch
 
 from espnet_distill.data.utterances import (
     batches_of_one,
-    known_durations,
+    durations_of,
     read_data,
-    wants_durations,
+    takes_durations,
 )
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.text_frontend import build_front_end
 from espnet_distill.structure.statistics.importance import Taylor, Wanda
 from espnet_distill.utils.validation import require_finite
 
-CALIBRATION_UTTERANCES = (
-    32  # utterances on which activations and gradients are measured
-)
+CALIBRATION_UTTERANCES = 32
 
 
 FROM_ACTIVATIONS = {"wanda": Wanda, "taylor": Taylor}
@@ -41,22 +39,24 @@ def calibration_losses(
     """
     if getattr(model.tts, "spk_embed_dim", None):
         raise ConfigError(
-            f"--data: {names.tts} wants speaker embeddings, which no data folder "
-            "gives; leave it out"
+            f"--data: {names.tts} takes speaker embeddings, which no data folder "
+            "has; omit --data"
         )
     if model.feats_extract is None:
         raise ConfigError(
             f"--data: {names.tts} was trained on features of {names.odim} dimensions "
-            "(odim), which no data folder gives; leave it out"
+            "(odim), which no data folder has; omit --data"
         )
-    utterances, known = read_data(data, CALIBRATION_UTTERANCES), None
-    if wants_durations(model.tts):
+    utterances, frames = read_data(data, CALIBRATION_UTTERANCES), None
+    if takes_durations(model.tts):
         if not durations:
-            raise ConfigError(f"--durations: {names.tts} wants those of {data}")
-        known = known_durations(durations, utterances)
-        utterances = {utt: utterances[utt] for utt in known}
+            raise ConfigError(
+                f"--durations: {names.tts} requires the durations of {data}"
+            )
+        frames = durations_of(durations, utterances)
+        utterances = {utt: utterances[utt] for utt in frames}
     preprocess = build_front_end(names, names.tts)
-    batches = list(batches_of_one(model, preprocess, utterances, known, data))
+    batches = list(batches_of_one(model, preprocess, utterances, frames, data))
     return _finite_losses(model, batches, data)
 
 

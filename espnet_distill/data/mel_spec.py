@@ -45,10 +45,10 @@ class MelSpec:
     def __post_init__(self):
         self.fs, self.n_fft = int(self.fs), int(self.n_fft)
         self.hop_length, self.n_mels = int(self.hop_length), int(self.n_mels)
-        self.win_length = int(_or(self.win_length, self.n_fft))
-        self.fmin = float(_or(self.fmin, 0))
-        self.fmax = float(_or(self.fmax, self.fs / 2))
-        self.log_base = float(_or(self.log_base, math.e))
+        self.win_length = int(_default(self.win_length, self.n_fft))
+        self.fmin = float(_default(self.fmin, 0))
+        self.fmax = float(_default(self.fmax, self.fs / 2))
+        self.log_base = float(_default(self.log_base, math.e))
 
     @classmethod
     def of_extractor(cls, extractor):
@@ -132,13 +132,13 @@ def require_extractor(conf, whose):
     """
     if conf.get("odim") is not None:
         raise ConfigError(
-            f"{whose}: odim: {conf['odim']}: its features come with its data, so "
-            "nothing says how mels for a vocoder are computed; name a model with "
+            f"{whose}: odim: {conf['odim']}: its features come with its data, and the "
+            "parameters of mels for a vocoder are unknown; name a model with "
             "feats_extract"
         )
 
 
-def _or(value, default):
+def _default(value, default):
     return default if value is None else value
 
 

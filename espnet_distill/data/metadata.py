@@ -12,7 +12,7 @@ from pathlib import Path
 
 from espnet_distill.data.audio import MOST_FAULTS, require_audio
 from espnet_distill.errors import ConfigError, ErrorCollector
-from espnet_distill.utils.files import read_text
+from espnet_distill.utils.files import read_text, require_file_name
 
 AUDIO = {
     *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"),
@@ -55,7 +55,7 @@ def read_clips(folder: Path) -> list[Clip]:
     elif (folder / "data").is_dir():
         clips = _clips_of_takes(folder / "data")
     else:
-        raise ConfigError(f"{folder}: neither metadata.csv nor data/ is in it")
+        raise ConfigError(f"{folder}: has neither metadata.csv nor data/")
     if not clips:
         raise ConfigError(f"{folder}: lists no recordings")
     with _FirstFaults() as faults:
@@ -76,7 +76,7 @@ def read_transcription(path: Path) -> list[Line]:
 
 
 def read_prompts(path: Path) -> list[Line]:
-    """Read lines ``id text``, as Kaldi has them."""
+    """Read lines ``id text``, Kaldi's format."""
     return _checked(_matches(path, r"(?P<id>\S+)(?P<text>.*)"))
 
 
@@ -137,17 +137,16 @@ def _require_id(utterance: str) -> None:
         raise ConfigError(
             f"id {utterance!r}: expected one word; rename the recording, too"
         )
-    if "/" in utterance or "\\" in utterance or utterance.startswith("."):
+    if "\\" in utterance or utterance.startswith("."):
         raise ConfigError(
-            f"id {utterance!r}: expected the name of a file without its folder"
+            f"id {utterance!r}: is no file name; use ids without \\ and leading dots"
         )
-    if not utterance.isprintable():
-        raise ConfigError(f"id {utterance!r}: has characters that cannot be printed")
+    require_file_name(utterance, "id")
 
 
 def _require_text(text: str) -> None:
     if not text:
-        raise ConfigError("has no text; write it, or remove the line")
+        raise ConfigError("has no text; add it, or remove the line")
     if controls := [char for char in text if unicodedata.category(char) == "Cc"]:
         raise ConfigError(f"its text has the control character {controls[0]!r}")
 
@@ -155,8 +154,8 @@ def _require_text(text: str) -> None:
 def _require_new(line: Line, seen: dict[str, Line]) -> None:
     if line.utterance in seen:
         raise ConfigError(
-            f"{line.where}: id {line.utterance!r} is that of "
-            f"{seen[line.utterance].where}, too; give each its own"
+            f"{line.where}: id {line.utterance!r} repeats the id of "
+            f"{seen[line.utterance].where}; make ids unique"
         )
 
 
@@ -184,7 +183,7 @@ def _without_suffix(name: str) -> str:
 def _recordings_in(folder: Path) -> dict[str, list[Path]]:
     """Return the audio files in a folder: name without the suffix → paths."""
     if not folder.is_dir():
-        raise ConfigError(f"{folder}: no such folder; it has the recordings")
+        raise ConfigError(f"{folder}: no such folder; put the recordings there")
     recordings: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in AUDIO:

@@ -45,7 +45,7 @@ def gather(decoded: Path, source: Path, out: Path, n_shift: int) -> str:
     if n_shift < 1:
         raise ConfigError(f"--n_shift: {n_shift} is not above 0")
     if out.exists() and not (out / MARKER).is_file():
-        raise ConfigError(f"{out}: holds something else; name another folder")
+        raise ConfigError(f"{out}: is no folder of pseudo-labels; name another folder")
     durations = read_table(decoded / "durations")
     waves = read_table(decoded / "wav" / "wav.scp")
     frames = {
@@ -54,7 +54,7 @@ def gather(decoded: Path, source: Path, out: Path, n_shift: int) -> str:
     }
     kept = [key for key in durations if frames[key] and key in waves]
     if not kept:
-        raise ConfigError(f"{decoded}: no speech with durations was written there")
+        raise ConfigError(f"{decoded}: has no speech with durations; decode again")
     tables = dict(_tables_of(source, kept)) | {
         "wav.scp": {key: str(utterance_file(out / "wav", key, ".wav")) for key in kept},
         "durations": durations,
@@ -74,7 +74,7 @@ def gather(decoded: Path, source: Path, out: Path, n_shift: int) -> str:
 def _tables_of(source: Path, keys: list[str]) -> Iterator[tuple[str, dict[str, str]]]:
     for name in SOURCE_TABLES:
         if (source / name).exists():
-            remedy = "name the folder of the text that was spoken"
+            remedy = "name the folder of the synthesized text"
             yield name, read_rows(source / name, keys, remedy)
 
 

@@ -20,25 +20,27 @@ from espnet_distill.utils.files import (
 )
 
 
-def wants_durations(tts) -> bool:
+def takes_durations(tts) -> bool:
     """Return True if a model's training takes durations as an input."""
     return "durations" in inspect.signature(tts.forward).parameters
 
 
-def known_durations(path: Path, utterances: Iterable[str]) -> dict[str, list[int]]:
+def durations_of(path: Path, utterances: Iterable[str]) -> dict[str, list[int]]:
     """Return the frames per token of the utterances that have durations.
 
-    The number of utterances without durations, which the aligner left out, is logged.
+    The number of utterances without durations, which the aligner excluded, is logged.
 
     Raises:
         ConfigError: No utterance has durations, or a value is no number of frames.
     """
     utterances = list(utterances)
     table = read_table(path)
-    known = [utt for utt in utterances if utt in table]
-    if missing := len(utterances) - len(known):
-        logging.warning(f"{path}: {missing} of {len(utterances)} utterances have none")
-    return read_durations(path, known or utterances)
+    listed = [utt for utt in utterances if utt in table]
+    if missing := len(utterances) - len(listed):
+        logging.warning(
+            f"{path}: {missing} of {len(utterances)} utterances have no durations"
+        )
+    return read_durations(path, listed or utterances)
 
 
 def batches_of_one(
@@ -77,7 +79,7 @@ def batches_of_one(
             )
         speech = torch.from_numpy(read_audio(utterance.reference, utt, **required)[0])
         batch = {"text": text, "speech": speech}
-        if wants_durations(tts):
+        if takes_durations(tts):
             _require_fit(durations[utt], utt, utterance.text, batch, model)
             batch["durations"] = torch.tensor(durations[utt])
         lengths = {

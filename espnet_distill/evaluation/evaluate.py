@@ -132,11 +132,11 @@ def _measure_models(
     out: Path,
 ) -> tuple[dict[str, dict], dict]:
     """Return the costs and the teacher-forced errors of each system, by name."""
-    from espnet_distill.data.utterances import known_durations
+    from espnet_distill.data.utterances import durations_of
     from espnet_distill.evaluation.metrics import teacher_forced as forced
     from espnet_distill.profiling import text2speech as load
 
-    frames = durations and known_durations(durations, utterances)
+    frames = durations and durations_of(durations, utterances)
     aligned = {utt: utterances[utt] for utt in frames or ()}
     loaded = {
         system.name: load.load(

@@ -21,8 +21,8 @@ from espnet_distill.tasks import options
 from espnet_distill.tasks.options import DistillOptions
 from espnet_distill.training.callback_list import Callbacks
 from espnet_distill.training.child_processes import (
-    refusal_in_one_line,
-    refusal_of_children,
+    errors_of_child,
+    exit_with_children,
 )
 from espnet_distill.training.espnet_trainer import CallbackTrainer
 from espnet_distill.training.optimizer_state import (
@@ -195,14 +195,14 @@ class DistillGANTTSTask(GANTTSTask):
 
     @classmethod
     def main(cls, *args, **kwargs):
-        with refusal_of_children():
+        with exit_with_children():
             return super().main(*args, **kwargs)
 
     @classmethod
     def main_worker(cls, args: argparse.Namespace):
         """Train; lock the folder of a vocoder's training."""
         is_stock = args.tts != VOCODER
-        with refusal_in_one_line(), output_locked(args, is_stock):
+        with errors_of_child(), output_locked(args, is_stock):
             super().main_worker(args)
 
 

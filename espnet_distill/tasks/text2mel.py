@@ -33,8 +33,8 @@ from espnet_distill.teachers.online import OnlineTeacher
 from espnet_distill.teachers.taps import require_taps
 from espnet_distill.training.callback_list import Callbacks
 from espnet_distill.training.child_processes import (
-    refusal_in_one_line,
-    refusal_of_children,
+    errors_of_child,
+    exit_with_children,
 )
 from espnet_distill.training.espnet_trainer import CallbackTrainer
 from espnet_distill.training.optimizer_state import (
@@ -153,7 +153,7 @@ class DistillTTSTask(TTSTask):
             payloads[TEACHERS] = model.teacher_objectives
         if cls.callbacks:
             payloads[CALLBACKS] = cls.callbacks
-            cls.callbacks.listen(optimizers[0])
+            cls.callbacks.hook_steps(optimizers[0])
         save_with(optimizers[0], payloads)
         if is_resumed(args):
             require_resumable(Path(args.output_dir, CHECKPOINT), model, payloads)
@@ -166,14 +166,14 @@ class DistillTTSTask(TTSTask):
 
     @classmethod
     def main(cls, *args, **kwargs):
-        with refusal_of_children():
+        with exit_with_children():
             return super().main(*args, **kwargs)
 
     @classmethod
     def main_worker(cls, args: argparse.Namespace):
         """Train; lock the folder unless this is the stock run."""
         is_stock = not _trains(args) or DistillOptions.of(args).is_stock
-        with refusal_in_one_line(), output_locked(args, is_stock):
+        with errors_of_child(), output_locked(args, is_stock):
             super().main_worker(args)
 
     @classmethod

@@ -21,9 +21,9 @@ class Callbacks(Callback):
     """
 
     def __init__(self, callbacks: Sequence[Callback] = (), confs: Sequence[dict] = ()):
-        """Store callbacks and the mappings that they were built from.
+        """Store callbacks and their configurations.
 
-        A run resumes only with the mappings that it began with.
+        A run resumes only with the configurations that it began with.
         """
         self.callbacks = list(callbacks)
         self.confs = list(confs)
@@ -36,7 +36,7 @@ class Callbacks(Callback):
     def __bool__(self) -> bool:
         return bool(self.callbacks)
 
-    def listen(self, optimizer: torch.optim.Optimizer) -> RemovableHandle:
+    def hook_steps(self, optimizer: torch.optim.Optimizer) -> RemovableHandle:
         """Register a hook on an optimizer's steps; return its handle."""
         return optimizer.register_step_post_hook(self._after_step)
 
@@ -99,8 +99,8 @@ class Callbacks(Callback):
         return {
             "confs": self.confs,
             "step": self.step,
-            "unsettled_until": self.not_final_until,
-            "began_settled": self._began_final,
+            "not_final_until": self.not_final_until,
+            "began_final": self._began_final,
             "history": self.history.state_dict(),
             "states": [callback.state_dict() for callback in self.callbacks],
         }
@@ -119,8 +119,8 @@ class Callbacks(Callback):
         """
         self.require_same(state)
         self.step = state["step"]
-        self.not_final_until = state["unsettled_until"]
-        self._began_final = state["began_settled"]
+        self.not_final_until = state["not_final_until"]
+        self._began_final = state["began_final"]
         self.history.load_state_dict(state["history"])
         for callback, callback_state in zip(self.callbacks, state["states"]):
             callback.load_state_dict(callback_state)

@@ -11,7 +11,7 @@ from espnet_distill.errors import ConfigError
 
 
 @contextlib.contextmanager
-def refusal_of_children() -> Iterator[None]:
+def exit_with_children() -> Iterator[None]:
     """Exit with status 2 if a process that ESPnet spawned in the block did so."""
     try:
         yield
@@ -22,7 +22,7 @@ def refusal_of_children() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def refusal_in_one_line() -> Iterator[None]:
+def errors_of_child() -> Iterator[None]:
     """In a spawned process, write the lines of a ConfigError and exit with 2."""
     try:
         yield
@@ -30,5 +30,5 @@ def refusal_in_one_line() -> Iterator[None]:
         if multiprocessing.parent_process() is None:
             raise
         lines = (f"espnet_distill: error: {fault}\n" for fault in error.faults)
-        sys.stderr.write("".join(lines))  # one write: other processes write, too
+        sys.stderr.write("".join(lines))  # at once: other processes write, too
         sys.exit(2)

@@ -33,7 +33,7 @@ class CallbackTrainer(Trainer):
 
     @staticmethod
     def on_accept() -> None:
-        """Called once a run has begun or its checkpoint has been loaded."""
+        """Called after a run has begun or its checkpoint has been loaded."""
 
     @classmethod
     def of(

@@ -3,7 +3,7 @@
 ```yaml
 trainer:
   callbacks:
-    - _target_: espnet_distill.training.lightning.listen
+    - _target_: espnet_distill.training.lightning.build_lightning_callback
       type: prune
       pressure: 0.5
       end: 12000
@@ -29,7 +29,7 @@ from espnet_distill.training.registry import build_callback
 WHERE = "trainer.callbacks"
 
 
-def listen(**conf) -> "LightningCallback":
+def build_lightning_callback(**conf) -> "LightningCallback":
     """Build a Lightning callback from the keys of a task's `callbacks:` item."""
     conf = _plain(conf)
     return LightningCallback(build_callback(conf, WHERE), conf)
@@ -48,7 +48,7 @@ class LightningCallback(lightning.pytorch.callbacks.Callback):
         Args:
             callback: The callback; its model is `pl_module.model` if there is one, else
                 the module itself.
-            conf: The mapping that it was built from; a run resumes only with the same.
+            conf: Its configuration; a run resumes only with the same one.
         """
         self.callback = callback
         self.conf = dict(conf)
@@ -66,8 +66,8 @@ class LightningCallback(lightning.pytorch.callbacks.Callback):
             return
         if not isinstance(trainer.strategy, (SingleDeviceStrategy, DDPStrategy)):
             raise ConfigError(
-                f"{WHERE}: {self.conf.get('type', 'a callback')} wants whole "
-                f"parameters, {type(trainer.strategy).__name__} has none; take ddp"
+                f"{WHERE}: {self.conf.get('type', 'a callback')} requires unsharded "
+                f"parameters, not {type(trainer.strategy).__name__}; use ddp"
             )
         model = _model_of(pl_module)
         if hasattr(model, "tts") and "tts_conf" in _conf_of(pl_module):
@@ -77,7 +77,7 @@ class LightningCallback(lightning.pytorch.callbacks.Callback):
     def on_train_start(self, trainer, pl_module) -> None:
         steps, epochs = trainer.estimated_stepping_batches, trainer.max_epochs
         checkpoints = trainer.checkpoint_callback
-        self._hook = self.callbacks.listen(trainer.optimizers[0])
+        self._hook = self.callbacks.hook_steps(trainer.optimizers[0])
         self.callbacks.on_train_start(
             TrainingContext(
                 _model_of(pl_module),

@@ -19,7 +19,7 @@ TEACHERS = "espnet_distill"
 CALLBACKS = "espnet_distill_callbacks"
 
 
-WHAT = {TEACHERS: "teachers or objectives", CALLBACKS: "callbacks"}
+CONTENT = {TEACHERS: "teachers or objectives", CALLBACKS: "callbacks"}
 
 
 class OptimizerPayload(Protocol):
@@ -51,9 +51,9 @@ def save_with(
             state[key] = payload.state_dict()
 
     def load(optimizer, state):
-        for key in WHAT:
+        for key in CONTENT:
             _load(key, payloads.get(key), state.get(key))
-        return {key: value for key, value in state.items() if key not in WHAT}
+        return {key: value for key, value in state.items() if key not in CONTENT}
 
     optimizer.register_state_dict_post_hook(save)
     optimizer.register_load_state_dict_pre_hook(load)
@@ -80,7 +80,7 @@ def require_resumable(
             f"({' '.join(reason.split())}); copy it again, or train into another "
             "output_dir"
         ) from error
-    for key in WHAT:
+    for key in CONTENT:
         _require_same(key, payloads.get(key), optimizer.get(key))
     if payloads:
         _require_same_shapes(checkpoint, model.state_dict(), weights)
@@ -113,7 +113,7 @@ def _require_same(
         if payload is not None:
             payload.require_same(state)
         elif state is not None:
-            raise ConfigError("none are given now")
+            raise ConfigError("this run has none")
 
 
 @contextlib.contextmanager
@@ -122,7 +122,7 @@ def _report_mismatch(key: str) -> Iterator[None]:
         yield
     except (RuntimeError, ConfigError) as error:
         raise ConfigError(
-            f"checkpoint.pth: was written with other {WHAT[key]} "
+            f"checkpoint.pth: was written with other {CONTENT[key]} "
             f"({summarize(error)}); resume with those, or train into another "
             "output_dir"
         ) from error

@@ -65,13 +65,16 @@ def test_the_order_is_that_of_bytes(corpus):
 
 
 REFUSED = {
-    "an id twice": ("a1|one\n\na1|two\n", "line 3: id 'a1' is that of "),
-    "no text": ("b2|x\na1|one|\n", "line 2: has no text; write it, or remove"),
+    "an id twice": ("a1|one\n\na1|two\n", "line 3: id 'a1' repeats the id of "),
+    "no text": ("b2|x\na1|one|\n", "line 2: has no text; add it, or remove"),
     "no id": ("|one\n", "line 1: id '': expected one word"),
     "an id of two words": ("a 1|one\n", "line 1: id 'a 1': expected one word; rename"),
-    "a path": ("../a1|one\n", "line 1: id '../a1': expected the name of a file"),
-    "a hidden file": (".a1|one\n", "line 1: id '.a1': expected the name of a file"),
-    "an odd id": ("a\u200b1|one\n", "characters that cannot be printed"),
+    "a path": ("../a1|one\n", "line 1: id '../a1': is no file name; use ids"),
+    "a hidden file": (".a1|one\n", "line 1: id '.a1': is no file name; use ids"),
+    "an odd id": (
+        "a\u200b1|one\n",
+        "is no file name; take ids without / and unprintable characters",
+    ),
     "a control character": ("a1|on\0e\n", "line 1: its text has the control char"),
     "no bar": ("a1 one\n", "line 1: has 1 fields, expected id|text or id|text|norm"),
     "a bar in a text": ("a1|one|two|three\n", "line 1: has 4 fields, expected"),

@@ -71,7 +71,7 @@ def test_utterances_without_speech_are_left_out(decoded, source, tmp_path):
 
 def test_invalid_durations_are_refused_in_one_line(decoded, source, tmp_path, capsys):
     (decoded / "durations").write_text("c 0 0\n")
-    with pytest.raises(ConfigError, match="no speech with durations"):
+    with pytest.raises(ConfigError, match="has no speech with durations"):
         gather(decoded, source, tmp_path / "out", HOP)
     command = ["pseudo-label", str(tmp_path), str(source), str(tmp_path / "o")]
     assert cli.main([*command, "--n_shift", str(HOP)]) == 2

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from espnet_distill.data.utterances import known_durations, read_data
+from espnet_distill.data.utterances import durations_of, read_data
 from espnet_distill.errors import ConfigError
 from espnet_distill.evaluation.metrics.teacher_forced import forced_errors
 from espnet_distill.utils.files import read_durations
@@ -75,14 +75,14 @@ def test_utterances_without_durations_have_no_errors(
     lines = durations.read_text().splitlines(keepends=True)
     durations.write_text("".join(lines[:2]))
     data = recipe / "data" / "eval"
-    known = known_durations(durations, read_data(data))
-    assert f"{durations}: 1 of 3 utterances have none" in caplog.messages
+    known = durations_of(durations, read_data(data))
+    assert f"{durations}: 1 of 3 utterances have no durations" in caplog.messages
     utterances = {utt: read_data(data)[utt] for utt in known}
     found = forced_errors(systems["student"], utterances, known, data, "student")
     assert list(found) == ["utt_a", "utt_b"]
     durations.write_text("other 1 2\n")
     with pytest.raises(ConfigError, match="no durations for utt_a, utt_b, utt_c"):
-        known_durations(durations, read_data(data))
+        durations_of(durations, read_data(data))
 
 
 @pytest.mark.parametrize(

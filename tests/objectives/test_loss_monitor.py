@@ -12,7 +12,7 @@ from espnet_distill.objectives.loss_monitor import (
     LossMonitor,
     require_valid_step,
 )
-from espnet_distill.training.child_processes import refusal_of_children
+from espnet_distill.training.child_processes import exit_with_children
 
 NAN = math.nan
 FAULT = "the teacher computes NaN"
@@ -63,7 +63,7 @@ def test_an_epoch_without_a_valid_step():
     "status, raised", [(2, SystemExit), (1, ProcessExitedException)]
 )
 def test_the_waiting_process_passes_on_a_refusal(status, raised):
-    with pytest.raises(raised) as caught, refusal_of_children():
+    with pytest.raises(raised) as caught, exit_with_children():
         raise ProcessExitedException("", 0, 1, exit_code=status)
     if raised is SystemExit:
         assert caught.value.code == 2

@@ -341,10 +341,10 @@ def test_unaligned_utterances_are_left_out(recipe):
     options = ["--stage", 2, "--dumpdir", "dump_spoilt", "--expdir", "exp/spoilt"]
     done = run(recipe, *options, "--stop_stage", 2)
     assert done.returncode == 2
-    assert "--max_unaligned 0.1; see to their text and audio: " in done.stderr
+    assert "--max_unaligned 0.1; check their text and audio: " in done.stderr
     done = run(recipe, *options, "--stop_stage", 6, "--max_unaligned", 0.3)
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
-    count = f"1 of {len(texts)} utterances are not aligned and left out"
+    count = f"1 of {len(texts)} utterances are not aligned and excluded"
     assert f"dump_spoilt/raw/train: {count}" in done.stdout
     found = read_table(recipe / "dump_spoilt/raw/train_aligned/text")
     assert {*found, spoilt} == {*texts} and spoilt not in found

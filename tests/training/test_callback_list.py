@@ -26,7 +26,7 @@ def test_steps_that_overflow_under_amp_do_not_count(fused):
     parameter = torch.nn.Parameter(torch.ones(1))
     optimizer = torch.optim.Adam([parameter], lr=0.1, fused=fused)
     counting = Counting(parameter)
-    Callbacks([counting]).listen(optimizer)
+    Callbacks([counting]).hook_steps(optimizer)
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0)
     values = []
     for slope in (1.0, float("inf"), 3.0):

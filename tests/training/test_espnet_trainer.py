@@ -19,7 +19,7 @@ PRUNE = {
     "criterion": "magnitude",
     "pressure": 0.5,
     "start": 2,
-    "end": 6,  # two steps an epoch: settled from the fourth on
+    "end": 6,  # two steps an epoch: final from the fourth on
     "interval": 1,
 }
 SETTLED = 4

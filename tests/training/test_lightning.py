@@ -8,17 +8,17 @@ import torch
 from omegaconf import OmegaConf
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.training.lightning import listen
+from espnet_distill.training.lightning import build_lightning_callback
 
 from ..conftest import STEADY_FASTSPEECH2, model_config
 
 PRUNE = {
-    "_target_": "espnet_distill.training.lightning.listen",
+    "_target_": "espnet_distill.training.lightning.build_lightning_callback",
     "type": "prune",
     "granularity": "structured",
     "pressure": 0.3,
     "start": 2,
-    "end": 6,  # two steps an epoch: settled from the fourth on
+    "end": 6,  # two steps an epoch: final from the fourth on
     "interval": 1,
 }
 MODULE = """
@@ -148,7 +148,7 @@ def test_a_training_by_espnet3(config, tmp_path):
     pruned = sum(int((~mask).sum()) for mask in masks.values())
     assert pruned > 0
 
-    # The validation's loss is highest in the first epochs, which are not settled.
+    # The validation's loss is highest in the first epochs, which are not eligible.
     losses = [loss for _, loss in state["history"]["losses"]]
     is_final = losses[3:]
     assert max(losses) not in is_final, "nothing to tell them apart by"
@@ -202,4 +202,4 @@ def test_invalid_options_raise_before_the_first_step(config, tmp_path):
         train(config, tmp_path / "late", callbacks=late)
     assert not list((tmp_path / "late").glob("*.ckpt"))
     with pytest.raises(ConfigError, match=r"^trainer.callbacks: no key 'presure'"):
-        listen(type="prune", presure=0.5, end=3)
+        build_lightning_callback(type="prune", presure=0.5, end=3)

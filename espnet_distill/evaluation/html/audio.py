@@ -56,7 +56,7 @@ def read_sound(path: Path) -> Sound:
         raise ConfigError(f"{path} cannot be read ({error}): evaluate again") from error
     wave = wave.mean(axis=1)
     if not len(wave):
-        raise ConfigError(f"{path} is empty: remove the utterance from the data")
+        raise ConfigError(f"{path} is empty: leave the utterance out of the data")
     return Sound(
         seconds=len(wave) / rate,
         audio=data_uri("audio/mpeg", _mp3(wave, rate)),

@@ -447,7 +447,7 @@ def test_data_without_durations_leave_nothing(corpus, tmp_path, capsys):
     folder = experiment(tmp_path / "exp")
     mask(folder, ("w_1",), 6)
     options = "--data", corpus.root / "train"
-    words = "--durations: fastspeech2 wants those"
+    words = "--durations: fastspeech2 requires the durations"
     refuse(capsys, words, folder, tmp_path / "out", *options)
     assert [path.name for path in tmp_path.iterdir()] == ["exp"]
 
