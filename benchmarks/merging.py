@@ -20,7 +20,7 @@ import espnet_distill
 from espnet_distill.data.calibration import calibration_losses
 from espnet_distill.experiments.experiment import find_experiment, load_experiment
 from espnet_distill.structure.groups import Group, find_groups
-from espnet_distill.structure.low_rank import factorise
+from espnet_distill.structure.low_rank import factorize
 from espnet_distill.structure.slicing import mask_groups
 from espnet_distill.structure.statistics.importance import magnitude
 from espnet_distill.structure.statistics.second_moments import second_moments
@@ -103,7 +103,7 @@ def states(bench: Bench, groups: list[Group], run) -> Iterator[tuple]:
 def _low_rank(weight: torch.Tensor, moments, pressure: float) -> torch.Tensor:
     outputs, inputs = weight.numel() // weight.size(1), weight.size(1)
     rank = round((1 - pressure) * weight.numel() / (outputs + inputs))
-    return factorise(weight, moments, rank=rank).bake()
+    return factorize(weight, moments, rank=rank).bake()
 
 
 def main() -> None:

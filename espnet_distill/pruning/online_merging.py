@@ -60,7 +60,9 @@ class Merger:
         self._hooks.enter_context(hooks)
 
     def _observe(self, name: str, x: torch.Tensor) -> None:
-        if self._model.training and not self._moments.knows(name, self.enough * len(x)):
+        if self._model.training and not self._moments.has_observed(
+            name, self.enough * len(x)
+        ):
             self._moments.observe(name, x)
 
     def reset(self) -> None:

@@ -3,9 +3,6 @@
 from collections.abc import Sequence
 
 import torch
-from espnet2.legacy.nets.pytorch_backend.transformer.attention import (
-    MultiHeadedAttention,
-)
 from torch import nn
 
 from espnet_distill.structure.groups import Axis, Group
@@ -24,6 +21,18 @@ BY_CHANNEL = (
 
 
 BY_HEAD = ("pos_bias_u", "pos_bias_v")
+
+
+ATTRIBUTES = ("h", "d_k", "linear_q", "linear_k", "linear_v", "linear_out")
+
+
+def is_multi_head(module: nn.Module) -> bool:
+    """Return True for attention of ``h`` heads, each of ``d_k`` channels.
+
+    Its projections are named as in ESPnet: ``linear_q``, ``linear_k``, ``linear_v`` and
+    ``linear_out``.
+    """
+    return all(hasattr(module, name) for name in ATTRIBUTES)
 
 
 def find_head_groups(
@@ -61,11 +70,11 @@ def find_channel_groups(
 
 def _attentions(
     model: nn.Module, groups: Sequence[Group] | None
-) -> list[tuple[str, MultiHeadedAttention]]:
+) -> list[tuple[str, nn.Module]]:
     layers = [
         (name, module)
         for name, module in model.named_modules()
-        if isinstance(module, MultiHeadedAttention)
+        if is_multi_head(module)
     ]
     if groups is None:
         return layers
@@ -98,7 +107,7 @@ def scale_queries(
             state[name] = state[name] * (left / channels) ** 0.5
 
 
-def _head_group(name: str, attention: MultiHeadedAttention) -> Group:
+def _head_group(name: str, attention: nn.Module) -> Group:
     rows = torch.arange(attention.h * attention.d_k).view(attention.h, -1).T
     heads = torch.arange(attention.h)[None]
     places = [(kind, dim, rows) for kind, dim in BY_CHANNEL]
@@ -106,14 +115,14 @@ def _head_group(name: str, attention: MultiHeadedAttention) -> Group:
     return Group(attention.h, _axes(name, attention, places))
 
 
-def _channel_group(name: str, attention: MultiHeadedAttention, head: int) -> Group:
+def _channel_group(name: str, attention: nn.Module, head: int) -> Group:
     channels = head * attention.d_k + torch.arange(attention.d_k)[None]
     places = [(kind, dim, channels) for kind, dim in BY_CHANNEL]
     places += [(kind, None, channels) for kind in BY_HEAD]
     return Group(attention.d_k, _axes(name, attention, places))
 
 
-def _axes(name: str, attention: MultiHeadedAttention, places) -> tuple[Axis, ...]:
+def _axes(name: str, attention: nn.Module, places) -> tuple[Axis, ...]:
     parameters = dict(attention.named_parameters())
     return tuple(
         Axis(f"{name}.{kind}".lstrip("."), dim, positions)

@@ -93,7 +93,7 @@ class Decomposition:
             ValueError: ``error`` is out of range.
         """
         if not 0 <= error < 1:
-            raise ValueError(f"factorise: error {error} is not from 0 to below 1")
+            raise ValueError(f"factorize: error {error} is not from 0 to below 1")
         return max(1, int((self.lost[:-1] > error**2).sum()))
 
     def pair(self, rank: int) -> Pair:
@@ -104,7 +104,7 @@ class Decomposition:
         """
         if not 1 <= rank <= len(self._values):
             raise ValueError(
-                f"factorise: rank {rank} is not from 1 to {len(self._values)}"
+                f"factorize: rank {rank} is not from 1 to {len(self._values)}"
             )
         scales = self._values[:rank].sqrt()
         first = torch.linalg.solve_triangular(
@@ -118,7 +118,7 @@ class Decomposition:
         )
 
 
-def factorise(
+def factorize(
     weight: torch.Tensor,
     moments: torch.Tensor | None = None,
     *,
@@ -137,7 +137,7 @@ def factorise(
         ValueError: Not exactly one of rank and error, or one out of range.
     """
     if (rank is None) == (error is None):
-        raise ValueError("factorise: say one of rank and error")
+        raise ValueError("factorize: give either rank or error")
     svd = Decomposition(weight, moments)
     factors = svd.pair(svd.least_rank(error) if rank is None else rank)
     return Factors.of(factors, weight, moments)

@@ -135,6 +135,6 @@ def _kept_fraction(
     distinct = {fractions.get(axis, 1.0) for axis in config_dim.own_axes(shapes)}
     if len(distinct) > 1:
         raise ValueError(
-            f"{config_dim.key}: layers keep different shares, {sorted(distinct)}"
+            f"{config_dim.key}: layers keep different fractions, {sorted(distinct)}"
         )
     return distinct.pop()

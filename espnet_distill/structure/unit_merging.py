@@ -111,16 +111,14 @@ def _by_least_squares(state, group, kept, moments) -> tuple[State, MergeResult]:
             mixing = _least_squares(statistics, kept)
             readers.append(_Reader(axis, _columns(state, axis), statistics, mixing))
     if not readers:
-        return {}, MergeResult.none("what their readers get cannot be told")
+        return {}, MergeResult.none("no observed input of their readers")
     return _fold(state, readers, kept, LEAST_SQUARES)
 
 
 def _by_similarity(state, group, kept) -> tuple[State, MergeResult]:
     rows = _producing_rows(state, group)
     if rows is None:
-        return {}, MergeResult.none(
-            "more than one weight and its bias make their units"
-        )
+        return {}, MergeResult.none("several weights compute their units")
     mixing, moments = _nearest_units(rows, kept), _rectified_moments(rows, kept)
     readers = [
         _Reader(axis, _columns(state, axis), moments, mixing)
@@ -231,7 +229,7 @@ def _error_powers(reader: _Reader, kept: torch.Tensor) -> torch.Tensor:
     return torch.stack(powers).cpu()
 
 
-SMOOTH = "no plain rectifier behind them: data would merge them"
+SMOOTH = "no rectifier follows: give --data to merge them by least squares"
 
 
 def merge_groups(
@@ -269,7 +267,9 @@ def merge_groups(
     return state, results
 
 
-def tell(groups: Sequence[Group], results: Sequence[MergeResult]) -> list[str]:
+def format_results(
+    groups: Sequence[Group], results: Sequence[MergeResult]
+) -> list[str]:
     """Format a line for each method of merging and for each reason against it."""
     lines = []
     for how in dict.fromkeys(result.how for result in results):
@@ -281,9 +281,9 @@ def tell(groups: Sequence[Group], results: Sequence[MergeResult]) -> list[str]:
                 for kind in ("removed", "merged")
             )
             lines.append(
-                f"{len(members)} groups merged by {how}: mean error of what reads them "
-                f"{merged:.3f}, {removed:.3f} if only removed"
+                f"{len(members)} groups merged by {how}: mean error at their readers "
+                f"{merged:.3f}, {removed:.3f} if removed"
             )
         else:
-            lines.append(f"{len(members)} groups only removed ({how}): {names}")
+            lines.append(f"{len(members)} groups removed, not merged ({how}): {names}")
     return lines

@@ -5,17 +5,26 @@ import copy
 import pytest
 import torch
 from espnet2.legacy.nets.pytorch_backend.transformer.attention import (
+    LegacyRelPositionMultiHeadedAttention,
     MultiHeadedAttention,
     RelPositionMultiHeadedAttention,
 )
+from espnet2.tts.fastspeech2 import FastSpeech2
+from espnet2.tts.gst.style_encoder import MultiHeadedAttention as StyleAttention
+from espnet2.tts.prodiff import ProDiff
+from espnet2.tts.tacotron2 import Tacotron2
+from espnet2.tts.transformer import Transformer
 from torch import nn
 
 from espnet_distill.structure.heads import (
     find_channel_groups,
     find_head_groups,
+    is_multi_head,
     scale_queries,
 )
 from espnet_distill.structure.slicing import mask_groups, slice_groups
+
+from ..conftest import CONFORMER, FASTSPEECH2, PRODIFF, TACOTRON2, TRANSFORMER
 
 HEADS, WIDTH, FRAMES = 4, 12, 5
 
@@ -83,3 +92,45 @@ def test_every_attention_layer_has_a_group():
     assert [g.axes[0].parameter for g in groups] == [
         f"{number}.linear_q.weight" for number in range(3)
     ]
+
+
+def subclasses(kind):
+    return {kind}.union(*map(subclasses, kind.__subclasses__()))
+
+
+def test_every_attention_class_of_espnet_is_recognized():
+    built = {
+        StyleAttention: lambda: StyleAttention(4, 4, 4, 2, 4),
+        **{
+            kind: lambda kind=kind: kind(2, 4, 0.0)
+            for kind in (
+                MultiHeadedAttention,
+                LegacyRelPositionMultiHeadedAttention,
+                RelPositionMultiHeadedAttention,
+            )
+        },
+    }
+    assert subclasses(MultiHeadedAttention) == built.keys()
+    assert all(is_multi_head(build()) for build in built.values())
+
+
+@pytest.mark.parametrize(
+    "kind, conf",
+    [
+        (FastSpeech2, FASTSPEECH2 | {"use_gst": True}),
+        (FastSpeech2, CONFORMER),
+        (FastSpeech2, CONFORMER | {"conformer_rel_pos_type": "legacy"}),
+        (ProDiff, PRODIFF),
+        (Tacotron2, TACOTRON2),
+        (Transformer, TRANSFORMER),
+    ],
+)
+def test_no_other_module_is_recognized_as_attention(kind, conf):
+    modules = dict(kind(idim=30, odim=20, **conf).named_modules())
+    found = [name for name, module in modules.items() if is_multi_head(module)]
+    expected = [
+        name
+        for name, module in modules.items()
+        if isinstance(module, MultiHeadedAttention)
+    ]
+    assert found == expected and (expected or kind is Tacotron2)

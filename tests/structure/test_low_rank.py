@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from espnet_distill.structure.low_rank import factorise
+from espnet_distill.structure.low_rank import factorize
 from espnet_distill.structure.statistics.second_moments import second_moments
 
 INPUTS, OUTPUTS = 12, 10
@@ -53,7 +53,7 @@ def change(layer, weight):
 
 @pytest.mark.parametrize("rank", [1, 2, 4, 7, 10])
 def test_whitened_is_no_worse_than_plain_on_what_was_heard(layer, rank):
-    factors = factorise(layer.weight, moments_of(layer), rank=rank)
+    factors = factorize(layer.weight, moments_of(layer), rank=rank)
     assert factors.error <= factors.plain_error * (1 + 1e-4) + 1e-6
     if 1 < rank < 7:
         assert factors.error < 0.9 * factors.plain_error
@@ -62,8 +62,8 @@ def test_whitened_is_no_worse_than_plain_on_what_was_heard(layer, rank):
 def test_errors_are_those_of_the_outputs():
     layer = nn.Linear(INPUTS, OUTPUTS)
     weight = layer.weight.detach().clone()
-    factors = factorise(weight, moments_of(layer), rank=3)
-    plain = factorise(weight, rank=3).bake()
+    factors = factorize(weight, moments_of(layer), rank=3)
+    plain = factorize(weight, rank=3).bake()
     assert change(layer, factors.bake()) == pytest.approx(factors.error, rel=1e-3)
     layer.weight.data.copy_(weight)
     assert change(layer, plain) == pytest.approx(factors.plain_error, rel=1e-3)
@@ -71,16 +71,16 @@ def test_errors_are_those_of_the_outputs():
 
 def test_an_error_is_kept_by_the_least_rank(layer):
     moments = moments_of(layer)
-    factors = factorise(layer.weight, moments, error=0.1)
+    factors = factorize(layer.weight, moments, error=0.1)
     rank = factors.first.size(0)
     assert factors.error <= 0.1 * (1 + 1e-4)
-    assert factorise(layer.weight, moments, rank=rank - 1).error > 0.1
+    assert factorize(layer.weight, moments, rank=rank - 1).error > 0.1
 
 
 def test_two_layers_do_what_the_baked_one_does():
     for taps in (1, 3):
         layer = nn.Conv1d(INPUTS, OUTPUTS, taps, padding=taps // 2)
-        factors = factorise(layer.weight, moments_of(layer), rank=4)
+        factors = factorize(layer.weight, moments_of(layer), rank=4)
         assert factors.parameters == 4 * (INPUTS + OUTPUTS * taps)
         x = inputs(layer)
         two = nn.functional.conv1d(x, factors.first)
@@ -93,7 +93,7 @@ def test_a_weight_of_that_rank_is_exact(layer):
     low = torch.randn(OUTPUTS, 2) @ torch.randn(2, INPUTS)
     weight = low.view(OUTPUTS, INPUTS, *(1,) * (layer.weight.dim() - 2))
     weight = weight.expand_as(layer.weight).contiguous()
-    factors = factorise(weight, moments_of(layer), rank=2)
+    factors = factorize(weight, moments_of(layer), rank=2)
     torch.testing.assert_close(factors.bake(), weight, atol=1e-4, rtol=1e-4)
 
 
@@ -102,5 +102,5 @@ def test_a_weight_of_that_rank_is_exact(layer):
     [{}, {"rank": 2, "error": 0.1}, {"rank": 0}, {"rank": 11}, {"error": 1.0}],
 )
 def test_invalid_ranks_and_errors_are_refused(options):
-    with pytest.raises(ValueError, match="^factorise: .*(rank|error)"):
-        factorise(torch.rand(OUTPUTS, INPUTS), **options)
+    with pytest.raises(ValueError, match="^factorize: .*(rank|error)"):
+        factorize(torch.rand(OUTPUTS, INPUTS), **options)

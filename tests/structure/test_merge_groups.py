@@ -10,7 +10,7 @@ from espnet_distill.structure.groups import find_groups
 from espnet_distill.structure.homogeneity import is_homogeneous
 from espnet_distill.structure.slicing import mask_groups
 from espnet_distill.structure.statistics.importance import magnitude
-from espnet_distill.structure.unit_merging import merge_groups, tell
+from espnet_distill.structure.unit_merging import format_results, merge_groups
 from espnet_distill.students.find_groups import outputs_of
 from espnet_distill.teachers.taps import TapRecorder
 
@@ -118,7 +118,7 @@ def test_without_data_smooth_groups_are_only_removed(model):
         for axis in group.axes:
             changed = not torch.equal(state[axis.parameter], removed[axis.parameter])
             assert changed == (errors.is_merged and axis.dim == 1)
-    lines = tell(groups, saved)
+    lines = format_results(groups, saved)
     passed = [g.axes[0].parameter for g, e in zip(groups, saved) if not e.is_merged]
     assert len(lines) == len({errors.how for errors in saved})
     assert all(any(name in line for line in lines) for name in passed)

@@ -69,5 +69,5 @@ def test_sliced_and_masked_are_equal_and_config_has_the_sizes(parts, part, keys)
 def test_layers_of_different_sizes_are_refused(parts):
     conf, config_dims, groups = parts
     one = next(g for g in groups if "feed_forward.w_1" in g.axes[0].parameter)
-    with pytest.raises(ValueError, match="units: layers keep different shares"):
+    with pytest.raises(ValueError, match="units: layers keep different fractions"):
         cut(build(conf), conf, config_dims, [(one, torch.arange(4))])

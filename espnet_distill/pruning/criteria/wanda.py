@@ -8,7 +8,7 @@ from torch import nn
 from espnet_distill.pruning.criteria.base import BATCHES, Criterion, Parameters, Scores
 from espnet_distill.structure.groups import Group
 from espnet_distill.structure.statistics.hooks import observe_inputs
-from espnet_distill.structure.statistics.importance import wanda_scores, weighed
+from espnet_distill.structure.statistics.importance import wanda_scores, weighted
 from espnet_distill.structure.statistics.input_norms import InputPowers
 
 
@@ -41,7 +41,7 @@ class Wanda(Criterion):
         self._powers.sum_over_processes()
         magnitudes = super().scores()
         return {
-            name: weighed(name, weights, self._powers)
+            name: weighted(name, weights, self._powers)
             if name in self._powers
             else weights
             for name, weights in magnitudes.items()

@@ -23,7 +23,7 @@ from espnet_distill.structure.groups import Group
 from espnet_distill.structure.residual import is_attention, is_stream
 from espnet_distill.structure.slicing import State
 from espnet_distill.structure.statistics.importance import Wanda, magnitude
-from espnet_distill.structure.unit_merging import merge_groups, tell
+from espnet_distill.structure.unit_merging import format_results, merge_groups
 from espnet_distill.students.derive import require_supported
 from espnet_distill.students.find_groups import groups_of, outputs_of
 from espnet_distill.students.infer_config import ConfigSpace
@@ -113,4 +113,4 @@ def _merge_units(
         if len(units) < group.size and not (is_stream(group) or is_attention(group))
     ]
     state, saved = merge_groups(tts, chosen, outputs_of(tts), losses)
-    return state, tell([group for group, _ in chosen], saved)
+    return state, format_results([group for group, _ in chosen], saved)

@@ -72,7 +72,7 @@ def _hook(name: str, observe: Observe) -> Callable:
 
 
 def _reading_weight(module: nn.Module) -> str | None:
-    """Return the name of the weight whose columns multiply a module's input."""
+    """Return the name of the weight whose columns multiply a module's input, or None."""
     if isinstance(module, nn.RNNBase):
         return "weight_ih_l0"
     if isinstance(module, nn.RNNCellBase):

@@ -95,7 +95,7 @@ class Wanda:
 def wanda_scores(group: Group, state: State, powers: InputPowers) -> torch.Tensor:
     """Score the units, (size,), by input powers, see :class:`Wanda`."""
     products = {
-        axis.parameter: weighed(axis.parameter, state[axis.parameter], powers)
+        axis.parameter: weighted(axis.parameter, state[axis.parameter], powers)
         for axis in group.axes
         if axis.dim == 1 and axis.parameter in powers
     }
@@ -103,7 +103,7 @@ def wanda_scores(group: Group, state: State, powers: InputPowers) -> torch.Tenso
     return unit_norms(readers, products) if products else magnitude(group, state)
 
 
-def weighed(name: str, weight: torch.Tensor, powers: InputPowers) -> torch.Tensor:
+def weighted(name: str, weight: torch.Tensor, powers: InputPowers) -> torch.Tensor:
     """Return the weights times the root mean square of their inputs."""
     shape = (1, -1, *(1,) * (weight.dim() - 2))
     return weight * powers[name].sqrt().view(shape)

@@ -106,7 +106,7 @@ class SecondMoments:
         """Restore sums and numbers of positions."""
         self._means = {name: Mean(*values) for name, values in state.items()}
 
-    def knows(self, name: str, positions: int) -> bool:
+    def has_observed(self, name: str, positions: int) -> bool:
         """Return True if this process has observed that many positions of a weight."""
         return name in self._means and self._means[name].count >= positions
 

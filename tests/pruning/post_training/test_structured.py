@@ -113,7 +113,7 @@ def test_merging_tells_what_it_saves(by, corpus, tmp_path, capsys):
         printed = capsys.readouterr().out
         differences.append(largest_difference(printed))
     how = {"weights": "neuron merging", "data": "least squares"}[by]
-    assert f"merged by {how}: mean error of what reads them" in printed
+    assert f"merged by {how}: mean error at their readers" in printed
     if by == "data":
         assert "on 4 sentences" in printed
         assert differences[1] < differences[0]
