@@ -17,11 +17,12 @@ import torch
 from tqdm import tqdm
 
 import espnet_distill
-from espnet_distill.data.calibration import calibration_losses
-from espnet_distill.experiments.experiment import find_experiment, load_experiment
+from espnet_distill.data.calibration import read_calibration
+from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.structure.groups import Group, find_groups
 from espnet_distill.structure.low_rank import factorize
 from espnet_distill.structure.slicing import mask_groups
+from espnet_distill.structure.statistics.calibration import Calibration
 from espnet_distill.structure.statistics.importance import magnitude
 from espnet_distill.structure.statistics.second_moments import second_moments
 from espnet_distill.structure.unit_merging import merge_groups
@@ -37,17 +38,15 @@ class Bench:
     """A model with its evaluation data and calibration data."""
 
     def __init__(self, args: argparse.Namespace):
-        self.model, self._names = load_experiment(*find_experiment(args.experiment))
-        self._args = args
+        self.experiment = Experiment(args.experiment)
+        self.model, self._args = self.experiment.model, args
         self._original_state = copy.deepcopy(self.model.tts.state_dict())
         self._mels, self.loss = self._run()
 
-    def calibrate(self) -> Iterator[torch.Tensor]:
-        """Yield losses on the calibration data."""
+    def calibration(self) -> Calibration:
+        """Return the calibration data."""
         args = self._args
-        return calibration_losses(
-            args.heard, args.heard_durations, self.model, self._names
-        )
+        return read_calibration(self.experiment, args.heard, args.heard_durations)
 
     def measure(self, state: dict) -> tuple[float, float]:
         """Return mel L1 to the original output, and the loss, of other weights."""
@@ -67,10 +66,8 @@ class Bench:
         )
         args = self._args
         with torch.no_grad():
-            batch_losses = calibration_losses(
-                args.data, args.durations, self.model, self._names
-            )
-            losses = [loss.item() for loss in batch_losses]
+            data = read_calibration(self.experiment, args.data, args.durations)
+            losses = [data.loss(batch).item() for batch in data.batches]
         hook.remove()
         return torch.cat(mels), sum(losses) / len(losses)
 
@@ -81,7 +78,7 @@ def states(bench: Bench, groups: list[Group], run) -> Iterator[tuple]:
     original = copy.deepcopy(tts.state_dict())
     weights = {axis.parameter for group in groups for axis in group.axes}
     weights = {name for name in weights if name.endswith(".weight")}
-    moments = second_moments(tts, bench.calibrate(), weights)
+    moments = second_moments(tts, bench.calibration(), weights)
     for pressure in PRESSURES:
         kept = []
         for group in groups:
@@ -90,7 +87,7 @@ def states(bench: Bench, groups: list[Group], run) -> Iterator[tuple]:
             kept.append((group, units))
         yield pressure, "removed", mask_groups(original, kept)
         yield pressure, "Neuron Merging", merge_groups(tts, kept, run)[0]
-        merged, _ = merge_groups(tts, kept, run, bench.calibrate())
+        merged, _ = merge_groups(tts, kept, run, bench.calibration())
         yield pressure, "least squares", merged
         for method, known in (("plain low rank", {}), ("whitened low rank", moments)):
             low_rank = {

@@ -204,10 +204,11 @@ def forward_speed(root: Path, data: list[str]) -> float:
     import torch
     from espnet2.train.dataset import ESPnetDataset
 
-    from espnet_distill.experiments.experiment import find_experiment, load_experiment
+    from espnet_distill.experiments.experiment import Experiment
     from espnet_distill.tasks.text2mel import DistillTTSTask
 
-    model, args = load_experiment(*find_experiment(root / "teacher"))
+    teacher = Experiment(root / "teacher")
+    model, args = teacher.model, teacher.args
     files = [tuple(item.split(",")) for item in data]
     dataset = ESPnetDataset(
         files, preprocess=DistillTTSTask.build_preprocess_fn(args, False)

@@ -3,17 +3,21 @@
 The functions behind the commands are imported when they are first used, so
 ``import espnet_distill`` imports neither torch nor ESPnet::
 
-    from espnet_distill import derive, prune
+    from espnet_distill import Experiment, prune
 
-    print(prune("exp/tts_teacher", "exp/tts_half", pressure=0.5))
+    half = prune(Experiment("exp/tts_teacher"), pressure=0.5)
+    half.save("exp/tts_half")
 """
 
 from importlib import import_module
 
-_API = {  # function: its module
+_API = {  # name: its module
+    "Experiment": "espnet_distill.experiments.experiment",
     "bench": "espnet_distill.evaluation.bench",
     "compact": "espnet_distill.pruning.post_training.compact",
+    "compare": "espnet_distill.pruning.post_training.comparison",
     "derive": "espnet_distill.students.derive",
+    "describe": "espnet_distill.students.derive",
     "evaluate": "espnet_distill.evaluation.evaluate",
     "init": "espnet_distill.recipes.init",
     "prune": "espnet_distill.pruning.post_training.prune",
@@ -23,7 +27,7 @@ __all__ = [*_API, "register", "version"]
 
 
 def __getattr__(name: str):
-    """Import a function of the API."""
+    """Import a name of the API."""
     if name not in _API:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(_API[name]), name)

@@ -157,30 +157,26 @@ def _run(command: str, experiment: Path, out: Path) -> tuple[int, str, str]:
 def _mask(experiment: Path, out: Path, pressure: float, options: dict) -> str | None:
     """Prune by a callback whose one step trains nothing; return why it refuses."""
     from espnet_distill.errors import ConfigError
-    from espnet_distill.experiments.experiment import (
-        find_experiment,
-        load_experiment,
-        read_config,
-    )
+    from espnet_distill.experiments.experiment import Experiment
     from espnet_distill.tasks.text2mel import require_text2mel
     from espnet_distill.training.callback import TrainingContext
     from espnet_distill.training.registry import build_callback
 
-    config, checkpoint = find_experiment(experiment)
-    conf = read_config(config)
+    opened = Experiment(experiment)
+    conf = opened.config
     schedule = {"schedule": "one_shot", "start": 1, "pressure": pressure}
     callback = build_callback({"type": "prune", **schedule, **options})
     callback.use_model_conf(conf["tts_conf"])
     try:
         require_text2mel(type("Arguments", (), {"tts": conf["tts"]}))
-        model, _ = load_experiment(config, checkpoint)
+        model = opened.build()
         callback.attach(model)
         callback.on_train_start(TrainingContext(model, (), 1, 1))
     except ConfigError as error:
         return f"error: {error}"
     callback.on_step_end(1)
     out.mkdir()
-    shutil.copy(config, out / "config.yaml")
+    shutil.copy(opened.config_file, out / "config.yaml")
     torch.save(model.state_dict(), out / "train.loss.ave.pth")
     return None
 

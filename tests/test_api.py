@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import espnet_distill
+from espnet_distill.cli.main import main
 from espnet_distill.errors import ConfigError
 from espnet_distill.pruning.post_training.prune import ALLOCATIONS
 
@@ -18,7 +19,10 @@ from .conftest import FASTSPEECH2, load_stock, make_experiment
 
 PAGE = Path(__file__).parents[1] / "docs/api.md"
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-FUNCTIONS = ("bench", "compact", "derive", "evaluate", "init", "prune", "unpack")
+FUNCTIONS = (
+    *("bench", "compact", "compare", "derive", "describe", "evaluate", "init"),
+    *("prune", "unpack"),
+)
 WIDE = {"adim": 64, "eunits": 128, "dunits": 128, "postnet_chans": 32}
 
 
@@ -40,7 +44,7 @@ def test_importing_the_package_imports_no_torch_and_no_function():
     }
 
 
-@pytest.mark.parametrize("name", ["prune", "init", "unpack", "evaluate"])
+@pytest.mark.parametrize("name", ["Experiment", "prune", "init", "unpack", "evaluate"])
 def test_a_function_without_torch_at_hand(name):
     """Getting these functions takes no torch: they import it when they are called."""
     program = (
@@ -105,7 +109,7 @@ def test_options_have_the_choices_of_the_arguments():
 )
 def test_derive_refuses(arguments, message, tmp_path):
     with pytest.raises(ConfigError, match=re.escape(message)):
-        espnet_distill.derive(tmp_path / "exp", tmp_path / "out", **arguments)
+        espnet_distill.derive(tmp_path / "exp", **arguments)
     assert not list(tmp_path.iterdir())
 
 
@@ -123,15 +127,16 @@ def test_derive_refuses(arguments, message, tmp_path):
 )
 def test_prune_refuses(arguments, message, tmp_path):
     with pytest.raises(ConfigError, match=re.escape(message)):
-        espnet_distill.prune(tmp_path / "exp", tmp_path / "out", **arguments)
+        espnet_distill.prune(tmp_path / "exp", **arguments)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["compact", "derive", "prune"])
-def test_an_output_that_exists(name, tmp_path):
-    size = {} if name == "compact" else {"pressure": 0.5}
-    with pytest.raises(ConfigError, match="exists: name a folder to be made"):
-        getattr(espnet_distill, name)("exp", str(tmp_path), **size)
+def test_an_output_that_exists(name, tmp_path, capsys):
+    """It is refused before the experiment is looked for."""
+    size = [] if name == "compact" else ["--pressure", "0.5"]
+    assert main([name, "exp", str(tmp_path), *size]) == 2
+    assert "exists: name a folder to be made" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("option", ["threads", "repeats"])
@@ -154,7 +159,7 @@ def test_the_examples_of_the_page(tmp_path, monkeypatch, capsys):
                 title = line.split("|")[1] if line.startswith("|") else line
                 assert title.strip(" -") in printed
     before = load_stock(teacher).tts
-    after = names["model"].tts
+    after = names["half"].model.tts
     sizes = [sum(p.numel() for p in tts.parameters()) for tts in (before, after)]
     assert sizes[1] == pytest.approx(0.5 * sizes[0], rel=0.05)
     made = {path.name for path in Path("exp").iterdir()}

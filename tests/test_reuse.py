@@ -24,8 +24,9 @@ from espnet_distill.bin import dump_waves
 from espnet_distill.errors import ConfigError
 from espnet_distill.evaluation.cache import DiskCache
 from espnet_distill.experiments.archive import unpack
-from espnet_distill.experiments.experiment import adopt
-from espnet_distill.experiments.identity import checksums_of, require_made_from
+from espnet_distill.experiments.experiment import Experiment
+from espnet_distill.experiments.identity import require_made_from
+from espnet_distill.experiments.unpack import adopt
 from espnet_distill.recipes import made_from
 
 from .conftest import FEATURES, RATE
@@ -372,10 +373,10 @@ def test_statistics_are_of_data_and_settings(recipe, changed):
 
 @pytest.mark.parametrize("changed", [None, CHECKPOINT, "config.yaml"])
 def test_speech_of_another_model_is_not_measured(inputs, changed):
-    model = Path("exp", CHECKPOINT)
+    model = Experiment(Path("exp", CHECKPOINT))
     Path("exp/decode").mkdir()
     require_made_from(Path("exp/decode"), model)  # made by tts.sh alone
-    lines = (f"{name}: {value}\n" for name, value in checksums_of(model).items())
+    lines = (f"{name}: {value}\n" for name, value in model.identity.items())
     Path("exp/decode/made_from").write_text("".join(lines))
     if not changed:
         require_made_from(Path("exp/decode"), model)

@@ -16,7 +16,8 @@ from torch.utils.data import BatchSampler, DataLoader
 
 from espnet_distill.data.audio import require_recordings, required_by
 from espnet_distill.errors import ConfigError
-from espnet_distill.experiments.experiment import config_of, read_config
+from espnet_distill.experiments.config import read_config
+from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.experiments.text_frontend import build_front_end
 from espnet_distill.tasks.checks.compatibility import (
     require_conditions,
@@ -84,7 +85,7 @@ def _require_durations(path: str) -> None:
 
 def run_job(index: int, experiment: str, taps: tuple[str, ...], args) -> None:
     """Dump the utterances of one job for one teacher, short texts first."""
-    conf = config_of(experiment)
+    conf = Experiment(experiment).config
     require_same_tokens(vars(args), conf, f"teacher {experiment}")
     names = [name for _, name, _ in args.data_path_and_name_and_type]
     require_conditions(names, conf, f"teacher {experiment}")

@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from espnet_distill.data.audio import read_audio, require_recordings, required_by
 from espnet_distill.data.mel_spec import MelSpec, require_extractor
-from espnet_distill.experiments.experiment import read_config
+from espnet_distill.experiments.config import read_config
 from espnet_distill.utils.files import flush_disk, read_rows, read_table
 from espnet_distill.utils.progress import progress_bar
 from espnet_distill.vocoders import is_none, load_vocoder

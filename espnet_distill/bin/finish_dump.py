@@ -6,7 +6,7 @@
 import argparse
 from pathlib import Path
 
-from espnet_distill.experiments.experiment import read_config
+from espnet_distill.experiments.config import read_config
 from espnet_distill.tasks.options import DistillOptions
 from espnet_distill.teachers.dump_writer import BEGUN, TapFiles
 from espnet_distill.teachers.dumped import MANIFEST, folder_name

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from espnet_distill.utils.files import require_new
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
@@ -30,15 +32,19 @@ def add_data(parser: argparse.ArgumentParser, purpose: str) -> None:
     add("--durations", metavar="FILE", type=Path, help="frames a token of --data")
 
 
+def save_and_report(pruned, args: argparse.Namespace) -> None:
+    """Compare a pruned experiment with its origin, write OUT and print the report."""
+    from espnet_distill.pruning.post_training.comparison import compare
+
+    report = compare(pruned, data=args.data, durations=args.durations, folder=args.out)
+    pruned.save(args.out)
+    print(report)
+
+
 def main(args: argparse.Namespace) -> None:
-    """Write OUT and print what was removed."""
+    """Write OUT and print the report."""
     from espnet_distill.pruning.post_training.compact import compact
 
-    report = compact(
-        args.experiment,
-        args.out,
-        stock_compatible=args.stock_compatible,
-        data=args.data,
-        durations=args.durations,
-    )
-    print(report)
+    require_new(args.out)
+    pruned = compact(args.experiment, stock_compatible=args.stock_compatible)
+    save_and_report(pruned, args)

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from espnet_distill.utils.files import require_new
+
 # As in students.derive, which imports torch.
 ALLOCATIONS = ("params", "macs", "latency")
 IMPORTANCES = ("magnitude", "wanda", "taylor", "random")
@@ -79,11 +81,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Write OUT and print teacher and student."""
-    from espnet_distill.students.derive import derive
+    from espnet_distill.students.derive import derive, describe
 
-    report = derive(
+    require_new(args.out)
+    student = derive(
         args.teacher,
-        args.out,
         pressure=args.pressure,
         parameters=args.budget_params,
         rtf=args.budget_rtf,
@@ -95,7 +97,8 @@ def main(args: argparse.Namespace) -> None:
         data=args.data,
         durations=args.durations,
     )
-    print(report)
+    student.save(args.out)
+    print(describe(student))
 
 
 def _floor(value: str) -> tuple[str, int]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import yaml
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.experiments.experiment import find_experiment, read_config
+from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.utils.files import (
     folder_written_whole,
     require_new,
@@ -29,15 +29,15 @@ def main(args) -> None:
     from espnet_distill.vocoders.distilled import KEPT
 
     require_new(args.out)
-    config, model = find_experiment(args.experiment)
-    conf = read_config(config)
+    experiment = Experiment(args.experiment)
+    conf = experiment.config
     if conf["tts"] != "vocoder":
-        raise ConfigError(f"{config}: is no vocoder's (tts: {conf['tts']})")
+        raise ConfigError(f"{experiment}: is no vocoder's (tts: {conf['tts']})")
 
     from espnet_distill.vocoders.distilled import load_distilled, weights_of
 
-    load_distilled(model, config)  # for what would be wrong with it
-    weights = weights_of(model)
+    load_distilled(experiment.checkpoint, experiment.config_file)  # refuses faults
+    weights = weights_of(experiment.checkpoint)
     if args.half:
         weights = {
             key: value.half() if value.is_floating_point() else value

@@ -1,6 +1,6 @@
 """`espnet-distill find-model`: which checkpoint an experiment folder stands for."""
 
-from espnet_distill.experiments.experiment import find_experiment
+from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.recipes.shell_values import require_plain
 
 
@@ -12,5 +12,5 @@ def add_arguments(parser) -> None:
 
 def main(args) -> None:
     """Print its path, if a shell takes it for nothing else."""
-    _, checkpoint = find_experiment(args.experiment)
+    checkpoint = Experiment(args.experiment).checkpoint
     print(require_plain(str(checkpoint), "checkpoint"))

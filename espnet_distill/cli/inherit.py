@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from espnet_distill.experiments.experiment import find_experiment, read_config
+from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.recipes.teacher_data import (
     LANGUAGES,
     SPEAKERS,
@@ -41,19 +41,20 @@ def add_arguments(parser) -> None:
 
 def main(args) -> None:
     """Say what the data have got."""
-    config, checkpoint = find_experiment(args.teacher)
-    conf = read_config(config)
+    teacher = Experiment(args.teacher)
     if args.token_list:
-        unknown = inherit_tokens(conf, args.token_list)
-        print(f"{args.token_list}: the {len(conf['token_list'])} tokens of {config}")
+        unknown = inherit_tokens(teacher, args.token_list)
+        print(
+            f"{args.token_list}: the {len(teacher.config['token_list'])} tokens of {teacher}"
+        )
         _say_unknown(unknown)
     elif args.statistics:
-        copied = inherit_statistics(conf, args.statistics)
-        print(f"{args.statistics}: {', '.join(copied) or 'nothing'} of {config}")
+        copied = inherit_statistics(teacher, args.statistics)
+        print(f"{args.statistics}: {', '.join(copied) or 'nothing'} of {teacher}")
     else:
         kind = SPEAKERS if args.speakers else LANGUAGES
         folders = args.speakers or args.languages
-        ids = ids_of(kind, conf, config, checkpoint)
+        ids = ids_of(kind, teacher)
         unknown = inherit_ids(kind, ids, folders)
-        print(f"{' '.join(map(str, folders))}: the {kind.data} of {config}")
+        print(f"{' '.join(map(str, folders))}: the {kind.data} of {teacher}")
         _say_unknown(unknown)

@@ -3,8 +3,9 @@
 import argparse
 from pathlib import Path
 
-from espnet_distill.cli.compact import add_data
+from espnet_distill.cli.compact import add_data, save_and_report
 from espnet_distill.pruning.post_training.prune import ALLOCATIONS, prune
+from espnet_distill.utils.files import require_new
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,9 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Write OUT and print the report."""
-    report = prune(
+    require_new(args.out)
+    pruned = prune(
         args.experiment,
-        args.out,
         pressure=args.pressure,
         allocate_by=args.allocate_by,
         merge=args.merge,
@@ -55,4 +56,4 @@ def main(args: argparse.Namespace) -> None:
         data=args.data,
         durations=args.durations,
     )
-    print(report)
+    save_and_report(pruned, args)

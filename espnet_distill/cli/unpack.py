@@ -16,4 +16,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Make the folder and print its path."""
-    print(unpack(args.model, args.out))
+    unpack(args.model, args.out)
+    print(args.out)

@@ -5,7 +5,7 @@ from pathlib import Path
 from statistics import median
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.experiments.experiment import find_experiment, read_config
+from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.utils.files import read_rows, read_table, require_folder, write_text
 
 # "For phn taco2 around 0.65, phn transformer around 0.9": ESPnet 1's LJSpeech recipe.
@@ -18,11 +18,11 @@ def least_focus_rate(experiment) -> float:
     Raises:
         ConfigError: The teacher has no attention over the text.
     """
-    config, _ = find_experiment(experiment)
-    tts = read_config(config)["tts"]
+    teacher = Experiment(experiment)
+    tts = teacher.config["tts"]
     if tts not in LEAST_FOCUS_RATE:
         raise ConfigError(
-            f"{config}: {tts} has no attention over the text; give a teacher of "
+            f"{teacher}: {tts} has no attention over the text; give a teacher of "
             f"{', '.join(LEAST_FOCUS_RATE)}, or take durations from the aligner"
         )
     return LEAST_FOCUS_RATE[tts]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from espnet_distill.errors import ConfigError, ErrorCollector
 from espnet_distill.evaluation.systems import require_distinct
+from espnet_distill.experiments.experiment import Experiment, path_of
 from espnet_distill.utils.files import check_file, check_folder, read_text
 
 SENTENCES = [
@@ -43,7 +44,7 @@ class Benchmark:
 
 
 def bench(
-    experiments: Sequence[str | Path],
+    experiments: Sequence[Experiment | str | Path],
     *,
     sentences: str | Path | Sequence[str] | None = None,
     vocoder: str | None = None,
@@ -55,7 +56,7 @@ def bench(
     """Measure size, operations, speed and memory of experiments.
 
     Args:
-        experiments: Experiment folders, ``.pth``, ``.zip`` or tags.
+        experiments: Experiments, or folders, ``.pth``, ``.zip`` or tags of them.
         sentences: The sentences, or a file with one a line, of which a short, a medium
             and a long one are synthesized; None is three in English.
         vocoder: Vocoder for mel → wav: a checkpoint or an experiment folder; None is
@@ -86,16 +87,15 @@ def bench(
         sentences = SENTENCES
     elif isinstance(sentences, str | Path):
         sentences = _read(Path(sentences))
-    names = _names([str(experiment) for experiment in experiments])
+    names = _names([str(path_of(experiment)) for experiment in experiments])
 
     from espnet_distill.evaluation import bench_table
-    from espnet_distill.experiments.experiment import find_experiment
     from espnet_distill.profiling.environment import machine
     from espnet_distill.profiling.speed import three_lengths
 
     sentences = three_lengths(list(sentences))
-    files = dict(zip(names, map(find_experiment, experiments)))
-    rows = _rows(files, sentences, vocoder, threads, repeats, chunk)
+    opened = dict(zip(names, map(Experiment.of, experiments)))
+    rows = _rows(opened, sentences, vocoder, threads, repeats, chunk)
     environment = machine() | {
         "vocoder": vocoder or "Griffin-Lim",
         "repeats": repeats,
@@ -108,19 +108,22 @@ def bench(
 
 
 def _rows(
-    files: dict[str, tuple[Path, Path]],
+    experiments: dict[str, Experiment],
     sentences: list[str],
     vocoder_file: str | None,
     threads: int,
     repeats: int,
     chunk: int | None,
 ) -> list:
-    """Measure experiments, by name, given as (configuration, checkpoint)."""
+    """Measure experiments, by name."""
     from espnet_distill.evaluation.bench_table import Row
     from espnet_distill.profiling import macs, memory, speed
     from espnet_distill.profiling import text2speech as load
 
-    systems = {name: load.load(*paths, vocoder_file) for name, paths in files.items()}
+    systems = {
+        name: load.load(experiment, vocoder_file)
+        for name, experiment in experiments.items()
+    }
     if chunk is not None:
         for system in systems.values():
             require_stream(system.vocoder, chunk, vocoder_file)
@@ -132,14 +135,14 @@ def _rows(
         Row(
             name=name,
             params=macs.parameters(systems[name].tts),
-            size_mb=macs.size_mb(model),
-            memory_mb=memory.memory_of(config, model, sentences[-1], vocoder_file),
+            size_mb=macs.size_mb(one.checkpoint),
+            memory_mb=memory.memory_of(one, sentences[-1], vocoder_file),
             macs=macs.macs_per_second(systems[name], sentences),
             speed={number: by_name[name] for number, by_name in speeds.items()},
-            model=str(model.absolute()),
-            config=str(config.absolute()),
+            model=str(one.checkpoint.absolute()),
+            config=str(one.config_file.absolute()),
         )
-        for name, (config, model) in files.items()
+        for name, one in experiments.items()
     ]
 
 

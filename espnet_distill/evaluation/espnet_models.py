@@ -43,12 +43,12 @@ def find(model: str, prefix: str, usual: tuple[str, ...]) -> LocalModel:
     Raises:
         ConfigError: No such model, or its checkpoint lacks weights.
     """
-    from espnet_distill.experiments.experiment import find_experiment
+    from espnet_distill.experiments.locate import locate
     from espnet_distill.utils.checksums import checksum
     from espnet_distill.utils.files import read_yaml
 
     if Path(model).exists() or not is_tag(model):
-        paths = find_experiment(model, usual)
+        paths = locate(model, usual)
         names = f"{prefix}train_config", f"{prefix}model_file"
         files = dict(zip(names, map(str, paths)))
     else:
@@ -75,7 +75,7 @@ def load(
     Raises:
         ConfigError: ESPnet cannot build it, or the checkpoint lacks weights.
     """
-    from espnet_distill.experiments.experiment import is_fixed_buffer, load_weights
+    from espnet_distill.experiments.weights import is_fixed_buffer, load_weights
 
     files = dict(model.files)
     weights = load_weights(Path(files[checkpoint]))

@@ -60,9 +60,10 @@ def evaluate(
     from espnet_distill.data.utterances import part_of, read_data
     from espnet_distill.evaluation import systems as inputs
     from espnet_distill.evaluation.metrics.registry import choose
+    from espnet_distill.experiments.experiment import path_of
     from espnet_distill.vocoders.checkpoint_formats import find_checkpoint
 
-    experiments = [Path(experiment) for experiment in experiments]
+    experiments = [path_of(experiment) for experiment in experiments]
     data, out = Path(data), Path(out)
     durations = Path(durations) if durations else None
     measures = choose(measures, asr_model)
@@ -139,9 +140,7 @@ def _measure_models(
     frames = durations and durations_of(durations, utterances)
     aligned = {utt: utterances[utt] for utt in frames or ()}
     loaded = {
-        system.name: load.load(
-            system.config, system.model, system.vocoder_file or vocoder_file
-        )
+        system.name: load.load(system.experiment, system.vocoder_file or vocoder_file)
         for system in systems
     }
     for system in loaded.values() if aligned else ():
@@ -214,7 +213,6 @@ def _command(experiments: Sequence[Path], options: Mapping) -> str:
 
 def _costs(systems: list, loaded: dict, texts: list[str], out: Path) -> dict[str, dict]:
     """Return parameters, size, speed and files of each system, by name."""
-    from espnet_distill.experiments.experiment import read_config
     from espnet_distill.experiments.portable_config import write_portable
     from espnet_distill.profiling import macs as complexity
     from espnet_distill.profiling import speed
@@ -223,15 +221,15 @@ def _costs(systems: list, loaded: dict, texts: list[str], out: Path) -> dict[str
     return {
         system.name: {
             "params": complexity.parameters(loaded[system.name].tts),
-            "size_mb": complexity.size_mb(system.model),
+            "size_mb": complexity.size_mb(system.experiment.checkpoint),
             "versa": system.versa,
             "rtf_text2mel": speeds[system.name].rtf.text2mel,
             "rtf_mel2wav": speeds[system.name].rtf.mel2wav,
             "rtf_text2wav": speeds[system.name].rtf.text2wav,
-            "model": str(system.model.absolute()),
+            "model": str(system.experiment.checkpoint.absolute()),
             "config": str(
                 write_portable(
-                    read_config(system.config), out / "config" / f"{system.name}.yaml"
+                    system.experiment.config, out / "config" / f"{system.name}.yaml"
                 )
             ),
         }

@@ -8,6 +8,7 @@ from espnet_distill.data.audio import require_audio
 from espnet_distill.data.utterances import Utterance
 from espnet_distill.errors import ConfigError
 from espnet_distill.evaluation.metrics import versa
+from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.experiments.identity import require_made_from
 from espnet_distill.utils.files import check_file, read_text, utterance_file
 
@@ -18,16 +19,14 @@ class System:
 
     Attributes:
         name: Name of the row.
-        config: The experiment's configuration file.
-        model: Its checkpoint.
+        experiment: The experiment.
         wavs: Decoded files by utterance, in the order of the data folder.
         versa: Means of VERSA's results, by VERSA's names.
         vocoder_file: The vocoder named by the experiment's file ``vocoder_file``.
     """
 
     name: str
-    config: Path
-    model: Path
+    experiment: Experiment
     wavs: dict[str, Path]
     versa: dict[str, float]
     vocoder_file: str | None = None
@@ -51,13 +50,12 @@ def find_systems(
 
 
 def _system(name, experiment, data, utterances, tag, inference_model) -> System:
-    config, model = _config_and_model(experiment, inference_model)
+    opened = _open(experiment, inference_model)
     folder = _decode_folder(experiment, data, tag)
-    require_made_from(folder.parents[1], model)
+    require_made_from(folder.parents[1], opened)
     return System(
         name,
-        config,
-        model,
+        opened,
         *_decoded(folder, utterances),
         _experiment_vocoder(_folder(experiment) / "vocoder_file"),
     )
@@ -90,17 +88,14 @@ def _folder(experiment: Path) -> Path:
     return experiment.parent if experiment.suffix == ".pth" else experiment
 
 
-def _config_and_model(experiment: Path, inference_model: str | None):
-    from espnet_distill.experiments.experiment import find_experiment
-
+def _open(experiment: Path, inference_model: str | None) -> Experiment:
     if inference_model is None or experiment.suffix == ".pth":
-        config, model = find_experiment(experiment)
-    else:
-        config, model = experiment / "config.yaml", experiment / inference_model
-    for path in map(Path, (config, model)):
+        return Experiment(experiment)
+    files = experiment / "config.yaml", experiment / inference_model
+    for path in files:
         if not path.is_file():
             raise ConfigError(f"{path} is missing: give a trained experiment's folder")
-    return Path(config), Path(model)
+    return Experiment(dict(zip(("config", "model"), files)))
 
 
 def _decode_folder(experiment: Path, data: Path, tag: str | None) -> Path:

@@ -10,12 +10,14 @@ from pathlib import Path, PurePosixPath
 import yaml
 
 from espnet_distill.errors import ConfigError, summarize
+from espnet_distill.experiments.config import STATISTICS, statistics_name
 from espnet_distill.utils.checksums import checksum
 from espnet_distill.utils.files import (
     cache_folder,
     folder_written_whole,
     remove_abandoned,
     write_text,
+    written_whole,
 )
 from espnet_distill.utils.limited_yaml import MAX_BYTES, load_limited
 from espnet_distill.utils.locking import locked
@@ -39,13 +41,6 @@ SMALL = 2**20  # bytes, of which no ratio is too much
 
 
 TRUSTED = "if you trust it, unzip it and name the folder of its config.yaml"
-
-
-STATISTICS = {  # what they are called here, by the key whose stats_file they are
-    "normalize_conf": "feats_stats.npz",
-    "pitch_normalize_conf": "pitch_stats.npz",
-    "energy_normalize_conf": "energy_stats.npz",
-}
 
 
 FILES = {"bpemodel": "bpe.model", "non_linguistic_symbols": "nlsyms.txt"}  # by key
@@ -176,8 +171,8 @@ def with_own_names(
         folder: As the configuration is to name it.
     """
     changed = dict(conf)
-    for key, name in STATISTICS.items():
-        inner = conf.get(key)
+    for key, kind in STATISTICS.items():
+        inner, name = conf.get(key), statistics_name(kind)
         source = inner.get("stats_file") if isinstance(inner, dict) else None
         if isinstance(source, str) and copy(source, name):
             changed[key] = inner | {"stats_file": str(folder / name)}
@@ -186,6 +181,19 @@ def with_own_names(
         if isinstance(source, str) and copy(source, name):
             changed[key] = str(folder / name)
     return changed
+
+
+def copy_into(folder: Path) -> Callable[[str, str], bool]:
+    """Return a function for `with_own_names` that copies files into a folder."""
+
+    def copy(source: str, name: str) -> bool:
+        if not Path(source).is_file():
+            return False
+        with written_whole(folder / name) as beside:
+            shutil.copyfile(source, beside)
+        return True
+
+    return copy
 
 
 STAMP = "unpacked_from"

@@ -1,318 +1,340 @@
-"""Locate trained ESPnet experiments and load them strictly."""
+"""The object that all commands pass: a trained ESPnet model, on disk or in memory."""
 
-import logging
-import os
-import re
-import shutil
-from collections.abc import Callable
+import argparse
+import contextlib
+import copy
+import io
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 
-import yaml
-
 from espnet_distill.errors import ConfigError, summarize
-from espnet_distill.experiments.archive import unpack_into_cache, with_own_names
-from espnet_distill.experiments.config_kinds import require_kinds
-from espnet_distill.experiments.model_zoo import (
-    FETCHED,
-    describe_fetched,
-    explain_missing,
-    fetch,
-    is_tag,
-)
+from espnet_distill.experiments.archive import CONFIG, copy_into, with_own_names
+from espnet_distill.experiments.config import read_config, read_keys
+from espnet_distill.experiments.locate import USUAL_NAMES, locate
 from espnet_distill.experiments.portable_config import write_portable
-from espnet_distill.experiments.text_frontend import require_bpemodel
-from espnet_distill.utils.checksums import checksum
-from espnet_distill.utils.files import read_yaml, write_text, written_whole
-from espnet_distill.utils.validation import is_state_dict, require_finite
-
-# ESPnet's checkpoint names, in order of preference; the first is tts.sh's default.
-USUAL_NAMES = (
-    "train.loss.ave.pth",
-    "valid.loss.ave.pth",
-    "train.loss.best.pth",
-    "valid.loss.best.pth",
-    "train.total_count.ave.pth",
+from espnet_distill.experiments.statistics import require_statistics, statistics_files
+from espnet_distill.experiments.text_frontend import build_front_end, require_bpemodel
+from espnet_distill.experiments.training_config import training_of, write_training
+from espnet_distill.experiments.weights import (
+    cast_like,
+    load_weights,
+    require_all_weights,
+)
+from espnet_distill.utils.checksums import checksum, checksum_of
+from espnet_distill.utils.files import (
+    folder_written_whole,
+    require_new,
+    work_folder,
+    write_tensors,
+    written_whole,
 )
 
 
-def find_experiment(
-    experiment, usual: tuple[str, ...] = USUAL_NAMES
-) -> tuple[Path, Path]:
-    """Return the configuration and the checkpoint of a trained experiment.
+def path_of(source) -> Path:
+    """Return the path of an experiment's source; of an Experiment, its checkpoint."""
+    return source.checkpoint if isinstance(source, Experiment) else Path(source)
 
-    Args:
-        experiment: One of
 
-            - a folder with `config.yaml` and a checkpoint: one of the usual names, else
-              the only `.pth` of another name, else that of the only epoch (an average
-              of one epoch links to it, and `pack` stores it instead);
-            - a `.pth` with `config.yaml` beside it;
-            - a mapping with `config` and `model`;
-            - a packed `.zip`;
-            - `hub:owner/name` or `hub:owner/name@revision` of the Hugging Face hub, or
-              a name in the model zoo's table.
-        usual: The usual checkpoint names, in order of preference.
+def require_origin(experiment: "Experiment") -> "Experiment":
+    """Return the experiment that another one was made from.
 
     Raises:
-        ConfigError: There is no such folder, no configuration, no checkpoint, or there
-            are several checkpoints.
+        ConfigError: It was opened from disk, where its origin is not recorded.
     """
-    if isinstance(experiment, dict):
-        return _find_pair(experiment)
-    if not isinstance(experiment, (str, Path)):
-        raise ConfigError(f"teacher: expected a folder or a tag, got {experiment!r}")
-    folder = Path(experiment)
-    if folder.suffix == ".pth":
-        return _find_pair({"config": folder.with_name("config.yaml"), "model": folder})
-    if not folder.is_dir():
-        if folder.suffix == ".zip":
-            return find_experiment(unpack_into_cache(folder), usual)
-        if is_tag(str(experiment)):
-            return fetch(str(experiment))
-        raise ConfigError(explain_missing(str(experiment)))
-    config = folder / "config.yaml"
-    if not config.is_file():
+    if experiment.origin is None:
         raise ConfigError(
-            f"{folder}: no config.yaml in it; is it an ESPnet experiment?"
+            f"{experiment}: was opened from disk, where its origin is not recorded; "
+            "compare it before it is saved"
         )
-    for name in usual:
-        if (folder / name).is_file():
-            return config, folder / name
-    paths = sorted(folder.glob("*.pth"))
-    paths = [path for path in paths if path.is_file() and path.name != "checkpoint.pth"]
-    others = [path for path in paths if not _is_epoch_checkpoint(path)] or paths
-    if len(others) != 1:
-        names = ", ".join(path.name for path in others) or "none"
-        raise ConfigError(
-            f"{folder}: expected one checkpoint (.pth), found {names}; "
-            f"link the one to use as {usual[0]}"
-        )
-    return config, others[0]
+    return experiment.origin
 
 
-def _find_pair(pair: dict) -> tuple[Path, Path]:
-    are_paths = all(isinstance(path, (str, Path)) for path in pair.values())
-    if set(pair) != {"config", "model"} or not are_paths:
-        raise ConfigError(
-            f"teacher: expected {{config: …yaml, model: ….pth}}, got {pair!r}"
-        )
-    config, model = Path(pair["config"]), Path(pair["model"])
-    for path in (config, model):
-        if not path.is_file():
-            raise ConfigError(f"{path}: no such file")
-    return config, model
+class Experiment:
+    """A trained ESPnet model: configuration, weights, statistics and front end.
 
+    On disk it is a configuration and a checkpoint. :meth:`with_model` makes one in
+    memory, which :meth:`save` writes. Nothing is read before it is needed, and the
+    checkpoint is read once.
 
-def _is_epoch_checkpoint(path: Path) -> bool:
-    return re.fullmatch(r"\d+epoch\.pth", path.name) is not None
+    Example::
 
+        teacher = Experiment("exp/tts_teacher")
+        print(teacher.config["tts"], teacher.checkpoint)
+        mel = teacher.model.inference(text)["feat_gen"]
 
-def read_config(config: Path) -> dict:
-    """Read an experiment's configuration and check the types of its values.
-
-    Raises:
-        ConfigError: The file cannot be read, is no TTS configuration, or has values of
-            a wrong type; one line per value.
+    Attributes:
+        origin: The experiment that this one was made from; None on disk.
+        notes: Sentences on how it was made.
     """
-    conf = read_keys(config)
-    require_kinds(conf, f"{config}: ")
-    return conf | {"tts_conf": conf.get("tts_conf") or {}}
 
+    def __init__(self, source, usual: tuple[str, ...] = USUAL_NAMES):
+        """Locate a trained experiment.
 
-def read_keys(config: Path) -> dict:
-    """Read a configuration as `read_config` does, without checking its values."""
-    conf = read_yaml(config)
-    if conf is None:
-        raise ConfigError(f"{config}: is empty; it is no ESPnet TTS configuration")
-    if not isinstance(conf, dict) or "tts" not in conf:
-        raise ConfigError(f"{config}: no `tts` key; it is no ESPnet TTS configuration")
-    return conf
+        Args:
+            source: A folder, ``.pth``, ``.zip``, tag or mapping, see
+                :func:`~.locate.locate`.
+            usual: The checkpoint names to try in a folder, in order.
 
+        Raises:
+            ConfigError: There is no such experiment.
+        """
+        self._files: tuple[Path, Path] | None = locate(source, usual)
+        self.origin: Experiment | None = None
+        self.notes: tuple[str, ...] = ()
+        self._weights_name = "model.pth"
 
-def config_of(experiment) -> dict:
-    """Return the configuration of an experiment, in any form of `find_experiment`."""
-    config, _ = find_experiment(experiment)
-    return read_config(config)
+    @classmethod
+    def of(cls, source) -> "Experiment":
+        """Return an experiment as it is, and open any other source."""
+        return source if isinstance(source, cls) else cls(source)
 
+    def __str__(self) -> str:
+        """Return the name for messages: the configuration's path."""
+        return str(self.config_file) if self._files else f"{self.origin}, pruned"
 
-def load_experiment(config: Path, checkpoint: Path):
-    """Build a trained model with ESPnet's loader; check that every weight is loaded.
+    def __repr__(self) -> str:
+        return f"Experiment({self})"
 
-    Args:
-        config: The configuration.
-        checkpoint: The weights.
+    @property
+    def config_file(self) -> Path:
+        """The configuration on disk."""
+        return self._on_disk()[0]
 
-    Returns:
-        The ESPnetTTSModel, in eval mode, and its configuration as a namespace.
+    @property
+    def checkpoint(self) -> Path:
+        """The weights on disk."""
+        return self._on_disk()[1]
 
-    Raises:
-        ConfigError: The checkpoint is truncated, is no state dict, holds NaN or
-            infinity, or differs from the model in keys or shapes; the sentencepiece
-            model is missing; or the statistics are invalid.
-    """
-    from espnet2.tasks.tts import TTSTask
+    def _on_disk(self) -> tuple[Path, Path]:
+        if self._files is None:
+            raise ConfigError("the experiment is in memory; save it to a folder first")
+        return self._files
 
-    from espnet_distill.experiments.statistics import require_statistics
+    @cached_property
+    def config(self) -> dict:
+        """The configuration, with values of checked types."""
+        return read_config(self.config_file)
 
-    conf = read_config(config)
-    require_bpemodel(conf, str(config))
-    state = load_weights(checkpoint)
-    require_statistics(conf, f"{config}: ")
-    try:
-        model, args = TTSTask.build_model_from_file(config, checkpoint)
-    except Exception as error:  # any exception of the class named in the configuration
-        raise ConfigError(
-            f"{config}: cannot build the model: {summarize(error)}"
-        ) from error
-    require_all_weights(model, state, checkpoint)
-    return model.eval(), args
+    @cached_property
+    def training(self) -> dict:
+        """The training configuration that :meth:`save` writes as ``train.yaml``."""
+        return training_of(self.config)
 
+    @cached_property
+    def weights(self) -> dict:
+        """The state dict of the ESPnetTTSModel, all of whose values are finite."""
+        return load_weights(self.checkpoint)
 
-def load_weights(checkpoint: Path, device: str = "cpu") -> dict:
-    """Return a checkpoint's state dict; pickled code is not run.
+    @property
+    def model(self):
+        """The ESPnetTTSModel in eval mode, which callers do not change."""
+        return self._model_and_args[0]
 
-    As in ESPnet's loader, wrappers of DeepSpeed and Lightning are removed.
+    @property
+    def args(self) -> argparse.Namespace:
+        """The configuration as ESPnet's functions take it."""
+        return self._model_and_args[1]
 
-    Args:
-        checkpoint: The file.
-        device: The device of the tensors; on ``meta`` they have shapes and types only.
+    @cached_property
+    def _model_and_args(self) -> tuple:
+        return self._build()
 
-    Raises:
-        ConfigError: The checkpoint is truncated, is no state dict, holds NaN or
-            infinity, or has the key prefix of DataParallel.
-    """
-    import torch
+    def build(self):
+        """Build a model of the caller's own: an ESPnetTTSModel, strictly loaded.
 
-    try:
-        state = torch.load(checkpoint, map_location=device, weights_only=True)
-    except Exception as error:  # zip, pickle and I/O errors differ in class
-        reason = str(error).partition(". ")[0] or type(error).__name__
-        reason = " ".join(reason.split())
-        raise ConfigError(
-            f"{checkpoint}: not a readable checkpoint ({reason}); copy it again"
-        ) from error
-    for wrapper in ("module", "state_dict"):
-        if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
-            state = state[wrapper]
-    if not is_state_dict(state):
-        raise ConfigError(
-            f"{checkpoint}: not a model's weights alone; name an epoch's .pth"
-        )
-    if state and all(key.startswith("module.") for key in state):
-        raise ConfigError(
-            f"{checkpoint}: all names begin with 'module.', which DataParallel puts "
-            "there and ESPnet passes over; save the state_dict() of model.module"
-        )
-    if device != "meta":
-        remedy = "name a checkpoint that did not diverge"
-        require_finite(state, str(checkpoint), remedy)
-    return state
+        Raises:
+            ConfigError: The checkpoint is truncated, is no state dict, holds NaN or
+                infinity, or differs from the model in keys or shapes; the sentencepiece
+                model is missing; or the statistics are invalid.
+        """
+        return self._build()[0]
 
+    def _build(self) -> tuple:
+        from espnet2.tasks.tts import TTSTask
 
-def require_all_weights(model, state: dict, checkpoint: Path) -> None:
-    """Load a state dict into a model, and raise a ConfigError unless all keys match.
+        import espnet_distill
 
-    Tensors that ESPnet recomputes may be missing or superfluous: those that load hooks
-    handle, such as the positional encodings of old checkpoints, and buffers that follow
-    from the configuration, such as the weights of a loss. They are logged.
-
-    Args:
-        model: The module, built from its configuration.
-        state: The state dict.
-        checkpoint: The file, for messages.
-
-    Raises:
-        ConfigError: Trained parameters or statistics are missing, or there are tensors
-            that the model does not have.
-    """
-    missing, unexpected = model.load_state_dict(state, strict=False)
-    for kind, keys, is_computed in (
-        ("lacks", missing, is_fixed_buffer),
-        ("has unexpected", unexpected, _is_computed_attribute),
-    ):
-        wrong = sorted(key for key in keys if not is_computed(model, key))
-        if wrong:
+        espnet_distill.register()
+        if self._files is None:
+            args = argparse.Namespace(**copy.deepcopy(self.config))
+            model = TTSTask.build_model(args)
+            model.load_state_dict(self.weights)
+            return model.eval(), args
+        require_bpemodel(self.config, str(self))
+        weights = self.weights
+        require_statistics(self.config, f"{self}: ")
+        try:
+            model, args = TTSTask.build_model_from_file(*self._files)
+        except Exception as error:  # any exception of the configured class
             raise ConfigError(
-                f"{checkpoint}: {kind} {len(wrong)} keys of the model that "
-                f"config.yaml describes, e.g. {', '.join(wrong[:3])}"
-            )
-    expected, loaded = set(model.state_dict()), set(state)
-    for kind, keys in (
-        ("lacks", expected - loaded),
-        ("is passed over", loaded - expected),
-    ):
-        if keys:
-            logging.warning(
-                f"{checkpoint}: {kind}: {', '.join(sorted(keys))}; the model computes "
-                "it from its configuration"
-            )
+                f"{self}: cannot build the model: {summarize(error)}"
+            ) from error
+        require_all_weights(model, weights, self.checkpoint)
+        return model.eval(), args
 
+    def clone(self) -> "Experiment":
+        """Return the same experiment with a model of its own, which may be changed."""
+        clone = copy.copy(self)
+        clone.__dict__["_model_and_args"] = self._build()
+        return clone
 
-def is_fixed_buffer(model, key: str) -> bool:
-    """Return True for a buffer that the configuration determines, not training."""
-    from torch.nn.modules.batchnorm import _NormBase
+    def build_untrained(self, tts_conf: Mapping):
+        """Build an ESPnetTTSModel of another ``tts_conf`` with its initial weights."""
+        from espnet2.tasks.tts import TTSTask
 
-    path, _, name = key.rpartition(".")
-    owner = model.get_submodule(path)
-    if isinstance(owner, _NormBase):
-        return name == "num_batches_tracked"
-    is_buffer = name in dict(owner.named_buffers(recurse=False))
-    return is_buffer and not list(owner.parameters(recurse=False))
+        conf = copy.deepcopy(self.config) | {"tts_conf": dict(tts_conf)}
+        return TTSTask.build_model(argparse.Namespace(**conf))
 
+    @cached_property
+    def front_end(self) -> Callable | None:
+        """ESPnet's preprocessor: text to token ids; None where there is none."""
+        return build_front_end(self.args, str(self))
 
-def _is_computed_attribute(model, key: str) -> bool:
-    """Return True for a tensor attribute that a module computes and does not save."""
-    import torch
+    @property
+    def statistics(self) -> dict[str, Path]:
+        """The files of the normalization: feats, pitch, energy → file."""
+        return statistics_files(self.config)
 
-    path, _, name = key.rpartition(".")
-    try:
-        return torch.is_tensor(getattr(model.get_submodule(path), name, None))
-    except AttributeError:  # no such submodule
-        return False
+    @property
+    def identity(self) -> dict[str, str]:
+        """Checksums of checkpoint and configuration, which a result is keyed by.
 
+        The configuration's checksum includes the sentencepiece model that it names.
+        """
+        config = checksum(self.config_file)
+        bpemodel = read_keys(self.config_file).get("bpemodel")
+        if bpemodel and Path(bpemodel).is_file():
+            config = checksum_of([config, checksum(bpemodel)])
+        return {"checkpoint": checksum(self.checkpoint), "config": config}
 
-def adopt(experiment: str, out: Path) -> Path:
-    """Create a writable experiment folder for a trained model; return the folder.
+    @property
+    def frames_per_second(self) -> float | None:
+        """Mel frames per second of speech.
 
-    `config.yaml` names files by absolute paths; files of the front end and of the
-    normalization are copied under fixed names; the checkpoint is a link. tts.sh can
-    thus decode with a model of the model zoo outside the zoo's cache. A second call
-    updates the folder. For a tag, `fetched.yaml` records the model that it resolved to.
+        None for a model that was trained on features of its data (``odim``), which has
+        no extractor.
+        """
+        if self.model.feats_extract is None:
+            return None
+        parameters = self.model.feats_extract.get_parameters()
+        return parameters["fs"] / parameters["n_shift"]
 
-    Args:
-        experiment: An experiment, in any form of ``find_experiment``.
-        out: The folder.
+    def checkpoint_bytes(self) -> bytes:
+        """Return the content of the checkpoint, or what :meth:`save` would write."""
+        if self._files:
+            return self.checkpoint.read_bytes()
+        import torch
 
-    Raises:
-        ConfigError: There is no such experiment.
-    """
-    config, checkpoint = find_experiment(experiment)
-    link, model = out / USUAL_NAMES[0], checkpoint.resolve()
-    conf = with_own_names(read_config(config), _copy_to(out), out.absolute())
-    write_portable(conf, out / "config.yaml")
-    if link.resolve() != model:
-        if is_tag(experiment):
-            record = describe_fetched(experiment, checkpoint)
-            record |= {"sha256": checksum(model)}
-            write_text(out / FETCHED, yaml.safe_dump(record, sort_keys=False))
-        with written_whole(link) as beside:
-            os.symlink(model, beside)
-    return out
+        buffer = io.BytesIO()
+        torch.save(self.weights, buffer)
+        return buffer.getvalue()
 
+    def with_model(
+        self,
+        tts: str,
+        tts_conf: Mapping,
+        state: Mapping,
+        *,
+        training: Mapping | None = None,
+        weights_name: str = "model.pth",
+        full_precision: bool = False,
+        notes: Iterable[str] = (),
+    ) -> "Experiment":
+        """Return this experiment with another text-to-mel model, in memory.
 
-def _copy_to(out: Path) -> Callable[[str, str], bool]:
-    def copy(source: str, name: str) -> bool:
-        if not Path(source).is_file():
-            return False
-        with written_whole(out / name) as beside:
-            shutil.copyfile(source, beside)
-        return True
+        Features, statistics and front end stay.
 
-    return copy
+        Args:
+            tts: The choice of ``--tts``.
+            tts_conf: Its configuration.
+            state: Its state dict, without the prefix ``tts.``; every key must match.
+            training: The training configuration that continues from it; None is that
+                of this experiment.
+            weights_name: The name of its checkpoint in a folder.
+            full_precision: Keep the state's precision; else the checkpoint gets that of
+                this experiment.
+            notes: Sentences on how it was made.
 
+        Raises:
+            RuntimeError: The configuration describes another model than the state's.
+        """
+        made = copy.copy(self)
+        for name in ("_model_and_args", "front_end", "weights", "training"):
+            made.__dict__.pop(name, None)
+        made._files, made.origin, made.notes = None, self, tuple(notes)
+        made.config = self.config | {"tts": tts, "tts_conf": dict(tts_conf)}
+        made.training = dict(training) if training else training_of(made.config)
+        made._weights_name = weights_name
+        made.weights = self._complete(made.config, state)
+        if not full_precision:
+            made.weights = cast_like(made.weights, self.weights)
+        return made
 
-STATISTICS = {
-    "normalize_conf": "feats",
-    "pitch_normalize_conf": "pitch",
-    "energy_normalize_conf": "energy",
-}
+    def _complete(self, conf: dict, state: Mapping) -> dict:
+        """Return all weights of an ESPnetTTSModel whose ``tts`` has a state."""
+        from espnet2.tasks.tts import TTSTask
+
+        model = TTSTask.build_model(argparse.Namespace(**copy.deepcopy(conf)))
+        shapes = model.tts.state_dict()
+        model.tts.load_state_dict(
+            {
+                name: tensor.view_as(shapes[name]) if name in shapes else tensor
+                for name, tensor in state.items()
+            }
+        )
+        own = self.model.state_dict()
+        return {
+            name: tensor if name.startswith("tts.") else own[name]
+            for name, tensor in model.state_dict().items()
+        }
+
+    def save(self, folder: str | Path) -> "Experiment":
+        """Write the experiment into a new folder, whole or not at all.
+
+        The folder gets ``config.yaml``, the checkpoint, the statistics and other files
+        that the configuration names, and ``train.yaml``, with which stock ESPnet
+        continues the training.
+
+        Returns:
+            The experiment on disk.
+
+        Raises:
+            ConfigError: The folder exists or cannot be made.
+        """
+        out = Path(folder)
+        require_new(out)
+        with folder_written_whole(out) as beside:
+            self._write(beside, out.absolute())
+            write_training(beside, self.training, out / self._weights_name)
+        return Experiment(out / self._weights_name)
+
+    def _write(self, folder: Path, seen_as: Path) -> None:
+        """Write checkpoint, configuration and the files that it names."""
+        write_tensors(folder / self._weights_name, self.weights)
+        conf = with_own_names(self.config, copy_into(folder), seen_as)
+        write_portable(conf, folder / CONFIG)
+
+    def pack(self, archive: str | Path) -> Path:
+        """Pack the experiment as ``espnet2.bin.pack`` does, into a new ``.zip``.
+
+        Raises:
+            ConfigError: The archive exists or cannot be made.
+        """
+        from espnet2.main_funcs.pack_funcs import pack
+
+        archive = Path(archive).absolute()
+        if archive.suffix != ".zip":
+            raise ConfigError(f"{archive}: is no packed model's name; end it in .zip")
+        require_new(archive)
+        with work_folder(archive) as folder, written_whole(archive) as beside:
+            self._write(folder, Path())
+            names = {path.name for path in folder.iterdir()}
+            with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
+                pack(
+                    {"model_file": self._weights_name},
+                    {"train_config": CONFIG},
+                    beside,
+                    names - {self._weights_name, CONFIG},
+                )
+        return archive

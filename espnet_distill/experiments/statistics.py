@@ -6,9 +6,20 @@ from pathlib import Path
 import numpy as np
 
 from espnet_distill.errors import ConfigError, ErrorCollector, summarize
+from espnet_distill.experiments.config import STATISTICS
 from espnet_distill.utils.validation import require_finite
 
 NORMALIZERS = ("normalize", "pitch_normalize", "energy_normalize")
+
+
+def statistics_files(conf: Mapping) -> dict[str, Path]:
+    """Return the statistics files that a configuration names: feats, pitch, energy."""
+    sections = {kind: conf.get(key) or {} for key, kind in STATISTICS.items()}
+    return {
+        kind: Path(section["stats_file"])
+        for kind, section in sections.items()
+        if section.get("stats_file")
+    }
 
 
 REMEDY = "collect the statistics again (stage 6 of tts.sh)"

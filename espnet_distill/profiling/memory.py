@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError
+from espnet_distill.experiments.experiment import Experiment
 
 
 @dataclass(frozen=True)
@@ -22,13 +23,14 @@ class Memory:
 
 
 def memory_of(
-    config: Path, model: Path, sentence: str, vocoder_file: str | None = None
+    experiment: Experiment, sentence: str, vocoder_file: str | None = None
 ) -> Memory:
     """Measure the peak memory of loading an experiment and synthesizing a sentence.
 
     Raises ConfigError with the subprocess's last line of stderr if it fails.
     """
-    arguments = [config, model, sentence, *([vocoder_file] if vocoder_file else [])]
+    arguments = [experiment.config_file, experiment.checkpoint, sentence]
+    arguments += [vocoder_file] if vocoder_file else []
     result = subprocess.run(
         [sys.executable, "-m", __name__, *map(str, arguments)],
         capture_output=True,
@@ -38,7 +40,9 @@ def memory_of(
         reason = (result.stderr.strip() or f"status {result.returncode}").splitlines()[
             -1
         ]
-        raise ConfigError(f"{config}: cannot speak in a process of its own: {reason}")
+        raise ConfigError(
+            f"{experiment}: cannot synthesize in a process of its own: {reason}"
+        )
     return Memory(*map(float, result.stdout.splitlines()[-1].split()))
 
 

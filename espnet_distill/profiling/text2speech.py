@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError
+from espnet_distill.experiments.experiment import Experiment
+from espnet_distill.experiments.text_frontend import build_front_end
 
 
-def load(config: Path, model: Path, vocoder_file: str | None = None):
+def load(experiment: Experiment, vocoder_file: str | None = None):
     """Return ESPnet's ``Text2Speech`` of an experiment, with the plugin registered.
 
     Raises:
@@ -13,17 +15,12 @@ def load(config: Path, model: Path, vocoder_file: str | None = None):
             ignores such keys), a front end whose packages are not installed, or a
             model without a vocoder.
     """
-    import espnet_distill
-    from espnet_distill.experiments.experiment import load_experiment
-    from espnet_distill.experiments.text_frontend import build_front_end
-
-    espnet_distill.register()
-    _, args = load_experiment(config, model)
-    build_front_end(args, str(config))
-    system = text2speech(config, model, vocoder_file)
+    build_front_end(experiment.clone().args, str(experiment))
+    system = text2speech(experiment.config_file, experiment.checkpoint, vocoder_file)
     if system.tts.require_vocoder and system.vocoder is None:
         raise ConfigError(
-            f"{config}: no feats_extract that Griffin-Lim could invert; give --vocoder"
+            f"{experiment}: no feats_extract that Griffin-Lim could invert; "
+            "give --vocoder"
         )
     return system
 

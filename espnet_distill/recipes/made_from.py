@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError, error_lines
-from espnet_distill.experiments.identity import checksums_of
+from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.utils.checksums import (
     checksum,
     checksum_of,
@@ -69,7 +69,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 def describe(args: argparse.Namespace) -> dict[str, str]:
     """Return a checksum for each name in the arguments."""
-    checksums = checksums_of(args.experiment) if args.experiment else {}
+    checksums = Experiment(args.experiment).identity if args.experiment else {}
     for kind, (compute, _, _) in KINDS.items():
         checksums |= {name: compute(*values) for name, *values in getattr(args, kind)}
     return checksums

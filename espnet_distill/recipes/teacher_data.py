@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.experiments.experiment import STATISTICS
+from espnet_distill.experiments.config import statistics_name
+from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.utils.files import read_table, read_text, write_text, written_whole
 
 UNKNOWN = "0"  # the id that tts.sh assigns outside of the training set
@@ -37,33 +38,31 @@ SPEAKERS = Kind("sids", "utt2spk", "utt2sid", "spk2sid", "use_sid")
 LANGUAGES = Kind("lids", "utt2lang", "utt2lid", "lang2lid", "use_lid")
 
 
-def ids_of(kind: Kind, conf: Mapping, config: Path, checkpoint: Path) -> dict[str, str]:
+def ids_of(kind: Kind, teacher: Experiment) -> dict[str, str]:
     """Return the ids of the speakers or languages of a teacher: name → id.
 
     Args:
         kind: SPEAKERS or LANGUAGES.
-        conf: The teacher's configuration.
-        config: Its file. A packed model contains the table that tts.sh wrote.
-        checkpoint: Its weights, possibly a link into the folder of an unpacked model.
+        teacher: The teacher. A packed model contains the table that tts.sh wrote; the
+            checkpoint may be a link into the folder of an unpacked model.
 
     Raises:
         ConfigError: The teacher was trained without such ids, or the table is missing.
     """
-    data = conf.get("train_data_path_and_name_and_type") or []
+    data = teacher.config.get("train_data_path_and_name_and_type") or []
     paths = [Path(path) for path, name, _ in data if name == kind.data]
     if not paths:
         raise ConfigError(
-            f"{config}: was trained without {kind.data}; leave out --{kind.option} true"
+            f"{teacher}: was trained without {kind.data}; leave out --{kind.option} true"
         )
-    if (config.parent / kind.table).is_file():  # written by `unpack`
-        return read_table(config.parent / kind.table)
+    beside = teacher.config_file.parent / kind.table
+    if beside.is_file():  # written by `unpack`
+        return read_table(beside)
     folder = paths[0].parent
-    org = _root(config, checkpoint) / folder.parent / "org"
+    org = _root(teacher.config_file, teacher.checkpoint) / folder.parent / "org"
     table = org / folder.name / kind.table
     if not table.is_file():
-        raise ConfigError(
-            f"{table}: no such file; it tells the {kind.data} of {config}"
-        )
+        raise ConfigError(f"{table}: no such file; it has the {kind.data} of {teacher}")
     return read_table(table)
 
 
@@ -101,11 +100,11 @@ def inherit_ids(
     return list(unknown)
 
 
-def inherit_tokens(conf: Mapping, token_list: Path) -> list[str]:
+def inherit_tokens(teacher: Experiment, token_list: Path) -> list[str]:
     """Replace a token list by that of a teacher.
 
     Args:
-        conf: The teacher's configuration.
+        teacher: The teacher.
         token_list: The file that stage 5 of tts.sh wrote, one token per line.
 
     Returns:
@@ -115,7 +114,7 @@ def inherit_tokens(conf: Mapping, token_list: Path) -> list[str]:
     Raises:
         ConfigError: The teacher has no token list, or the file cannot be read.
     """
-    teacher_tokens = conf.get("token_list")
+    teacher_tokens = teacher.config.get("token_list")
     if not isinstance(teacher_tokens, list):
         raise ConfigError("token_list: the teacher has none; is it an experiment?")
     tokens = read_text(token_list).split("\n")[:-1]
@@ -124,26 +123,23 @@ def inherit_tokens(conf: Mapping, token_list: Path) -> list[str]:
     return [token for token in tokens if token not in set(teacher_tokens)]
 
 
-def inherit_statistics(conf: Mapping, folder: Path) -> list[str]:
+def inherit_statistics(teacher: Experiment, folder: Path) -> list[str]:
     """Copy the statistics of a teacher's normalization; return the file names.
 
     Args:
-        conf: The teacher's configuration.
+        teacher: The teacher.
         folder: The folder with ``feats_stats.npz`` and others from stage 6 of tts.sh.
 
     Raises:
         ConfigError: A file that the configuration names does not exist.
     """
     copied = []
-    for key, kind in STATISTICS.items():
-        source = (conf.get(key) or {}).get("stats_file")
-        target = folder / f"{kind}_stats.npz"
-        if (
-            not source or not target.exists()
-        ):  # teacher or student has no such statistics
+    for kind, source in teacher.statistics.items():
+        target = folder / statistics_name(kind)
+        if not target.exists():  # the student has no such statistics
             continue
-        if not Path(source).is_file():
-            raise ConfigError(f"{key}.stats_file: {source}: no such file")
+        if not source.is_file():
+            raise ConfigError(f"{teacher}: {source}: no such statistics file")
         with written_whole(target) as beside:
             shutil.copyfile(source, beside)
         copied.append(target.name)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from espnet_distill.data.mel_spec import MelSpec
 from espnet_distill.errors import ConfigError
-from espnet_distill.experiments.experiment import find_experiment, read_config
+from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.experiments.text_frontend import is_same_file, require_bpemodel
 from espnet_distill.recipes.shell_values import NOTHING, require_shell_value
 
@@ -95,7 +95,7 @@ def require_settings(options: Mapping[str, str], experiment: str) -> dict[str, s
 
     Args:
         options: The options that a recipe sets: name → value.
-        experiment: The teacher, in any form of `find_experiment`.
+        experiment: The teacher, as :class:`~.Experiment` opens it.
 
     Raises:
         ConfigError: There is no such experiment, an option contradicts it, its
@@ -103,14 +103,13 @@ def require_settings(options: Mapping[str, str], experiment: str) -> dict[str, s
     """
     for name, value in options.items():
         require_shell_value(name, value, f"--{name}")
-    config, _ = find_experiment(experiment)
-    conf = read_config(config)
-    require_bpemodel(conf, str(config))
-    settings = settings_of(conf, config)
+    teacher = Experiment(experiment)
+    require_bpemodel(teacher.config, str(teacher))
+    settings = settings_of(teacher.config, teacher.config_file)
     for name, value, teacher_value in differences(options, settings):
         raise ConfigError(
             f"--{name} {value}: the teacher was trained with {teacher_value} "
-            f"({config}); leave --{name} out, or name another teacher"
+            f"({teacher}); leave --{name} out, or name another teacher"
         )
     return settings
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.experiments.experiment import find_experiment, read_config
+from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.recipes.shell_values import require_plain
 from espnet_distill.recipes.teacher_settings import FEATURES, PITCH
 from espnet_distill.students.registry import VARIANTS
@@ -70,8 +70,8 @@ def trained_in(recipe: Path, expdir: str = "exp") -> list[Trained]:
         if (config.parent / "distill.yaml").exists():
             continue
         try:
-            _, checkpoint = find_experiment(config.parent)
-            conf = read_config(config)
+            experiment = Experiment(config.parent)
+            conf, checkpoint = experiment.config, experiment.checkpoint
             _require_class(conf, config)
         except ConfigError:  # no experiment, or no checkpoint yet
             continue

@@ -1,7 +1,7 @@
 """Unit merging: fold removed units into the units that stay."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +10,7 @@ from torch import nn
 from espnet_distill.structure.groups import Axis, Group
 from espnet_distill.structure.homogeneity import is_homogeneous, producers
 from espnet_distill.structure.slicing import State, mask_groups
+from espnet_distill.structure.statistics.calibration import Calibration
 from espnet_distill.structure.statistics.second_moments import Moments, moments_of
 
 RIDGES = torch.logspace(-6, 1, 29)  # relative to the mean power of the units that stay
@@ -236,7 +237,7 @@ def merge_groups(
     model: nn.Module,
     kept: Sequence[tuple[Group, torch.Tensor]],
     run: Callable,
-    losses: Iterable | None = None,
+    calibration: Calibration | None = None,
 ) -> tuple[State, list[MergeResult]]:
     """Fold removed units into those that stay, then set the removed ones to zero.
 
@@ -244,17 +245,17 @@ def merge_groups(
         model: The model; it is not changed.
         kept: Groups in module order, and the units of each that stay, (units,).
         run: See ``find_groups``.
-        losses: Iterable that runs the model on one batch an item. With it, merging is
-            by least squares; without, by Neuron Merging, for the groups followed by a
-            rectifier or no activation.
+        calibration: The calibration data. With it, merging is by least squares;
+            without, by Neuron Merging, for the groups followed by a rectifier or no
+            activation.
 
     Returns:
         The model's state, masked as by ``mask_groups``, and each group's result. After
         a layer normalization the fit is exact only for the sliced state.
     """
     moments = [None] * len(kept)
-    if losses is not None:
-        moments = moments_of(model, losses, kept)
+    if calibration is not None:
+        moments = moments_of(model, calibration, kept)
     state, results = dict(model.state_dict()), []
     for (group, units), statistics in zip(kept, moments):
         if statistics is None and not is_homogeneous(model, group, run):

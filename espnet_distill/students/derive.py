@@ -1,31 +1,28 @@
-"""A student cut out of its teacher, as an ESPnet experiment to train."""
+"""Derive a student from its teacher: smaller sizes, the teacher's weights."""
 
-import argparse
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from espnet2.tasks.tts import TTSTask
 from espnet2.tts.fastspeech import FastSpeech
 from espnet2.tts.fastspeech2 import FastSpeech2
 from espnet2.tts.tacotron2 import Tacotron2
 from espnet2.tts.transformer import Transformer
 
-import espnet_distill
-from espnet_distill.data.calibration import calibration_losses
+from espnet_distill.data.calibration import read_calibration
 from espnet_distill.errors import ConfigError
-from espnet_distill.experiments.experiment import (
-    find_experiment,
-    load_experiment,
-    read_config,
+from espnet_distill.experiments.config import read_config
+from espnet_distill.experiments.experiment import Experiment, require_origin
+from espnet_distill.experiments.training_config import training_of
+from espnet_distill.profiling.dummy_input import cost
+from espnet_distill.students.init_from_teacher import initialize
+from espnet_distill.students.size_search import (
+    SizeBudget,
+    Sizes,
+    choose_sizes,
+    with_defaults,
 )
-from espnet_distill.experiments.portable_config import write_portable
-from espnet_distill.experiments.writing import save_weights, training_of, write_training
-from espnet_distill.profiling.dummy_input import Cost, cost
-from espnet_distill.students.init_from_teacher import Narrowed, initialise
-from espnet_distill.students.size_search import Sizes, choose_sizes, with_defaults
 from espnet_distill.teachers.taps import class_of
-from espnet_distill.utils.files import folder_written_whole, require_new
 from espnet_distill.utils.markdown import aligned
 
 SUPPORTED = (FastSpeech2, FastSpeech, Tacotron2, Transformer)
@@ -34,8 +31,7 @@ IMPORTANCES = ("magnitude", "wanda", "taylor", "random")
 
 
 def derive(
-    teacher: str | Path,
-    out: str | Path,
+    teacher: Experiment | str | Path,
     *,
     pressure: float | None = None,
     parameters: int | None = None,
@@ -47,19 +43,14 @@ def derive(
     importance: str = "magnitude",
     data: str | Path | None = None,
     durations: str | Path | None = None,
-) -> str:
-    """Write a student's configuration and its initial weights into a new folder.
-
-    The folder gets ``config.yaml`` and ``init.pth``, an experiment that stock ESPnet
-    loads, with the teacher's features and tokens; and ``train.yaml``, a training
-    configuration with its ``init_param`` set. The plugin is registered.
+) -> Experiment:
+    """Make a student of its teacher's class, initialized with its teacher's weights.
 
     The student's size is one of ``pressure``, ``parameters``, ``rtf`` and
     ``student_config``.
 
     Args:
-        teacher: Experiment folder, ``.pth``, ``.zip`` or tag.
-        out: The folder to make.
+        teacher: An experiment, or a folder, ``.pth``, ``.zip`` or tag of one.
         pressure: Share of the teacher's parameters to remove, from 0 to below 1.
         parameters: Number of parameters of the student.
         rtf: Real-time factor of the student, text to mel, on one thread of this
@@ -80,82 +71,80 @@ def derive(
             that is trained with durations.
 
     Returns:
-        A Markdown table of teacher and student: sizes, parameters, MMAC per second of
-        speech and RTF; and the pressure reached.
+        The student in memory, with the teacher's features and tokens.
+        :meth:`~.Experiment.save` writes ``config.yaml`` and ``init.pth``, which stock
+        ESPnet loads, and ``train.yaml``, a training configuration with its
+        ``init_param`` set; :func:`describe` compares it with its teacher.
 
     Raises:
         ConfigError: Arguments that exclude each other, a teacher of a class without
             students, a size that no shape has, a student that is larger somewhere, or
-            data that the teacher cannot use. Nothing is written then.
+            data that the teacher cannot use.
     """
-    out = Path(out)
     student_config = Path(student_config) if student_config else None
-    budget = argparse.Namespace(
-        pressure=pressure,
-        budget_params=parameters,
-        budget_rtf=rtf,
-        objective=allocate_by,
-        keep=list(keep),
-        floor=dict(floor or {}),
+    budget = SizeBudget(
+        pressure, parameters, rtf, allocate_by, tuple(keep), dict(floor or {})
     )
-    require_new(out)
     _require_budget(budget, student_config)
     _require_importance(importance, data)
-    espnet_distill.register()
-    teacher_config, checkpoint = find_experiment(teacher)
-    conf = read_config(teacher_config)
-    require_supported(conf["tts"], teacher_config, "student can be derived from")
+    teacher = Experiment.of(teacher)
+    conf = teacher.config
+    require_supported(conf["tts"], teacher, "student can be derived from")
     training = read_config(student_config) if student_config else training_of(conf)
     training["tts_conf"] = dict(training.get("tts_conf") or {})
     if training["tts"] != conf["tts"]:
         raise ConfigError(
             f"{student_config}: tts: {training['tts']}; the teacher is {conf['tts']}"
         )
-    model, names = load_experiment(teacher_config, checkpoint)
-    tts, frames = model.tts, frames_a_second(model)
+    tts, frames = teacher.model.tts, teacher.frames_per_second
     if rtf and frames is None:
         raise ConfigError(
-            f"--budget-rtf: {teacher_config} has odim, so nothing tells how many "
-            "frames a second has; give --pressure or --budget-params"
+            f"--budget-rtf: {teacher} has odim, so the number of frames per second is "
+            "unknown; give --pressure or --budget-params"
         )
-    losses = None
-    if data:
-        durations = Path(durations) if durations else None
-        losses = calibration_losses(Path(data), durations, model, names)
+    sliced = teacher.clone()  # its layers are removed in place
+    calibration = read_calibration(sliced, data, durations) if data else None
     sizes = Sizes(type(tts), tts.idim, tts.odim, conf["tts_conf"])
-    before = cost(tts)
     if not student_config:
         training["tts_conf"] |= choose_sizes(budget, tts, sizes, frames)
-    with folder_written_whole(out) as beside:
-        student_conf = conf | {"tts_conf": training["tts_conf"]}
-        student, narrowed = _write(
-            beside, student_conf, model, sizes, importance, losses
-        )
-        write_training(beside, training, out / "init.pth")
-    confs = [with_defaults(type(tts), c["tts_conf"]) for c in (conf, training)]
-    return _table(confs, (before, cost(student.tts)), frames, narrowed)
+    student_conf = training["tts_conf"]
+    student = teacher.build_untrained(student_conf)
+    initial = initialize(
+        student.tts, sliced.model.tts, sizes, student_conf, importance, calibration
+    )
+    names = ", ".join(initial.untouched)
+    return teacher.with_model(
+        conf["tts"],
+        student_conf,
+        initial.state,
+        training=training,
+        weights_name="init.pth",
+        full_precision=True,
+        notes=[f"Not the teacher's: {names}."] if names else [],
+    )
 
 
-def _require_budget(budget: argparse.Namespace, student_config: Path | None) -> None:
+def _require_budget(budget: SizeBudget, student_config: Path | None) -> None:
     """Raise a ConfigError unless a student's size is given, once and in range."""
-    pressure, parameters = budget.pressure, budget.budget_params
-    given = (pressure, parameters, budget.budget_rtf, student_config)
+    pressure, parameters, rtf = budget.pressure, budget.parameters, budget.rtf
+    given = (pressure, parameters, rtf, student_config)
     if sum(value is not None for value in given) != 1:
         raise ConfigError(
             "derive: give one of pressure, parameters, rtf and student_config"
         )
-    _require_one_of("allocate_by", budget.objective, ALLOCATIONS)
+    _require_one_of("allocate_by", budget.allocate_by, ALLOCATIONS)
     if pressure is not None and not 0 <= pressure < 1:
         raise ConfigError(f"--pressure: {pressure} is not from 0 to below 1")
     if parameters is not None and parameters < 1:
         raise ConfigError(f"--budget-params: {parameters} is not above 0")
-    if student_config and (budget.keep or budget.floor or budget.objective != "params"):
+    is_chosen = budget.keep or budget.floor or budget.allocate_by != "params"
+    if student_config and is_chosen:
         raise ConfigError(
             "--student-config: sets every size; leave out --allocate-by, --keep "
             "and --floor"
         )
-    if budget.budget_rtf is not None and not 0 < budget.budget_rtf < math.inf:
-        raise ConfigError(f"--budget-rtf: {budget.budget_rtf} is not above 0")
+    if rtf is not None and not 0 < rtf < math.inf:
+        raise ConfigError(f"--budget-rtf: {rtf} is not above 0")
 
 
 def _require_importance(importance: str, data: str | Path | None) -> None:
@@ -170,65 +159,48 @@ def _require_one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
         raise ConfigError(f"{name}: no {value!r}; there is {', '.join(choices)}")
 
 
-def require_supported(tts: str, config: Path, what: str) -> None:
+def require_supported(tts: str, experiment, what: str) -> None:
     """Raise a ConfigError unless a choice of `--tts` is a class that is cut out of."""
-    kind = class_of(tts, config)
+    kind = class_of(tts, experiment)
     if kind not in SUPPORTED:
         names = ", ".join(kind.__name__ for kind in SUPPORTED)
-        raise ConfigError(f"{config}: no {what} {kind.__name__}, only from {names}")
+        raise ConfigError(f"{experiment}: no {what} {kind.__name__}, only from {names}")
 
 
-def _write(
-    folder: Path,
-    conf: dict,
-    teacher,
-    sizes: Sizes,
-    importance: str,
-    losses: Iterator | None,
-) -> tuple:
-    """Write config.yaml and init.pth; return the student and its initialization."""
-    path = write_portable(conf, folder / "config.yaml")
-    student, _ = TTSTask.build_model_from_file(path)
-    narrowed = initialise(
-        student.tts, teacher.tts, sizes, conf["tts_conf"], importance, losses
-    )
-    save_weights(folder / "init.pth", student, teacher)
-    return student, narrowed
+def describe(student: Experiment) -> str:
+    """Compare a student of :func:`derive` with its teacher.
 
+    Args:
+        student: The student, in memory.
 
-def frames_a_second(model) -> float | None:
-    """Mel frames in a second of an ESPnetTTSModel's speech, None where none can tell.
+    Returns:
+        A Markdown table of teacher and student: sizes, parameters, MMAC per second of
+        speech and RTF; and the pressure reached.
 
-    A model that was trained on features from its data (``odim``) has no extractor.
+    Raises:
+        ConfigError: The experiment is no student of :func:`derive`.
     """
-    if model.feats_extract is None:
-        return None
-    parameters = model.feats_extract.get_parameters()
-    return parameters["fs"] / parameters["n_shift"]
-
-
-def _table(
-    confs: list[dict],
-    costs: tuple[Cost, Cost],
-    frames: float | None,
-    narrowed: Narrowed,
-) -> str:
-    """Teacher and student side by side, a size a line."""
+    teacher = require_origin(student)
+    models = teacher.model.tts, student.model.tts
+    confs = [
+        with_defaults(type(tts), experiment.config["tts_conf"])
+        for tts, experiment in zip(models, (teacher, student))
+    ]
+    costs = [cost(tts) for tts in models]
+    frames = teacher.frames_per_second
     changed = [key for key in confs[0] if confs[0][key] != confs[1].get(key)]
     units = "MMAC a second of speech", "RTF, one thread"
     scales = frames, frames
     if frames is None:
         units, scales = ("MMAC a frame", "ms a frame, one thread"), (1, 1000)
     columns = {"": [*changed, "parameters", *units]}
-    for title, conf, found in zip(("teacher", "student"), confs, costs):
+    for title, conf, measured in zip(("teacher", "student"), confs, costs):
         columns[title] = [
             *(str(conf.get(key)) for key in changed),
-            f"{found.parameters:,}",
-            f"{found.macs * scales[0] / 1e6:,.{0 if frames else 3}f}",
-            f"{found.seconds * scales[1]:.4f}",
+            f"{measured.parameters:,}",
+            f"{measured.macs * scales[0] / 1e6:,.{0 if frames else 3}f}",
+            f"{measured.seconds * scales[1]:.4f}",
         ]
     pressure = 1 - costs[1].parameters / costs[0].parameters
-    lines = [aligned(columns), f"Pressure {pressure:.3f}."]
-    if narrowed.own:
-        lines.append(f"Not the teacher's: {', '.join(narrowed.own)}.")
+    lines = [aligned(columns), f"Pressure {pressure:.3f}.", *student.notes]
     return "\n\n".join(lines)

@@ -1,7 +1,6 @@
 """Initialize a student with its teacher's most important units."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from espnet2.legacy.nets.pytorch_backend.transformer.attention import (
@@ -21,22 +20,22 @@ from espnet_distill.structure.residual import (
     with_position_readers,
 )
 from espnet_distill.structure.slicing import State, slice_groups
+from espnet_distill.structure.statistics.calibration import Calibration
 from espnet_distill.structure.statistics.importance import Importance, Random, magnitude
 from espnet_distill.students.find_groups import groups_of
 from espnet_distill.students.size_search import Sizes
 
 
-@dataclass(frozen=True)
-class Narrowed:
-    """A student's weights, and the names of those not taken from its teacher.
+class Initialized(NamedTuple):
+    """A student's weights.
 
     Attributes:
-        state: The student's state dictionary.
-        own: Names of the tensors that keep the student's initialization.
+        state: The student's state dict.
+        untouched: Names of the tensors that keep the student's initialization.
     """
 
     state: State
-    own: list[str]
+    untouched: list[str]
 
 
 def drop_layers(teacher: nn.Module, student: nn.Module) -> None:
@@ -65,7 +64,7 @@ def narrow(
     student: nn.Module,
     groups: list[Group],
     importance: Importance = magnitude,
-) -> Narrowed:
+) -> Initialized:
     """Slice a student's weights from its teacher's.
 
     In a residual stream with positions, the channels that stay match the narrower
@@ -118,7 +117,7 @@ def cut_out(
     kept: list[tuple[Group, torch.Tensor]],
     teacher: nn.Module,
     student: nn.Module,
-) -> Narrowed:
+) -> Initialized:
     """Slice a student's weights from a teacher's state; see :func:`narrow`."""
     sliced = slice_groups(state, kept)
     for name, (wide, slim) in _attentions(teacher, student).items():
@@ -173,7 +172,7 @@ def _by_heads(scores: torch.Tensor, wide, slim) -> torch.Tensor:
     return (heads[:, None] * wide.d_k + channels).flatten()
 
 
-def _fill_state(sliced: State, student: nn.Module) -> Narrowed:
+def _fill_state(sliced: State, student: nn.Module) -> Initialized:
     """Return the student's state with the teacher's weights of the same shapes."""
     state, initialized = {}, []
     for name, initial in student.state_dict().items():
@@ -183,7 +182,7 @@ def _fill_state(sliced: State, student: nn.Module) -> Narrowed:
         else:
             state[name] = initial.clone()
             initialized.append(name)
-    return Narrowed(state, initialized)
+    return Initialized(state, initialized)
 
 
 def _has_shape(weights: torch.Tensor, initial: torch.Tensor) -> bool:
@@ -191,14 +190,14 @@ def _has_shape(weights: torch.Tensor, initial: torch.Tensor) -> bool:
     return weights.shape in (initial.shape, (initial.numel(),))
 
 
-def initialise(
+def initialize(
     student: AbsTTS,
     teacher: AbsTTS,
     sizes: Sizes,
     conf: dict,
     importance: str,
-    losses: Iterator[torch.Tensor] | None,
-) -> Narrowed:
+    calibration: Calibration | None,
+) -> Initialized:
     """Initialize a student with its teacher's weights, in place.
 
     Args:
@@ -207,11 +206,11 @@ def initialise(
         sizes: The teacher's sizes.
         conf: The student's ``tts_conf``.
         importance: Criterion: "random", a key of ``FROM_ACTIVATIONS``, else magnitude.
-        losses: The teacher's loss on each batch, for ``FROM_ACTIVATIONS``.
+        calibration: The teacher's calibration data, for ``FROM_ACTIVATIONS``.
     """
     drop_layers(teacher, student)
     if importance in FROM_ACTIVATIONS:
-        score = FROM_ACTIVATIONS[importance](teacher, losses)
+        score = FROM_ACTIVATIONS[importance](teacher, calibration)
     else:
         score = Random() if importance == "random" else magnitude
     groups = groups_of(teacher, lambda: sizes.config_dims_at_depth_of(conf))

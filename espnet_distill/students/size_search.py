@@ -1,11 +1,10 @@
 """Search the widths and depths of a student of a given size or speed."""
 
-import argparse
 import inspect
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from espnet2.tts.abs_tts import AbsTTS
@@ -268,39 +267,61 @@ BISECTIONS = 6
 SMALLEST = 0.02  # fraction of the teacher's parameters, in the search by speed
 
 
+@dataclass(frozen=True)
+class SizeBudget:
+    """The size of a student: one of ``pressure``, ``parameters`` and ``rtf``.
+
+    Attributes:
+        pressure: Share of the teacher's parameters to remove, from 0 to below 1.
+        parameters: Number of parameters.
+        rtf: Real-time factor, text to mel, on one thread of this machine.
+        allocate_by: Of the shapes with the number of parameters, the most similar to
+            the teacher (``params``), that of fewest operations (``macs``) or the
+            fastest (``latency``).
+        keep: Keys of ``tts_conf`` whose values stay; ``depth`` and ``width`` stand for
+            all such keys.
+        floor: Smallest value of a size, by its key of ``tts_conf``.
+    """
+
+    pressure: float | None = None
+    parameters: int | None = None
+    rtf: float | None = None
+    allocate_by: str = "params"
+    keep: Sequence[str] = ()
+    floor: Mapping[str, int] = field(default_factory=dict)
+
+
 def choose_sizes(
-    args: argparse.Namespace, tts: AbsTTS, sizes: Sizes, frames_a_second: float | None
+    budget: SizeBudget, tts: AbsTTS, sizes: Sizes, frames_per_second: float | None
 ) -> dict[str, int]:
-    """Return the sizes, by key, that meet the budget and the objective.
+    """Return the sizes, by key of ``tts_conf``, that meet a budget.
 
     Args:
-        args: Options of ``espnet-distill derive``: ``pressure``, ``budget_params`` or
-            ``budget_rtf``; ``objective``, ``keep`` and ``floor``.
+        budget: The budget.
         tts: The teacher.
         sizes: Its sizes.
-        frames_a_second: Mel frames in a second of speech; ``budget_rtf`` needs it.
+        frames_per_second: Mel frames per second of speech, for ``rtf``.
 
     Raises:
         ConfigError: A budget that no shape meets.
     """
-    floors = dict(args.floor)
 
     def measure(shape: Shape) -> Cost:
         conf = sizes.conf | shape.sizes
         return cost(type(tts)(tts.idim, tts.odim, **conf))
 
-    if args.budget_rtf:
+    if budget.rtf:
         return _fast_enough(
-            args.budget_rtf / frames_a_second,
+            budget.rtf / frames_per_second,
             sizes.parameters,
-            lambda target: sizes.nearest(target, args.keep, floors),
+            lambda target: sizes.nearest(target, budget.keep, budget.floor),
             measure,
         )
-    target = args.budget_params or round((1 - args.pressure) * sizes.parameters)
-    shapes = sizes.shapes(target, args.keep, floors)
-    if args.objective == "params":
+    target = budget.parameters or round((1 - budget.pressure) * sizes.parameters)
+    shapes = sizes.shapes(target, budget.keep, budget.floor)
+    if budget.allocate_by == "params":
         return shapes[0].sizes
-    attribute = {"macs": "macs", "latency": "seconds"}[args.objective]
+    attribute = {"macs": "macs", "latency": "seconds"}[budget.allocate_by]
     costs = [
         getattr(measure(shape), attribute)
         for shape in progress_bar(shapes[:MEASURED], desc="shapes", leave=False)

@@ -13,7 +13,7 @@ from espnet2.train.gan_trainer import GANTrainer
 
 from espnet_distill.data.mel_spec import MelSpec, require_extractor
 from espnet_distill.errors import INVALID, ConfigError, ErrorCollector, summarize
-from espnet_distill.experiments.experiment import config_of
+from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.experiments.statistics import require_statistics
 from espnet_distill.objectives.base import Objective
 from espnet_distill.objectives.waveform import STFT
@@ -350,7 +350,7 @@ def _take_mels(args: argparse.Namespace) -> MelSpec:
             "text2mel: names no experiment; a vocoder reads the mels of the one that it "
             "will serve, by its settings and statistics"
         )
-    conf = config_of(args.text2mel)
+    conf = Experiment(args.text2mel).config
     require_extractor(conf, f"text2mel: {args.text2mel}")
     if conf.get("normalize") != "global_mvn":
         raise ConfigError(

@@ -35,7 +35,7 @@ class DistillOptions:
     Without teachers and callbacks, a run is the stock run.
 
     Attributes:
-        teachers: As `find_experiment` takes them.
+        teachers: As :class:`~.Experiment` opens them.
         dump: The folder that teacher_dump wrote, or None to run the teachers online.
         ground_truth_weight: Weight of the model's own loss against the recordings.
         temperature: Temperature of the teachers' targets; 1 leaves them unchanged.

@@ -11,8 +11,8 @@ from espnet2.train.trainer import Trainer
 from espnet2.tts.espnet_model import ESPnetTTSModel
 
 from espnet_distill.errors import ConfigError, ErrorCollector
-from espnet_distill.experiments.config_kinds import require_kinds
-from espnet_distill.experiments.experiment import config_of
+from espnet_distill.experiments.config import require_kinds
+from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.experiments.statistics import require_statistics
 from espnet_distill.experiments.text_frontend import require_bpemodel
 from espnet_distill.plugin import register_students
@@ -116,7 +116,7 @@ class DistillTTSTask(TTSTask):
         """Raise a ConfigError if a teacher is missing or does not fit the student."""
         with ErrorCollector() as faults:
             for teacher in distill_options.teachers:
-                conf = faults.check(config_of, teacher)
+                conf = faults.check(lambda: Experiment(teacher).config)
                 faults.check(require_compatible, vars(args), conf, f"teacher {teacher}")
 
     @staticmethod
@@ -126,7 +126,7 @@ class DistillTTSTask(TTSTask):
         """Raise a ConfigError if a teacher needs speakers that the data lack."""
         names = [name for _, name, _ in args.train_data_path_and_name_and_type]
         for teacher in distill_options.teachers:
-            require_conditions(names, config_of(teacher), f"teacher {teacher}")
+            require_conditions(names, Experiment(teacher).config, f"teacher {teacher}")
 
     @classmethod
     def build_model(cls, args: argparse.Namespace) -> ESPnetTTSModel:

@@ -17,7 +17,7 @@ import torch
 import yaml
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.experiments.experiment import find_experiment
+from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.objectives.base import Taps
 from espnet_distill.utils.checksums import checksum, checksum_of_listed
 from espnet_distill.utils.config_values import as_list, as_mapping, as_text, as_whole
@@ -48,12 +48,12 @@ def checksum_of_data(path, kind: str) -> str:
 
 def identity(experiment) -> dict:
     """Return the paths and checksums of a teacher's files."""
-    config, model = find_experiment(experiment)
+    teacher = Experiment.of(experiment)
     return {
-        "config": str(config),
-        "config_sha256": checksum(config),
-        "model": str(model),
-        "model_sha256": checksum(model),
+        "config": str(teacher.config_file),
+        "config_sha256": checksum(teacher.config_file),
+        "model": str(teacher.checkpoint),
+        "model_sha256": checksum(teacher.checkpoint),
     }
 
 

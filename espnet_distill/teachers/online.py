@@ -2,16 +2,11 @@
 
 import functools
 import inspect
-from pathlib import Path
 
 import torch
 from espnet2.tts.prodiff import ProDiff
 
-from espnet_distill.experiments.experiment import (
-    find_experiment,
-    load_experiment,
-    read_config,
-)
+from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.objectives.base import Taps
 from espnet_distill.teachers.dumped import identity
 from espnet_distill.teachers.taps import TapRecorder, probe, require_taps
@@ -29,13 +24,14 @@ class OnlineTeacher:
         """Load a teacher.
 
         Args:
-            experiment: The folder of an ESPnet experiment.
+            experiment: A trained ESPnet model, as :class:`~.Experiment` opens it.
             modules: Names of the taps to record.
         """
-        self.config, self.checkpoint = map(Path, find_experiment(experiment))
-        require_taps(read_config(self.config)["tts"], self.config)
-        self.identity = identity(experiment)
-        self.model, self.args = load_experiment(self.config, self.checkpoint)
+        teacher = Experiment(experiment)
+        require_taps(teacher.config["tts"], teacher)
+        self.config, self.checkpoint = teacher.config_file, teacher.checkpoint
+        self.identity = identity(teacher)
+        self.model, self.args = teacher.model, teacher.args
         self.model.requires_grad_(False)
         if isinstance(self.model.tts, ProDiff):
             _sample_in_forward(self.model.tts)

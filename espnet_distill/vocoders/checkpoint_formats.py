@@ -8,7 +8,7 @@ from typing import Callable, Dict, Optional, Tuple
 
 from espnet_distill.data.mel_spec import MelSpec
 from espnet_distill.errors import ConfigError
-from espnet_distill.experiments.experiment import find_experiment
+from espnet_distill.experiments.locate import locate
 from espnet_distill.utils.files import check_file, read_json, read_yaml
 
 
@@ -47,7 +47,7 @@ def find_checkpoint(vocoder: str | None, option: str) -> str | None:
         ConfigError: There is no such file, or no checkpoint in the folder.
     """
     if vocoder and Path(vocoder).is_dir():
-        return str(find_experiment(vocoder)[1])
+        return str(locate(vocoder)[1])
     check_file(vocoder, option)
     return vocoder
 

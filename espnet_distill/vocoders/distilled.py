@@ -8,7 +8,8 @@ import torch
 
 from espnet_distill.data.mel_spec import MelSpec
 from espnet_distill.errors import ConfigError, summarize
-from espnet_distill.experiments.experiment import load_weights, read_config
+from espnet_distill.experiments.config import read_config
+from espnet_distill.experiments.weights import load_weights
 from espnet_distill.vocoders.generators.base import Generator
 from espnet_distill.vocoders.generators.registry import (
     build_generator,

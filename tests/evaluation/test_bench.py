@@ -1,10 +1,12 @@
 """The whole command, on tiny experiments, and what it refuses."""
 
 import json
+import shutil
 
 import pytest
 
 from espnet_distill.cli.main import main
+from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.profiling.memory import memory_of
 
 from ..conftest import TACOTRON2, make_experiment, run_python
@@ -98,19 +100,19 @@ def test_rows_of_one_name(experiments, capsys):
 
 def test_memory_excludes_the_parent_process(experiments):
     folder = experiments["student"]
-    paths = folder / "config.yaml", folder / "train.loss.ave.pth"
     program = (
         "import sys; from espnet_distill.profiling.memory import *\n"
         "held = bytearray(1_500_000_000)\n"
-        "print(memory_of(*sys.argv[1:]).peak, own_peak_mb())"
+        "print(memory_of(Experiment(sys.argv[1]), 'ten').peak, own_peak_mb())"
     )
-    child, parent = map(float, run_python("-c", program, *paths, "ten").stdout.split())
+    child, parent = map(float, run_python("-c", program, folder).stdout.split())
     assert child < 1500 < parent
 
 
 def test_memory_of_a_failing_subprocess(experiments, tmp_path):
     from espnet_distill.errors import ConfigError
 
-    config = experiments["student"] / "config.yaml"
-    with pytest.raises(ConfigError, match="No such file"):
-        memory_of(config, tmp_path / "nothing.pth", "ten")
+    (tmp_path / "model.pth").write_text("no weights")
+    shutil.copy(experiments["student"] / "config.yaml", tmp_path)
+    with pytest.raises(ConfigError, match="cannot synthesize in a process of its own"):
+        memory_of(Experiment(tmp_path), "ten")

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from espnet_distill.experiments.archive import require_limits, unpack
-from espnet_distill.experiments.experiment import find_experiment, load_experiment
+from espnet_distill.experiments.experiment import Experiment
 
 from ..conftest import files
 
@@ -48,9 +48,9 @@ def test_archive_member_names_are_not_used_as_paths(tmp_path, monkeypatch, teach
     own = ["bpe.model", "config.yaml", "energy_stats.npz", "feats_stats.npz"]
     own += ["model.pth", "pitch_stats.npz", "spk2sid", "unpacked_from"]
     assert files(folder) == own
-    config, checkpoint = find_experiment(folder)
-    assert "PWNED" not in config.read_text()
-    load_experiment(config, checkpoint)
+    experiment = Experiment(folder)
+    assert "PWNED" not in experiment.config_file.read_text()
+    experiment.build()
     assert (folder / "spk2sid").read_text() == "ann 1\n"
 
 

@@ -12,7 +12,7 @@ from espnet2.main_funcs.pack_funcs import pack
 from espnet_distill.cli import main as cli
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.archive import unpack
-from espnet_distill.experiments.experiment import find_experiment, load_experiment
+from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.experiments.model_zoo import describe_fetched, is_tag
 
 MODEL = "exp/tts_train/train.loss.ave.pth"
@@ -50,8 +50,7 @@ def archive(recipe):
 
 
 def weights(folder):
-    model, _ = load_experiment(*find_experiment(folder))
-    return model.state_dict()
+    return Experiment(folder).model.state_dict()
 
 
 def test_unpacked_model_equals_the_packed_one(archive, recipe):
@@ -102,11 +101,11 @@ def test_zip_is_accepted_as_an_experiment(archive, recipe, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(recipe / "cache"))
     expected = weights(recipe / "exp/tts_train")
     path = archive()
-    found = load_experiment(*find_experiment(str(path)))[0].state_dict()
+    found = Experiment(str(path)).model.state_dict()
     assert all(torch.equal(found[name], expected[name]) for name in expected)
-    assert find_experiment(path)[0].is_relative_to(recipe / "cache/espnet_distill")
+    assert Experiment(path).config_file.is_relative_to(recipe / "cache/espnet_distill")
     with pytest.raises(ConfigError, match="none.zip: no such packed model"):
-        find_experiment("none.zip")
+        Experiment("none.zip")
 
 
 def test_a_tag_goes_to_the_model_zoo(archive, recipe, monkeypatch):
@@ -138,15 +137,15 @@ def test_unknown_tag_is_refused_in_one_line(recipe, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     for tag in ("hub:nobody/nothing", "hub:nobody/nothing@v2"):
         with pytest.raises(ConfigError) as caught:
-            find_experiment(tag)
+            Experiment(tag)
         message = str(caught.value)
         assert message.startswith(f"{tag}: espnet_model_zoo cannot fetch it (")
         assert "\n" not in message
     for tag in ("hub:", "hub:a", "hub:../a", "hub:a/b/c", "hub:a/b c", "hub:a/b@"):
         with pytest.raises(ConfigError, match=f"{tag}: is no tag; name hub:owner/mod"):
-            find_experiment(tag)
+            Experiment(tag)
     with pytest.raises(ConfigError, match="exp/techer: no such experiment folder"):
-        find_experiment("exp/techer")
+        Experiment("exp/techer")
 
 
 def refuse_network(*_, **__):
@@ -179,7 +178,7 @@ def test_the_commit_of_the_hub_is_recorded(recipe):
 def test_the_command(archive, recipe, capsys):
     assert cli.main(["unpack", str(archive()), str(recipe / "out")]) == 0
     *_, folder = capsys.readouterr().out.splitlines()  # pack greets before
-    assert find_experiment(folder)
+    assert Experiment(folder)
     assert cli.main(["unpack", str(recipe / "none.zip"), str(recipe / "out")]) == 2
     error = capsys.readouterr().err
     assert error.endswith(f"error: {recipe}/none.zip: no such packed model\n")

@@ -3,10 +3,9 @@
 import logging
 
 import torch
-from espnet2.tasks.tts import TTSTask
 
 from espnet_distill.experiments.archive import unpack
-from espnet_distill.experiments.experiment import find_experiment
+from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.vocoders import build_vocoder
 
 from .mini_an4 import ROOT
@@ -15,10 +14,7 @@ PRETRAINED = ROOT / "egs/hibari/tts1/pretrained"
 
 
 def test_demo_vocoder_fits_the_teacher(tmp_path, caplog):
-    config, checkpoint = find_experiment(
-        unpack(PRETRAINED / "teacher.zip", tmp_path / "t")
-    )
-    model, _ = TTSTask.build_model_from_file(config, checkpoint)
+    model = Experiment(unpack(PRETRAINED / "teacher.zip", tmp_path / "t")).model
     vocoder = build_vocoder(PRETRAINED / "vocoder/model.pth", model=model.eval())
     warnings = [one for one in caplog.records if one.levelno >= logging.WARNING]
     assert not warnings, "mels of other statistics"

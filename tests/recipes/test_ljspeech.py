@@ -20,11 +20,8 @@ import torch
 import yaml
 
 from espnet_distill.experiments.archive import unpack
-from espnet_distill.experiments.experiment import (
-    STATISTICS,
-    find_experiment,
-    load_experiment,
-)
+from espnet_distill.experiments.config import STATISTICS
+from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.tasks.checks.check import check
 
 from ..conftest import WIDE_FASTSPEECH2, global_mvn, make_experiment, write_stats
@@ -214,7 +211,7 @@ def test_tag_resolves_to_a_revision_of_the_hub(tmp_path):
         config = yaml.safe_load((out / "config.yaml").read_text())
         stats = config["normalize_conf"]["stats_file"]
         assert stats == str(out / "feats_stats.npz") and Path(stats).is_file()
-        load_experiment(*find_experiment(out))
+        Experiment(out).build()
     assert f"--teacher hub:{TAG} " in (RECIPE / "run.sh").read_text()
 
 
@@ -265,7 +262,7 @@ def test_student_is_distilled_from_the_tag(recipe, monkeypatch):
     assert config["token_list"] == TOKENS
     assert config["token_type"] == "char" and config["cleaner"] == "tacotron"
     assert config["feats_extract_conf"] == FEATURES
-    load_experiment(*find_experiment("exp/student"))
+    Experiment("exp/student").build()
     stats = np.load("exp/tts_stats/train/feats_stats.npz")
     assert stats["count"] == 1  # the teacher's, who has only one
     wavs = sorted(Path("exp/student/student_decode/eval1_few/wav").glob("*.wav"))
@@ -294,7 +291,7 @@ def test_pruned_student_is_compacted_before_synthesis(recipe, monkeypatch, tmp_p
     assert len(list(compact.glob("*_decode/eval1_few/wav/*.wav"))) == 3
     assert "| pruned_compact " in Path("exp/pruned_table/table.md").read_text()
     (archive,) = compact.glob("*.zip")
-    model, _ = load_experiment(*find_experiment(unpack(archive, tmp_path / "out")))
+    model = Experiment(unpack(archive, tmp_path / "out")).model
     for name, value in torch.load(compact / "model.pth", weights_only=True).items():
         assert torch.equal(model.state_dict()[name], value)
     config = (tmp_path / "out/config.yaml").read_text()

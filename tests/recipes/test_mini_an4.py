@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from espnet_distill.experiments.archive import unpack
-from espnet_distill.experiments.experiment import find_experiment, load_experiment
+from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.utils.files import read_table
 
 from ..conftest import load_stock
@@ -79,7 +79,7 @@ def test_table_has_a_row_for_each_system(recipe):
 
 def test_the_packed_student_is_the_student(recipe, tmp_path):
     (archive,) = (recipe / "exp" / "student").glob("*.zip")
-    model, _ = load_experiment(*find_experiment(unpack(archive, tmp_path / "out")))
+    model = Experiment(unpack(archive, tmp_path / "out")).model
     path = recipe / "exp" / "student" / "train.loss.ave.pth"
     for name, value in torch.load(path, weights_only=True).items():
         assert torch.equal(model.state_dict()[name], value)

@@ -6,6 +6,7 @@ from torch import nn
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.structure.groups import find_groups
+from espnet_distill.structure.statistics.calibration import Calibration
 from espnet_distill.structure.statistics.importance import (
     Random,
     Taylor,
@@ -41,10 +42,10 @@ def group(model):
     return group
 
 
-def losses(model):
-    for seed in range(3):
-        torch.manual_seed(seed)
-        yield model(torch.rand(5, 4)).square().sum()
+def calibration(model):
+    generator = torch.Generator().manual_seed(0)
+    batches = [torch.rand(5, 4, generator=generator) for _ in range(3)]
+    return Calibration(batches, lambda batch: model(batch).square().sum())
 
 
 def test_magnitude(model, group):
@@ -54,7 +55,7 @@ def test_magnitude(model, group):
 
 @pytest.mark.parametrize("kind", [Wanda, Taylor])
 def test_inactive_and_unread_units_score_least(model, group, kind):
-    scores = kind(model, losses(model))(group, model.state_dict())
+    scores = kind(model, calibration(model))(group, model.state_dict())
     assert scores.argmax() == 2
     assert scores[5] == 0 if kind is Wanda else scores[5] < scores[6] + 1e-6
     assert set(scores.topk(2, largest=False).indices.tolist()) <= {5, 6}
@@ -63,7 +64,7 @@ def test_inactive_and_unread_units_score_least(model, group, kind):
 @pytest.mark.parametrize("kind", [Wanda, Taylor])
 def test_criteria_restore_the_model(model, group, kind):
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    kind(model, losses(model))
+    kind(model, calibration(model))
     assert all(torch.equal(before[n], t) for n, t in model.state_dict().items())
     assert all(parameter.grad is None for parameter in model.parameters())
     assert not any(module._forward_pre_hooks for module in model.modules())
@@ -73,7 +74,7 @@ def test_activation_counts_every_batch(model, group):
     """Wanda is the root mean square over all batches."""
     recorded = []
     model[2].register_forward_pre_hook(lambda _, inputs: recorded.append(inputs[0]))
-    scores = Wanda(model, losses(model))(group, model.state_dict())
+    scores = Wanda(model, calibration(model))(group, model.state_dict())
     power = torch.cat(recorded).square().mean(0)
     expected = (model[2].weight.square().sum(0) * power).detach()
     torch.testing.assert_close(scores, (expected / expected.mean()).sqrt())
@@ -88,17 +89,15 @@ def test_random_depends_on_its_seed(model, group):
 def test_nonfinite_values_are_refused(model, group, value):
     """In weights, activations and gradients."""
 
-    def nonfinite():
-        for number in range(3):
-            inputs = torch.rand(5, 4)
-            inputs[0, 0] = value if number == 1 else 0
-            yield model(inputs).square().sum()
+    batches = [torch.rand(5, 4) for _ in range(3)]
+    batches[1][0, 0] = value
+    nonfinite = Calibration(batches, lambda batch: model(batch).square().sum())
 
     for measure in (
-        lambda: Wanda(model, nonfinite())(group, model.state_dict()),
-        lambda: Taylor(model, nonfinite())(group, model.state_dict()),
-        lambda: second_moments(model, nonfinite()),
-        lambda: moments_of(model, nonfinite(), [(group, torch.arange(4))]),
+        lambda: Wanda(model, nonfinite)(group, model.state_dict()),
+        lambda: Taylor(model, nonfinite)(group, model.state_dict()),
+        lambda: second_moments(model, nonfinite),
+        lambda: moments_of(model, nonfinite, [(group, torch.arange(4))]),
     ):
         with pytest.raises(ConfigError, match="NaN or infinity in [02].weight"):
             measure()

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from espnet_distill.structure.low_rank import factorize
+from espnet_distill.structure.statistics.calibration import Calibration
 from espnet_distill.structure.statistics.second_moments import second_moments
 
 INPUTS, OUTPUTS = 12, 10
@@ -36,7 +37,8 @@ def inputs(layer, seed=1):
 
 def moments_of(layer):
     model = nn.Sequential(layer)
-    (moments,) = second_moments(model, (model(inputs(layer)) for _ in "12")).values()
+    twice = Calibration([inputs(layer)] * 2, model)
+    (moments,) = second_moments(model, twice).values()
     return moments
 
 

@@ -9,6 +9,7 @@ from espnet_distill.data.dummy_batch import dummy_batch
 from espnet_distill.structure.groups import find_groups
 from espnet_distill.structure.homogeneity import is_homogeneous
 from espnet_distill.structure.slicing import mask_groups
+from espnet_distill.structure.statistics.calibration import Calibration
 from espnet_distill.structure.statistics.importance import magnitude
 from espnet_distill.structure.unit_merging import format_results, merge_groups
 from espnet_distill.students.find_groups import outputs_of
@@ -55,11 +56,12 @@ def named(groups, *parts):
 
 def sentences(model):
     generator = torch.Generator().manual_seed(0)
+    batches = []
     for _ in range(4):
-        sentence = dummy_batch(model)
-        text = sentence["text"]
-        sentence["text"] = torch.randint(1, 29, text.shape, generator=generator)
-        yield model(**sentence)[0]
+        batches.append(dummy_batch(model))
+        shape = batches[-1]["text"].shape
+        batches[-1]["text"] = torch.randint(1, 29, shape, generator=generator)
+    return Calibration(batches, lambda batch: model(**batch)[0])
 
 
 def mels(model, state):
@@ -67,7 +69,9 @@ def mels(model, state):
     model.load_state_dict(state)
     recorder, parts = TapRecorder(model), []
     with torch.no_grad():
-        for _ in sentences(model):
+        calibration = sentences(model)
+        for batch in calibration.batches:
+            calibration.loss(batch)
             parts.append(recorder.taps.tensors["mel_after"].flatten())
     return torch.cat(parts)
 

@@ -8,6 +8,7 @@ from torch import nn
 
 from espnet_distill.structure.groups import Axis, Group, find_groups
 from espnet_distill.structure.slicing import mask_groups, slice_groups
+from espnet_distill.structure.statistics.calibration import Calibration
 from espnet_distill.structure.statistics.second_moments import moments_of
 from espnet_distill.structure.unit_merging import merge
 
@@ -49,7 +50,7 @@ def parts(model, kept=KEPT):
 
 
 def record_moments(model, group, kept=KEPT):
-    (moments,) = moments_of(model, (model(x) for x in data()), [(group, kept)])
+    (moments,) = moments_of(model, Calibration(data(), model), [(group, kept)])
     return moments
 
 
@@ -135,7 +136,7 @@ def test_few_positions_generalize_with_a_ridge():
     errors = []
     for seed in range(20):
         few = data(seed + 10, batches=1)[0][:1, :, :12]
-        (moments,) = moments_of(model, (model(x) for x in [few]), [(group, KEPT)])
+        (moments,) = moments_of(model, Calibration([few], model), [(group, KEPT)])
         assert all(reader.positions == 12 for reader in moments.values())
         changed, _ = merge(model.state_dict(), group, KEPT, moments)
         found = outputs(model, masked(model, group, changed), seed=2)

@@ -64,7 +64,7 @@ def test_a_training_begins_with_its_weights(corpus, teacher, derived, task, tmp_
 
 
 def test_a_pressure(tmp_path, capsys):
-    from espnet_distill.experiments.experiment import load_experiment
+    from espnet_distill.experiments.experiment import Experiment
     from espnet_distill.profiling.macs import parameters
 
     wide = FASTSPEECH2 | {"adim": 64, "eunits": 128, "dunits": 128, "postnet_chans": 32}
@@ -75,7 +75,7 @@ def test_a_pressure(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "| parameters" in printed and "RTF, one thread" in printed
     whole = load_stock(teacher)
-    student, _ = load_experiment(out / "config.yaml", out / "init.pth")
+    student = Experiment(out / "init.pth").model
     left = parameters(student.tts) / parameters(whole.tts)
     assert left == pytest.approx(0.7, rel=0.03)
     training = yaml.safe_load((out / "train.yaml").read_text())
@@ -126,7 +126,7 @@ def test_a_teacher_that_is_not_supported(tmp_path, capsys):
     ],
 )
 def test_autoregressive_teachers(tmp_path, capsys, tts, conf, slim, whole):
-    from espnet_distill.experiments.experiment import load_experiment
+    from espnet_distill.experiments.experiment import Experiment
 
     teacher = make_experiment(tmp_path / "teacher", tts=tts, tts_conf=conf)
     config = tmp_path / "slim.yaml"
@@ -134,9 +134,7 @@ def test_autoregressive_teachers(tmp_path, capsys, tts, conf, slim, whole):
     arguments = [str(teacher), str(tmp_path / "out"), "--student-config", str(config)]
     assert main(["derive", *arguments]) == 0
     assert "Not the teacher's" not in capsys.readouterr().out
-    student, _ = load_experiment(
-        tmp_path / "out" / "config.yaml", tmp_path / "out" / "init.pth"
-    )
+    student = Experiment(tmp_path / "out" / "init.pth").model
     values = set(load_stock(teacher).state_dict()[whole].flatten().tolist())
     cut = student.state_dict()[whole]
     assert 0 < cut.numel() < len(values) and values.issuperset(cut.flatten().tolist())

@@ -8,7 +8,7 @@ from pathlib import Path
 from espnet_distill.errors import ConfigError
 from espnet_distill.evaluation import table
 from espnet_distill.evaluation.html.training_log import read_training_log
-from espnet_distill.experiments.experiment import read_config
+from espnet_distill.experiments.config import read_config
 from espnet_distill.utils.files import read_table, read_yaml
 
 RECORDING, TEACHER = "reference", "teacher"

@@ -1,7 +1,7 @@
-"""What taking structure away did to a model: its size, its speed, its outputs."""
+"""Compare a pruned experiment with its origin: size, speed and outputs."""
 
 import gzip
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,24 +9,80 @@ import torch
 from espnet2.tts.abs_tts import AbsTTS
 from torch.nn import functional
 
+from espnet_distill.data.calibration import read_calibration
 from espnet_distill.data.dummy_batch import dummy_batch
+from espnet_distill.experiments.experiment import Experiment, require_origin
 from espnet_distill.profiling.dummy_input import (
     FRAMES_PER_TOKEN,
     TOKENS,
     seconds_a_frame,
 )
-from espnet_distill.profiling.macs import parameters, size_mb
+from espnet_distill.profiling.macs import parameters
+from espnet_distill.pruning.post_training.compact import FEW
+from espnet_distill.structure.statistics.calibration import Calibration
+from espnet_distill.structure.zero_units import measure_sparsity
+from espnet_distill.students.models.per_layer import SUFFIX
 from espnet_distill.teachers.taps import TapRecorder
 from espnet_distill.utils.markdown import aligned
 from espnet_distill.utils.patching import patched
 from espnet_distill.utils.validation import require_finite
 
-EQUAL = 1e-4  # what rounding makes of outputs that are equal
+EQUAL = 1e-4  # largest difference of equal outputs, by rounding
+
+
+def compare(
+    pruned: Experiment,
+    *,
+    data: str | Path | None = None,
+    durations: str | Path | None = None,
+    folder: str | Path | None = None,
+) -> str:
+    """Compare a pruned experiment with the one that it was made from.
+
+    Args:
+        pruned: A result of :func:`~.prune` or :func:`~.compact`.
+        data: ESPnet data folder (``text``, ``wav.scp``) whose first utterances the
+            outputs are compared on; None compares them on one sentence of random
+            tokens.
+        durations: ESPnet durations file of ``data``: frames per token, for a model
+            that is trained with durations.
+        folder: The folder of the pruned experiment; with it, the report has the
+            command that trains on.
+
+    Returns:
+        A Markdown report: parameters, file size (MB) and RTF before and after, the
+        largest difference of the outputs, and the notes of the pruned experiment.
+
+    Raises:
+        ConfigError: An experiment that was opened from disk, data that the model cannot
+            use, or outputs that are NaN or infinite.
+    """
+    both = require_origin(pruned), pruned
+    models = tuple(one.model.tts for one in both)
+    if data:
+        calibrations = [read_calibration(one, data, durations) for one in both]
+    else:
+        calibrations = dummy_calibrations(models)
+    largest = difference(models, calibrations)
+    where = f"{largest.sentences} sentences of {data}" if data else "random tokens"
+    lines = [
+        _side_by_side(both),
+        f"Largest difference of the outputs, on {where}: {largest.most:.1e} "
+        f"({largest.tap}).",
+        *_next_steps(pruned.config["tts"], folder, largest),
+    ]
+    return "\n\n".join([*lines, "\n".join(pruned.notes)])
 
 
 @dataclass(frozen=True)
 class Difference:
-    """The largest difference between two models' outputs, and in which of them."""
+    """The largest difference of two models' outputs.
+
+    Attributes:
+        most: The difference.
+        tap: The output that has it.
+        sentences: Number of sentences compared.
+    """
 
     most: float
     tap: str
@@ -34,46 +90,45 @@ class Difference:
 
 
 def difference(
-    models: tuple[AbsTTS, AbsTTS], losses: tuple[Iterator, Iterator]
+    models: tuple[AbsTTS, AbsTTS], calibrations: Sequence[Calibration]
 ) -> Difference:
-    """Run two models side by side and compare all that they put out.
+    """Run two models on the same sentences and compare all of their taps.
 
-    Dropout that stays on in eval mode, of Tacotron2's prenet, is left out: it draws
+    Dropout that stays on in eval mode, of Tacotron2's prenet, is disabled: it draws
     other units in each width.
 
     Args:
         models: The models, in eval mode.
-        losses: For each of them what makes it run on sentence after sentence as it is
-            drawn, the same sentences for both.
+        calibrations: The same sentences for each of them.
 
     Raises:
-        ConfigError: Outputs that are NaN or infinite, which are equal to nothing.
+        ConfigError: An output is NaN or infinite.
     """
     recorders = [TapRecorder(tts) for tts in models]
     most, where, sentences = 0.0, "", 0
-    while True:
+    for batches in zip(*(one.batches for one in calibrations), strict=True):
         taps = []
-        for recorder, ones in zip(recorders, losses):
+        for recorder, calibration, batch in zip(recorders, calibrations, batches):
             with torch.no_grad(), patched(functional, dropout=_without_dropout):
-                if next(ones, None) is None:
-                    return Difference(most, where, sentences)
+                calibration.loss(batch)
             taps.append(recorder.taps.tensors)
         sentences += 1
         for which, tensors in zip(("whole", "smaller"), taps):
-            where = f"outputs of the {which} model for sentence {sentences}"
-            require_finite(tensors, where, "nothing was written")
+            source = f"outputs of the {which} model for sentence {sentences}"
+            require_finite(tensors, source, "nothing was written")
         for name, tensor in taps[0].items():
             apart = (tensor - taps[1][name]).abs().max().item()
             if apart >= most:
                 most, where = apart, name
+    return Difference(most, where, sentences)
 
 
 def _without_dropout(x: torch.Tensor, *args, **kwargs) -> torch.Tensor:
     return x
 
 
-def dummy_losses(models: tuple[AbsTTS, AbsTTS]) -> tuple[Iterator, ...]:
-    """For :func:`difference`, one sentence of random tokens and sounds."""
+def dummy_calibrations(models: Sequence[AbsTTS]) -> list[Calibration]:
+    """Return one sentence of random tokens and features for each model."""
     generator = torch.Generator().manual_seed(0)
     batch = dummy_batch(models[0], TOKENS, FRAMES_PER_TOKEN)
     shape, last = batch["text"].shape, models[0].idim - 1
@@ -81,40 +136,27 @@ def dummy_losses(models: tuple[AbsTTS, AbsTTS]) -> tuple[Iterator, ...]:
     for name in ("feats", "pitch", "energy"):
         if name in batch:
             batch[name] = torch.randn(batch[name].shape, generator=generator)
-    return tuple((tts(**batch) for tts in [one]) for one in models)
+    return [Calibration([batch], lambda batch, tts=tts: tts(**batch)) for tts in models]
 
 
-def compressed_mb(path: Path) -> float:
-    """Size of a file in MB (1e6 bytes) once gzip has compressed it."""
-    return len(gzip.compress(path.read_bytes(), compresslevel=6)) / 1e6
-
-
-def side_by_side(
-    models: Sequence[AbsTTS],
-    checkpoints: Sequence[Path],
-    frames_a_second: float | None,
-    is_sparse: bool,
-) -> str:
-    """Return a table of a model before and after: size, file, speed on one thread.
-
-    Args:
-        models: The two of them.
-        checkpoints: Their files.
-        frames_a_second: Mel frames in a second of speech; None, as of features that
-            come with the data, has the table tell time by the frame.
-        is_sparse: Whether zeros are left, which only compressing makes use of.
-    """
-    seconds = seconds_a_frame(models)
+def _side_by_side(both: tuple[Experiment, Experiment]) -> str:
+    """Return a table of size, checkpoint and speed on one thread, before and after."""
+    models, files = [], []
+    for experiment in both:
+        models.append(experiment.model.tts)
+        files.append(experiment.checkpoint_bytes())
+    seconds, rate = seconds_a_frame(models), both[0].frames_per_second
     rows = {
         "parameters": [f"{parameters(tts):,}" for tts in models],
-        "MB on disk": [f"{size_mb(path):.2f}" for path in checkpoints],
+        "MB on disk": [f"{len(file) / 1e6:.2f}" for file in files],
     }
-    if is_sparse:
-        rows["MB on disk, gzip"] = [f"{compressed_mb(p):.2f}" for p in checkpoints]
-    if frames_a_second is None:
+    if measure_sparsity(models[1]) >= FEW:  # zeros save space once compressed
+        packed = [gzip.compress(file, compresslevel=6) for file in files]
+        rows["MB on disk, gzip"] = [f"{len(file) / 1e6:.2f}" for file in packed]
+    if rate is None:
         rows["ms a frame, one thread"] = [f"{1000 * one:.4f}" for one in seconds]
     else:
-        rtf = [one * frames_a_second for one in seconds]
+        rtf = [one * rate for one in seconds]
         rows["RTF, text to mel, one thread"] = [f"{one:.4f}" for one in rtf]
     columns = {"": list(rows)}
     for place, title in enumerate(("before", "after")):
@@ -123,3 +165,22 @@ def side_by_side(
     columns["before"].append(None)
     columns["after"].append(f"{seconds[0] / seconds[1]:.2f} ×")
     return aligned(columns)
+
+
+def _next_steps(name: str, folder: str | Path | None, largest: Difference) -> list[str]:
+    """Return how to train on and to use the pruned model, where stock use differs."""
+    python = '--python "python3 -m espnet_distill" ' if name.endswith(SUFFIX) else ""
+    lines = []
+    if folder and largest.most > EQUAL:
+        folder = Path(folder)
+        lines.append(
+            "The outputs are not those of the whole model; to train on: ./run.sh "
+            f"{python}--stage 7 --stop_stage 7 --train_config {folder / 'train.yaml'} "
+            f"--tag {folder.name}"
+        )
+    if python:
+        lines.append(
+            f"tts: {name} needs the plugin at inference, too: no stock configuration "
+            "describes its layers."
+        )
+    return lines

@@ -6,19 +6,10 @@ from statistics import fmean
 
 from torch import nn
 
-from espnet_distill.data.calibration import calibration_losses
+from espnet_distill.data.calibration import read_calibration
 from espnet_distill.errors import ConfigError
-from espnet_distill.experiments.experiment import (
-    find_experiment,
-    load_experiment,
-    read_config,
-)
+from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.pruning.allocation.ranks import allocate_ranks, factorisable
-from espnet_distill.pruning.post_training.pruned_model import (
-    Original,
-    PrunedModel,
-    write_pruned,
-)
 from espnet_distill.structure.low_rank import Factors
 from espnet_distill.structure.slicing import State
 from espnet_distill.structure.statistics.second_moments import second_moments
@@ -27,56 +18,45 @@ from espnet_distill.students.registry import VARIANTS
 
 
 def prune_low_rank(
-    experiment: str | Path,
-    out: Path,
-    *,
+    experiment: Experiment,
     pressure: float,
-    data: Path | None = None,
-    durations: Path | None = None,
-) -> str:
-    """Write an experiment with factorized layers into a new folder.
+    data: str | Path | None = None,
+    durations: str | Path | None = None,
+) -> Experiment:
+    """Factorize layers, those first that lose least of their outputs' power.
 
     Args:
-        experiment: Experiment folder, ``.pth``, ``.zip`` or tag.
-        out: The folder to make.
+        experiment: The trained experiment.
         pressure: Share of the parameters to remove, above 0 and below 1.
         data: ESPnet data folder of the calibration data; with it, the factors are
             least-squares for the layers' inputs, without it, for white inputs.
         durations: Frames per token of ``data``.
 
-    Returns:
-        A Markdown report, as of :func:`~.pruned_model.write_pruned`, and the ranks.
-
     Raises:
         ConfigError: A class of model without factorized variant, or a pressure that no
             ranks reach.
     """
-    config, checkpoint = find_experiment(experiment)
-    conf = read_config(config)
+    conf = experiment.config
     name = conf["tts"].removesuffix(SUFFIX) + SUFFIX
     if name not in VARIANTS:
         raise ConfigError(
-            f"{config}: no low rank for {conf['tts']}; there is for "
+            f"{experiment}: no low rank for {conf['tts']}; there is for "
             + ", ".join(n.removesuffix(SUFFIX) for n in VARIANTS if n.endswith(SUFFIX))
         )
-    whole, names = load_experiment(config, checkpoint)
-    tts, moments = whole.tts, {}
+    tts, moments = experiment.model.tts, {}
     if data:
         weights = {f"{path}.weight" for path in factorisable(tts)}
-        losses = calibration_losses(data, durations, whole, names)
-        moments = second_moments(tts, losses, weights)
+        calibration = read_calibration(experiment, data, durations)
+        moments = second_moments(tts, calibration, weights)
     factors = allocate_ranks(tts, pressure, moments)
     ranks = {path: pair.first.size(0) for path, pair in factors.items()}
     before = conf["tts_conf"]
-    factorized_conf = before | {"ranks": before.get("ranks", {}) | ranks}
-    report = write_pruned(
-        out,
-        PrunedModel(name, factorized_conf, _factorized_state(tts, factors)),
-        Original(config, checkpoint, whole, names),
-        data=data,
-        durations=durations,
+    return experiment.with_model(
+        name,
+        before | {"ranks": before.get("ranks", {}) | ranks},
+        _factorized_state(tts, factors),
+        notes=[_describe(factors, bool(moments))],
     )
-    return "\n\n".join([*report, _describe(factors, bool(moments))])
 
 
 def _factorized_state(tts: nn.Module, factors: Mapping[str, Factors]) -> State:

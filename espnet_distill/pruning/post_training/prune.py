@@ -3,14 +3,13 @@
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.utils.files import require_new
+from espnet_distill.experiments.experiment import Experiment
 
 ALLOCATIONS = ("params", "latency")
 
 
 def prune(
-    experiment: str | Path,
-    out: str | Path,
+    experiment: Experiment | str | Path,
     *,
     pressure: float,
     allocate_by: str = "params",
@@ -18,15 +17,11 @@ def prune(
     low_rank: bool = False,
     data: str | Path | None = None,
     durations: str | Path | None = None,
-) -> str:
-    """Write a pruned copy of a trained experiment into a new folder.
-
-    The folder gets ``config.yaml``, ``model.pth``, the statistics, and ``train.yaml``,
-    a configuration that continues the training. The plugin is registered.
+) -> Experiment:
+    """Prune a trained model.
 
     Args:
-        experiment: Experiment folder, ``.pth``, ``.zip`` or tag.
-        out: The folder to make.
+        experiment: An experiment, or a folder, ``.pth``, ``.zip`` or tag of one.
         pressure: Share of the parameters to remove, above 0 and below 1.
         allocate_by: ``params`` prunes all widths by one factor; ``latency`` prunes
             those widths more whose parameters take most time on this machine.
@@ -38,16 +33,14 @@ def prune(
             that is trained with durations.
 
     Returns:
-        A Markdown report: parameters, file size (MB) and RTF before and after, the
-        largest difference of the outputs, and what was pruned.
+        The pruned experiment in memory. :meth:`~.Experiment.save` writes it,
+        :func:`~.compare` measures it, its ``notes`` say what was pruned.
 
     Raises:
         ConfigError: Arguments that exclude each other, a class of model that cannot be
             pruned, a pressure that no widths or ranks reach, or data that the model
-            cannot use. Nothing is written then.
+            cannot use.
     """
-    out = Path(out)
-    require_new(out)
     if not 0 < pressure < 1:
         raise ConfigError(f"--pressure: {pressure} is not above 0 and below 1")
     if allocate_by not in ALLOCATIONS:
@@ -58,22 +51,10 @@ def prune(
         raise ConfigError(
             "--low-rank: takes no units; leave out --merge and --allocate-by"
         )
-    import espnet_distill
     from espnet_distill.pruning.post_training.low_rank import prune_low_rank
     from espnet_distill.pruning.post_training.structured import prune_units
 
-    espnet_distill.register()
-    calibration = {
-        "data": Path(data) if data else None,
-        "durations": Path(durations) if durations else None,
-    }
+    experiment = Experiment.of(experiment)
     if low_rank:
-        return prune_low_rank(experiment, out, pressure=pressure, **calibration)
-    return prune_units(
-        experiment,
-        out,
-        pressure=pressure,
-        allocate_by=allocate_by,
-        merge=merge,
-        **calibration,
-    )
+        return prune_low_rank(experiment, pressure, data, durations)
+    return prune_units(experiment, pressure, data, durations, allocate_by, merge)

@@ -1,7 +1,7 @@
 """Hooks that pass the inputs of a model's layers to an observer."""
 
 import contextlib
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterator
 
 import torch
 from torch import nn
@@ -40,12 +40,6 @@ def observe_inputs(
     finally:
         for hook in hooks:
             hook.remove()
-
-
-def run_batches(losses: Iterable) -> None:
-    """Run a model on all batches: its losses are computed as they are iterated."""
-    for _ in losses:
-        pass
 
 
 @contextlib.contextmanager

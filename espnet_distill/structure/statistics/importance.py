@@ -1,16 +1,13 @@
 """Importance criteria: functions of a group and a state that score each unit."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import nn
 
 from espnet_distill.structure.groups import Group
-from espnet_distill.structure.statistics.hooks import (
-    REMEDY,
-    observe_inputs,
-    run_batches,
-)
+from espnet_distill.structure.statistics.calibration import Calibration
+from espnet_distill.structure.statistics.hooks import REMEDY, observe_inputs
 from espnet_distill.structure.statistics.input_norms import InputPowers
 from espnet_distill.utils.validation import require_finite
 
@@ -47,16 +44,11 @@ class Taylor:
     equal weight.
     """
 
-    def __init__(self, model: nn.Module, losses: Iterable[torch.Tensor]):
-        """Accumulate gradients.
-
-        Args:
-            model: The model.
-            losses: Its loss on each batch, computed as they are iterated.
-        """
+    def __init__(self, model: nn.Module, calibration: Calibration):
+        """Accumulate the gradients of a model over its calibration data."""
         model.zero_grad()
-        for loss in losses:
-            loss.backward()
+        for batch in calibration.batches:
+            calibration.loss(batch).backward()
         self._products = {
             name: parameter.detach() * parameter.grad
             for name, parameter in model.named_parameters()
@@ -76,16 +68,11 @@ class Wanda:
     that read it. Readers have equal weight.
     """
 
-    def __init__(self, model: nn.Module, losses: Iterable):
-        """Measure the inputs of a model's layers.
-
-        Args:
-            model: The model.
-            losses: Iterable that runs the model on one batch an item.
-        """
+    def __init__(self, model: nn.Module, calibration: Calibration):
+        """Measure the inputs of a model's layers on its calibration data."""
         self._powers = InputPowers()
         with observe_inputs(model, self._powers.observe):
-            run_batches(losses)
+            calibration.run()
 
     def __call__(self, group: Group, state: State) -> torch.Tensor:
         """Score the units, (size,), by magnitude if no reader was observed."""

@@ -1,7 +1,7 @@
 """Second moments of the inputs of a model's layers."""
 
 import math
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -9,12 +9,12 @@ from torch import nn
 
 from espnet_distill.structure.groups import Axis, Group
 from espnet_distill.structure.layer_norm import is_normalized, layer_norms, renormalize
+from espnet_distill.structure.statistics.calibration import Calibration
 from espnet_distill.structure.statistics.hooks import (
     ACTIVATIONS,
     REMEDY,
     evaluation_mode,
     observe_inputs,
-    run_batches,
 )
 from espnet_distill.utils.distributed import summed
 from espnet_distill.utils.validation import require_finite
@@ -117,7 +117,7 @@ def readers_of(group: Group) -> list[Axis]:
 
 
 def second_moments(
-    model: nn.Module, losses: Iterable, only: Container[str] | None = None
+    model: nn.Module, calibration: Calibration, only: Container[str] | None = None
 ) -> dict[str, torch.Tensor]:
     """Return E[x xᵀ] of a model's inputs, weight → (inputs, inputs).
 
@@ -125,24 +125,26 @@ def second_moments(
 
     Args:
         model: The model, which is in evaluation mode meanwhile.
-        losses: Iterable that runs the model on one batch an item.
+        calibration: The calibration data.
         only: Names of the weights; None for all. Transposed and grouped convolutions
             and embeddings are not observed.
     """
     moments = SecondMoments()
     with observe_inputs(model, moments.observe, only), evaluation_mode(model):
-        run_batches(losses)
+        calibration.run()
     return moments.mean()
 
 
 def moments_of(
-    model: nn.Module, losses: Iterable, kept: Sequence[tuple[Group, torch.Tensor]]
+    model: nn.Module,
+    calibration: Calibration,
+    kept: Sequence[tuple[Group, torch.Tensor]],
 ) -> list[dict[str, Moments]]:
     """Return the moments of each group's units at the inputs of their readers.
 
     Args:
         model: The model, which is in evaluation mode meanwhile.
-        losses: Iterable that runs the model on one batch an item.
+        calibration: The calibration data.
         kept: Groups, and the units of each that stay, (units,).
 
     Returns:
@@ -170,7 +172,7 @@ def moments_of(
             observer.observe(x.float())
 
     with observe_inputs(model, observe, only=by_weight), evaluation_mode(model):
-        run_batches(losses)
+        calibration.run()
     result = [
         {name: observer.moments() for name, observer in group.items() if observer.valid}
         for group in by_group

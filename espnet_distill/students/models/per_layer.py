@@ -56,7 +56,7 @@ class Sized:
         """
         super().__init__(idim, odim, **conf)
         resize(self, sizes or {}, heads or {})
-        factorise_layers(self, ranks or {})
+        factorize_layers(self, ranks or {})
 
 
 class FastSpeech2Sized(Sized, FastSpeech2):
@@ -106,7 +106,7 @@ def resize(
             _set_heads(module, path, heads.get(path, module.h))
 
 
-def factorise_layers(model: nn.Module, ranks: Mapping[str, int]) -> None:
+def factorize_layers(model: nn.Module, ranks: Mapping[str, int]) -> None:
     """Replace layers by low-rank factorizations, in place and with new weights.
 
     Raises:

@@ -32,7 +32,8 @@ def check(
     Raises:
         ConfigError: All errors, each with its remedy.
     """
-    from espnet_distill.experiments.experiment import config_of, read_keys
+    from espnet_distill.experiments.config import read_keys
+    from espnet_distill.experiments.experiment import Experiment
     from espnet_distill.tasks.options import DistillOptions
     from espnet_distill.vocoders import check_vocoder, is_none
 
@@ -48,7 +49,10 @@ def check(
     distill_options = DistillOptions.read(plugin_args, faults)
     objectives = distill_options.valid_objectives(faults)
     callbacks = distill_options.valid_callbacks(faults)
-    configs = [faults.check(config_of, item) for item in distill_options.teachers]
+    configs = [
+        faults.check(lambda: Experiment(teacher).config)
+        for teacher in distill_options.teachers
+    ]
 
     from espnet_distill.experiments.text_frontend import (
         require_bpemodel,

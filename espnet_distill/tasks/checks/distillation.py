@@ -31,7 +31,7 @@ def check_teachers(
 
     Args:
         args: The training's.
-        experiments: The teachers, as `find_experiment` takes them.
+        experiments: The teachers, as :class:`~.Experiment` opens them.
         configs: The teachers' configurations, INVALID where unreadable.
         faults: Collects the errors.
     """

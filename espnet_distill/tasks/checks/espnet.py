@@ -15,9 +15,9 @@ from espnet2.utils.types import int_or_none, str2bool, str_or_none
 
 from espnet_distill.errors import INVALID, ConfigError, ErrorCollector, summarize
 from espnet_distill.experiments import statistics as feature_stats
-from espnet_distill.experiments.config_kinds import as_data, as_tokens
-from espnet_distill.experiments.experiment import load_weights
+from espnet_distill.experiments.config import as_data, as_tokens
 from espnet_distill.experiments.statistics import NORMALIZERS
+from espnet_distill.experiments.weights import load_weights
 from espnet_distill.tasks.checks.compatibility import tokens_of
 from espnet_distill.tasks.text2mel import DistillTTSTask
 from espnet_distill.training.espnet_trainer import steps_of

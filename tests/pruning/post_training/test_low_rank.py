@@ -5,7 +5,7 @@ import torch
 import yaml
 
 from espnet_distill.cli.main import main
-from espnet_distill.experiments.experiment import load_experiment
+from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.structure.config_dims import count, shapes_of
 
 from ...conftest import MEASURES, TACOTRON2, global_mvn, load_stock, make_experiment
@@ -36,7 +36,7 @@ def test_so_many_parameters_less(name, pressure, tmp_path):
     config = yaml.safe_load((tmp_path / "out/config.yaml").read_text())
     assert config["tts"].endswith("_sized") and config["tts_conf"]["ranks"]
     whole = count(shapes_of(load_stock(folder).tts))
-    model, _ = load_experiment(tmp_path / "out/config.yaml", tmp_path / "out/model.pth")
+    model = Experiment(tmp_path / "out").model
     left = count(shapes_of(model.tts)) / whole
     assert left == pytest.approx(1 - pressure, rel=0.03)
 

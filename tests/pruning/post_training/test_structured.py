@@ -5,7 +5,7 @@ import torch
 import yaml
 
 from espnet_distill.cli.main import main
-from espnet_distill.experiments.experiment import load_experiment
+from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.structure.config_dims import count, shapes_of
 
 from ...conftest import (
@@ -59,7 +59,7 @@ def test_so_many_parameters_less(name, pressure, tmp_path):
     config = yaml.safe_load((tmp_path / "out/config.yaml").read_text())
     assert config["tts"] == tts
     whole = count(shapes_of(load_stock(folder).tts))
-    model, _ = load_experiment(tmp_path / "out/config.yaml", tmp_path / "out/model.pth")
+    model = Experiment(tmp_path / "out").model
     left = count(shapes_of(model.tts)) / whole
     assert left == pytest.approx(1 - pressure, rel=0.03)
     layers = {key: n for key, n in conf.items() if key.endswith("layers")}
@@ -82,7 +82,7 @@ def test_widths_by_latency_come_to_as_many_parameters(tmp_path, capsys):
     options = "--pressure 0.5 --allocate-by latency".split()
     assert prune(folder, tmp_path / "out", *options) == 0
     whole = count(shapes_of(load_stock(folder).tts))
-    model, _ = load_experiment(tmp_path / "out/config.yaml", tmp_path / "out/model.pth")
+    model = Experiment(tmp_path / "out").model
     assert count(shapes_of(model.tts)) / whole == pytest.approx(0.5, rel=0.03)
     assert "Widths: eunits 192 → " in capsys.readouterr().out
 
@@ -152,9 +152,7 @@ def test_a_model_of_features_that_come_with_the_data(tmp_path, capsys):
     assert "ms a frame, one thread" in printed and "RTF" not in printed
     training = yaml.safe_load((tmp_path / "half/train.yaml").read_text())
     assert training["odim"] == 20 and "feats_extract" not in training
-    half, _ = load_experiment(
-        tmp_path / "half/config.yaml", tmp_path / "half/model.pth"
-    )
+    half = Experiment(tmp_path / "half").model
     assert half.feats_extract is None
     derive = ["derive", str(folder), str(tmp_path / "student")]
     assert main([*derive, "--pressure", "0.5"]) == 0

@@ -1,6 +1,7 @@
-"""Types of the values of an ESPnet TTS configuration."""
+"""Read an ESPnet TTS configuration and check the types of its values."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from espnet_distill.errors import ConfigError, ErrorCollector
 from espnet_distill.utils.config_values import (
@@ -12,6 +13,7 @@ from espnet_distill.utils.config_values import (
     require_values,
     shown,
 )
+from espnet_distill.utils.files import read_yaml
 
 
 def as_tokens(value, where: str) -> None:
@@ -37,6 +39,18 @@ def _as_triple(value, where: str) -> None:
 
 def _as_count(value, where: str) -> None:
     as_whole(value, where, least=1)
+
+
+STATISTICS = {  # the features whose statistics a key names as its stats_file
+    "normalize_conf": "feats",
+    "pitch_normalize_conf": "pitch",
+    "energy_normalize_conf": "energy",
+}
+
+
+def statistics_name(kind: str) -> str:
+    """Return the file name of the statistics of feats, pitch or energy."""
+    return f"{kind}_stats.npz"
 
 
 TEXTS = (
@@ -83,3 +97,25 @@ def require_kinds(conf: Mapping, whose: str = "") -> None:
         for key, kinds in subkeys.items():
             if isinstance(conf.get(key), dict):
                 faults.check(require_values, conf[key], kinds, f"{whose}{key}.")
+
+
+def read_config(config: Path) -> dict:
+    """Read an experiment's configuration and check the types of its values.
+
+    Raises:
+        ConfigError: The file cannot be read, is no TTS configuration, or has values of
+            a wrong type; one line per value.
+    """
+    conf = read_keys(config)
+    require_kinds(conf, f"{config}: ")
+    return conf | {"tts_conf": conf.get("tts_conf") or {}}
+
+
+def read_keys(config: Path) -> dict:
+    """Read a configuration as `read_config` does, without checking its values."""
+    conf = read_yaml(config)
+    if conf is None:
+        raise ConfigError(f"{config}: is empty; it is no ESPnet TTS configuration")
+    if not isinstance(conf, dict) or "tts" not in conf:
+        raise ConfigError(f"{config}: no `tts` key; it is no ESPnet TTS configuration")
+    return conf

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.experiments.config_kinds import require_kinds
+from espnet_distill.experiments.config import require_kinds
 
 from ..conftest import model_config
 
