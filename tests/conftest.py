@@ -392,3 +392,11 @@ def stopped_in(epoch):
             CallbackTrainer, "train_one_epoch", classmethod(interrupted)
         )
         yield
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory):
+    """A wheel of the package."""
+    from .wheel import build
+
+    return build(tmp_path_factory.mktemp("wheel"))

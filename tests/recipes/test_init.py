@@ -17,8 +17,8 @@ from espnet_distill.recipes.run_sh import options_of
 from espnet_distill.utils.espnet_root import espnet_root
 
 from ..conftest import files
+from ..wheel import install
 
-ROOT = Path(__file__).parents[2]
 ESPNETS = {  # what its run.sh passes to tts.sh, read by eye
     "ljspeech": {"fs": "22050", "n_shift": "256", "g2p": "g2p_en_no_space"},
     "vctk": {"fs": "24000", "win_length": "1200", "cleaner": "tacotron"},
@@ -232,32 +232,17 @@ sys.stdout.buffer.write(wav.getvalue())
 
 
 @pytest.mark.slow
-def test_a_wheel_distils_in_a_recipe_of_espnets(tmp_path):
+def test_a_wheel_distils_in_a_recipe_of_espnets(tmp_path, wheel):
     """The teacher is trained by ESPnet; the source tree is not accessible."""
-    pip = [sys.executable, "-m", "pip", "-q"]
-    shutil.copytree(
-        ROOT,
-        tmp_path / "sources",
-        symlinks=True,
-        ignore=shutil.ignore_patterns(
-            ".*", "build", "*.egg-info", "data", "dump", "exp", "downloads", "tests"
-        ),
-    )
-    wheel = ["wheel", "--no-deps", "--no-build-isolation", "-w", tmp_path / "wheel"]
-    subprocess.run([*pip, *wheel, tmp_path / "sources"], check=True)
-    shutil.rmtree(tmp_path / "sources")
-    (wheel,) = (tmp_path / "wheel").glob("*.whl")
-    site = tmp_path / "site"
-    subprocess.run([*pip, "install", "--no-deps", "--target", site, wheel], check=True)
-
+    programs = install(wheel, tmp_path / "installed")
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/sph2pipe").write_text(SPH2PIPE)
     (tmp_path / "bin/sph2pipe").chmod(0o755)
     recipe = copy_recipe("mini_an4", tmp_path)
     place = {
         "folder": recipe,
-        "programs": [site / "bin", tmp_path / "bin"],
-        "PYTHONPATH": str(site),
+        "programs": [programs, tmp_path / "bin"],
+        "PYTHONPATH": "",
     }
     text = "--token_type char --cleaner none --g2p none"
     stages = f"--ngpu 0 --stage 1 --stop_stage 7 {text}"
