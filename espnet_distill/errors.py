@@ -91,11 +91,24 @@ class ErrorCollector:
             raise ConfigError(*dict.fromkeys(self.lines))
 
 
+def near_names(
+    name, known: Iterable[str], most: int = 3, cutoff: float = 0.3
+) -> list[str]:
+    """Return the known names that are similar to a name, the most similar first.
+
+    Args:
+        name: The unknown name.
+        known: The known names.
+        most: The maximum number of names.
+        cutoff: The minimum similarity of difflib, in [0, 1].
+    """
+    return difflib.get_close_matches(str(name), list(known), n=most, cutoff=cutoff)
+
+
 def suggest(name, known: Iterable[str]) -> str:
     """Return a hint with the known names closest to an unknown one, or all of them."""
     known = list(map(str, known))
-    close = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
-    if close:
+    if close := near_names(name, known, cutoff=0.5):
         return f"near: {', '.join(close)}"
     return f"there are {', '.join(known)}"
 

@@ -360,9 +360,9 @@ TRIES = [
     ),
     Try(
         "check",
-        "an alias inside of what it stands for",
+        "an alias inside its own anchor",
         lambda p: [p.file("t.yaml", "tts: &a [*a]\n")],
-        "line 1: alias 'a' inside of what it stands for",
+        "line 1: alias 'a' inside its own anchor",
     ),
     Try(
         "check",
@@ -711,7 +711,7 @@ TRIES = [
         "derive",
         "a folder that is there",
         lambda p: [p.teacher(), p.folder(), "--pressure", SMALL],
-        "exists: name a folder to be made",
+        "exists: name a new folder",
     ),
     Try(
         "derive",
@@ -1077,13 +1077,13 @@ TRIES = [
         "extract-vocoder",
         "the weights of another model",
         lambda p: [p.teacher(config=VOCODER), OUT],
-        f"{CHECKPOINT}: is not what ",
+        f"{CHECKPOINT}: does not fit ",
     ),
     Try(
         "extract-vocoder",
         "a folder that is there",
         lambda p: [p.teacher(), p.folder()],
-        "exists: name a folder to be made",
+        "exists: name a new folder",
     ),
     Try(
         "extract-vocoder",

@@ -136,7 +136,7 @@ def test_an_output_that_exists(name, tmp_path, capsys):
     """It is refused before the experiment is looked for."""
     size = [] if name == "compact" else ["--pressure", "0.5"]
     assert main([name, "exp", str(tmp_path), *size]) == 2
-    assert "exists: name a folder to be made" in capsys.readouterr().err
+    assert "exists: name a new folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("option", ["threads", "repeats"])

@@ -10,7 +10,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     add = parser.add_argument
     add("experiment", metavar="EXP", help="pruned experiment: folder, .pth or .zip")
-    add("out", metavar="OUT", type=Path, help="a folder to be made")
+    add("out", metavar="OUT", type=Path, help="a new folder")
     add(
         "--stock-compatible",
         action="store_true",

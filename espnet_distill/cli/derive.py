@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     add = parser.add_argument
     add("teacher", metavar="TEACHER", help="experiment folder, .pth, .zip or tag")
-    add("out", metavar="OUT", type=Path, help="a folder to be made")
+    add("out", metavar="OUT", type=Path, help="a new folder")
     size = parser.add_mutually_exclusive_group(required=True)
     size.add_argument(
         "--pressure",

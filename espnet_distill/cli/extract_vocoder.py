@@ -17,7 +17,7 @@ from espnet_distill.utils.files import (
 def add_arguments(parser) -> None:
     parser.add_argument("experiment", metavar="EXP", help="a vocoder's training")
     parser.add_argument(
-        "out", metavar="OUT", type=Path, help="a folder to be made, for --vocoder"
+        "out", metavar="OUT", type=Path, help="a new folder, for --vocoder"
     )
     parser.add_argument(
         "--half", action="store_true", help="store weights in half precision"

@@ -12,7 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     add = parser.add_argument
     add("experiment", metavar="EXP", help="experiment folder, .pth, .zip or tag")
-    add("out", metavar="OUT", type=Path, help="a folder to be made")
+    add("out", metavar="OUT", type=Path, help="a new folder")
     add(
         "--pressure",
         metavar="P",

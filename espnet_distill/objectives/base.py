@@ -29,9 +29,9 @@ class Objective(torch.nn.Module):
     """One term of the distillation loss, between taps of a student and of a teacher.
 
     A subclass lists the student's taps in `taps`, the teacher's in `targets`, and
-    computes `forward(student, teacher, shares)`: a scalar that depends on neither
-    padding nor the order of the batch. `shares` (B,) are the weights of the utterances
-    for this teacher where several teachers are fused; None weighs each by 1.
+    computes `forward(student, teacher, utterance_weights)`: a scalar that depends on
+    neither padding nor the order of the batch. `utterance_weights` (B,) are this
+    teacher's weights, if several teachers are fused; None weighs each utterance by 1.
     """
 
     taps: tuple[str, ...] = ()
@@ -80,13 +80,16 @@ class Representation(Objective):
 
 
 def masked_mean(
-    error: torch.Tensor, lengths: torch.Tensor, shares: torch.Tensor | None = None
+    error: torch.Tensor,
+    lengths: torch.Tensor,
+    utterance_weights: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Mean of `error` (B, T, …) over the steps before each length (B,).
 
-    With `shares` (B,), the errors of each utterance are multiplied by its share first.
+    With `utterance_weights` (B,), the errors of each utterance are multiplied by its
+    weight first.
     """
-    if shares is not None:
-        error = error * shares.view(-1, *[1] * (error.dim() - 1))
+    if utterance_weights is not None:
+        error = error * utterance_weights.view(-1, *[1] * (error.dim() - 1))
     steps = torch.arange(error.size(1), device=error.device)
     return error[steps < lengths.unsqueeze(1)].mean()

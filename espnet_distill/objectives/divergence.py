@@ -17,7 +17,9 @@ class Stop(Objective):
 
     taps = ("stop",)
 
-    def forward(self, student: Taps, teacher: Taps, shares=None) -> torch.Tensor:
+    def forward(
+        self, student: Taps, teacher: Taps, utterance_weights=None
+    ) -> torch.Tensor:
         student_logits = student["stop"] / self.temperature
         teacher_logits = teacher["stop"] / self.temperature
         target = teacher_logits.sigmoid()
@@ -26,7 +28,7 @@ class Stop(Objective):
             return binary_cross_entropy_with_logits(logits, target, reduction="none")
 
         divergence = cross_entropy(student_logits) - cross_entropy(teacher_logits)
-        mean = masked_mean(divergence, student.lengths["stop"], shares)
+        mean = masked_mean(divergence, student.lengths["stop"], utterance_weights)
         return self.temperature**2 * mean
 
 
@@ -41,14 +43,16 @@ class Attention(Objective):
 
     taps = ("attention",)
 
-    def forward(self, student: Taps, teacher: Taps, shares=None) -> torch.Tensor:
+    def forward(
+        self, student: Taps, teacher: Taps, utterance_weights=None
+    ) -> torch.Tensor:
         tokens = student.lengths["attention_tokens"]
         log_student = self._log_weights(student["attention"], tokens)
         log_teacher = self._log_weights(teacher["attention"], tokens)
         # Padding is -inf in both, where the product is to be 0.
         ratio = torch.where(log_teacher.isfinite(), log_teacher - log_student, 0.0)
         divergence = (log_teacher.exp() * ratio).sum(2)
-        mean = masked_mean(divergence, student.lengths["attention"], shares)
+        mean = masked_mean(divergence, student.lengths["attention"], utterance_weights)
         return self.temperature**2 * mean
 
     def _log_weights(

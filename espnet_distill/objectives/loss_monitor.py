@@ -15,7 +15,7 @@ ESSENTIAL = ("distill_", "generator_loss", "discriminator_loss")
 MOST_INVALID = 20  # consecutive steps whose `loss` is not finite
 
 
-REMEDY = "lower optim_conf.lr or grad_clip, or see to the data"
+REMEDY = "lower optim_conf.lr or grad_clip, or check the data"
 
 
 class LossMonitor:

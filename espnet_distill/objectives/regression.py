@@ -35,10 +35,12 @@ def laplace_distance(
 class LaplaceMatch(Objective):
     """`laplace_distance` of one tap, averaged over the tokens without padding."""
 
-    def forward(self, student: Taps, teacher: Taps, shares=None) -> torch.Tensor:
+    def forward(
+        self, student: Taps, teacher: Taps, utterance_weights=None
+    ) -> torch.Tensor:
         (tap,) = self.taps
         error = laplace_distance(student[tap], teacher[tap], self.temperature)
-        return masked_mean(error, student.lengths[tap], shares)
+        return masked_mean(error, student.lengths[tap], utterance_weights)
 
 
 class Mel(Objective):
@@ -53,13 +55,15 @@ class Mel(Objective):
     taps = ("mel_before", "mel_after")
     targets = ("mel_after",)
 
-    def forward(self, student: Taps, teacher: Taps, shares=None) -> torch.Tensor:
+    def forward(
+        self, student: Taps, teacher: Taps, utterance_weights=None
+    ) -> torch.Tensor:
         before, after = student["mel_before"], student["mel_after"]
         target, lengths = teacher["mel_after"], student.lengths["mel_after"]
 
         def distance(mel):
             error = laplace_distance(mel, target, self.temperature)
-            return masked_mean(error, lengths, shares)
+            return masked_mean(error, lengths, utterance_weights)
 
         return distance(after) + (distance(before) if after is not before else 0)
 

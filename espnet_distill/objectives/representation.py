@@ -36,10 +36,12 @@ class Hidden(Representation):
         if student_tap.size(2) != teacher_tap.size(2):
             self.projection = torch.nn.Linear(student_tap.size(2), teacher_tap.size(2))
 
-    def forward(self, student: Taps, teacher: Taps, shares=None) -> torch.Tensor:
+    def forward(
+        self, student: Taps, teacher: Taps, utterance_weights=None
+    ) -> torch.Tensor:
         (tap,) = self.taps
         error = (self.projection(student[tap]) - teacher[tap]).abs()
-        return masked_mean(error, student.lengths[tap], shares)
+        return masked_mean(error, student.lengths[tap], utterance_weights)
 
 
 class Relation(Representation):
@@ -60,14 +62,16 @@ class Relation(Representation):
                 "sequence of vectors that is as long in both"
             )
 
-    def forward(self, student: Taps, teacher: Taps, shares=None) -> torch.Tensor:
+    def forward(
+        self, student: Taps, teacher: Taps, utterance_weights=None
+    ) -> torch.Tensor:
         (tap,) = self.taps
         lengths = student.lengths[tap]
         error = (_similarity(student[tap]) - _similarity(teacher[tap])).abs()
         steps = torch.arange(error.size(2), device=error.device)
         padding = (steps >= lengths.unsqueeze(1)).unsqueeze(1)
         error = error.masked_fill(padding, 0).sum(2) / lengths.unsqueeze(1)
-        return masked_mean(error, lengths, shares)
+        return masked_mean(error, lengths, utterance_weights)
 
 
 def _similarity(x: torch.Tensor) -> torch.Tensor:

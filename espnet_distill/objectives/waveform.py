@@ -50,7 +50,7 @@ class STFT(Objective):
         if not sizes or not all(
             type(n) is int and n >= 4 and n % 4 == 0 for n in sizes
         ):
-            raise ConfigError(f"stft.sizes: multiples of 4 are wanted, got {sizes!r}")
+            raise ConfigError(f"stft.sizes: expected multiples of 4, got {sizes!r}")
         self.term_weights = {
             "complex": complex,
             "log_magnitude": log_magnitude,
@@ -61,7 +61,9 @@ class STFT(Objective):
             self.register_buffer(f"window_{size}", window, persistent=False)
         self.sizes = tuple(sizes)
 
-    def forward(self, student: Taps, teacher: Taps, shares=None) -> torch.Tensor:
+    def forward(
+        self, student: Taps, teacher: Taps, utterance_weights=None
+    ) -> torch.Tensor:
         """Return the distance of waveforms (B, T) without padding."""
         waves = student["waveform"], teacher["waveform"]
         distances = (self._distance(*waves, size) for size in self.sizes)
@@ -95,7 +97,9 @@ class F0(Objective):
     taps = ("log_f0",)
     targets = ("f0",)
 
-    def forward(self, student: Taps, teacher: Taps, shares=None) -> torch.Tensor:
+    def forward(
+        self, student: Taps, teacher: Taps, utterance_weights=None
+    ) -> torch.Tensor:
         f0 = teacher["f0"]
         voiced = (f0 > 0).to(f0.dtype)
         error = (student["log_f0"] - f0.clamp(min=1.0).log()).abs()

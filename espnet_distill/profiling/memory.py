@@ -40,13 +40,11 @@ def memory_of(
         reason = (result.stderr.strip() or f"status {result.returncode}").splitlines()[
             -1
         ]
-        raise ConfigError(
-            f"{experiment}: cannot synthesize in a process of its own: {reason}"
-        )
+        raise ConfigError(f"{experiment}: cannot synthesize in a subprocess: {reason}")
     return Memory(*map(float, result.stdout.splitlines()[-1].split()))
 
 
-def own_peak_mb() -> float:
+def peak_mb() -> float:
     """Peak resident memory of this process in MB."""
     status = Path("/proc/self/status")
     for line in status.read_text().splitlines() if status.is_file() else ():
@@ -67,11 +65,11 @@ def main(
     from espnet_distill.profiling.speed import inputs_of, on_threads
     from espnet_distill.profiling.text2speech import text2speech
 
-    libraries = own_peak_mb()
+    libraries = peak_mb()
     with on_threads(1):
         system = text2speech(config, model, vocoder_file)
         system(**inputs_of(system, sentence))
-    print(libraries, own_peak_mb())
+    print(libraries, peak_mb())
 
 
 if __name__ == "__main__":

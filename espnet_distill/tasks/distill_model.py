@@ -11,7 +11,7 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.objectives.base import Objective, Taps
 from espnet_distill.objectives.loss_monitor import mark_invalid
 from espnet_distill.teachers.dumped import DumpedTeacher
-from espnet_distill.teachers.fusion import shares_of
+from espnet_distill.teachers.fusion import teacher_weights
 from espnet_distill.teachers.online import OnlineTeacher
 from espnet_distill.teachers.taps import TapRecorder, probe
 from espnet_distill.teachers.to_student import match_reduction_factor, normalize_like
@@ -38,10 +38,13 @@ class TeacherObjectives(torch.nn.Module):
         self.objectives = torch.nn.ModuleList(objectives)
 
     def forward(
-        self, student: Taps, teacher: Taps, shares: torch.Tensor | None
+        self, student: Taps, teacher: Taps, utterance_weights: torch.Tensor | None
     ) -> dict[str, torch.Tensor]:
         """Return the value of each objective by its label."""
-        return {item.label: item(student, teacher, shares) for item in self.objectives}
+        return {
+            item.label: item(student, teacher, utterance_weights)
+            for item in self.objectives
+        }
 
     def get_extra_state(self) -> dict:
         """Return the settings that a resumed run must share with its checkpoint."""
@@ -112,7 +115,7 @@ class DistillTTSModel(ESPnetTTSModel):
             teachers: At least one.
             objectives: Instances of the same objectives for each teacher.
             ground_truth_weight: Weight of the student's own loss.
-            fusion: How several teachers are weighed, see `shares_of`.
+            fusion: How several teachers are weighed, see `teacher_weights`.
             temperature: Temperature of the fusion.
 
         Raises:
@@ -162,10 +165,12 @@ class DistillTTSModel(ESPnetTTSModel):
             match_reduction_factor(student_taps, normalize_like(self, taps))
             for taps in raw_taps
         ]
-        shares = self._shares(student_taps, teacher_taps)
+        weights = self._teacher_weights(student_taps, teacher_taps)
         terms = [
-            item(student_taps, taps, share)
-            for item, taps, share in zip(self.teacher_objectives, teacher_taps, shares)
+            item(student_taps, taps, utterance_weights)
+            for item, taps, utterance_weights in zip(
+                self.teacher_objectives, teacher_taps, weights
+            )
         ]
         loss = self.ground_truth_weight * ground_truth_loss
         stats = dict(stats, ground_truth_loss=ground_truth_loss.detach())
@@ -174,7 +179,10 @@ class DistillTTSModel(ESPnetTTSModel):
             loss = loss + objective.weight * value
             stats[f"distill_{objective.label}"] = value.detach()
         if len(teacher_taps) > 1:
-            stats |= {f"share{i + 1}": share.mean() for i, share in enumerate(shares)}
+            stats |= {
+                f"teacher_weight{number}": utterance_weights.mean()
+                for number, utterance_weights in enumerate(weights, 1)
+            }
         stats["loss"] = loss.detach()
         self.fault = self._find_fault(
             stats, teacher_taps, student_taps, batch.get("utt_id")
@@ -215,12 +223,16 @@ class DistillTTSModel(ESPnetTTSModel):
             return False
         return name in self._input_names or not name.startswith(GIVEN)
 
-    def _shares(self, student: Taps, teachers: list[Taps]) -> list[torch.Tensor | None]:
+    def _teacher_weights(
+        self, student: Taps, teachers: list[Taps]
+    ) -> list[torch.Tensor | None]:
         if len(teachers) == 1:
             return [None]
         truth = self.recorder.truth[:, : student["mel_after"].size(1)]
         lengths = student.lengths["mel_after"]
-        return list(shares_of(self.fusion, teachers, truth, lengths, self.temperature))
+        return list(
+            teacher_weights(self.fusion, teachers, truth, lengths, self.temperature)
+        )
 
 
 def _describe_invalid(taps: Taps, utterances: list | None) -> str:

@@ -163,8 +163,8 @@ class DumpedSet:
         for kind in ("config", "model"):
             if teacher[f"{kind}_sha256"] != dumped.get(f"{kind}_sha256"):
                 raise ConfigError(
-                    f"{self.folder}: dumped from another teacher, {dumped[kind]} as it "
-                    f"was then; the {kind} of {self.experiment} differs; {REMEDY}"
+                    f"{self.folder}: dumped from another teacher, {dumped[kind]}; "
+                    f"the {kind} of {self.experiment} differs; {REMEDY}"
                 )
 
     def _require_text(self, texts: dict[str, str], path: Path) -> None:
@@ -178,7 +178,7 @@ class DumpedSet:
         for utterance, text in texts.items():
             if text != dumped[utterance]:
                 raise ConfigError(
-                    f"{self.folder}: the teacher read {utterance} as "
+                    f"{self.folder}: the dump has {utterance} with the text "
                     f"{dumped[utterance]!r}, {path} has {text!r}; {REMEDY}"
                 )
 

@@ -17,7 +17,7 @@ def require_fusion(name, where: str) -> str:
     return name
 
 
-def shares_of(
+def teacher_weights(
     fusion: str,
     teachers: list[Taps],
     truth: torch.Tensor,

@@ -1,6 +1,5 @@
 """Taps of ESPnet's models: named tensors, recorded by hooks."""
 
-import difflib
 import inspect
 
 import torch
@@ -13,7 +12,7 @@ from espnet2.tts.tacotron2 import Tacotron2
 from espnet2.tts.transformer import Transformer
 
 from espnet_distill.data.dummy_batch import dummy_batch
-from espnet_distill.errors import ConfigError, suggest
+from espnet_distill.errors import ConfigError, near_names, suggest
 from espnet_distill.objectives.base import Taps
 
 # Names of the values that `_forward` returns, in order.
@@ -129,7 +128,7 @@ class TapRecorder:
         modules = dict(tts.named_modules())
         if path not in modules:
             names = [*MODULES[family(tts)], *filter(None, modules)]
-            candidates = difflib.get_close_matches(name, names, n=5, cutoff=0.4)
+            candidates = near_names(name, names, most=5, cutoff=0.4)
             raise ConfigError(
                 f"tap {name!r}: no such module in {type(tts).__name__}; "
                 f"near: {', '.join(candidates) or ', '.join(MODULES[family(tts)])}"

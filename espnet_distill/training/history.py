@@ -59,12 +59,14 @@ class History:
 
     def state_dict(self) -> dict:
         return {
-            "shares": {name: list(points) for name, points in self.sparsities.items()},
+            "sparsities": {
+                name: list(points) for name, points in self.sparsities.items()
+            },
             "losses": list(self.losses),
         }
 
     def load_state_dict(self, state: dict) -> None:
-        saved = state["shares"].items()
+        saved = state["sparsities"].items()
         self.sparsities = {name: list(points) for name, points in saved}
         self.losses = list(state["losses"])
 

@@ -209,7 +209,7 @@ def require_folder(path: Path) -> None:
 def require_new(folder: Path) -> None:
     """Raise a ConfigError if a folder exists or cannot be created."""
     if os.path.lexists(folder):
-        raise ConfigError(f"{folder} exists: name a folder to be made")
+        raise ConfigError(f"{folder} exists: name a new folder")
     require_makeable(folder)
 
 

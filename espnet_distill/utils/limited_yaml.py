@@ -48,7 +48,7 @@ class LimitedLoader(yaml.SafeLoader):
         if not isinstance(event, yaml.AliasEvent) or event.anchor not in self.anchors:
             return 1
         if event.anchor not in self._sizes:
-            self._refuse(event, f"alias {event.anchor!r} inside of what it stands for")
+            self._refuse(event, f"alias {event.anchor!r} inside its own anchor")
         return self._sizes[event.anchor]
 
     def _refuse(self, event, problem: str):

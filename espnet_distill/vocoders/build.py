@@ -39,7 +39,7 @@ def build_vocoder(
     if extractor is None:
         logging.warning(
             f"vocoder {vocoder_file}: the model extracts no features, "
-            "so whether they fit the vocoder is not checked"
+            "so their fit to the vocoder is not checked"
         )
     else:
         mels = MelSpec.of_extractor(extractor)

@@ -204,8 +204,8 @@ def _read_parallel_wavegan(path, config, folder):
     rate, mel_rate = config["sampling_rate"], config.get("sampling_rate_for_feats")
     if mel_rate not in (None, rate):
         raise ConfigError(
-            f"{path}: sampling_rate_for_feats: mels of {mel_rate} Hz become speech of "
-            f"{rate} Hz; name a vocoder whose speech has the rate of its mels"
+            f"{path}: sampling_rate_for_feats: mels of {mel_rate} Hz, waveforms of "
+            f"{rate} Hz; name a vocoder whose waveforms have the rate of its mels"
         )
     extension = "h5" if config.get("format", "hdf5") == "hdf5" else "npy"
     return VocoderConfig(
@@ -250,7 +250,7 @@ def _require_consistency(vocoder):
     if kernels != [2 * scale for scale in scales]:
         raise ConfigError(
             f"{vocoder.path}: upsample_kernel_sizes {kernels} are not twice the rates "
-            f"{scales}, which is all that ESPnet's generator can do"
+            f"{scales}, as ESPnet's generator requires"
         )
     if conf["in_channels"] != mels.n_mels:
         raise ConfigError(

@@ -69,7 +69,7 @@ class DistilledVocoder(torch.nn.Module):
         )
         if distance > 1:
             raise ConfigError(
-                f"{message}: another voice or loudness; distil one for it"
+                f"{message}: another speaker or loudness; distill a vocoder for it"
             )
         if distance > 0.1:
             logging.warning(message)
@@ -115,7 +115,7 @@ def load_distilled(vocoder_file: Path, config: Path) -> DistilledVocoder:
         )
     except RuntimeError as error:
         raise ConfigError(
-            f"{vocoder_file}: is not what {config} says: {summarize(error)}"
+            f"{vocoder_file}: does not fit {config}: {summarize(error)}"
         ) from error
     mean, std = (value.float() for value in statistics)
     if not (std > 0).all():

@@ -78,7 +78,7 @@ class WaveFiles:
         require_finite(
             {"mel": mel, "F0": f0, "waveform": wave},
             f"{self.folder}: {utterance}",
-            "see to the recording, or name another vocoder",
+            "check the recording, or name another vocoder",
         )
         for path, array in ((self.mel(utterance), mel), (self.f0(utterance), f0)):
             with written_whole(path, flush=False) as temporary:
@@ -166,13 +166,13 @@ def require_dump(folder: Path, mels: MelSpec) -> None:
     if not isinstance(manifest, dict) or "mels" not in manifest:
         raise ConfigError(f"{path}: is no dump of a vocoder's waves; {REMEDY}")
     if "f0" not in manifest:
-        raise ConfigError(f"{path}: is of a time before F0 was dumped, too; {REMEDY}")
+        raise ConfigError(f"{path}: lists no F0; {REMEDY}")
     try:
         dumped = MelSpec(**manifest["mels"])
     except (TypeError, ValueError, OverflowError) as error:
         raise ConfigError(f"{path}: mels: {summarize(error)}; {REMEDY}") from error
     different = [
-        f"{LABELS[name]} {dumped_value}, but feats_extract_conf.{name} says {value}"
+        f"{LABELS[name]} {dumped_value}, but feats_extract_conf.{name} is {value}"
         for name, value, dumped_value in mels.differences(dumped)
     ]
     if different:

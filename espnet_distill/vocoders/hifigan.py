@@ -10,7 +10,7 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.utils.validation import is_state_dict, require_finite
 from espnet_distill.vocoders.checkpoint_formats import name_as_espnet
 
-STATS_REMEDY = "copy them again from where the vocoder is from"
+STATS_REMEDY = "copy them again from the vocoder's source"
 
 
 class HiFiGANVocoder(torch.nn.Module):
@@ -96,8 +96,8 @@ def _take_stats(state, vocoder_file, config):
         stats = _read_stats(config.stats_file)
     else:
         logging.warning(
-            f"vocoder {vocoder_file}: no {config.stats_file.name} beside it; it gets "
-            "the mels as they are (prefer_normalized_feats: true for normalised ones)"
+            f"vocoder {vocoder_file}: no {config.stats_file.name} beside it; its mels "
+            "are not normalized (prefer_normalized_feats: true for normalized mels)"
         )
         return None
     named = dict(zip(("mean", "scale"), stats))

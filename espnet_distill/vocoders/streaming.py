@@ -31,8 +31,8 @@ def require_chunk(chunk: int, context: int, whose: str = "this vocoder") -> None
     least = max(context, 1)
     if chunk < least:
         raise ConfigError(
-            f"chunk: {chunk} frames are fewer than the {least} that {whose} looks "
-            f"ahead; give {least} or more"
+            f"chunk: {chunk} frames are fewer than the {least} of the look-ahead of "
+            f"{whose}; give {least} or more"
         )
 
 

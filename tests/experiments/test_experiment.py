@@ -319,7 +319,7 @@ def test_names_of_archives_and_folders_that_cannot_be(statistics, tmp_path):
     made = in_memory(statistics)
     with pytest.raises(ConfigError, match="packed: is no packed model's name"):
         made.pack(tmp_path / "packed")
-    with pytest.raises(ConfigError, match="exists: name a folder to be made"):
+    with pytest.raises(ConfigError, match="exists: name a new folder"):
         made.save(statistics)
 
 

@@ -43,5 +43,5 @@ def test_silence_has_a_gradient_that_is_a_number(wave):
 
 @pytest.mark.parametrize("sizes", [[], [255], [2.5], ["256"], [0]])
 def test_sizes_that_cannot_be_are_refused(sizes):
-    with pytest.raises(ConfigError, match="stft.sizes: multiples of 4"):
+    with pytest.raises(ConfigError, match="stft.sizes: expected multiples of 4"):
         build_objective({"type": "stft", "sizes": sizes})

@@ -145,15 +145,14 @@ def test_relation_is_the_distance_of_similarities():
 
 
 @pytest.mark.parametrize("name", ["mel", "stop", "attention", "relation", "hidden"])
-def test_an_utterance_counts_by_its_share(name):
+def test_utterances_are_weighted(name):
     student, teacher = random_taps(0), random_taps(1)
     conf = {"type": name} | (
         {"tap": "encoder"} if name in ("hidden", "relation") else {}
     )
     objective = build_objective(conf)
     objective.attach(student, teacher)
-    shares = torch.eye(3)
-    alone = [objective(student, teacher, share) for share in shares]
+    alone = [objective(student, teacher, weights) for weights in torch.eye(3)]
     whole = objective(student, teacher)
     torch.testing.assert_close(sum(alone), whole)
     torch.testing.assert_close(

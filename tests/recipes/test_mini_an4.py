@@ -172,7 +172,7 @@ def test_tacotron2_gives_durations_and_is_fused_with_a_fastspeech2(recipe):
         assert len(dumped.read_text().splitlines()) == 4
     checkpoint = torch.load(recipe / "exp/taught/checkpoint.pth", weights_only=True)
     stats = checkpoint["reporter"]["stats"][1]["train"]
-    assert stats["share1"] + stats["share2"] == pytest.approx(1)
+    assert stats["teacher_weight1"] + stats["teacher_weight2"] == pytest.approx(1)
     assert (recipe / "exp/taught/train.loss.ave.pth").exists()
 
 

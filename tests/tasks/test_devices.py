@@ -155,7 +155,7 @@ def test_two_teachers_are_fused(corpus, teachers, gpu, tmp_path):
     conf = {"fusion": "confidence", "objectives": OBJECTIVES}
     checkpoint = distil(corpus, tmp_path / "exp", both, distill_conf=conf)
     found = checkpoint["reporter"]["stats"][1]["train"]
-    assert found["share1"] + found["share2"] == pytest.approx(1)
+    assert found["teacher_weight1"] + found["teacher_weight2"] == pytest.approx(1)
 
 
 def test_a_teacher_is_dumped_and_the_dump_is_learnt(corpus, teachers, gpu, tmp_path):
@@ -338,7 +338,7 @@ def test_every_generator_and_discriminator_is_among_them():
 def test_a_tensor_made_on_the_cpu_is_found(
     corpus, teachers, gpu, monkeypatch, tmp_path
 ):
-    def mean_before(error, lengths, shares=None):
+    def mean_before(error, lengths, utterance_weights=None):
         steps = torch.arange(error.size(1))  # on which device?
         return error[steps < lengths.unsqueeze(1)].mean()
 

@@ -168,7 +168,7 @@ def test_mels_of_another_rate_than_the_speech(parallel_wavegan, feats_conf):
     parallel_wavegan.config["sampling_rate_for_feats"] = 8000
     parallel_wavegan.save()
     message = refusal(parallel_wavegan, feats_conf)
-    assert "sampling_rate_for_feats: mels of 8000 Hz become speech of 16000" in message
+    assert "sampling_rate_for_feats: mels of 8000 Hz, waveforms of 16000" in message
 
 
 def make_stats():

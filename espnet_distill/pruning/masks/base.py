@@ -1,6 +1,5 @@
 """Base class of pruning masks, parameter name patterns, selection of scores."""
 
-import difflib
 import itertools
 import math
 from abc import ABC, abstractmethod
@@ -11,7 +10,7 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from espnet_distill.errors import ConfigError
+from espnet_distill.errors import ConfigError, near_names
 from espnet_distill.pruning.criteria.base import Criterion
 
 
@@ -119,8 +118,8 @@ def _similar_names(pattern: str, names: list[str]) -> str:
     parts = [name.split(".") for name in names]
     modules = {".".join(p[:end]) + ".*" for p in parts for end in range(1, len(p))}
     candidates = [*names, *modules]
-    close = difflib.get_close_matches(str(pattern), candidates, n=3, cutoff=0.3)
-    return ", ".join(close or sorted(modules)[:3] or names[:3])
+    near = near_names(pattern, candidates)
+    return ", ".join(near or sorted(modules)[:3] or names[:3])
 
 
 def least(scores: torch.Tensor, number: int) -> torch.Tensor:

@@ -1,13 +1,12 @@
 """Base class of FastSpeech2 variants, with other layers in encoder and decoder."""
 
-import difflib
 import inspect
 
 import torch
 from espnet2.tts.fastspeech2 import FastSpeech2
 from torch import nn
 
-from espnet_distill.errors import ConfigError
+from espnet_distill.errors import ConfigError, near_names
 
 # Keys of ESPnet's FastSpeech2 without effect once its layers are replaced.
 REPLACED = (
@@ -92,7 +91,7 @@ class FastSpeech2Variant(FastSpeech2):
         known = stock | set(_parameters(type(self)))
         for key in conf:
             if key not in known:
-                near = difflib.get_close_matches(key, known, n=3, cutoff=0.3)
+                near = near_names(key, known)
                 raise ConfigError(
                     f"tts_conf.{key}: {type(self).__name__} has no such key; near: "
                     f"{', '.join(near or sorted(_parameters(type(self))))}"

@@ -4,7 +4,6 @@ Each class adds three keys to those of its base class: ``sizes`` for the lengths
 weights, ``heads`` for the number of attention heads, ``ranks`` for low-rank layers.
 """
 
-import difflib
 from collections.abc import Mapping, Sequence
 
 from espnet2.legacy.nets.pytorch_backend.transformer.attention import (
@@ -15,7 +14,7 @@ from espnet2.tts.fastspeech2 import FastSpeech2
 from espnet2.tts.transformer import Transformer
 from torch import nn
 
-from espnet_distill.errors import ConfigError
+from espnet_distill.errors import ConfigError, near_names
 from espnet_distill.students.models.fastspeech2_convnext import FastSpeech2ConvNeXt
 from espnet_distill.students.models.fastspeech2_rnn import FastSpeech2RNN
 from espnet_distill.students.models.fastspeech2_sepconv import FastSpeech2SepConv
@@ -127,7 +126,7 @@ def _module(model: nn.Module, path: str, key: str) -> nn.Module:
     """Return the module of a path, or raise a ConfigError that names near ones."""
     modules = dict(model.named_modules())
     if path not in modules:
-        near = difflib.get_close_matches(path, modules, n=3, cutoff=0.3)
+        near = near_names(path, modules)
         raise ConfigError(
             f"tts_conf.{key}: no module {path!r}; near: {', '.join(near) or 'none'}"
         )

@@ -89,7 +89,7 @@ class VocoderGAN(torch.nn.Module):
             )
         if not 0 < reconstruction_end <= 1:
             raise ConfigError(
-                "model_conf.reconstruction_end: expected a share above 0, up to 1, got "
+                "model_conf.reconstruction_end: expected a factor in (0, 1], got "
                 f"{reconstruction_end!r}"
             )
         self.hop_length = mels.hop_length
