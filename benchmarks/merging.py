@@ -1,8 +1,8 @@
 """Compare pruning, unit merging and low rank on a FastSpeech2, without training.
 
-Run in the recipe's folder: `benchmarks/merging.py EXP --heard dump/raw/train
---heard-durations exp/alignment/train/durations --data dump/raw/dev --durations
-exp/alignment/dev/durations`. Feed-forward units are pruned by magnitude, or
+Run in the recipe's folder: `benchmarks/merging.py EXP --calibration-data
+dump/raw/train --calibration-durations exp/alignment/train/durations --data dump/raw/dev
+--durations exp/alignment/dev/durations`. Feed-forward units are pruned by magnitude, or
 each of their weights is factorized to the same number of parameters. Mel L1 is between
 the outputs of the original and the compressed model, with the recordings' durations,
 pitch and energy; loss is the model's.
@@ -31,7 +31,7 @@ from espnet_distill.utils.files import write_csv
 from espnet_distill.utils.markdown import aligned
 
 PRESSURES = (0.3, 0.5, 0.7)
-COLUMNS = ("gone", "how", "mel_l1", "loss")
+COLUMNS = ("pressure", "method", "mel_l1", "loss")
 
 
 class Bench:
@@ -46,7 +46,9 @@ class Bench:
     def calibration(self) -> Calibration:
         """Return the calibration data."""
         args = self._args
-        return read_calibration(self.experiment, args.heard, args.heard_durations)
+        return read_calibration(
+            self.experiment, args.calibration_data, args.calibration_durations
+        )
 
     def measure(self, state: dict) -> tuple[float, float]:
         """Return mel L1 to the original output, and the loss, of other weights."""
@@ -106,9 +108,9 @@ def _low_rank(weight: torch.Tensor, moments, pressure: float) -> torch.Tensor:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("experiment", metavar="EXP", type=Path)
-    for option in ("--heard", "--heard-durations", "--data", "--durations"):
-        parser.add_argument(option, type=Path, required=True)
-    parser.add_argument("--csv", type=Path, help="also write one line a state")
+    for option in ("calibration-data", "calibration-durations", "data", "durations"):
+        parser.add_argument(f"--{option}", type=Path, required=True)
+    parser.add_argument("--csv", type=Path, help="also write one line per state")
     args = parser.parse_args()
     espnet_distill.register()
     bench = Bench(args)
@@ -119,7 +121,7 @@ def main() -> None:
         if "feed_forward" in group.axes[0].parameter
     ]
     run = outputs_of(bench.model.tts)
-    rows = [(0.0, "whole", 0.0, bench.loss)]
+    rows = [(0.0, "unpruned", 0.0, bench.loss)]
     for pressure, method, state in tqdm(states(bench, groups, run), disable=None):
         rows.append((pressure, method, *bench.measure(state)))
         print(rows[-1], flush=True)
@@ -127,8 +129,8 @@ def main() -> None:
         lines = ((*row[:2], f"{row[2]:.4f}", f"{row[3]:.4f}") for row in rows)
         write_csv(args.csv, COLUMNS, lines)
     columns = {
-        "Units gone": [f"{row[0]:.0%}" for row in rows],
-        "How": [row[1] for row in rows],
+        "Units pruned": [f"{row[0]:.0%}" for row in rows],
+        "Method": [row[1] for row in rows],
         "Mel L1": [f"{row[2]:.3f}" for row in rows],
         "Loss": [f"{row[3]:.3f}" for row in rows],
     }

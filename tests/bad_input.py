@@ -400,7 +400,7 @@ TRIES = [
         "check",
         "a `tts_conf` of the wrong type",
         lambda p: [p.train(tts_conf={"adim": "wide"})],
-        "tts_conf: fastspeech2 cannot be built so: ",
+        "tts_conf: fastspeech2 cannot be built: ",
     ),
     Try(
         "check",
@@ -877,19 +877,19 @@ TRIES = [
         "derive",
         "a text-to-waveform model",
         lambda p: [p.text2wav(), OUT, "--pressure", 0.5],
-        "config.yaml: no student can be derived from VITS, only from FastSpeech2",
+        "config.yaml: derive does not support VITS, only FastSpeech2",
     ),
     Try(
         "prune",
         "a text-to-waveform model",
         lambda p: [p.text2wav(), OUT, "--pressure", 0.5],
-        "config.yaml: no units can be taken from VITS, only from FastSpeech2",
+        "config.yaml: pruning of units does not support VITS, only FastSpeech2",
     ),
     Try(
         "prune",
         "a text-to-waveform model, low rank",
         lambda p: [p.text2wav(), OUT, "--pressure", 0.5, "--low-rank"],
-        "config.yaml: no low rank for vits; there is for fastspeech2",
+        "config.yaml: low rank does not support vits, only fastspeech2",
     ),
     Try(
         "compact",
@@ -1394,7 +1394,7 @@ TRIES = [
     ),
     Try(
         "inherit",
-        "a teacher whose table of speakers is gone",
+        "a teacher whose table of speakers is missing",
         lambda p: [p.teacher(**SPEAKERS), "--speakers", p.folder()],
         "raw/org/tr/spk2sid: no such file",
     ),

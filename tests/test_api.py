@@ -104,7 +104,7 @@ def test_options_have_the_choices_of_the_arguments():
         ),
         ({"pressure": 0.5, "allocate_by": "size"}, "allocate_by: no 'size'; there is"),
         ({"pressure": 0.5, "importance": "wand"}, "importance: no 'wand'; there is"),
-        ({"pressure": 0.5, "importance": "taylor"}, "--importance taylor: wants --da"),
+        ({"pressure": 0.5, "importance": "taylor"}, "--importance taylor: requires -"),
     ],
 )
 def test_derive_refuses(arguments, message, tmp_path):
@@ -118,10 +118,10 @@ def test_derive_refuses(arguments, message, tmp_path):
     [
         ({"pressure": 0}, "--pressure: 0 is not above 0 and below 1"),
         ({"pressure": 0.5, "allocate_by": "macs"}, "allocate_by: no 'macs'; there is"),
-        ({"pressure": 0.5, "low_rank": True, "merge": True}, "--low-rank: takes no un"),
+        ({"pressure": 0.5, "low_rank": True, "merge": True}, "--low-rank: removes no "),
         (
             {"pressure": 0.5, "low_rank": True, "allocate_by": "latency"},
-            "--low-rank: takes no units; leave out --merge and --allocate-by",
+            "--low-rank: removes no units; leave out --merge and --allocate-by",
         ),
     ],
 )

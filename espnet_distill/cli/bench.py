@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--sentences",
         metavar="FILE",
         type=Path,
-        help="sentences, one a line, of which a short, a middling and a long one are "
+        help="sentences, one per line, of which a short, a medium and a long one are "
         "synthesized (default: three in English)",
     )
     add(
@@ -37,28 +37,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         type=int,
         default=_cores(),
-        help="measure speed on N threads besides one (default: all cores, %(default)s)",
+        help="measure speed on N threads in addition to one (default: all cores, "
+        "%(default)s)",
     )
     add(
         "--repeats",
         metavar="N",
         type=int,
         default=5,
-        help="times that each sentence is synthesized (default: %(default)s)",
+        help="number of syntheses of each sentence (default: %(default)s)",
     )
     add(
         "--chunk",
         metavar="N",
         type=int,
-        help="let the vocoder turn N frames at a time into sound, which a distilled one "
-        "can: latency is then that of the first chunk",
+        help="synthesize N mel frames at a time, with a distilled vocoder; latency is "
+        "then that of the first chunk",
     )
     add("--json", action="store_true", help="print JSON instead of Markdown")
     add(
         "--out",
         metavar="DIR",
         type=Path,
-        help="where bench.md, bench.json and speed_size.png go",
+        help="folder for bench.md, bench.json and speed_size.png",
     )
 
 

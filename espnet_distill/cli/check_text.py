@@ -11,15 +11,19 @@ def add_arguments(parser) -> None:
         "--new",
         metavar="FILE",
         type=Path,
-        help="text that nobody has recorded: <utterance> <words> lines",
+        help="text without recordings: lines of <utterance> <words>",
     )
     parser.add_argument(
-        "texts", metavar="TEXT", type=Path, nargs="*", help="of the recordings' folders"
+        "texts",
+        metavar="TEXT",
+        type=Path,
+        nargs="*",
+        help="text of a folder of recordings",
     )
 
 
 def main(args) -> None:
-    """Say nothing where nothing is wrong."""
+    """Raise a ConfigError for invalid texts, print nothing for valid ones."""
     recorded = recorded_ids(args.texts)
     if args.new:
         require_new_text(args.new, recorded)

@@ -10,18 +10,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     add = parser.add_argument
     add("experiment", metavar="EXP", help="pruned experiment: folder, .pth or .zip")
-    add("out", metavar="OUT", type=Path, help="a new folder")
+    add("out", metavar="OUT", type=Path, help="new folder")
     add(
         "--stock-compatible",
         action="store_true",
         help="give all layers the size of the widest and keep all heads, where stock "
         "ESPnet could not load the result otherwise",
     )
-    add_data(parser, "the outputs before and after are compared on")
+    add_data(parser, "serve to compare the outputs before and after")
 
 
 def add_data(parser: argparse.ArgumentParser, purpose: str) -> None:
-    """Add the options that name sentences."""
+    """Add the options of calibration data."""
     add = parser.add_argument
     add(
         "--data",
@@ -29,7 +29,7 @@ def add_data(parser: argparse.ArgumentParser, purpose: str) -> None:
         type=Path,
         help=f"ESPnet data folder (text, wav.scp) whose first utterances {purpose}",
     )
-    add("--durations", metavar="FILE", type=Path, help="frames a token of --data")
+    add("--durations", metavar="FILE", type=Path, help="frames per token of --data")
 
 
 def save_and_report(pruned, args: argparse.Namespace) -> None:

@@ -14,13 +14,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     add = parser.add_argument
     add("teacher", metavar="TEACHER", help="experiment folder, .pth, .zip or tag")
-    add("out", metavar="OUT", type=Path, help="a new folder")
+    add("out", metavar="OUT", type=Path, help="new folder")
     size = parser.add_mutually_exclusive_group(required=True)
     size.add_argument(
         "--pressure",
         metavar="P",
         type=float,
-        help="share of the teacher's parameters to take away, from 0 to below 1",
+        help="share of the teacher's parameters to remove, from 0 to below 1",
     )
     size.add_argument(
         "--budget-params",
@@ -44,16 +44,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--allocate-by",
         choices=ALLOCATIONS,
         default="params",
-        help="of the shapes with so many parameters take the one most like the teacher "
-        "(params), of fewest operations (macs) or the fastest here (latency); default: "
-        "%(default)s",
+        help="among shapes of the target size: the most similar to the teacher "
+        "(params), that of fewest MACs (macs) or the fastest on this machine "
+        "(latency); default: %(default)s",
     )
     add(
         "--keep",
         metavar="KEY",
         nargs="+",
         default=[],
-        help="sizes that stay as they are; depth and width stand for all such",
+        help="sizes that keep the teacher's value; depth and width stand for all "
+        "depths and widths",
     )
     add(
         "--floor",
@@ -61,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         type=_floor,
-        help="the least that a size may become",
+        help="least value of a size",
     )
     add(
         "--importance",
@@ -76,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="ESPnet data folder (text, wav.scp) whose first utterances are the "
         "calibration data of wanda and taylor",
     )
-    add("--durations", metavar="FILE", type=Path, help="frames a token of --data")
+    add("--durations", metavar="FILE", type=Path, help="frames per token of --data")
 
 
 def main(args: argparse.Namespace) -> None:

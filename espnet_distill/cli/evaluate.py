@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         type=Path,
         required=True,
-        help="where report.html and RESULTS.md go, and what they show: wav/, text, "
+        help="folder for report.html, RESULTS.md and their data: wav/, text, "
         "table.md, table.json, scores.csv; and cache/, each metric's results",
     )
     add(
@@ -65,22 +65,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--speaker-model",
         metavar="DIR_OR_NAME",
         type=name_or_none,
-        help="adds the similarity of the speaker to the recording's: an ESPnet-SPK "
-        "model by its folder, .pth or tag, or resemblyzer",
+        help="adds speaker similarity to the recordings: an ESPnet-SPK model by its "
+        "folder, .pth or tag, or resemblyzer",
     )
     add(
         "--durations",
         metavar="FILE",
         type=Path,
-        help="frames a token of these sentences, as ESPnet's durations file has them: "
-        "adds duration and mel errors",
+        help="ESPnet durations file of these sentences, in frames per token: adds "
+        "duration and mel errors",
     )
     add(
         "--measures",
         nargs="+",
         choices=METRICS,
-        help="of the speech (default: all whose packages are installed; f0 takes "
-        "longest)",
+        help="metrics of the speech (default: all whose packages are installed; f0 "
+        "takes longest)",
     )
     add(
         "--num-utts",
@@ -93,7 +93,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="JOB/NJ",
         type=name_or_none,
         help="for a job array: measure every NJ-th sentence, from the JOB-th on, and "
-        "write no table; a call without it then finds all measured",
+        "write no table; a call without it then reuses the results",
     )
 
 

@@ -1,4 +1,4 @@
-"""``espnet-distill extract-vocoder``: take a distilled vocoder out of its training."""
+"""``espnet-distill extract-vocoder``: extract a distilled vocoder from its training."""
 
 from pathlib import Path
 
@@ -15,10 +15,10 @@ from espnet_distill.utils.files import (
 
 
 def add_arguments(parser) -> None:
-    parser.add_argument("experiment", metavar="EXP", help="a vocoder's training")
     parser.add_argument(
-        "out", metavar="OUT", type=Path, help="a new folder, for --vocoder"
+        "experiment", metavar="EXP", help="experiment folder of a vocoder's training"
     )
+    parser.add_argument("out", metavar="OUT", type=Path, help="new folder")
     parser.add_argument(
         "--half", action="store_true", help="store weights in half precision"
     )

@@ -18,7 +18,7 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> None:
-    """Write the data folder and say how many recordings it has."""
+    """Write the data folder and print the number of recordings."""
     from espnet_distill.data.metadata import read_clips
 
     if args.speaker.split() != [args.speaker]:

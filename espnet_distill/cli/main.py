@@ -1,7 +1,7 @@
 """``espnet-distill COMMAND``: the table of commands.
 
 A command is a module with ``add_arguments(parser)`` and ``main(args)``, imported
-when it is asked for; it imports torch and ESPnet inside ``main``.
+on demand; it imports torch and ESPnet inside ``main``.
 """
 
 import argparse
@@ -11,51 +11,54 @@ from importlib import import_module, metadata
 from espnet_distill.errors import ConfigError, error_lines, report_interrupt
 
 COMMANDS = {
-    "init": ("add a distillation to a recipe that exists", "espnet_distill.cli.init"),
-    "check": ("find what would stop a distillation", "espnet_distill.cli.check"),
+    "init": ("add distillation to an existing recipe", "espnet_distill.cli.init"),
+    "check": (
+        "check a training configuration without training",
+        "espnet_distill.cli.check",
+    ),
     "list-clips": (
         "list a corpus's recordings and texts as a data folder",
         "espnet_distill.cli.list_clips",
     ),
     "derive": (
-        "cut a student's initial weights out of its teacher",
+        "initialize a student from its teacher's weights",
         "espnet_distill.cli.derive",
     ),
     "prune": (
-        "take units out of a trained model, in one go",
+        "prune a trained model without training",
         "espnet_distill.cli.prune",
     ),
     "compact": (
-        "take out of an experiment what pruning has masked",
+        "remove the masked structure of a pruned experiment",
         "espnet_distill.cli.compact",
     ),
     "extract-vocoder": (
-        "take a distilled vocoder out of its training",
+        "extract a distilled vocoder from its training",
         "espnet_distill.cli.extract_vocoder",
     ),
     "evaluate": ("measure experiments side by side", "espnet_distill.cli.evaluate"),
     "report": (
-        "show an evaluation as a page to look at and listen to",
+        "render an evaluation as an HTML page with audio",
         "espnet_distill.cli.report",
     ),
     "bench": (
-        "measure what experiments cost: size, operations, speed, memory",
+        "measure size, operations, speed and memory",
         "espnet_distill.cli.bench",
     ),
     "summarize-seeds": (
-        "sum up an evaluation of settings with several seeds",
+        "summarize an evaluation of several seeds",
         "espnet_distill.cli.summarize_seeds",
     ),
     "unpack": (
-        "make a packed model or a tag an experiment",
+        "unpack a packed model or a tag into an experiment folder",
         "espnet_distill.cli.unpack",
     ),
     "teacher-config": (
-        "print what a teacher's data were made with, for a shell",
+        "print the data settings of a teacher, for a shell",
         "espnet_distill.cli.teacher_config",
     ),
     "inherit": (
-        "give data the tokens, statistics or speaker ids of a teacher",
+        "copy a teacher's tokens, statistics or speaker ids to data",
         "espnet_distill.cli.inherit",
     ),
     "find-model": (
@@ -63,23 +66,23 @@ COMMANDS = {
         "espnet_distill.cli.find_model",
     ),
     "attention-durations": (
-        "take durations from a teacher's attention",
+        "extract durations from a teacher's attention",
         "espnet_distill.cli.attention_durations",
     ),
     "check-text": (
-        "find what is wrong with texts before synthesis",
+        "check texts before synthesis",
         "espnet_distill.cli.check_text",
     ),
     "pseudo-label": (
-        "make data of what a teacher has read aloud",
+        "make training data of a teacher's synthesis",
         "espnet_distill.cli.pseudo_label",
     ),
     "template": (
-        "print where the scripts that recipes share are",
+        "print the folder of the recipes' shared scripts",
         "espnet_distill.cli.template",
     ),
     "espnet-root": (
-        "print where ESPnet's recipes are",
+        "print the folder of ESPnet's recipes",
         "espnet_distill.cli.espnet_root",
     ),
 }
@@ -88,7 +91,7 @@ COMMANDS = {
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit status.
 
-    It is 2 for input that cannot work and 130 after an interrupt.
+    The status is 2 for invalid input and 130 after an interrupt.
     """
     chosen = _parser().parse_args(argv)
     help_line, module = COMMANDS[chosen.command]
@@ -120,14 +123,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     parser.add_argument(
-        "command", metavar="COMMAND", choices=COMMANDS, help="one of those below"
+        "command",
+        metavar="COMMAND",
+        choices=COMMANDS,
+        help="a command of the list below",
     )
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     return parser
 
 
 class _Version(argparse.Action):
-    """Look the version up only when it is asked for."""
+    """Look up the version on demand."""
 
     def __call__(self, parser, namespace, values, option_string=None):
         print(f"espnet_distill {metadata.version('espnet_distill')}")

@@ -12,35 +12,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     add = parser.add_argument
     add("experiment", metavar="EXP", help="experiment folder, .pth, .zip or tag")
-    add("out", metavar="OUT", type=Path, help="a new folder")
+    add("out", metavar="OUT", type=Path, help="new folder")
     add(
         "--pressure",
         metavar="P",
         type=float,
         required=True,
-        help="share of the parameters to take away, from 0 to below 1",
+        help="share of the parameters to remove, above 0 and below 1",
     )
     add(
         "--allocate-by",
         choices=ALLOCATIONS,
         default="params",
-        help="take from all widths alike (params), or more from those whose "
-        "parameters cost most time here (latency); default: %(default)s",
+        help="prune all widths by one factor (params), or widths more whose "
+        "parameters take most time on this machine (latency); default: %(default)s",
     )
     add(
         "--merge",
         action="store_true",
-        help="fold what is taken away into what stays, where that can be",
+        help="merge removed units into kept ones where possible",
     )
     add(
         "--low-rank",
         action="store_true",
-        help="take no units: make of a layer two of low rank, wherever that loses least",
+        help="factorize layers to low rank instead of removing units",
     )
     add_data(
         parser,
-        "say which units matter, what stands in for those taken away, and how far the "
-        "outputs change; else the weights say it",
+        "are the calibration data of importance, merging and factorization, and of "
+        "the comparison of the outputs; default: importance by weights alone",
     )
 
 

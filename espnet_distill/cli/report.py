@@ -13,16 +13,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "evaluation",
         metavar="DIR",
         type=Path,
-        help="the --out of an `espnet-distill evaluate`; report.html, one file to open "
-        "in a browser, and RESULTS.md go there",
+        help="the --out of an `espnet-distill evaluate`; report.html, one file for a "
+        "browser, and RESULTS.md are written there",
     )
     add(
         "--num-sentences",
         metavar="N",
         type=int,
         default=SENTENCES,
-        help="how many to play, evenly from the best to the worst (default: "
-        "%(default)s); fewer if the page would be larger than 15 MB",
+        help="number of sentences to play, evenly from the best to the worst "
+        "(default: %(default)s); fewer if the page would be larger than 15 MB",
     )
 
 

@@ -13,15 +13,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "evaluation",
         metavar="DIR",
         type=Path,
-        help="what `espnet-distill evaluate` wrote of experiments <setting>_seed<N>",
+        help="the --out of an `espnet-distill evaluate` of experiments "
+        "<setting>_seed<N>",
     )
-    add("--csv", metavar="FILE", type=Path, help="also write a line a run to FILE")
+    add("--csv", metavar="FILE", type=Path, help="also write one line per run to FILE")
     add(
         "--against",
         metavar="SETTING",
         nargs="+",
         default=["teacher"],
-        help="settings to show differences to (default: teacher)",
+        help="settings to compare with (default: teacher)",
     )
 
 

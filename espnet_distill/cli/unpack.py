@@ -1,4 +1,4 @@
-"""``espnet-distill unpack``: make an experiment folder of a packed model or a tag."""
+"""``espnet-distill unpack``: unpack a packed model or a tag into a folder."""
 
 import argparse
 from pathlib import Path
@@ -9,9 +9,9 @@ from espnet_distill.experiments.unpack import unpack
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument(
-        "model", type=Path, help="a .zip that espnet2.bin.pack made, or hub:owner/name"
+        "model", type=Path, help="a .zip of espnet2.bin.pack, or hub:owner/name"
     )
-    parser.add_argument("out", type=Path, help="the folder to make")
+    parser.add_argument("out", type=Path, help="new folder")
 
 
 def main(args: argparse.Namespace) -> None:

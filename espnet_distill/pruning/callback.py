@@ -76,17 +76,17 @@ class PruningCallback(Callback):
         self._parameters = saved_parameters(model)
         self._total = sum(parameter.numel() for parameter in self._parameters.values())
         try:
-            self._target = self._build_target()
+            self._mask = self._build_mask()
             self._criterion = self._build_criterion()
         except ConfigError as error:
             raise ConfigError(f"{self._where}: {error}") from None
         self._merger = None
         if self.options.merge:
-            self._merger = Merger(model, self._parameters, self._target.groups)
+            self._merger = Merger(model, self._parameters, self._mask.groups)
         self._observers = [self._criterion, *filter(None, [self._merger])]
         self._measure()
 
-    def _build_target(self) -> PruningMask:
+    def _build_mask(self) -> PruningMask:
         if self.options.granularity == "unstructured":
             return WeightMask(self._parameters, self.options)
         if self.options.granularity == "layers":
@@ -99,9 +99,9 @@ class PruningCallback(Callback):
         return UnitMask(self._model, self._parameters, self.options, self.find_groups)
 
     def _build_criterion(self) -> Criterion:
-        scored = {name: self._parameters[name] for name in self._target.names}
+        scored = {name: self._parameters[name] for name in self._mask.names}
         if self.options.criterion == GATES:
-            return Gates(self._model, scored, self._target, self._progress)
+            return Gates(self._model, scored, self._mask, self._progress)
         return CRITERIA[self.options.criterion](self._model, scored)
 
     def _progress(self) -> float:
@@ -122,7 +122,7 @@ class PruningCallback(Callback):
             key = "start" if self._schedule.kind == "one_shot" else "end"
             raise ConfigError(
                 f"{self._where}: {key}: {unit} {self._schedule.last} is after the "
-                f"training's last, {length}; say an earlier one, or train longer"
+                f"training's last, {length}; give an earlier one, or train longer"
             )
 
     def on_step_end(self, step: int) -> None:
@@ -159,10 +159,10 @@ class PruningCallback(Callback):
 
     def state_dict(self) -> dict:
         return {
-            "masks": {name: mask.clone() for name, mask in self._target.kept.items()},
+            "masks": {name: mask.clone() for name, mask in self._mask.kept.items()},
             "criterion": self._criterion.state_dict(),
             "merger": self._merger.state_dict() if self._merger else {},
-            "learnt": dict(self._criterion_statistics),
+            "criterion_statistics": dict(self._criterion_statistics),
             "levels": [list(level) for level in self.levels],
             "now": dict(self._now),
             "steps_in_epoch": self._steps_in_epoch,
@@ -170,7 +170,7 @@ class PruningCallback(Callback):
 
     def load_state_dict(self, state: dict) -> None:
         try:
-            self._target.load_kept(state["masks"])
+            self._mask.load_kept(state["masks"])
         except ConfigError as error:
             raise ConfigError(f"{self._where}: {error}") from None
         self._criterion.load_state_dict(state["criterion"])
@@ -180,7 +180,7 @@ class PruningCallback(Callback):
         self._now = dict(state["now"])
         self._steps_in_epoch = state["steps_in_epoch"]
         self._measure()
-        self._criterion_statistics = dict(state["learnt"])
+        self._criterion_statistics = dict(state["criterion_statistics"])
         self._apply_masks()
 
     @torch.no_grad()
@@ -192,10 +192,10 @@ class PruningCallback(Callback):
             summary = ", ".join(f"{key} {x:.4f}" for key, x in statistics)
             logging.info(f"{self._schedule.unit} {now}: {summary}")
             return
-        before = {name: mask.clone() for name, mask in self._target.kept.items()}
-        self._target.choose(self._schedule.progress(now), self._criterion)
+        before = {name: mask.clone() for name, mask in self._mask.kept.items()}
+        self._mask.choose(self._schedule.progress(now), self._criterion)
         if self._merger:
-            kept = self._target.kept
+            kept = self._mask.kept
             self._merger.merge(kept, [n for n in kept if not kept[n].equal(before[n])])
         self._criterion.fold()
         self._measure()
@@ -205,20 +205,20 @@ class PruningCallback(Callback):
         self.levels.append((now, self._sparsity))
         logging.info(
             f"{self._schedule.unit} {now}: {self._sparsity:.4f} of the parameters are "
-            "gone"
+            "pruned"
         )
 
     def _measure(self) -> None:
-        self._sparsity = self._target.num_pruned() / self._total
-        self._part_sparsities = self._target.part_sparsities()
+        self._sparsity = self._mask.num_pruned() / self._total
+        self._part_sparsities = self._mask.part_sparsities()
         self._criterion_statistics = self._criterion.statistics()
 
     def _apply_masks(self) -> None:
         """Prepare masks on the devices of their parameters, and apply them."""
         for handle in self._norm_hooks:
             handle.remove()
-        self._norm_hooks = self._target.count_kept(self._model)
-        masks = self._target.multipliers()
+        self._norm_hooks = self._mask.count_kept(self._model)
+        masks = self._mask.multipliers()
         masked = [(self._parameters[name], mask) for name, mask in masks.items()]
         self._masked = (
             [parameter for parameter, _ in masked],

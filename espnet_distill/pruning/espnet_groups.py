@@ -12,7 +12,7 @@ from espnet_distill.structure.config_dims import shapes_of
 from espnet_distill.structure.groups import Group
 from espnet_distill.students import find_groups as students_groups
 from espnet_distill.students.derive import SUPPORTED
-from espnet_distill.students.models.per_layer import require_whole_layers
+from espnet_distill.students.models.per_layer import require_no_ranks
 from espnet_distill.students.size_search import Sizes
 
 
@@ -31,7 +31,7 @@ def groups_of(model: ESPnetTTSModel, tts_conf: Mapping) -> list[Group]:
     """
     tts = model.tts
     require_units(type(tts))
-    require_whole_layers(tts_conf, "callbacks")
+    require_no_ranks(tts_conf, "callbacks")
     with torch.random.fork_rng():
         copy = type(tts)(idim=tts.idim, odim=tts.odim, **tts_conf).eval()
         if shapes_of(copy) != shapes_of(tts):

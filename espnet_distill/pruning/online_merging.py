@@ -27,13 +27,13 @@ class Merger:
 
     Second moments are measured on the last BATCHES steps before an update, within one
     epoch, since they are too large for the checkpoint of each epoch. A reader with many
-    positions is measured on the first ones only. Attention is left alone, and so are
-    units under a layer normalization, which is over all units as long as they are
-    masked. See ``structure.unit_merging``.
+    positions is measured on the first ones only. Attention and units before a layer
+    normalization, which normalizes over masked units, too, are not merged. See
+    ``structure.unit_merging``.
     """
 
     window = BATCHES
-    enough = 8  # positions for each input of a layer
+    min_positions = 8  # positions for each input of a layer
 
     def __init__(
         self, model: nn.Module, parameters: Parameters, groups: Mapping[str, Group]
@@ -61,7 +61,7 @@ class Merger:
 
     def _observe(self, name: str, x: torch.Tensor) -> None:
         if self._model.training and not self._moments.has_observed(
-            name, self.enough * len(x)
+            name, self.min_positions * len(x)
         ):
             self._moments.observe(name, x)
 
@@ -112,6 +112,6 @@ class Merger:
         if errors:
             removed, merged = map(fmean, zip(*errors))
             logging.info(
-                f"Merging: the error of what reads the units is {merged:.3f}, not "
-                f"{removed:.3f}"
+                f"Merging: relative error of the readers' outputs {merged:.3f}, "
+                f"without merging {removed:.3f}"
             )

@@ -49,7 +49,7 @@ class Schedule:
             return
         _require_whole("start", self.start, 0)
         if self.end is None:
-            raise ConfigError(f"end: say the {self.unit} of the last update")
+            raise ConfigError(f"end: missing; give the {self.unit} of the last update")
         _require_whole("end", self.end, 1)
         if self.end <= self.start:
             raise ConfigError(f"end: {self.end} is not after start, {self.start}")

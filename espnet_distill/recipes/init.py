@@ -1,7 +1,7 @@
-"""`espnet-distill init`: add a distillation to a recipe that exists.
+"""`espnet-distill init`: add distillation to an existing recipe.
 
 Writes ``run_distill.sh`` and ``conf/distill/train_student.yaml``; no file of the recipe
-changes, and what is there already stays.
+changes, and existing files stay.
 """
 
 import os
@@ -53,36 +53,36 @@ def init(recipe: str | Path) -> list[str]:
         Lines of a report: the teacher, and each file with its state.
 
     Raises:
-        ConfigError: No such recipe, or one whose conf/ leads elsewhere.
+        ConfigError: No such recipe, or one whose conf/ links elsewhere.
     """
     from espnet_distill.recipes.trained import trained_in
 
     recipe = Path(recipe)
     _require_recipe(recipe)
     options = options_of(recipe / "run.sh").items()
-    given = {name: value for name, value in options if _is_let(name, value)}
+    given = {name: value for name, value in options if _can_pass_on(name, value)}
     expdir = given.get("expdir", "exp")
     trained = trained_in(recipe, expdir)
     teacher = next((one for one in trained if one.is_supported), None)
     options = _options(given, teacher, recipe)
-    wanted = {
+    texts = {
         STUDENT: _student(teacher),
         SCRIPT: _script(recipe, trained, teacher, options),
     }
-    found = f"{teacher.folder} ({teacher.kind})" if teacher else "none trained yet"
-    lines = [f"teacher: {found}"]
-    for name, text in wanted.items():
+    name = f"{teacher.folder} ({teacher.kind})" if teacher else "none trained yet"
+    lines = [f"teacher: {name}"]
+    for name, text in texts.items():
         if os.path.lexists(recipe / name):
-            lines.append(f"{recipe / name}: is there, stays as it is")
-            if name == SCRIPT and teacher and _chosen(teacher) not in _read(recipe):
-                lines.append(f"to have this teacher, put into it: {_chosen(teacher)}")
+            lines.append(f"{recipe / name}: exists, unchanged")
+            if name == SCRIPT and teacher and _assignment(teacher) not in _read(recipe):
+                lines.append(f"to use this teacher, add to it: {_assignment(teacher)}")
             continue
         _write(recipe / name, text)
         lines.append(f"{recipe / name}: written")
     return lines
 
 
-def _chosen(teacher) -> str:
+def _assignment(teacher) -> str:
     return f"teacher={shlex.quote(str(teacher.folder))}"
 
 
@@ -114,7 +114,7 @@ def _require_recipe(recipe: Path) -> None:
         folder = (recipe / name).parent
         if not folder.resolve().is_relative_to(recipe.resolve()):
             raise ConfigError(
-                f"{folder}: leads out of the recipe, to {folder.resolve()}; make it a "
+                f"{folder}: links out of the recipe, to {folder.resolve()}; make it a "
                 "folder"
             )
         if os.path.lexists(folder) and not folder.is_dir():
@@ -122,10 +122,10 @@ def _require_recipe(recipe: Path) -> None:
 
 
 def _options(given: dict[str, str], teacher, recipe: Path) -> dict[str, str]:
-    """Options of distill.sh: of the teacher's configuration, else of run.sh.
+    """Return options of distill.sh: of the teacher's configuration, else of run.sh.
 
     Raises:
-        ConfigError: A value that a shell must not get.
+        ConfigError: A value that a shell would interpret.
     """
     from espnet_distill.recipes.teacher_settings import OPTIONS, settings_of
 
@@ -146,13 +146,13 @@ def _options(given: dict[str, str], teacher, recipe: Path) -> dict[str, str]:
         sets["test_sets"] = " ".join(held_out) or sets["test_sets"]
     passed = {name: value for name, value in passed.items() if len(value.split()) == 1}
     for name, value in (sets | options | passed).items():
-        _require_let(name, value, f"{config}: --{name}")
+        _require_shell_safe(name, value, f"{config}: --{name}")
     more = {"tts_opts": " ".join(f"--{name} {value}" for name, value in passed.items())}
     return sets | options | (more if passed else {})
 
 
-def _require_let(name: str, value: str, where: str) -> None:
-    """Raise a ConfigError for a value that a shell must not get."""
+def _require_shell_safe(name: str, value: str, where: str) -> None:
+    """Raise a ConfigError for a value that a shell would interpret."""
     from espnet_distill.recipes.teacher_settings import OPTIONS
 
     if name in OPTIONS:
@@ -162,36 +162,36 @@ def _require_let(name: str, value: str, where: str) -> None:
         require_word(word, where)
 
 
-def _is_let(name: str, value: str) -> bool:
-    """Tell whether an option of run.sh can be passed on; one that cannot stays open."""
+def _can_pass_on(name: str, value: str) -> bool:
+    """Return True if an option of run.sh is safe to pass on to distill.sh."""
     try:
-        _require_let(name, value, name)
+        _require_shell_safe(name, value, name)
     except ConfigError:
         return False
     return True
 
 
 def _sets_of(teacher) -> dict[str, str]:
-    """The names of its sets, if it was trained by tts.sh."""
-    found = {}
+    """Return the names of a teacher's sets, if tts.sh trained it."""
+    sets = {}
     for name in ("train", "valid"):
         text = teacher.data(name).get("text")
         if text is not None and text.name == "text":
-            found[f"{name}_set"] = text.parent.name
-    return found
+            sets[f"{name}_set"] = text.parent.name
+    return sets
 
 
 def _flags_of(teacher) -> dict[str, str]:
-    """What tells tts.sh of the speakers and languages that it wants."""
+    """Return the options of tts.sh that enable a teacher's speakers and languages."""
     data = teacher.data("train")
-    found = {flag: "true" for name, flag in FLAGS.items() if name in data}
+    flags = {flag: "true" for name, flag in FLAGS.items() if name in data}
     if "spembs" in data:
-        found["spk_embed_tag"] = data["spembs"].stem
-    return found
+        flags["spk_embed_tag"] = data["spembs"].stem
+    return flags
 
 
 def _student(teacher) -> str:
-    """A training configuration: how, which model, what it learns."""
+    """Return a student's training configuration: training, model and objectives."""
     import yaml
 
     from espnet_distill.recipes.trained import (
@@ -206,7 +206,7 @@ def _student(teacher) -> str:
     objectives = (root / OBJECTIVES).read_text("utf-8").splitlines(keepends=True)
     conf = teacher.conf if teacher else {}
     tap_names = tap_names_of(conf.get("tts", "fastspeech2"))
-    objective_lines = ["# What it learns from its teacher.\n"]
+    objective_lines = ["# Objectives of the distillation.\n"]
     objective_lines += [line for line in objectives if _is_supported(line, tap_names)]
     if own := own_extraction(conf):
         training += "\n# as the teacher's\n" + yaml.safe_dump(own)
@@ -222,7 +222,7 @@ def _lines(conf: dict) -> list[str]:
 
 
 def _is_supported(line: str, tap_names: tuple[str, ...]) -> bool:
-    """Whether a line of the objectives stays; those that name no objective do."""
+    """Return True for a line without an objective, or with one of these taps."""
     import yaml
 
     if not line.strip().startswith("- {"):
@@ -240,28 +240,30 @@ def _script(recipe: Path, trained: list, teacher, options: dict[str, str]) -> st
         f"    --{name} {shlex.quote(value)} \\\n" for name, value in options.items()
     )
     return (
-        text.replace("@found@", "\n".join(_found(trained, teacher, options)))
+        text.replace("@found@", "\n".join(_teacher_lines(trained, teacher, options)))
         .replace("@stage@", "2" if is_prepared else "1")
         .replace("@options@\n", passed)
     )
 
 
-def _found(trained: list, teacher, options: dict[str, str]) -> list[str]:
-    """The choice of the teacher, and what else there is."""
+def _teacher_lines(trained: list, teacher, options: dict[str, str]) -> list[str]:
+    """Return the lines of run_distill.sh that choose the teacher and list others."""
     lines = []
     for one in trained:
         if one is not teacher:
             day = time.strftime("%Y-%m-%d", time.localtime(one.time))
-            verb = "Could teach, too" if one.is_supported else "Cannot teach"
+            verb = "Other teacher" if one.is_supported else "Not supported"
             lines.append(f"# {verb}: {one.folder} ({one.kind}, {day})")
     for name in SETS:
         if name not in options:
-            lines.append(f"# PLACEHOLDER: run.sh does not tell --{name}; add it below.")
+            lines.append(
+                f"# PLACEHOLDER: run.sh does not determine --{name}; add it below."
+            )
     if teacher:
-        return [*lines, _chosen(teacher)]
+        return [*lines, _assignment(teacher)]
     return [
         *lines,
-        "# PLACEHOLDER: there is no trained teacher yet. Name an experiment such as",
+        "# PLACEHOLDER: no trained teacher yet. Name an experiment such as",
         "# exp/tts_train_fastspeech2, a packed .zip or hub:owner/name of the hub.",
         "teacher=",
     ]

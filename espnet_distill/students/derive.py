@@ -89,7 +89,7 @@ def derive(
     _require_importance(importance, data)
     teacher = Experiment.of(teacher)
     conf = teacher.config
-    require_supported(conf["tts"], teacher, "student can be derived from")
+    require_supported(conf["tts"], teacher, "derive")
     training = read_config(student_config) if student_config else training_of(conf)
     training["tts_conf"] = dict(training.get("tts_conf") or {})
     if training["tts"] != conf["tts"]:
@@ -151,7 +151,7 @@ def _require_importance(importance: str, data: str | Path | None) -> None:
     """Raise a ConfigError for an unknown criterion or one that lacks its data."""
     _require_one_of("importance", importance, IMPORTANCES)
     if importance in ("wanda", "taylor") and not data:
-        raise ConfigError(f"--importance {importance}: wants --data")
+        raise ConfigError(f"--importance {importance}: requires --data")
 
 
 def _require_one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
@@ -160,11 +160,13 @@ def _require_one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 
 def require_supported(tts: str, experiment, what: str) -> None:
-    """Raise a ConfigError unless a choice of `--tts` is a class that is cut out of."""
+    """Raise a ConfigError unless a choice of `--tts` is a supported class."""
     kind = class_of(tts, experiment)
     if kind not in SUPPORTED:
         names = ", ".join(kind.__name__ for kind in SUPPORTED)
-        raise ConfigError(f"{experiment}: no {what} {kind.__name__}, only from {names}")
+        raise ConfigError(
+            f"{experiment}: {what} does not support {kind.__name__}, only {names}"
+        )
 
 
 def describe(student: Experiment) -> str:

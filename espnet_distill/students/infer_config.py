@@ -44,14 +44,14 @@ class ConfigSpace:
             ConfigError: A stack whose depth is set by no key.
         """
         conf = dict(self.conf)
-        whole = depths(self.shapes)
+        depth_before = depths(self.shapes)
         for stack, numbers in removed.items():
             for key, changed in self._shallower():
-                if depths(changed).get(stack, 0) < whole[stack]:
+                if depths(changed).get(stack, 0) < depth_before[stack]:
                     conf[key] = _without(conf.get(key, self.sizes.conf[key]), numbers)
                     break
             else:
-                raise ConfigError(f"tts_conf: no key says how deep {stack} is")
+                raise ConfigError(f"tts_conf: no key sets the depth of {stack}")
         return conf
 
     def _shallower(self):

@@ -46,13 +46,13 @@ class Shape:
     Attributes:
         sizes: Key → size.
         parameters: Number of parameters.
-        unlikeness: Distance to the teacher's shape: 0 if all widths are scaled by one
+        distance: Distance to the teacher's shape: 0 if all widths are scaled by one
             factor at full depth, infinite beyond ``IMBALANCE``.
     """
 
     sizes: dict[str, int]
     parameters: int
-    unlikeness: float
+    distance: float
 
 
 def with_defaults(kind: type[AbsTTS], conf: Mapping) -> dict:
@@ -123,7 +123,7 @@ class Sizes:
         keep: Sequence[str] = (),
         floors: Mapping[str, int] | None = None,
     ) -> list[Shape]:
-        """Return shapes of ``target`` parameters within TOLERANCE, the likest first.
+        """Return shapes of ``target`` parameters within TOLERANCE, by distance.
 
         Args:
             target: Number of parameters.
@@ -139,7 +139,7 @@ class Sizes:
             shape
             for shape in candidates
             if abs(shape.parameters / target - 1) <= TOLERANCE
-            and math.isfinite(shape.unlikeness)
+            and math.isfinite(shape.distance)
         ]
         if not matching:
             shape = min(candidates, key=lambda s: abs(s.parameters - target))
@@ -148,7 +148,7 @@ class Sizes:
                 f"no shape has {target:,} parameters; the nearest has {nearest:,}, "
                 f"pressure {1 - nearest / self.parameters:.3f}"
             )
-        return sorted(matching, key=lambda shape: shape.unlikeness)
+        return sorted(matching, key=lambda shape: shape.distance)
 
     def nearest(
         self,
@@ -158,12 +158,12 @@ class Sizes:
     ) -> Shape:
         """Return the shape nearest to ``target`` parameters; see :meth:`shapes`.
 
-        A shape of infinite ``unlikeness`` is returned only if there is no other.
+        A shape of infinite ``distance`` is returned only if there is no other.
         """
         return min(
             self._around(target, keep, floors or {}),
             key=lambda shape: (
-                math.isinf(shape.unlikeness),
+                math.isinf(shape.distance),
                 abs(shape.parameters - target),
             ),
         )
@@ -176,7 +176,7 @@ class Sizes:
         for key in (*keep, *floors):
             if key not in keys and (key in floors or key not in ("depth", "width")):
                 raise ConfigError(
-                    f"{key}: is no size of it; there are {', '.join(keys)}"
+                    f"{key}: is no size of this class; there are {', '.join(keys)}"
                 )
         shapes = [
             shape
@@ -219,10 +219,10 @@ class Sizes:
             factor = _solve(lambda f: widths.parameters(fixed | scaled(f)), target)
             sizes = fixed | scaled(factor)
             imbalance = abs(math.log(factor * stream.value / width)) if width else 0.0
-            unlikeness = imbalance - math.log(depth)
+            distance = imbalance - math.log(depth)
             if imbalance > IMBALANCE:
-                unlikeness = math.inf
-            yield Shape(layers | sizes, widths.parameters(sizes), unlikeness)
+                distance = math.inf
+            yield Shape(layers | sizes, widths.parameters(sizes), distance)
 
     def _stream_widths(self, stream: ConfigDim, floors: Mapping[str, int]) -> list[int]:
         """Return the widths divisible by the heads and the positional encoding."""
@@ -258,7 +258,7 @@ def _solve(parameters: Callable[[float], int], target: int, steps: int = 14) -> 
     return best
 
 
-MEASURED = 12  # number of the likest shapes whose cost is measured
+MEASURED = 12  # number of the most similar shapes whose cost is measured
 
 
 BISECTIONS = 6

@@ -62,8 +62,8 @@ class TeacherObjectives(torch.nn.Module):
         current = self.get_extra_state()
         if isinstance(state, list):
             logging.warning(
-                "checkpoint.pth: does not name its teacher's checksums, an earlier "
-                f"version wrote it; going on with {self.teacher.checkpoint}"
+                "checkpoint.pth: has no checksums of its teacher, as an earlier "
+                f"version wrote it; continuing with {self.teacher.checkpoint}"
             )
             state = current | {"objectives": state}
         if state["objectives"] != current["objectives"]:
@@ -214,8 +214,8 @@ class DistillTTSModel(ESPnetTTSModel):
         for whose, taps, remedy in models:
             invalid_taps = _describe_invalid(taps, utterances)
             if invalid_taps:
-                return f"{where}: {whose} computes {invalid_taps}; {remedy}"
-        return f"{where}, though all that it compares is finite; leave it out"
+                return f"{where}: {whose} computes non-finite {invalid_taps}; {remedy}"
+        return f"{where}, although its taps are finite; leave it out"
 
     def _is_input(self, name: str) -> bool:
         """Return False for data that only the teachers use, such as durations."""
@@ -249,7 +249,7 @@ def _describe_invalid(taps: Taps, utterances: list | None) -> str:
     if not invalid:
         return ""
     named = ", ".join(utterances[row] for row in rows[:5]) if utterances else "a batch"
-    return f"such a {', '.join(invalid)} for {named}"
+    return f"{', '.join(invalid)} for {named}"
 
 
 def _drop_objectives(module, state_dict, prefix, local_metadata):

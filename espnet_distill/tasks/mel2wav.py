@@ -86,8 +86,8 @@ class WaveSource:
         """Raise a ConfigError if a state is of another dump or other objectives."""
         if state is None:
             logging.warning(
-                "checkpoint.pth: does not name the dump that it learnt from, an earlier "
-                "version wrote it; going on with this one"
+                "checkpoint.pth: has no checksums of its dump, as an earlier version "
+                "wrote it; continuing with this one"
             )
             return
         for name, value in self.state.items():
@@ -224,8 +224,8 @@ def check_vocoder_conf(
     mels = faults.check(_take_mels, args)
     if not args.teacher_dump:
         faults.lines.append(
-            f"teacher_dump: names no folder; tts: {VOCODER} learns from waves that "
-            "espnet_distill.bin.dump_waves has written"
+            "teacher_dump: missing; name the folder of waveforms that "
+            f"espnet_distill.bin.dump_waves wrote, to train tts: {VOCODER}"
         )
         return distill_options, mels
     if faults.check(as_text, args.teacher_dump, "teacher_dump") is INVALID:
@@ -246,11 +246,11 @@ def vocoder_options(args: argparse.Namespace) -> DistillOptions:
     with ErrorCollector() as faults:
         distill_options = faults.check(DistillOptions.of, args)
         faults.lines += [
-            f"{key}: a vocoder is trained without; leave it out"
+            f"{key}: not supported for a vocoder; leave it out"
             for key in _given(args, "teacher", "callbacks")
         ]
         faults.lines += [
-            f"distill_conf.{key}: a vocoder has objectives only; leave it out"
+            f"distill_conf.{key}: not supported for a vocoder; leave it out"
             for key in (conf if isinstance(conf, dict) else ())
             if key != "objectives"
         ]
@@ -269,19 +269,18 @@ def _require_gan_trainer(args: argparse.Namespace) -> None:
     """Raise a ConfigError for options that ESPnet's GANTrainer does not support."""
     with ErrorCollector() as faults:
         faults.lines += [
-            f"{key}: ESPnet's GAN trainer has no such thing; leave it out"
+            f"{key}: not supported by ESPnet's GAN trainer; leave it out"
             for key in _given(args, "grad_noise", "skip_discriminator_prob")
         ]
         if args.accum_grad > 1:
-            faults.lines.append("accum_grad: ESPnet's GAN trainer takes 1 only")
+            faults.lines.append("accum_grad: ESPnet's GAN trainer supports 1 only")
         if args.batch_type != "unsorted":
             faults.lines.append(
-                f"batch_type: {args.batch_type}: segments are of one length; say "
-                "unsorted"
+                f"batch_type: {args.batch_type}: segments have one length; use unsorted"
             )
         if args.generator_first:
             faults.lines.append(
-                "generator_first: the discriminator hears a batch first; leave it out"
+                "generator_first: the discriminator is updated first; leave it out"
             )
 
 
@@ -315,24 +314,25 @@ def _require_taps(generator: Generator, objectives: Sequence[Objective]) -> None
             where = f"distill_conf.objectives: {item.label}"
             if item.taps not in (("waveform",), ("log_f0",)):
                 faults.lines.append(
-                    f"{where} reads {', '.join(item.taps)}; a vocoder has a waveform "
-                    "only: stft"
+                    f"{where} requires {', '.join(item.taps)}; a vocoder has a "
+                    "waveform only; use stft"
                 )
             elif item.taps == ("log_f0",) and not generator.predicts_f0:
                 faults.lines.append(
-                    f"{where}: only a harmonic_istft_generator says its F0; leave it out"
+                    f"{where}: only a harmonic_istft_generator predicts F0; leave it "
+                    "out"
                 )
             is_complex = isinstance(item, STFT) and item.term_weights["complex"]
             if generator.predicts_f0 and is_complex:
                 faults.lines.append(
-                    f"{where}.complex: a harmonic_istft_generator has phases of its own; "
-                    "say 0"
+                    f"{where}.complex: a harmonic_istft_generator sets its phases "
+                    "itself; use 0"
                 )
         learns_f0 = any(item.taps == ("log_f0",) for item in objectives)
         if generator.predicts_f0 and not learns_f0:
             faults.lines.append(
-                "distill_conf.objectives: a harmonic_istft_generator has to learn its F0; "
-                "add {type: f0, weight: 3.0}"
+                "distill_conf.objectives: a harmonic_istft_generator requires the f0 "
+                "objective; add {type: f0, weight: 3.0}"
             )
 
 
@@ -347,15 +347,15 @@ def _take_mels(args: argparse.Namespace) -> MelSpec:
     """Copy the mel settings and statistics of the text-to-mel experiment."""
     if not args.text2mel:
         raise ConfigError(
-            "text2mel: names no experiment; a vocoder reads the mels of the one that it "
-            "will serve, by its settings and statistics"
+            "text2mel: missing; name the text-to-mel experiment whose mel settings and "
+            "statistics the vocoder uses"
         )
     conf = Experiment(args.text2mel).config
     require_extractor(conf, f"text2mel: {args.text2mel}")
     if conf.get("normalize") != "global_mvn":
         raise ConfigError(
-            f"text2mel: {args.text2mel} normalises its mels by {conf.get('normalize')}; "
-            "only global_mvn has statistics to share"
+            f"text2mel: {args.text2mel} normalizes its mels by "
+            f"{conf.get('normalize')}; name an experiment with global_mvn"
         )
     args.feats_extract = "fbank"
     for key in ("feats_extract_conf", "normalize", "normalize_conf"):
@@ -367,8 +367,7 @@ def _require_stock(args: argparse.Namespace) -> None:
     given = _given(args, "teacher", "teacher_dump", "text2mel", "callbacks")
     if given:
         raise ConfigError(
-            f"{', '.join(given)}: {args.tts} is trained as ESPnet does, without; leave "
-            "it out"
+            f"{', '.join(given)}: not supported for tts: {args.tts}; leave it out"
         )
 
 

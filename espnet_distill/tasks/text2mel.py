@@ -263,7 +263,7 @@ def require_read(args: argparse.Namespace) -> None:
     """Raise a ConfigError if pitch or energy are extracted but not used."""
     with ErrorCollector() as faults:
         faults.lines += [
-            f"{kind}_extract: {args.tts} reads no {kind}; leave it out"
+            f"{kind}_extract: {args.tts} does not use {kind}; leave it out"
             for kind in ("pitch", "energy")
             if getattr(args, f"{kind}_extract") and kind not in _inputs(args)
         ]
@@ -285,7 +285,7 @@ def require_own_trainer(
     """Raise a ConfigError if DeepSpeed would replace the plugin's trainer."""
     if args.use_deepspeed and not distill_options.is_stock:
         raise ConfigError(
-            "use_deepspeed: does not train with a teacher or callbacks; leave it out"
+            "use_deepspeed: not supported with a teacher or callbacks; leave it out"
         )
 
 

@@ -131,7 +131,7 @@ def test_pressure_above_floors_reports_reachable_pressure(granularity, scope):
 def test_unreachable_pressure_of_layers_reports_nearest():
     model = TTS()
     message = attach(model, granularity="layers", pressure=0.17)
-    near = message.split("near it are ")[1].split(" and ")
+    near = message.split("the nearest are ")[1].split(" and ")
     for pressure in map(float, near):
         callback = build_callback(
             BASE | {"granularity": "layers", "pressure": pressure}
@@ -154,7 +154,7 @@ def test_n_m_pattern_that_does_not_divide_inputs():
 
 def test_n_m_pattern_contradicts_pressure():
     message = attach(Plain(), granularity="unstructured", pattern="2:4", pressure=0.8)
-    assert "pressure: 2:4 takes 0.4" in message
+    assert "pressure: 2:4 removes 0.4" in message
 
 
 def test_schedule_ends_after_the_training():

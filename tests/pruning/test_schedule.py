@@ -65,7 +65,7 @@ def test_default_interval_is_one_epoch():
     [
         ({"kind": "square", "end": 5}, "schedule: no 'square'; there are cubic,"),
         ({"unit": "hour", "end": 5}, "unit: no 'hour'; there are step, epoch"),
-        ({}, "end: say the step"),
+        ({}, "end: missing; give the step"),
         ({"start": 5, "end": 5}, "end: 5 is not after start, 5"),
         ({"start": -1, "end": 5}, "start: -1 is no whole number"),
         ({"start": 1.5, "end": 5}, "start: 1.5 is no whole number"),

@@ -104,7 +104,7 @@ def test_espnets_recipes_get_a_placeholder_and_nothing_else_changes(
     after = contents(recipe)
     assert set(after) - set(before) == {str(SCRIPT), str(STUDENT)}
     assert {name: after[name] for name in before} == before
-    assert b"# PLACEHOLDER: there is no trained teacher" in after[str(SCRIPT)]
+    assert b"# PLACEHOLDER: no trained teacher" in after[str(SCRIPT)]
     assert ESPNETS[corpus].items() <= passed_on(recipe).items()
     assert cli.main(["init", str(recipe)]) == 0
     assert contents(recipe) == after
@@ -136,8 +136,8 @@ def test_latest_supported_experiment_is_the_teacher(tmp_path):
     init(recipe)
     script = (recipe / SCRIPT).read_text()
     assert "\nteacher=exp/tts_new\n" in script
-    assert "# Could teach, too: exp/tts_old (tacotron2, 2001-09-09)" in script
-    assert "# Cannot teach: exp/tts_vits (vits, 2008-01-10)" in script
+    assert "# Other teacher: exp/tts_old (tacotron2, 2001-09-09)" in script
+    assert "# Not supported: exp/tts_vits (vits, 2008-01-10)" in script
     assert "tts_student" not in script and "tts_begun" not in script
     expected = {"fs": "16000", "n_shift": "128", "fmin": "0", "win_length": "null"}
     expected |= {"token_type": "char", "cleaner": "none", "train_set": "tr"}
@@ -170,7 +170,7 @@ def test_existing_script_is_kept_when_a_teacher_appears(tmp_path):
     add_experiment(recipe, "tts_train", "fastspeech2", 1e9)
     lines = init(recipe)
     assert lines[0] == "teacher: exp/tts_train (fastspeech2)"
-    assert lines[-1].endswith("put into it: teacher=exp/tts_train")
+    assert lines[-1].endswith("add to it: teacher=exp/tts_train")
     assert (recipe / SCRIPT).read_bytes() == before
 
 
@@ -192,7 +192,7 @@ def test_nothing_is_written_through_a_link_that_leads_out(tmp_path):
             (recipe / "conf").unlink()
             (tmp_path / "conf").rename(recipe / "conf")
         (recipe / name).symlink_to(tmp_path / "elsewhere")
-        with pytest.raises(ConfigError, match="leads out of the recipe"):
+        with pytest.raises(ConfigError, match="links out of the recipe"):
             init(recipe)
         assert files(tmp_path / "elsewhere") == []
         assert not (recipe / SCRIPT).exists()

@@ -101,7 +101,7 @@ def test_init_omits_options_with_special_characters(tmp_path):
     script = (tmp_path / SCRIPT).read_text()
     assert "--fs 24000" in script and "--test_sets 'c d'" in script
     assert "a;b" not in script and "a&b" not in script
-    assert "# PLACEHOLDER: run.sh does not tell --train_set" in script
+    assert "# PLACEHOLDER: run.sh does not determine --train_set" in script
 
 
 def test_every_choice_of_espnets_passes():

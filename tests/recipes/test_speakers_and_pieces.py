@@ -142,7 +142,7 @@ def test_check_requires_sentencepieces_and_speakers(recipe, capsys):
     assert cli.main(["check", "--planned", train, data, text, *options, "no"]) == 2
     bpemodel, speakers = capsys.readouterr().err.splitlines()
     assert "bpemodel: no: no such file" in bpemodel
-    assert "has 6, so it wants sids among the data, which are text" in speakers
+    assert "has 6, which requires sids among the data, which are text" in speakers
 
 
 def teacher_of(recipe, **changes):

@@ -175,11 +175,14 @@ def test_a_speed_that_any_shape_has(teacher, tmp_path):
         (["--budget-params", 0], "--budget-params: 0 is not above 0"),
         (["--budget-rtf", 0], "--budget-rtf: 0.0 is not above 0"),
         (["--budget-rtf", 1e-9], "is so fast here; the nearest takes"),
-        (["--pressure", 0.5, "--importance", "taylor"], "taylor: wants --data"),
+        (["--pressure", 0.5, "--importance", "taylor"], "taylor: requires --data"),
         (["--pressure", 0.5, "--floor", "adim=9999"], "of at least adim=9999"),
-        (["--pressure", 0.5, "--floor", "depth=1"], "depth: is no size of it"),
+        (["--pressure", 0.5, "--floor", "depth=1"], "depth: is no size of this class"),
         (["--budget-params", 10], "no shape has 10 parameters; the nearest has"),
-        (["--pressure", 0.5, "--keep", "dim"], "dim: is no size of it; there are adim"),
+        (
+            ["--pressure", 0.5, "--keep", "dim"],
+            "dim: is no size of this class; there are adim",
+        ),
     ],
 )
 def test_sizes_that_cannot_be(teacher, tmp_path, capsys, options, words):

@@ -70,5 +70,7 @@ def test_impossible_sizes_and_unknown_keys_are_refused(fastspeech2):
         ConfigError, match="no shape has 1,000 .* nearest has .* pressure"
     ):
         fastspeech2.shapes(1000)
-    with pytest.raises(ConfigError, match="kernel: is no size of it; there are adim"):
+    with pytest.raises(
+        ConfigError, match="kernel: is no size of this class; there are adim"
+    ):
         fastspeech2.shapes(10**7, ("kernel",))

@@ -48,7 +48,7 @@ def test_a_teacher_that_computes_infinity(corpus, overflowing, tmp_path):
     line = refusal(corpus, config, tmp_path / "exp")
     path = overflowing / "train.loss.ave.pth"
     assert line.startswith("distill_conf.objectives: mel: NaN or infinite: ")
-    assert f"teacher {path} computes such a mel_after for a" in line
+    assert f"teacher {path} computes non-finite mel_after for a" in line
     assert line.endswith("name another teacher, or dump it again")
 
 

@@ -55,7 +55,7 @@ def refusal(corpus, tmp_path):
 
 def test_pitch_for_a_model_that_reads_none(refusal, teacher):
     message = refusal(teacher, tts="tacotron2", tts_conf={}, pitch_extract="dio")
-    assert message == "pitch_extract: tacotron2 reads no pitch; leave it out"
+    assert message == "pitch_extract: tacotron2 does not use pitch; leave it out"
 
 
 # Teachers that are not there
@@ -218,7 +218,7 @@ def test_callbacks(refusal, callbacks, words):
 
 
 def test_another_trainer(refusal, teacher):
-    words = "use_deepspeed: does not train with a teacher or callbacks; leave it out"
+    words = "use_deepspeed: not supported with a teacher or callbacks; leave it out"
     assert refusal(teacher, use_deepspeed=True) == words
     assert refusal(callbacks=[PRUNE], use_deepspeed=True) == words
 
@@ -229,8 +229,8 @@ def test_another_trainer(refusal, teacher):
 def test_a_teacher_that_wants_more_than_the_text(refusal, spoilt, key, name):
     folder = spoilt(tts_conf={key: 3})
     assert refusal(folder) == (
-        f"tts_conf.{key}: teacher {folder} has 3, so it wants {name} among the data, "
-        "which are text, speech, durations"
+        f"tts_conf.{key}: teacher {folder} has 3, which requires {name} among the "
+        "data, which are text, speech, durations"
     )
 
 

@@ -10,7 +10,7 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.pruning.masks.base import most_of
 from espnet_distill.structure.config_dims import count, shapes_of
 from espnet_distill.structure.low_rank import Decomposition, Factors, Pair
-from espnet_distill.students.models.low_rank_layer import Factorised
+from espnet_distill.students.models.low_rank_layer import LowRankLayer
 from espnet_distill.utils.progress import progress_bar
 
 MULTIPLE = 8  # of ranks, for CPU kernels
@@ -54,22 +54,22 @@ def _sizes(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     per_rank = inputs + weight.numel() // inputs
     step = MULTIPLE if min(weight.shape[:2]) >= SMALL else 1
     ranks = torch.arange(step, (weight.numel() - 1) // per_rank + 1, step)
-    whole = ranks.new_tensor([weight.numel()])
-    return torch.cat([ranks.new_zeros(1), ranks]), torch.cat([whole, ranks * per_rank])
+    full = ranks.new_tensor([weight.numel()])
+    return torch.cat([ranks.new_zeros(1), ranks]), torch.cat([full, ranks * per_rank])
 
 
-def factorisable(model: nn.Module) -> dict[str, nn.Module]:
+def factorizable_layers(model: nn.Module) -> dict[str, nn.Module]:
     """Return the layers that low-rank factorization can replace, by name."""
     nested = {
         f"{name}.{part}"
         for name, module in model.named_modules()
-        if isinstance(module, Factorised)
+        if isinstance(module, LowRankLayer)
         for part, _ in module.named_children()
     }
     return {
         name: module
         for name, module in model.named_modules()
-        if name not in nested and Factorised.stands_for(module)
+        if name not in nested and LowRankLayer.can_factorize(module)
     }
 
 
@@ -89,14 +89,15 @@ def allocate_ranks(
     Raises:
         ConfigError: No ranks reach the pressure.
     """
-    layers = factorisable(model)
+    layers = factorizable_layers(model)
     total = count(shapes_of(model))
     fixed = total - sum(layer.weight.numel() for layer in layers.values())
     least = fixed + sum(int(_sizes(x.weight)[1].min()) for x in layers.values())
     if least > (1 - pressure) * total:
         raise ConfigError(
-            f"--pressure {pressure}: low ranks take at most "
-            f"{most_of(1 - least / total)} of this model; say less, or prune units, too"
+            f"--pressure {pressure}: low ranks remove at most "
+            f"{most_of(1 - least / total)} of this model; give less, or prune units, "
+            "too"
         )
     curves: dict[str, RankCurve] = {}
     widest: dict[str, Pair] = {}

@@ -141,8 +141,8 @@ def require_reach(
     if pressure > reach:
         most = math.floor(1000 * reach) / 1000
         raise ConfigError(
-            f"pressure: {pressure} is more than these units can give; with floor "
-            f"{floor} at most {most} can be reached"
+            f"pressure: {pressure} is out of reach of these units; with floor {floor} "
+            f"at most {most} can be reached"
         )
 
 

@@ -62,7 +62,7 @@ class LayerMask(PruningMask):
         self._floor = options.floor
         self._is_global = options.scope == "global"
         if self._is_global and len(set(self._sizes.values())) > 1:
-            raise ConfigError("scope: the stacks' layers differ in size; say layer")
+            raise ConfigError("scope: the stacks' layers differ in size; use layer")
         self._last = self._final(options.pressure)
 
     def _final(self, pressure: float) -> dict[str, int]:
@@ -83,7 +83,7 @@ class LayerMask(PruningMask):
         accepted = [counts for counts in allocations if error(counts) <= TOLERANCE]
         if not accepted:
             raise ConfigError(
-                f"pressure: whole layers do not come to {pressure}; near it are "
+                f"pressure: whole layers do not sum to {pressure}; the nearest are "
                 f"{self._nearest(allocations, pressure)}"
             )
         return min(accepted, key=lambda counts: (unevenness(counts), error(counts)))

@@ -41,9 +41,9 @@ class UnitMask(PruningMask):
     """Masks the units of a model's pruning groups.
 
     Residual streams and attention are pruned only if options include them; attention
-    then loses whole heads. With `stock`, attention keeps its heads, and the channels of
-    every head and convolution inside the layers are pruned by the ratio of the residual
-    stream.
+    then loses whole heads. With `stock_compatible`, attention keeps its heads, and the
+    channels of every head and convolution inside the layers are pruned by the ratio of
+    the residual stream.
 
     Attributes:
         groups: Pruning groups by the first axis of their units, ``parameter:dim``, with
@@ -105,7 +105,9 @@ class UnitMask(PruningMask):
             )
         else:
             if streams:
-                raise ConfigError("scope: the residual width is one; say layer")
+                raise ConfigError(
+                    "scope: all layers share the residual width; use layer"
+                )
             counts = least_counts([group.size for group in groups], options.floor)
             require_reach(self._counter, counts, options.pressure, options.floor)
         self._last = dict(zip(self.groups, map(int, counts)))

@@ -52,14 +52,14 @@ class WeightMask(PruningMask):
         if self._of_each and options.pressure is not None:
             if abs(options.pressure - reach) > TOLERANCE:
                 raise ConfigError(
-                    f"pressure: {options.pattern} takes {reach:.3f} of the parameters, "
-                    f"not {options.pressure}; leave pressure out"
+                    f"pressure: {options.pattern} removes {reach:.3f} of the "
+                    f"parameters, not {options.pressure}; leave pressure out"
                 )
         if self._of_each:
             return round(reach * self._total)
         if options.pressure > reach:
             raise ConfigError(
-                f"pressure: {options.pressure} is more than the weights can give; with "
+                f"pressure: {options.pressure} is out of reach of these weights; with "
                 f"floor {options.floor} at most {most_of(reach)} can be reached"
             )
         return round(options.pressure * self._total)

@@ -19,7 +19,7 @@ from espnet_distill.students.infer_config import ConfigSpace
 from espnet_distill.students.models.per_layer import (
     SUFFIX,
     attentions,
-    require_whole_layers,
+    require_no_ranks,
 )
 from espnet_distill.teachers.taps import require_taps
 
@@ -47,7 +47,7 @@ def compact(
     experiment = Experiment.of(experiment)
     name, conf = experiment.config["tts"], experiment.config["tts_conf"]
     require_taps(name, experiment)
-    require_whole_layers(conf, experiment)
+    require_no_ranks(conf, experiment)
     origin = experiment.clone()
     zeros = measure_sparsity(origin.model.tts)
     left, removed, count = (name, conf, origin.model.tts.state_dict()), [], 0
@@ -83,8 +83,8 @@ def _notes(name: str, removed: list[str], zeros: float, count: int) -> Iterator[
         yield "--stock-compatible gives all layers one size."
     if count:
         yield (
-            f"Compared with the model as trained: {count} layer normalizations excluded "
-            "masked units, which only the compacted model does at inference."
+            f"Compared with the model as trained: {count} layer normalizations "
+            "excluded masked units, which only the compacted model does at inference."
         )
 
 

@@ -113,7 +113,7 @@ def difference(
                 calibration.loss(batch)
             taps.append(recorder.taps.tensors)
         sentences += 1
-        for which, tensors in zip(("whole", "smaller"), taps):
+        for which, tensors in zip(("original", "pruned"), taps):
             source = f"outputs of the {which} model for sentence {sentences}"
             require_finite(tensors, source, "nothing was written")
         for name, tensor in taps[0].items():
@@ -174,7 +174,7 @@ def _next_steps(name: str, folder: str | Path | None, largest: Difference) -> li
     if folder and largest.most > EQUAL:
         folder = Path(folder)
         lines.append(
-            "The outputs are not those of the whole model; to train on: ./run.sh "
+            "The outputs differ from the original model's; to fine-tune: ./run.sh "
             f"{python}--stage 7 --stop_stage 7 --train_config {folder / 'train.yaml'} "
             f"--tag {folder.name}"
         )

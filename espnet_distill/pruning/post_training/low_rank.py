@@ -1,4 +1,4 @@
-"""Factorize the layers of a trained experiment into two of low rank each."""
+"""Factorize layers of a trained experiment to low rank."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ from torch import nn
 from espnet_distill.data.calibration import read_calibration
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
-from espnet_distill.pruning.allocation.ranks import allocate_ranks, factorisable
+from espnet_distill.pruning.allocation.ranks import allocate_ranks, factorizable_layers
 from espnet_distill.structure.low_rank import Factors
 from espnet_distill.structure.slicing import State
 from espnet_distill.structure.statistics.second_moments import second_moments
@@ -23,7 +23,7 @@ def prune_low_rank(
     data: str | Path | None = None,
     durations: str | Path | None = None,
 ) -> Experiment:
-    """Factorize layers, those first that lose least of their outputs' power.
+    """Factorize the layers whose outputs lose least power.
 
     Args:
         experiment: The trained experiment.
@@ -40,12 +40,12 @@ def prune_low_rank(
     name = conf["tts"].removesuffix(SUFFIX) + SUFFIX
     if name not in VARIANTS:
         raise ConfigError(
-            f"{experiment}: no low rank for {conf['tts']}; there is for "
+            f"{experiment}: low rank does not support {conf['tts']}, only "
             + ", ".join(n.removesuffix(SUFFIX) for n in VARIANTS if n.endswith(SUFFIX))
         )
     tts, moments = experiment.model.tts, {}
     if data:
-        weights = {f"{path}.weight" for path in factorisable(tts)}
+        weights = {f"{path}.weight" for path in factorizable_layers(tts)}
         calibration = read_calibration(experiment, data, durations)
         moments = second_moments(tts, calibration, weights)
     factors = allocate_ranks(tts, pressure, moments)
@@ -73,13 +73,13 @@ def _factorized_state(tts: nn.Module, factors: Mapping[str, Factors]) -> State:
 def _describe(factors: Mapping[str, Factors], is_calibrated: bool) -> str:
     """Return the number of factorized layers, their ranks and their mean error."""
     if not factors:
-        return "No layer is two."
+        return "0 layers factorized."
     ranks = [pair.first.size(0) for pair in factors.values()]
     lost, plain = (
         fmean(getattr(pair, name) ** 2 for pair in factors.values())
         for name in ("error", "plain_error")
     )
-    line = f"{len(factors)} layers are two, of ranks {min(ranks)} to {max(ranks)}; "
+    line = f"{len(factors)} layers factorized, of ranks {min(ranks)} to {max(ranks)}; "
     if is_calibrated:
-        return line + f"they lose {lost:.1%} of their outputs' power, not {plain:.1%}."
-    return line + f"they lose {lost:.1%} of their outputs' power for white inputs."
+        return line + f"lost output power {lost:.1%}, by weights alone {plain:.1%}."
+    return line + f"lost output power {lost:.1%} for white inputs."

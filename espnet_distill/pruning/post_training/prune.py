@@ -49,7 +49,7 @@ def prune(
         )
     if low_rank and (merge or allocate_by != "params"):
         raise ConfigError(
-            "--low-rank: takes no units; leave out --merge and --allocate-by"
+            "--low-rank: removes no units; leave out --merge and --allocate-by"
         )
     from espnet_distill.pruning.post_training.low_rank import prune_low_rank
     from espnet_distill.pruning.post_training.structured import prune_units

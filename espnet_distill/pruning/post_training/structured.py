@@ -47,7 +47,7 @@ def prune_units(
             no widths reach.
     """
     conf = experiment.config
-    require_supported(conf["tts"], experiment, "units can be taken from")
+    require_supported(conf["tts"], experiment, "pruning of units")
     tts = experiment.model.tts
     calibration = read_calibration(experiment, data, durations) if data else None
     space = ConfigSpace(conf["tts"], conf["tts_conf"], tts.idim, tts.odim)

@@ -18,7 +18,7 @@ from espnet_distill.errors import ConfigError, near_names
 from espnet_distill.students.models.fastspeech2_convnext import FastSpeech2ConvNeXt
 from espnet_distill.students.models.fastspeech2_rnn import FastSpeech2RNN
 from espnet_distill.students.models.fastspeech2_sepconv import FastSpeech2SepConv
-from espnet_distill.students.models.low_rank_layer import Factorised
+from espnet_distill.students.models.low_rank_layer import LowRankLayer
 
 SUFFIX = "_sized"
 
@@ -112,14 +112,18 @@ def factorize_layers(model: nn.Module, ranks: Mapping[str, int]) -> None:
         ConfigError: See :class:`Sized`.
     """
     for path, rank in ranks.items():
-        whole = _module(model, path, "ranks")
-        if not Factorised.stands_for(whole) or not isinstance(rank, int) or rank < 1:
+        layer = _module(model, path, "ranks")
+        if (
+            not LowRankLayer.can_factorize(layer)
+            or not isinstance(rank, int)
+            or rank < 1
+        ):
             raise ConfigError(
-                f"tts_conf.ranks: {path}: {rank}: only a linear layer, or a convolution "
-                "that is not grouped, has a rank, of 1 or more"
+                f"tts_conf.ranks: {path}: {rank}: only a linear layer, or a "
+                "convolution that is not grouped, has a rank, of 1 or more"
             )
         parent, _, name = path.rpartition(".")
-        setattr(model.get_submodule(parent), name, Factorised(whole, rank))
+        setattr(model.get_submodule(parent), name, LowRankLayer(layer, rank))
 
 
 def _module(model: nn.Module, path: str, key: str) -> nn.Module:
@@ -140,7 +144,7 @@ def _resize(module: nn.Module, path: str, lengths: Sequence[int]) -> None:
     if kind is None or not is_list or len(lengths) != num_lengths[kind]:
         raise ConfigError(
             f"tts_conf.sizes: {path}: {lengths} is no [outputs, inputs] of a linear "
-            "layer or a convolution, nor [channels] of a normalisation"
+            "layer or a convolution, nor [channels] of a normalization"
         )
     out, *inputs = lengths
     if kind is nn.Linear:
@@ -180,12 +184,12 @@ def _set_heads(attention: MultiHeadedAttention, path: str, heads: int) -> None:
             setattr(attention, name, bias)
 
 
-def require_whole_layers(tts_conf: Mapping, where) -> None:
+def require_no_ranks(tts_conf: Mapping, where) -> None:
     """Raise a ConfigError for a ``tts_conf`` with low-rank layers."""
     if tts_conf.get("ranks"):
         raise ConfigError(
-            f"{where}: tts_conf.ranks: layers of low rank lose no units; prune units "
-            "first, and ranks after that"
+            f"{where}: tts_conf.ranks: units of low-rank layers cannot be pruned; "
+            "prune units before ranks"
         )
 
 

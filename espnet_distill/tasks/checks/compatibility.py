@@ -49,7 +49,7 @@ def require_conditions(names: list[str], teacher: dict, whose: str) -> None:
             continue
         if name not in names:
             raise ConfigError(
-                f"tts_conf.{key}: {whose} has {value}, so it wants {name} among the "
+                f"tts_conf.{key}: {whose} has {value}, which requires {name} among the "
                 f"data, which are {', '.join(names)}"
             )
 

@@ -173,7 +173,7 @@ def build_student(args: argparse.Namespace, tokens: list[str]) -> ESPnetTTSModel
         raise
     except Exception as error:  # each class raises its own types
         raise ConfigError(
-            f"tts_conf: {args.tts} cannot be built so: {summarize(error)}"
+            f"tts_conf: {args.tts} cannot be built: {summarize(error)}"
         ) from error
 
 
@@ -243,13 +243,13 @@ def _require_initial(
         if planned:
             return
         raise ConfigError(
-            f"init_param: {path}: no such file; derive makes such weights"
+            f"init_param: {path}: no such file; espnet-distill derive writes one"
         )
     names = load_weights(Path(path))
     if not any(name.startswith(source) for name in names):
         raise ConfigError(
-            f"init_param: {init_param}: {path} has no parameters below {source!r}; it has "
-            f"e.g. {next(iter(names), 'none')}"
+            f"init_param: {init_param}: {path} has no parameters below {source!r}; it "
+            f"has e.g. {next(iter(names), 'none')}"
         )
     try:
         load_pretrained_model(str(init_param), model, lenient)

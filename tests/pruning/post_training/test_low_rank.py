@@ -1,4 +1,4 @@
-"""``espnet-distill prune --low-rank``: layers that are two of low rank."""
+"""``espnet-distill prune --low-rank``: layers factorized to low rank."""
 
 import pytest
 import torch
@@ -69,7 +69,7 @@ def test_it_knows_what_layers_read_and_trains_on(corpus, tmp_path, capsys):
     options = "--low-rank", "--pressure", 0.5
     heard = "--data", data, "--durations", data / "durations"
     assert prune(folder, out, *options, *heard) == 0
-    told = capsys.readouterr().out.rpartition("they lose ")[2].split("%")
+    told = capsys.readouterr().out.rpartition("lost output power ")[2].split("%")
     assert float(told[0]) < float(told[1].rpartition(" ")[2])
     training = yaml.safe_load((out / "train.yaml").read_text())
     own = yaml.safe_load(corpus.config(tmp_path / "own.yaml").read_text())
@@ -85,14 +85,14 @@ def test_it_knows_what_layers_read_and_trains_on(corpus, tmp_path, capsys):
         trained["tts.encoder.encoders.0.feed_forward.w_1.0.weight"],
     )
     assert main(["compact", str(out), str(tmp_path / "compact")]) == 2
-    assert "layers of low rank lose no units" in capsys.readouterr().err
+    assert "units of low-rank layers cannot be pruned" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     "options, words",
     [
-        (["--pressure", 0.999], "low ranks take at most 0."),
-        (["--pressure", 0.5, "--merge"], "--low-rank: takes no units"),
+        (["--pressure", 0.999], "low ranks remove at most 0."),
+        (["--pressure", 0.5, "--merge"], "--low-rank: removes no units"),
     ],
 )
 def test_what_cannot_be(options, words, tmp_path, capsys):
