@@ -18,7 +18,7 @@ exp=exp/ngpu${ngpu}
 rm -rf "${exp}"
 short="--max_epoch 1 --num_iters_per_epoch 10 --batch_size 2 --model_conf adversarial_start=5"
 ./run.sh --ngpu "${ngpu}" --nj 1 --inference_nj 1 --expdir "${exp}" \
-    --vocoder istft_nano --vocoder_speech recordings --vocoder_args "${short}"
+    --vocoder_preset istft_nano --vocoder_speech recordings --vocoder_args "${short}"
 ./run.sh --ngpu "${ngpu}" --nj 1 --inference_nj 1 --expdir "${exp}" --stage 6 --stop_stage 6 \
     --teacher_dump false --student_tag online
 

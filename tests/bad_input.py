@@ -22,6 +22,7 @@ from espnet_distill.evaluation.seed_summary import METRICS
 from espnet_distill.vocoders.generators.registry import build_generator
 
 from .conftest import FEATURES, PRODIFF, RATE, TOKENS, model_config
+from .recipes.run_options import SCRIPTS, run_options
 
 CHECKPOINT = "train.loss.ave.pth"
 LAUGHS = "a0: &a0 [x]\n" + "".join(
@@ -339,6 +340,13 @@ SPEAKERS = {
 }
 OUT = Path("out")  # below the try's folder, which is the working one
 
+
+def _plan(**options) -> Callable:
+    """Return the arguments of `recipe-step plan` in a folder without a recipe."""
+    options = {"student_config": SCRIPTS / "conf/train_student.yaml"} | options
+    return lambda p: ["plan", *run_options(**options)]
+
+
 TRIES = [
     # check: the file
     Try("check", "no such file", lambda p: ["no.yaml"], "no.yaml: cannot be read: No"),
@@ -651,7 +659,7 @@ TRIES = [
     Try(
         "check",
         "no such vocoder",
-        lambda p: ["--vocoder_file", "no.pth", p.train()],
+        lambda p: ["--vocoder", "no.pth", p.train()],
         "vocoder no.pth: no such file",
     ),
     # list-clips
@@ -1401,34 +1409,86 @@ TRIES = [
     Try(
         "inherit",
         "a teacher without tokens",
-        lambda p: [p.teacher(token_list=None), "--token_list", p.file("t")],
+        lambda p: [p.teacher(token_list=None), "--token-list", p.file("t")],
         "token_list: the teacher has none",
     ),
     Try(
         "inherit",
         "tokens in Latin-1",
-        lambda p: [p.teacher(), "--token_list", p.file("t", LATIN)],
+        lambda p: [p.teacher(), "--token-list", p.file("t", LATIN)],
         "t: cannot be read: line 1 is not UTF-8",
     ),
-    # find-model
-    Try("find-model", "no such folder", lambda p: ["no"], "no: no such experiment"),
+    # recipe-step
+    Try("recipe-step", "no such folder", _plan(teacher="no"), "no: no such experiment"),
     Try(
-        "find-model",
+        "recipe-step",
         "a folder without config.yaml",
-        lambda p: [p.folder()],
+        lambda p: _plan(teacher=p.folder())(p),
         "no config.yaml in it",
     ),
     Try(
-        "find-model",
+        "recipe-step",
         "two checkpoints of no usual name",
-        lambda p: [_two_checkpoints(p)],
+        lambda p: _plan(teacher=_two_checkpoints(p))(p),
         "expected one checkpoint (.pth), found a.pth, b.pth; link the one",
     ),
     Try(
-        "find-model",
+        "recipe-step",
         "a checkpoint whose name a shell would run",
-        lambda p: [p.file("e/config.yaml").parent, p.file("e/$(touch PWNED).pth")][:1],
+        lambda p: _plan(
+            teacher=(
+                p.file("e/config.yaml").parent,
+                p.file("e/$(touch PWNED).pth"),
+            )[0]
+        )(p),
         "PWNED).pth' has '$', which a shell reads; rename it",
+    ),
+    Try(
+        "recipe-step",
+        "a teacher whose cleaner a shell would run",
+        lambda p: _plan(teacher=p.teacher(cleaner="$(touch PWNED)"))(p),
+        "config.yaml: cleaner: '$(touch PWNED)' is none of ESPnet's; there are taco",
+    ),
+    Try(
+        "recipe-step",
+        "a stage that is no number",
+        _plan(stage="two"),
+        "--stage two: is no whole number",
+    ),
+    Try(
+        "recipe-step",
+        "a truth value that is none",
+        _plan(distill="yes"),
+        "--distill yes: is neither true nor false",
+    ),
+    Try(
+        "recipe-step",
+        "a preset that is none",
+        _plan(vocoder_preset="hifigan"),
+        "conf/vocoders: no such preset: hifigan",
+    ),
+    Try(
+        "recipe-step",
+        "a vocoder to learn from that is none",
+        _plan(vocoder_preset="istft_nano", vocoder_file="no.pkl"),
+        "--vocoder_preset istft_nano: --vocoder_file no.pkl is no generator to learn",
+    ),
+    Try(
+        "recipe-step",
+        "a student's configuration that is no YAML",
+        lambda p: _plan(
+            student="fastspeech2_nano", student_config=p.file("s.yaml", "tts: [")
+        )(p),
+        "s.yaml: cannot be read: line 1: ",
+    ),
+    Try(
+        "recipe-step",
+        "a student of speakers without their ids",
+        lambda p: _plan(
+            teacher=p.teacher(),
+            student_config=p.file("s.yaml", "tts_conf: {spks: 3}"),
+        )(p),
+        's.yaml: tts_conf.spks: wants --tts_opts "--use_sid true"',
     ),
     # focused
     Try(
@@ -1471,31 +1531,31 @@ TRIES = [
     Try(
         "pseudo-label",
         "durations in Latin-1",
-        lambda p: [p.spoken(durations=LATIN), p.data(), OUT, "--n_shift", 128],
+        lambda p: [p.spoken(durations=LATIN), p.data(), OUT, "--n-shift", 128],
         "durations: cannot be read: line 1 is not UTF-8",
     ),
     Try(
         "pseudo-label",
         "durations that are no numbers",
-        lambda p: [p.spoken(durations="b1 a b\n"), p.data(), OUT, "--n_shift", 128],
+        lambda p: [p.spoken(durations="b1 a b\n"), p.data(), OUT, "--n-shift", 128],
         "durations: ",
     ),
     Try(
         "pseudo-label",
         "a truncated wav",
-        lambda p: [_broken_wav(p), p.data(), OUT, "--n_shift", 128],
+        lambda p: [_broken_wav(p), p.data(), OUT, "--n-shift", 128],
         "b2.wav: ",
     ),
     Try(
         "pseudo-label",
         "a source without the text",
-        lambda p: [p.spoken(), p.data(text="b1 two\n"), OUT, "--n_shift", 128],
+        lambda p: [p.spoken(), p.data(text="b1 two\n"), OUT, "--n-shift", 128],
         "text: ",
     ),
     Try(
         "pseudo-label",
         "an utterance id that leads out of the folder",
-        lambda p: [*_decoded_outside(p), OUT, "--n_shift", 128],
+        lambda p: [*_decoded_outside(p), OUT, "--n-shift", 128],
         "utterance '../../evil': is no file name",
     ),
     Try(
@@ -1503,26 +1563,26 @@ TRIES = [
         "a blank line in the text",
         lambda p: [
             *(p.spoken(), p.data(text="b1 two\n\nb2 words here\n"), OUT),
-            *("--n_shift", 128),
+            *("--n-shift", 128),
         ],
         "text: line 2 is blank; remove it",
     ),
     Try(
         "pseudo-label",
         "0 samples a frame",
-        lambda p: [p.spoken(), p.data(), OUT, "--n_shift", 0],
-        "--n_shift: 0 is not above 0",
+        lambda p: [p.spoken(), p.data(), OUT, "--n-shift", 0],
+        "--n-shift: 0 is not above 0",
     ),
     Try(
         "pseudo-label",
         "a target below a file",
-        lambda p: [p.spoken(), p.data(), p.below_a_file(), "--n_shift", 128],
+        lambda p: [p.spoken(), p.data(), p.below_a_file(), "--n-shift", 128],
         "file is no folder",
     ),
     on_full_disk(
         "pseudo-label",
         "a full disk",
-        lambda p: [p.spoken(), p.data(), p.disk / "out", "--n_shift", 128],
+        lambda p: [p.spoken(), p.data(), p.disk / "out", "--n-shift", 128],
     ),
     # check-text
     Try("check-text", "no such file", lambda p: ["--new", "no"], "no: no such file"),

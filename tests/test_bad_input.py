@@ -11,6 +11,7 @@ import pytest
 
 from espnet_distill.cli import main as cli
 from espnet_distill.errors import error_lines
+from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.utils.files import read_yaml
 
 from .bad_input import OTHER_TOKENS, PRUNE, SMALL, TRIES, Place
@@ -180,7 +181,7 @@ def test_paths_with_spaces_and_letters_beyond_ascii(place, command):
     assert cli.main([command, str(source), str(out), *options]) == 0
     train = read_yaml(out / "train.yaml")
     assert Path(train["init_param"][0].partition(":")[0]).is_file()
-    assert cli.main(["find-model", str(out)]) == 0
+    assert Experiment(out).checkpoint.parent == out
 
 
 def test_check_unpack_and_seeds_of_such_paths(place, capsys):
@@ -218,7 +219,7 @@ def test_check_says_all_at_once(place, capsys):
             PRUNE | {"unit": "epoch", "end": 3},
         ],
     )
-    assert cli.main(["check", "--vocoder_file", "no.pth", str(train)]) == 2
+    assert cli.main(["check", "--vocoder", "no.pth", str(train)]) == 2
     lines = capsys.readouterr().err.splitlines()
     for words in (
         ": nobody: no such experiment folder",

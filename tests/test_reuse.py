@@ -6,6 +6,7 @@ the result made again or refused; with none changed it is used as it is.
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -27,9 +28,15 @@ from espnet_distill.experiments.archive import unpack
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.experiments.identity import require_made_from
 from espnet_distill.experiments.unpack import adopt
+from espnet_distill.pruning.post_training import compact as compaction
+from espnet_distill.pruning.post_training import comparison
 from espnet_distill.recipes import made_from
+from espnet_distill.recipes.keys import statistics_key
+from espnet_distill.recipes.student_training import compact_student, init_student
+from espnet_distill.students import derive as derivation
 
 from .conftest import FEATURES, RATE
+from .recipes.run_options import layout, run_options
 from .vocoders.big import save_hifigan
 
 SCRIPTS = Path(__file__).parents[1] / "egs/TEMPLATE/tts1"
@@ -70,7 +77,7 @@ REUSES = [
     ),
     Reuse(
         "distill.sh, after stage 3",
-        "what the teacher read of `--more_text`",
+        "pseudo-labels of `--pseudo_label_text`",
         ("the file's lines",),
         "refused: run stage 3",
     ),
@@ -233,7 +240,7 @@ def test_only_the_named_keys_of_a_configuration_count(tmp_path, capsys):
 
 def test_a_missing_checkpoint_is_one_line(capsys):
     assert made_from.main(["--experiment", "no/model.pth"]) == 2
-    assert capsys.readouterr().err.startswith("made_from: error: no/model.pth: ")
+    assert capsys.readouterr().err.startswith("made_from: error: no/config.yaml: no such file")
 
 
 # The functions of recipes that ask for it
@@ -244,18 +251,21 @@ set -euo pipefail
 log() { :; }
 fail() { echo "fail: $*"; exit 2; }
 run_tts() { echo made; mkdir -p "exp/decode"; }
-espnet-distill() {
-    echo made
-    case $1 in
-        derive|prune|compact) mkdir -p "$3"; echo "bpemodel: x" > "$3/config.yaml" ;;
-    esac
-}
-dumpdir=dump test_sets=eval inference_tag=decode vocoder_file=vocoder/checkpoint.pkl
-tts_opts="--use_sid true" stats_dir=stats bpemodel=bpe.model front_end=""
-train_set=train
-student_exp=exp student_train=exp/config.yaml teacher_model=exp/train.loss.ave.pth
-expdir=exp root=. options=""
+espnet-distill() { echo made; mkdir -p "$3"; }
+step() { command espnet-distill recipe-step "$@" OPTIONS; }
+test_sets=eval inference_tag=decode vocoder_file=vocoder/checkpoint.pkl
+train_set=train expdir=exp root=. options=""
 """
+RUN = {
+    "test_sets": "eval",
+    "vocoder_file": "vocoder/checkpoint.pkl",
+    "tts_opts": "--use_sid true",
+    "stats_dir": "stats",
+    "teacher": f"exp/{CHECKPOINT}",
+    "token_type": "bpe",
+    "cleaner": "none",
+    "valid_set": "eval",
+}
 
 
 def functions_of(script: str, *names: str) -> str:
@@ -266,7 +276,8 @@ def functions_of(script: str, *names: str) -> str:
 
 def call(script: str, names: tuple[str, ...], command: str) -> tuple[int, str]:
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    text = "\n".join([STUBS, functions_of(script, *names), command])
+    stubs = STUBS.replace("OPTIONS", shlex.join(run_options(**RUN)))
+    text = "\n".join([stubs, functions_of(script, *names), command])
     environment = os.environ | {"PATH": path}
     done = subprocess.run(
         ["bash", "-c", text], capture_output=True, text=True, env=environment
@@ -287,24 +298,21 @@ def recipe(inputs):
     Path("exp/alignment/train").mkdir(parents=True)
     Path("exp/alignment/train/durations").write_text("a 1\n")
     Path("exp/images").mkdir()
+    Path("dump/token_list/bpe").mkdir(parents=True)
+    for name in ("bpe.model", "tokens.txt"):
+        Path("dump/token_list/bpe", name).write_text("a\n")
+    shutil.copy("exp/config.yaml", "exp/student.yaml")
 
 
-MADE = ("made_from", "is_made")
 STAGES = {
     "synthesize": (
         "distill.sh",
-        (*MADE, "synthesize"),
-        f"synthesize exp {CHECKPOINT}",
+        ("synthesize",),
+        f"synthesize exp/{CHECKPOINT}",
         [
             *(f"exp/{CHECKPOINT}", "dump/raw/eval/text", "dump/raw/eval/utt2sid"),
             *("a.wav", "vocoder/checkpoint.pkl"),
         ],
-    ),
-    "compact": (
-        "distill.sh",
-        (*MADE, "compact_student"),
-        f"compact_student exp/{CHECKPOINT} compacted",
-        [f"exp/{CHECKPOINT}", "exp/config.yaml", "stats/train/feats_stats.npz"],
     ),
     "low rank": (
         "pruning.sh",
@@ -329,14 +337,59 @@ def test_a_recipe_makes_it_again_only_if_an_input_has_changed(recipe, name, chan
     assert call(script, names, command) == (0, "made\n" if changed else "")
 
 
-def test_a_student_is_not_resumed_with_weights_of_another_teacher(recipe):
-    script, names = "distill.sh", ("made_from", "init_from_teacher")
-    assert call(script, names, "init_from_teacher") == (0, "made\n")
+class Made:
+    """A result of `compact` or `derive`, whose folder gets a configuration only."""
+
+    folders: list[Path] = []
+
+    def save(self, out):
+        out.mkdir()
+        conf = {"normalize_conf": {"stats_file": "/else/feats_stats.npz"}}
+        (out / "config.yaml").write_text(yaml.safe_dump(conf))
+        self.folders.append(out)
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """The folders of the results of `compact` and `derive`."""
+    for module, name in ((compaction, "compact"), (derivation, "derive")):
+        monkeypatch.setattr(module, name, lambda *_, **__: Made())
+    for module, name in ((comparison, "compare"), (derivation, "describe")):
+        monkeypatch.setattr(module, name, lambda *_, **__: "")
+    monkeypatch.setattr(Made, "folders", [])
+    return Made.folders
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        *(f"exp/{CHECKPOINT}", "exp/config.yaml", "stats/train/feats_stats.npz"),
+        *("dump/token_list/bpe/bpe.model", None),
+    ],
+)
+def test_a_student_is_compacted_again_only_if_an_input_has_changed(
+    recipe, calls, changed
+):
+    run = layout(**RUN, expdir=".", student_tag="exp")
+    compact_student(run)
+    if changed:
+        append(Path(changed), "# \n")
+    compact_student(run)
+    assert calls == [Path("exp_compact")] * (2 if changed else 1)
+    conf = yaml.safe_load(Path("exp_compact/config.yaml").read_text())
+    assert conf["normalize_conf"]["stats_file"] == "stats/train/feats_stats.npz"
+    assert conf["bpemodel"] == "dump/token_list/bpe/bpe.model"
+
+
+def test_a_student_is_not_resumed_with_weights_of_another_teacher(recipe, calls):
+    run = layout(**RUN, expdir=".", student_tag="exp")
+    init_student(run)
     Path("exp/checkpoint.pth").touch()
-    assert call(script, names, "init_from_teacher") == (0, "")
+    init_student(run)
+    assert calls == [Path("exp/warm_start")]
     append(Path("exp", CHECKPOINT))
-    status, said = call(script, names, "init_from_teacher")
-    assert status == 2 and said.startswith("fail: exp: was begun with weights of")
+    with pytest.raises(ConfigError, match="exp: was begun with weights of another"):
+        init_student(run)
 
 
 def test_a_comparison_does_not_take_a_student_of_other_options(recipe):
@@ -351,21 +404,21 @@ def test_a_comparison_does_not_take_a_student_of_other_options(recipe):
 
 
 @pytest.mark.parametrize(
-    "changed", ["a.wav", "dump/raw/train/text", "exp/alignment/train/durations", None]
+    "changed",
+    [
+        *("a.wav", "dump/raw/train/text", "exp/alignment/train/durations"),
+        *("dump/token_list/bpe/tokens.txt", None),
+    ],
 )
 def test_statistics_are_of_data_and_settings(recipe, changed):
-    names = ("made_from", "statistics_from")
-    ask = (
-        "align_dir=exp/alignment valid_set=eval teacher_stats=false token_list=text\n"
-        "fs={} n_fft=1 n_shift=1 win_length=1 n_mels=1 fmin=1 fmax=1 f0min=1 f0max=1\n"
-        "statistics_from"
-    )
-    status, before = call("distill.sh", names, ask.format(16000))
-    assert status == 0 and before == call("distill.sh", names, ask.format(16000))[1]
+    run = layout(**RUN)
+    before = statistics_key(run)
+    assert statistics_key(run) == before
     if changed:
         append(Path(changed), "b 1\n")
-    rate = 16000 if changed else 22050
-    assert call("distill.sh", names, ask.format(rate))[1] != before
+    else:
+        run = layout(**RUN, fs="22050")
+    assert statistics_key(run) != before
 
 
 # Commands and programs

@@ -14,7 +14,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("decoded", type=Path, help="a set decoded with teacher forcing")
     parser.add_argument("out", type=Path)
     parser.add_argument(
-        "--least_focus_rate",
+        "--least-focus-rate",
         type=float,
         help="default: "
         + ", ".join(f"{value} for {key}" for key, value in LEAST_FOCUS_RATE.items()),

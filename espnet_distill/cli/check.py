@@ -8,9 +8,9 @@ from espnet_distill.tasks.checks.check import _quietly, check
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = (
-        "%(prog)s [-h] [--vocoder_file FILE] [--planned] train.yaml [ESPnet options]"
+        "%(prog)s [-h] [--vocoder FILE] [--planned] train.yaml [ESPnet options]"
     )
-    parser.add_argument("--vocoder_file", help="a vocoder that is to fit the student")
+    parser.add_argument("--vocoder", help="a vocoder that is to fit the student")
     parser.add_argument(
         "--planned",
         action="store_true",
@@ -28,6 +28,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args) -> None:
     with _quietly():
         found = check(
-            args.train_config, args.espnet_options, args.vocoder_file, args.planned
+            args.train_config, args.espnet_options, args.vocoder, args.planned
         )
     print(found)

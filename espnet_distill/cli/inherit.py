@@ -6,7 +6,7 @@ from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.recipes.teacher_data import (
     LANGUAGES,
     SPEAKERS,
-    _say_unknown,
+    describe_unknown,
     ids_of,
     inherit_ids,
     inherit_statistics,
@@ -18,7 +18,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("teacher", help="an ESPnet experiment folder, or a .pth in one")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument(
-        "--token_list", metavar="FILE", type=Path, help="tokens.txt of the data"
+        "--token-list", metavar="FILE", type=Path, help="tokens.txt of the data"
     )
     what.add_argument(
         "--statistics", metavar="DIR", type=Path, help="train/ of the data's statistics"
@@ -47,7 +47,7 @@ def main(args) -> None:
         print(
             f"{args.token_list}: the {len(teacher.config['token_list'])} tokens of {teacher}"
         )
-        _say_unknown(unknown)
+        _print(describe_unknown(unknown))
     elif args.statistics:
         copied = inherit_statistics(teacher, args.statistics)
         print(f"{args.statistics}: {', '.join(copied) or 'nothing'} of {teacher}")
@@ -57,4 +57,9 @@ def main(args) -> None:
         ids = ids_of(kind, teacher)
         unknown = inherit_ids(kind, ids, folders)
         print(f"{' '.join(map(str, folders))}: the {kind.data} of {teacher}")
-        _say_unknown(unknown)
+        _print(describe_unknown(unknown))
+
+
+def _print(lines: list[str]) -> None:
+    for line in lines:
+        print(line)

@@ -61,9 +61,9 @@ COMMANDS = {
         "copy a teacher's tokens, statistics or speaker ids to data",
         "espnet_distill.cli.inherit",
     ),
-    "find-model": (
-        "print the checkpoint of an experiment",
-        "espnet_distill.cli.find_model",
+    "recipe-step": (
+        "compute a step of distill.sh",
+        "espnet_distill.cli.recipe_step",
     ),
     "attention-durations": (
         "extract durations from a teacher's attention",

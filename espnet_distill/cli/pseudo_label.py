@@ -9,7 +9,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("decoded", type=Path, help="a set that the teacher spoke")
     parser.add_argument("source", type=Path, help="the data folder of that set")
     parser.add_argument("out", type=Path)
-    parser.add_argument("--n_shift", type=int, required=True)
+    parser.add_argument("--n-shift", type=int, required=True)
 
 
 def main(args) -> None:

@@ -9,7 +9,10 @@ def add_arguments(parser) -> None:
     parser.add_argument("teacher", help="an ESPnet experiment folder, or a .pth in one")
     for name in OPTIONS:
         parser.add_argument(
-            f"--{name}", default="", metavar="VALUE", help="as it has to be"
+            f"--{name.replace('_', '-')}",
+            default="",
+            metavar="VALUE",
+            help="as it has to be",
         )
 
 

@@ -43,7 +43,7 @@ def gather(decoded: Path, source: Path, out: Path, n_shift: int) -> str:
         ConfigError: No utterance has both speech and durations.
     """
     if n_shift < 1:
-        raise ConfigError(f"--n_shift: {n_shift} is not above 0")
+        raise ConfigError(f"--n-shift: {n_shift} is not above 0")
     if out.exists() and not (out / MARKER).is_file():
         raise ConfigError(f"{out}: is no folder of pseudo-labels; name another folder")
     durations = read_table(decoded / "durations")

@@ -18,21 +18,25 @@ from espnet_distill.utils.checksums import (
 )
 
 
-def _file(path: str) -> str:
+def checksum_of_file(path: str | Path) -> str:
+    """Return the SHA-256 of a file; ``none`` if there is no such file."""
     return checksum(path) if Path(path).is_file() else "none"
 
 
-def _listed(path: str) -> str:
+def checksum_of_table(path: str | Path) -> str:
+    """Return a checksum of a table and the files that it lists; ``none`` without it."""
     return checksum_of_listed(path) if Path(path).is_file() else "none"
 
 
-def _vocoder(path: str) -> str:
+def checksum_of_vocoder(path: str) -> str:
+    """Return a checksum of a vocoder's files; a path that is no file is returned."""
     from espnet_distill.vocoders.checkpoint_formats import files_of
 
     return checksum_of(map(checksum, files_of(path))) if Path(path).is_file() else path
 
 
-def _keys(path: str, keys: str) -> str:
+def checksum_of_keys(path: str | Path, keys: str) -> str:
+    """Return a checksum of some keys of a YAML file, which are joined by commas."""
     import yaml
 
     from espnet_distill.utils.files import read_yaml
@@ -42,11 +46,15 @@ def _keys(path: str, keys: str) -> str:
 
 
 KINDS: dict[str, tuple[Callable[..., str], tuple[str, ...], str]] = {
-    "file": (_file, ("PATH",), "a file, which may be missing"),
-    "listed": (_listed, ("PATH",), "a table of files, with their contents"),
-    "vocoder": (_vocoder, ("PATH",), "a vocoder's checkpoint, settings and statistics"),
+    "file": (checksum_of_file, ("PATH",), "a file, which may be missing"),
+    "listed": (checksum_of_table, ("PATH",), "a table of files, with their contents"),
+    "vocoder": (
+        checksum_of_vocoder,
+        ("PATH",),
+        "a vocoder's checkpoint, settings and statistics",
+    ),
     "words": (checksum_of_words, ("WORDS",), "options, with the files that they name"),
-    "keys": (_keys, ("YAML", "KEY,KEY"), "some keys of a YAML file"),
+    "keys": (checksum_of_keys, ("YAML", "KEY,KEY"), "some keys of a YAML file"),
 }
 
 

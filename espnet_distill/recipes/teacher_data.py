@@ -8,6 +8,7 @@ from pathlib import Path
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.config import statistics_name
 from espnet_distill.experiments.experiment import Experiment
+from espnet_distill.recipes.layout import Layout
 from espnet_distill.utils.files import read_table, read_text, write_text, written_whole
 
 UNKNOWN = "0"  # the id that tts.sh assigns outside of the training set
@@ -146,6 +147,32 @@ def inherit_statistics(teacher: Experiment, folder: Path) -> list[str]:
     return copied
 
 
-def _say_unknown(unknown: list[str]) -> None:
-    if unknown:
-        print(f"unknown to the teacher, so <unk>: {' '.join(unknown)}")
+def describe_unknown(unknown: list[str]) -> list[str]:
+    """Return a line that names what a teacher maps to ``<unk>``, if there is any."""
+    return [f"unknown to the teacher, so <unk>: {' '.join(unknown)}"] if unknown else []
+
+
+def inherit_for_data(layout: Layout) -> list[str]:
+    """Give a run's data the tokens and the ids of its teacher.
+
+    Returns:
+        Lines that describe what was inherited.
+    """
+    options, teacher = layout.options, Experiment(layout.teacher_model)
+    unknown = inherit_tokens(teacher, layout.token_list)
+    number = len(teacher.config["token_list"])
+    lines = [f"{layout.token_list}: the {number} tokens of {teacher}"]
+    lines += describe_unknown(unknown)
+    for kind in (SPEAKERS, LANGUAGES):
+        if not options.has_tts_flag(kind.option):
+            continue
+        folders = [
+            folder
+            for name in options.sets
+            for folder in (layout.raw(f"org/{name}"), layout.raw(name))
+            if (folder / kind.numbers).exists()
+        ]
+        unknown = inherit_ids(kind, ids_of(kind, teacher), folders)
+        lines.append(f"{' '.join(map(str, folders))}: the {kind.data} of {teacher}")
+        lines += describe_unknown(unknown)
+    return lines

@@ -54,7 +54,7 @@ def test_the_command(decoded, tmp_path, teacher, capsys):
         str(decoded),
         str(tmp_path / "out"),
     ]
-    assert cli.main([*arguments, "--least_focus_rate", "0.8"]) == 0
+    assert cli.main([*arguments, "--least-focus-rate", "0.8"]) == 0
     assert "1 of 3 utterances" in capsys.readouterr().out
     assert cli.main(arguments) == 2
     assert "fastspeech2 has no attention over the text" in capsys.readouterr().err

@@ -74,5 +74,5 @@ def test_invalid_durations_are_refused_in_one_line(decoded, source, tmp_path, ca
     with pytest.raises(ConfigError, match="has no speech with durations"):
         gather(decoded, source, tmp_path / "out", HOP)
     command = ["pseudo-label", str(tmp_path), str(source), str(tmp_path / "o")]
-    assert cli.main([*command, "--n_shift", str(HOP)]) == 2
+    assert cli.main([*command, "--n-shift", str(HOP)]) == 2
     assert "durations: cannot be read" in capsys.readouterr().err

@@ -90,13 +90,13 @@ def test_dangling_link_is_no_checkpoint(folder):
     assert locate(path)[1] == path / "best.pth"
 
 
-def test_find_model_prints_the_checkpoint(folder, capsys):
+def test_missing_experiment_is_one_line(folder, capsys):
     path = folder("valid.loss.best.pth")
-    assert cli.main(["find-model", str(path)]) == 0
-    assert capsys.readouterr().out == f"{path}/valid.loss.best.pth\n"
-    assert cli.main(["find-model", str(path / "nobody")]) == 2
+    assert Experiment(path).checkpoint == path / "valid.loss.best.pth"
+    assert cli.main(["teacher-config", str(path / "nobody")]) == 2
     assert capsys.readouterr().err == (
-        f"espnet-distill find-model: error: {path}/nobody: no such experiment folder\n"
+        f"espnet-distill teacher-config: error: {path}/nobody: no such experiment "
+        "folder\n"
     )
 
 

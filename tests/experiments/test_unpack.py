@@ -157,7 +157,7 @@ def test_missing_path_sends_no_request_to_the_hub(name, recipe, monkeypatch, cap
     """Not for a path in the form of a tag, either; the message has the form of tags."""
     monkeypatch.setattr(socket.socket, "connect", refuse_network)
     monkeypatch.setattr(socket, "getaddrinfo", refuse_network)
-    assert cli.main(["find-model", name]) == 2
+    assert cli.main(["teacher-config", name]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and f"{name}: no such experiment folder" in error
     is_recipes = name.startswith("exp/")

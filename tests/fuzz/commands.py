@@ -6,6 +6,8 @@ from pathlib import Path
 
 from espnet_distill.cli import main as cli
 
+from ..recipes.run_options import run_options
+
 STATISTICS = tuple(
     f"corpus/stats/train/{name}_stats.npz" for name in ("feats", "pitch", "energy")
 )
@@ -120,7 +122,7 @@ COMMANDS = (
     ),
     Command(
         "check",
-        ("--vocoder_file", "hifigan/checkpoint.pkl", "train.yaml"),
+        ("--vocoder", "hifigan/checkpoint.pkl", "train.yaml"),
         HIFIGAN,
     ),
     Command("check", ("train_vocoder.yaml",), ("train_vocoder.yaml", *WAVES), 3),
@@ -201,7 +203,7 @@ COMMANDS = (
     Command("teacher-config", ("exp/teacher", "--fs", "16000"), TEACHER[:1], 3),
     Command(
         "inherit",
-        ("exp/teacher", "--token_list", "corpus/tokens.txt"),
+        ("exp/teacher", "--token-list", "corpus/tokens.txt"),
         (*TEACHER[:1], "corpus/tokens.txt"),
         2,
     ),
@@ -216,7 +218,11 @@ COMMANDS = (
         ("exp/speakers", "--speakers", "data"),
         ("exp/speakers/config.yaml", "raw/org/train/spk2sid", "data/utt2spk"),
     ),
-    Command("find-model", ("exp/teacher",), TEACHER),
+    Command(
+        "recipe-step",
+        ("plan", *run_options(teacher="exp/teacher", student_config="train.yaml")),
+        (*TEACHER, "train.yaml"),
+    ),
     Command(
         "attention-durations",
         ("exp/tacotron2", "decoded/valid", OUT),
@@ -228,7 +234,7 @@ COMMANDS = (
     ),
     Command(
         "pseudo-label",
-        ("decoded/valid", "data", OUT, "--n_shift", "128"),
+        ("decoded/valid", "data", OUT, "--n-shift", "128"),
         (
             *("decoded/valid/durations", "decoded/valid/wav/wav.scp"),
             *("decoded/valid/wav/b1.wav", "data/text", "data/utt2spk"),

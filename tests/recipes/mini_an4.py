@@ -78,4 +78,4 @@ def two_updates(recipe):
     config |= {"num_iters_per_epoch": 2, "max_epoch": 1, "batch_size": 2}
     config["model_conf"] |= {"adversarial_start": 1}
     (recipe / "conf/vocoder.yaml").write_text(yaml.safe_dump(config))
-    return ["--vocoder", "istft_nano", "--vocoder_config", "conf/vocoder.yaml"]
+    return ["--vocoder_preset", "istft_nano", "--vocoder_config", "conf/vocoder.yaml"]

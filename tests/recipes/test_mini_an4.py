@@ -190,17 +190,20 @@ def test_the_call_is_saved_in_the_experiment(recipe):
         (["--teacher", "x", "--student_config", "no.yaml"], "no.yaml: no such file"),
         (["--student", "big"], "/conf/students: no such preset: big"),
         (["--student", "fastspeech2_nano"], "names a model of its own (tts)"),
-        (["--teacher", "x", "--more_text", "no"], "--more_text no: no such file"),
+        (
+            ["--teacher", "x", "--pseudo_label_text", "no"],
+            "--pseudo_label_text no: no such file",
+        ),
         (
             ["--teacher", "hub:a/../b"],
             "hub:a/../b: is no tag; name hub:owner/model, or hub:owner/model@revision",
         ),
         (
-            ["--teacher", "x", "--more_text", "conf/train"],
-            "--more_text conf/train: a set has its name; rename it",
+            ["--teacher", "x", "--pseudo_label_text", "conf/train"],
+            "--pseudo_label_text conf/train: a set has its name; rename it",
         ),
         (
-            ["--teacher", "x", "--more_text", "conf/blank"],
+            ["--teacher", "x", "--pseudo_label_text", "conf/blank"],
             "conf/blank: line 2: blank; remove it",
         ),
         (
@@ -245,7 +248,7 @@ def test_ablation_compares_settings(recipe):
 
 def test_pseudo_labels_are_added_to_the_training_set(recipe):
     (recipe / "more").write_text("more_b ONE TWO\nmore_a YES\n")
-    options = "--train_teacher false --teacher exp/teacher --more_text more"
+    options = "--train_teacher false --teacher exp/teacher --pseudo_label_text more"
     options += " --student_tag reader --stage 3 --stop_stage 6"
     done = run(recipe, *options.split())
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]

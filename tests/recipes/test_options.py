@@ -3,16 +3,17 @@
 import os
 import re
 import subprocess
+from dataclasses import fields
 
 import pytest
 
 from espnet_distill.errors import ConfigError
+from espnet_distill.recipes.run_options import RunOptions
 from espnet_distill.recipes.shell_values import SPECIAL, require_plain
 from espnet_distill.utils.espnet_root import espnet_root
 
-from .mini_an4 import ROOT
+from .run_options import SCRIPTS, options_of
 
-SCRIPTS = ROOT / "egs/TEMPLATE/tts1"
 PASSED = 7  # the exit status of the path.sh below
 NASTY = ["$(touch PWNED)", "`touch PWNED`", 'a"b', "a'b", "a;touch PWNED", "a\nb"]
 NASTY += [
@@ -41,14 +42,6 @@ PATTERNS = {
     "pruning.sh": "exclude options",
     "head_start.sh": "options",
 }
-
-
-def options_of(script):
-    """Names and defaults of the variables at the head of a script."""
-    head = (SCRIPTS / script).read_text().partition("help_message=")[0]
-    found = dict(re.findall(r'^(\w+)=("[^"]*"|\S*)', head, re.MULTILINE))
-    found.pop("shared", None)
-    return found
 
 
 @pytest.fixture
@@ -109,7 +102,13 @@ def test_spaces_are_kept_or_refused(script, call):
 
 @pytest.mark.parametrize("value", NASTY)
 def test_special_characters_of_a_shell_are_refused(value, call):
-    for name in ("teacher", "student_tag", "expdir", "more_text", "student_args"):
+    for name in (
+        "teacher",
+        "student_tag",
+        "expdir",
+        "pseudo_label_text",
+        "student_args",
+    ):
         assert refused(call("distill.sh", f"--{name}", value), f"--{name}", "has ")
 
 
@@ -140,3 +139,8 @@ def test_python_and_the_shell_refuse_the_same(call):
     for character in SPECIAL:
         with pytest.raises(ConfigError, match="which a shell reads"):
             require_plain(f"a{character}b", "here")
+
+
+def test_python_and_the_shell_have_the_same_options():
+    names = [field.name for field in fields(RunOptions)]
+    assert names == ["shared", *options_of("distill.sh")]

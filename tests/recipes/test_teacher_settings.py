@@ -119,7 +119,7 @@ def test_tokens_are_the_teachers_and_those_it_lacks_are_named(
 ):
     tokens = tmp_path / "tokens.txt"
     tokens.write_text("<blank>\n<unk>\nb\nc\n<sos/eos>\n")
-    assert cli.main(["inherit", experiment(), "--token_list", str(tokens)]) == 0
+    assert cli.main(["inherit", experiment(), "--token-list", str(tokens)]) == 0
     assert tokens.read_text() == "<blank>\n<unk>\na\nb\n<sos/eos>\n"
     assert capsys.readouterr().out.endswith("so <unk>: c\n")
 

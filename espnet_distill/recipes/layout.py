@@ -1,0 +1,163 @@
+"""Layout, the files and folders of a run of distill.sh."""
+
+from functools import cached_property
+from pathlib import Path
+
+from espnet_distill.recipes.run_options import RunOptions
+
+
+class Layout:
+    """The files and folders of a run, from its options with the teacher's settings.
+
+    Paths are relative to the recipe, as tts.sh writes them into configurations.
+
+    Attributes:
+        options: The run's options, without empty ones that a default replaces.
+    """
+
+    def __init__(self, options: RunOptions):
+        self.options = options
+
+    # Data
+
+    def raw(self, name: str) -> Path:
+        """Return the data folder of a set."""
+        return Path(self.options.dumpdir, "raw", name)
+
+    @property
+    def token_list(self) -> Path:
+        """The token list that stage 5 of tts.sh writes."""
+        options = self.options
+        name = options.token_type
+        if options.cleaner != "none":
+            name += f"_{options.cleaner}"
+        if options.token_type == "phn":
+            name += f"_{options.g2p}"
+        return Path(options.dumpdir, "token_list", name, "tokens.txt")
+
+    @property
+    def bpemodel(self) -> Path | None:
+        """The recipe's sentencepiece model; None for other token types."""
+        if self.options.token_type != "bpe":
+            return None
+        return self.token_list.with_name("bpe.model")
+
+    @property
+    def front_end(self) -> str:
+        """The options of the front end that tts.sh does not pass to a training."""
+        return f"--bpemodel {self.bpemodel}" if self.bpemodel else ""
+
+    @property
+    def spk_embed_tag(self) -> str:
+        """The value of tts.sh's option ``--spk_embed_tag``."""
+        words = self.options.tts_opts.split()
+        if "--spk_embed_tag" in words[:-1]:
+            return words[words.index("--spk_embed_tag") + 1]
+        return "espnet_spk"
+
+    # Sets of the training
+
+    @cached_property
+    def aligned_sets(self) -> tuple[str, str]:
+        """The training and validation sets of the utterances with durations."""
+        options = self.options
+        if options.durations_from == "teacher":
+            return f"{options.train_set}_focused", f"{options.valid_set}_focused"
+        return tuple(
+            f"{name}_aligned" if (self.align_dir / f"{name}_aligned").exists() else name
+            for name in (options.train_set, options.valid_set)
+        )
+
+    @property
+    def text_set(self) -> str:
+        """The set of the pseudo-labels, named like their text; empty without them."""
+        text = self.options.pseudo_label_text
+        return Path(text).name if text else ""
+
+    @property
+    def training_sets(self) -> tuple[str, str]:
+        """The sets of the student's training and validation."""
+        train, valid = self.aligned_sets
+        return (f"{train}_{self.text_set}" if self.text_set else train), valid
+
+    # Experiments
+
+    @property
+    def align_dir(self) -> Path:
+        """The folder of the durations."""
+        return Path(self.options.expdir, "alignment")
+
+    @property
+    def stats_dir(self) -> Path:
+        """The folder of the statistics."""
+        return self._folder(self.options.stats_dir, "tts_stats")
+
+    @property
+    def dump_dir(self) -> Path:
+        """The folder of the teacher dump."""
+        return self._folder(self.options.dump_dir, "teacher_dump")
+
+    def _folder(self, given: str, name: str) -> Path:
+        text = f"_{self.text_set}" if self.text_set else ""
+        return Path(given or f"{self.options.expdir}/{name}{text}")
+
+    @property
+    def teacher_model(self) -> Path:
+        """The teacher's checkpoint."""
+        if self.options.train_teacher:
+            return Path(self.options.expdir, "teacher", self.options.inference_model)
+        return Path(self.options.teacher)
+
+    @property
+    def teacher_config(self) -> Path:
+        """The teacher's configuration, or that of its training."""
+        if self.options.train_teacher:
+            return Path(self.options.teacher_config)
+        return self.teacher_model.with_name("config.yaml")
+
+    @property
+    def student_exp(self) -> Path:
+        """The student's experiment."""
+        return Path(self.options.expdir, self.options.student_tag)
+
+    @property
+    def student_config(self) -> Path:
+        """The stock part of the student's training configuration."""
+        return self.student_exp / "student.yaml"
+
+    @property
+    def distill_config(self) -> Path:
+        """The student's training configuration."""
+        return self.student_exp / "train.yaml"
+
+    @property
+    def compact_exp(self) -> Path:
+        """The compacted experiment of a pruned student."""
+        return self.student_exp.with_name(f"{self.student_exp.name}_compact")
+
+    @property
+    def preset(self) -> Path:
+        """The preset of the student model."""
+        return self.options.shared / "students" / f"{self.options.student}.yaml"
+
+    @property
+    def vocoder_exp(self) -> Path:
+        """The small vocoder's experiment."""
+        return Path(self.options.expdir, self.options.vocoder_tag)
+
+    @property
+    def vocoder_preset(self) -> Path:
+        """The preset of the small vocoder."""
+        return self.options.shared / "vocoders" / f"{self.options.vocoder_preset}.yaml"
+
+    @property
+    def waves_dir(self) -> Path:
+        """The folder of the small vocoder's targets."""
+        return Path(self.options.expdir, f"{self.options.vocoder_tag}_waves")
+
+    def wave_list(self, name: str) -> Path:
+        """Return the list of waveforms of a set that the small vocoder learns from."""
+        speech = self.options.vocoder_speech
+        if speech in ("", "recordings"):
+            return self.raw(name) / "wav.scp"
+        return Path(speech, name, "wav", "wav.scp")

@@ -1,0 +1,233 @@
+"""Validate the options of a run of distill.sh, and complete them."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from espnet_distill.data.check_text import recorded_ids, require_new_text
+from espnet_distill.errors import ConfigError
+from espnet_distill.experiments.experiment import Experiment
+from espnet_distill.experiments.unpack import unpack
+from espnet_distill.recipes.keys import require_same_statistics
+from espnet_distill.recipes.layout import Layout
+from espnet_distill.recipes.pseudo_label_sets import sorted_lines
+from espnet_distill.recipes.run_options import RunOptions
+from espnet_distill.recipes.sentencepieces import copy_bpemodel
+from espnet_distill.recipes.shell_values import require_plain
+from espnet_distill.recipes.teacher_settings import OPTIONS, require_settings
+from espnet_distill.recipes.vocoder_training import require_vocoder_options
+from espnet_distill.utils.files import read_table, read_text, read_yaml
+
+# Settings of a teacher that is trained here.
+DEFAULTS = {
+    "fs": "22050",
+    "n_fft": "1024",
+    "n_shift": "256",
+    "win_length": "null",
+    "n_mels": "80",
+    "fmin": "80",
+    "fmax": "7600",
+    "f0min": "80",
+    "f0max": "400",
+    "token_type": "phn",
+    "cleaner": "tacotron",
+    "g2p": "espeak_ng_english_us_vits",
+}
+
+# Key of tts_conf → option of tts.sh, file of the ids in a data folder.
+CONDITIONS = {
+    "spks": ("use_sid", "utt2sid"),
+    "langs": ("use_lid", "utt2lid"),
+    "spk_embed_dim": ("use_spk_embed", None),
+}
+
+
+def plan(options: RunOptions) -> Layout:
+    """Validate a run's options and inputs; return the layout of the completed options.
+
+    The teacher is unpacked below ``expdir``, if it is an archive or a tag, and its
+    sentencepiece model is copied, if stage 1 is not run. Its settings replace empty
+    options.
+
+    Raises:
+        ConfigError: An option or an input cannot work.
+    """
+    _require_student_options(options)
+    require_vocoder_options(options)
+    _require_pseudo_label_text(options)
+    check_texts(options)
+    _require_durations_from(options)
+    layout = Layout(_with_settings(_with_teacher(options)))
+    _require_bpemodel(layout)
+    _require_conditions(layout)
+    if options.stage > 1:
+        require_ids(layout)
+    if options.stage > 3:
+        _require_same_text(layout)
+        require_same_statistics(layout)
+    return layout
+
+
+def _require_student_options(options: RunOptions) -> None:
+    for name in ("student_config", "objectives_config"):
+        _require_file(name, getattr(options, name))
+    if options.student:
+        preset = Layout(options).preset
+        if not preset.is_file():
+            raise ConfigError(
+                f"--student: {preset.parent}: no such preset: {options.student}"
+            )
+        if "tts" in _read(options.student_config):
+            raise ConfigError(
+                f"--student {options.student}: {options.student_config} names a model "
+                "of its own (tts)"
+            )
+
+
+def _require_file(name: str, path: str) -> None:
+    if path and not Path(path).is_file():
+        raise ConfigError(f"--{name} {path}: no such file")
+
+
+def _read(path: str | Path) -> dict:
+    return read_yaml(Path(path)) or {}
+
+
+def _require_pseudo_label_text(options: RunOptions) -> None:
+    text = options.pseudo_label_text
+    if not text:
+        return
+    _require_file("pseudo_label_text", text)
+    if options.train_teacher:
+        raise ConfigError("--pseudo_label_text: wants a trained --teacher")
+    if "--use_" in options.tts_opts:
+        raise ConfigError("--pseudo_label_text: one speaker and language only")
+    if Layout(options).text_set in options.sets:
+        raise ConfigError(f"--pseudo_label_text {text}: a set has its name; rename it")
+
+
+def check_texts(options: RunOptions) -> None:
+    """Check the ids of recorded utterances, and the text before its synthesis."""
+    layout = Layout(options)
+    texts = (layout.raw(name) / "text" for name in options.sets)
+    recorded = recorded_ids(path for path in texts if path.exists())
+    if options.pseudo_label_text:
+        require_new_text(Path(options.pseudo_label_text), recorded)
+
+
+def _require_durations_from(options: RunOptions) -> None:
+    source = options.durations_from
+    if source not in ("aligner", "teacher"):
+        raise ConfigError(f"--durations_from {source}: is neither aligner nor teacher")
+    if source == "teacher" and options.train_teacher:
+        raise ConfigError("--durations_from teacher: wants a trained --teacher")
+
+
+def _with_teacher(options: RunOptions) -> RunOptions:
+    """Return the options with a given teacher replaced by its checkpoint."""
+    if options.train_teacher:
+        _require_file("teacher_config", options.teacher_config)
+        return options
+    teacher = options.teacher
+    if not teacher:
+        raise ConfigError("name a --teacher, or train one: --train_teacher true")
+    is_experiment = Path(teacher).exists() and Path(teacher).suffix != ".zip"
+    if not is_experiment or " " in teacher:
+        teacher = unpack(teacher, Path(options.expdir, "pretrained")).checkpoint
+    model = require_plain(str(Experiment(teacher).checkpoint), "checkpoint")
+    if " " in model:
+        raise ConfigError(
+            f"--teacher {teacher}: {model} has a space, which tts.sh cannot take; "
+            "rename it"
+        )
+    return replace(options, teacher=model)
+
+
+def _with_settings(options: RunOptions) -> RunOptions:
+    """Return the options with the settings of a given teacher, and the defaults."""
+    given = {name: getattr(options, name) for name in OPTIONS if getattr(options, name)}
+    if not options.train_teacher:
+        given = require_settings(given, options.teacher) | given
+    return replace(options, **(DEFAULTS | given))
+
+
+def _require_bpemodel(layout: Layout) -> None:
+    options = layout.options
+    given, model = options.bpemodel, layout.bpemodel
+    if model is None:
+        if given:
+            raise ConfigError(
+                f"--bpemodel {given}: wants --token_type bpe, got {options.token_type}"
+            )
+        return
+    if given and options.train_teacher:
+        for path in (Path(given), Path(given).with_suffix(".vocab")):
+            if not path.is_file():
+                raise ConfigError(
+                    f"--bpemodel {given}: no {path}; spm_train writes both"
+                )
+    if options.stage > 1 and not model.exists():
+        if not given:
+            raise ConfigError(f"{model}: no such file; run stage 1")
+        copy_bpemodel(given, model)
+
+
+def _require_conditions(layout: Layout) -> None:
+    """Require the ids and embeddings that the models of student and teacher use."""
+    options = layout.options
+    for config in (options.student_config, layout.teacher_config):
+        conf = _read(config)
+        for key, (flag, _) in CONDITIONS.items():
+            sizes = _values(conf, key)
+            if any(size > 0 for size in sizes) and not options.has_tts_flag(flag):
+                raise ConfigError(
+                    f'{config}: tts_conf.{key}: wants --tts_opts "--{flag} true"'
+                )
+    for flag, name in CONDITIONS.values():
+        if name is None or options.stage < 2 or not options.has_tts_flag(flag):
+            continue
+        for path in (layout.raw(dataset) / name for dataset in options.sets):
+            if not path.exists():
+                raise ConfigError(
+                    f"{path}: no such file; --{flag} true makes it in stage 1"
+                )
+
+
+def _values(conf, key: str) -> Iterator[int]:
+    """Yield the whole numbers of a key anywhere in a configuration."""
+    if isinstance(conf, dict):
+        if isinstance(conf.get(key), int):
+            yield conf[key]
+        for value in conf.values():
+            yield from _values(value, key)
+
+
+def require_ids(layout: Layout) -> None:
+    """Raise a ConfigError if a model has too few embeddings for the data's ids."""
+    options = layout.options
+    for config in (options.student_config, layout.teacher_config):
+        conf = _read(config)
+        for key, (_, name) in CONDITIONS.items():
+            table = layout.raw(options.train_set) / name if name else None
+            if table is None or not table.exists():
+                continue
+            largest = max(map(int, read_table(table).values()))
+            for size in _values(conf, key):
+                if size <= largest:
+                    raise ConfigError(
+                        f"{config}: tts_conf.{key}: {size} has no room for id "
+                        f"{largest} of {table}"
+                    )
+
+
+def _require_same_text(layout: Layout) -> None:
+    """Raise a ConfigError if stage 3 has synthesized another text."""
+    options = layout.options
+    if not layout.text_set or options.stop_stage < 3:
+        return
+    text, used = Path(options.pseudo_label_text), layout.raw(layout.text_set) / "text"
+    if not used.is_file() or sorted_lines(text) != read_text(used):
+        raise ConfigError(
+            f"--pseudo_label_text {text}: differs from the text that stage 3 "
+            f"synthesized as {layout.text_set}; run it, or rename the file"
+        )

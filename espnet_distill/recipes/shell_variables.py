@@ -1,0 +1,185 @@
+"""The variables of distill.sh that Python computes."""
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from espnet_distill.recipes.finish_data import select_subsets
+from espnet_distill.recipes.layout import Layout
+from espnet_distill.recipes.plan import plan
+from espnet_distill.recipes.shell_values import require_plain
+from espnet_distill.recipes.student_training import student_model
+from espnet_distill.recipes.teacher_settings import FEATURES, PITCH, TEXT
+
+SETTINGS = (*FEATURES, *PITCH, *TEXT)
+TRAINING_DATA = ("training_set", "validation_set", "train_data", "valid_data")
+ALLOWED = frozenset(
+    (
+        *(*SETTINGS, "bpemodel", "teacher", "stats_dir", "dump_dir", "inference_tag"),
+        *("evaldir", "eval_set", "front_end", "token_list", "align_dir", "text_set"),
+        *("teacher_exp", "teacher_model", "student_exp", "student_train"),
+        *("distill_config", "student_model", "vocoder_exp", "waves_dir"),
+        *("train_waves", "valid_waves", "wave_options", "tts_options"),
+        *("align_options", "bpe_options", *TRAINING_DATA),
+    )
+)
+
+
+def assignments(variables: Mapping[str, str | Path | list]) -> str:
+    """Return variables as assignments for a shell; a list becomes an array.
+
+    Raises:
+        ConfigError: A value has special characters of a shell.
+    """
+    lines = []
+    for name, value in variables.items():
+        if name not in ALLOWED:
+            raise KeyError(name)
+        if isinstance(value, list):
+            words = [_quote(name, word) for word in value]
+            lines.append(f"{name}=({' '.join(words)})\n")
+        else:
+            lines.append(f"{name}={_quote(name, value)}\n")
+    return "".join(lines)
+
+
+def _quote(name: str, value: str | Path) -> str:
+    return shlex.quote(require_plain(str(value), name))
+
+
+def plan_variables(layout: Layout) -> str:
+    """Validate and complete the options of a run; return its variables."""
+    return assignments(_variables_of(plan(layout.options)))
+
+
+def select_utterances(layout: Layout) -> str:
+    """Write the subsets of utterances with durations; return the training's variables."""
+    select_subsets(layout)
+    return training_data_variables(layout)
+
+
+def training_data_variables(layout: Layout) -> str:
+    """Return the variables of the training's sets and data."""
+    return assignments(_training_data(layout))
+
+
+def _variables_of(layout: Layout) -> dict[str, str | Path | list]:
+    """Return the variables that the options determine."""
+    options = layout.options
+    student = student_model(layout)
+    variables = {name: getattr(options, name) for name in SETTINGS}
+    return (
+        variables
+        | {
+            "bpemodel": layout.bpemodel or "",
+            "teacher": options.teacher,
+            "stats_dir": layout.stats_dir,
+            "dump_dir": layout.dump_dir,
+            "inference_tag": options.inference_tag or f"{options.student_tag}_decode",
+            "evaldir": options.evaldir or f"{options.expdir}/evaluation",
+            "eval_set": options.test_sets.partition(" ")[0],
+            "front_end": layout.front_end,
+            "token_list": layout.token_list,
+            "align_dir": layout.align_dir,
+            "text_set": layout.text_set,
+            "teacher_exp": layout.teacher_model.parent,
+            "teacher_model": layout.teacher_model,
+            "student_exp": layout.student_exp,
+            "student_train": layout.student_config,
+            "distill_config": layout.distill_config,
+            "student_model": student,
+            "vocoder_exp": layout.vocoder_exp,
+            "waves_dir": layout.waves_dir,
+            "train_waves": layout.wave_list(options.train_set),
+            "valid_waves": layout.wave_list(options.valid_set),
+            "wave_options": _wave_options(layout, student),
+            "tts_options": _tts_options(layout),
+            "align_options": _align_options(layout),
+            "bpe_options": _bpe_options(layout),
+        }
+        | _training_data(layout)
+    )
+
+
+def _training_data(layout: Layout) -> dict[str, str | list]:
+    """Return the sets of the training, and the data that tts.sh passes to it.
+
+    They depend on the alignment (stage 2) and on the statistics (stage 3).
+    """
+    train, valid = layout.training_sets
+    return {
+        "training_set": train,
+        "validation_set": valid,
+        "train_data": _data_options(layout, train, "train"),
+        "valid_data": _data_options(layout, valid, "valid"),
+    }
+
+
+def _data_options(layout: Layout, name: str, split: str) -> list[str]:
+    options, raw = layout.options, layout.raw(name)
+    collected = layout.stats_dir / split / "collect_feats"
+    data = [
+        f"{raw}/text,text,text",
+        f"{raw}/wav.scp,speech,sound",
+        f"{layout.align_dir}/{name}/durations,durations,text_int",
+    ]
+    for item in ("pitch", "energy"):  # otherwise the teacher extracts them
+        if (collected / f"{item}.scp").exists():
+            data.append(f"{collected}/{item}.scp,{item},npy")
+    for kind in ("sid", "lid"):
+        if options.has_tts_flag(f"use_{kind}"):
+            data.append(f"{raw}/utt2{kind},{kind}s,text_int")
+    if options.has_tts_flag("use_spk_embed"):
+        tag = layout.spk_embed_tag
+        data.append(f"{options.dumpdir}/{tag}/{name}/{tag}.scp,spembs,kaldi_ark")
+    return [word for item in data for word in ("--data_path_and_name_and_type", item)]
+
+
+def _tts_options(layout: Layout) -> list[str]:
+    """Return the options of tts.sh that no stage changes."""
+    options = layout.options
+    names = ("dumpdir", "expdir", "train_set", "valid_set", "test_sets", *SETTINGS)
+    values = {name: getattr(options, name) for name in names}
+    values["srctexts"] = f"data/{options.train_set}/text"
+    values["train_args"] = layout.front_end
+    values["tts_stats_dir"] = layout.stats_dir
+    return _words(values)
+
+
+def _align_options(layout: Layout) -> list[str]:
+    options = layout.options
+    names = ("ngpu", "max_unaligned", "token_type", "cleaner", "g2p", "fs", "n_fft")
+    values = {name: getattr(options, name) for name in (*names, "n_shift")}
+    values |= {"win_length": options.win_length, "steps": options.align_steps}
+    values |= {"token_list": layout.token_list, "output_dir": layout.align_dir}
+    if layout.bpemodel:
+        values["bpemodel"] = layout.bpemodel
+    values["data"] = layout.raw(options.train_set)
+    others = options.sets[1:]
+    return [*_words(values), "--also", *(str(layout.raw(name)) for name in others)]
+
+
+def _bpe_options(layout: Layout) -> list[str]:
+    options = layout.options
+    if not layout.bpemodel:
+        return []
+    values = {"text": f"data/{options.train_set}/text", "cleaner": options.cleaner}
+    values |= {"nbpe": options.nbpe, "bpemodel": layout.bpemodel}
+    values["token-list"] = layout.token_list
+    if options.bpemodel:
+        values["given"] = options.bpemodel
+    return _words(values) + ["--tokens-of-text"] * (not options.train_teacher)
+
+
+def _wave_options(layout: Layout, student: Path) -> list[str]:
+    values = {"config": student.with_name("config.yaml")}
+    if not layout.options.vocoder_speech:
+        values["vocoder_file"] = layout.options.vocoder_file
+    words = _words(values)
+    return words + (["--device", "cuda"] if layout.options.ngpu else [])
+
+
+def _words(values: Mapping) -> list[str]:
+    return [
+        word for name, value in values.items() for word in (f"--{name}", str(value))
+    ]

@@ -1,0 +1,170 @@
+"""The training configuration of a run's student, its initial weights, its compaction."""
+
+import shutil
+from pathlib import Path
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.experiments.config import STATISTICS, statistics_name
+from espnet_distill.experiments.identity import MADE_FROM
+from espnet_distill.recipes.keys import (
+    compaction_key,
+    is_made,
+    mark_made,
+    warm_start_key,
+)
+from espnet_distill.recipes.layout import Layout
+from espnet_distill.recipes.teacher_settings import FEATURES, PITCH
+from espnet_distill.utils.files import read_text, read_yaml, write_text
+
+
+def write_student_config(layout: Layout) -> None:
+    """Write the stock part of the student's training configuration.
+
+    Raises:
+        ConfigError: With ``warm_start``, the student is of another class than the
+            teacher.
+    """
+    options = layout.options
+    text = read_text(Path(options.student_config)) + "\n"
+    if options.student:
+        text += read_text(layout.preset)
+    write_text(layout.student_config, text)
+    if not options.warm_start:
+        return
+    student, teacher = (
+        (read_yaml(path) or {}).get("tts", "")
+        for path in (layout.student_config, layout.teacher_config)
+    )
+    if student != teacher:
+        raise ConfigError(
+            f"--warm_start true: the student is {student}, its teacher {teacher}"
+        )
+
+
+def write_distill_config(layout: Layout) -> Path:
+    """Write the student's training configuration; return its path."""
+    options = layout.options
+    text = read_text(layout.student_config)
+    if options.warm_start:
+        text += f"init_param: ['{layout.student_exp}/warm_start/init.pth:tts:tts']\n"
+    if options.distill:
+        text += _distill_keys(layout)
+    write_text(layout.distill_config, text)
+    return layout.distill_config
+
+
+def _distill_keys(layout: Layout) -> str:
+    """Return the keys of the plugin: objectives, teachers, dump."""
+    options = layout.options
+    config = options.objectives_config
+    text = read_text(Path(config)) if config else ""
+    teachers = (str(layout.teacher_model), *options.more_teachers.split())
+    text += "\nteacher:\n" + "".join(f"- '{teacher}'\n" for teacher in teachers)
+    return text + f"teacher_dump: '{layout.dump_dir}'\n" * options.teacher_dump
+
+
+def training_options(layout: Layout) -> list[str]:
+    """Return the options that tts.sh passes to the student's training."""
+    options = layout.options
+    words = []
+    if layout.token_list.exists():
+        words += ["--token_list", str(layout.token_list)]
+    if layout.bpemodel and layout.bpemodel.exists():
+        words += ["--token_type", "bpe", *layout.front_end.split()]
+    for name, key in FEATURES.items():
+        words += ["--feats_extract_conf", f"{key}={getattr(options, name)}"]
+    for name in PITCH:
+        words += ["--pitch_extract_conf", f"{name}={getattr(options, name)}"]
+    return words + options.student_args.split()
+
+
+def init_student(layout: Layout) -> str:
+    """Derive the student's initial weights; a resumed training keeps its own.
+
+    Returns:
+        The report of the derivation, if there was one.
+
+    Raises:
+        ConfigError: The training began with weights of another teacher, or with a
+            student of another size.
+    """
+    from espnet_distill.students.derive import derive, describe
+
+    result, key = layout.student_exp / "warm_start", warm_start_key(layout)
+    if (layout.student_exp / "checkpoint.pth").exists():
+        if (result / MADE_FROM).exists() and not is_made(result, key):
+            raise ConfigError(
+                f"{layout.student_exp}: was begun with weights of another teacher or "
+                "of a student of another size; name another --student_tag"
+            )
+        return ""
+    shutil.rmtree(result, ignore_errors=True)
+    student = derive(layout.teacher_model, student_config=layout.student_config)
+    student.save(result)
+    mark_made(result, key)
+    return f"{describe(student)}\n"
+
+
+def is_pruned(layout: Layout) -> bool:
+    """Return True if the student's training has pruning callbacks."""
+    options = layout.options
+    if options.stage > 6:
+        sources = [layout.distill_config]
+    else:  # the run writes it from these
+        sources = [options.student_config, options.objectives_config or "."]
+    return any(
+        callback.get("type") == "prune"
+        for path in map(Path, sources)
+        if path.is_file()
+        for callback in (read_yaml(path) or {}).get("callbacks") or []
+    )
+
+
+def student_model(layout: Layout) -> Path:
+    """Return the checkpoint of the student that is synthesized with.
+
+    The compacted one of a pruned student, once its training has begun.
+    """
+    if layout.options.stop_stage >= 6 and is_pruned(layout):
+        return layout.compact_exp / "model.pth"
+    return layout.student_exp / layout.options.inference_model
+
+
+def compact_student(layout: Layout) -> str:
+    """Remove the pruned units of a student, unless this was done before.
+
+    Returns:
+        A report.
+    """
+    from espnet_distill.pruning.post_training.compact import compact
+    from espnet_distill.pruning.post_training.comparison import compare
+
+    checkpoint = layout.student_exp / layout.options.inference_model
+    result = layout.compact_exp
+    if not checkpoint.exists() and (result / "model.pth").exists():
+        return ""
+    key = compaction_key(layout, checkpoint)
+    if is_made(result, key):
+        return f"Made before: {result}\n"
+    shutil.rmtree(result, ignore_errors=True)
+    pruned = compact(checkpoint)
+    report = compare(pruned, folder=result)
+    pruned.save(result)
+    _name_relative_files(layout, result / "config.yaml")
+    shutil.copytree(checkpoint.parent / "images", result / "images")
+    mark_made(result, key)
+    return f"Compacting {checkpoint} -> {result}\n{report}\n"
+
+
+def _name_relative_files(layout: Layout, config: Path) -> None:
+    """Name statistics and front end by relative paths, as the recipe's experiments do."""
+    import yaml
+
+    conf = read_yaml(config)
+    for key, kind in STATISTICS.items():
+        if (conf.get(key) or {}).get("stats_file"):
+            path = layout.stats_dir / "train" / statistics_name(kind)
+            conf[key]["stats_file"] = str(path)
+    if layout.bpemodel:
+        conf["bpemodel"] = str(layout.bpemodel)
+    write_text(config, yaml.safe_dump(conf, sort_keys=False, allow_unicode=True))

@@ -1,0 +1,62 @@
+"""The training configuration of a run's small vocoder."""
+
+from pathlib import Path
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.recipes.layout import Layout
+from espnet_distill.recipes.run_options import RunOptions
+from espnet_distill.utils.files import read_text, read_yaml, write_text
+
+# Without recordings of the same phase, a complex STFT loss does not apply.
+MAGNITUDE_ONLY = "distill_conf: {objectives: [{type: stft, complex: 0.0}]}\n"
+
+
+def require_vocoder_options(options: RunOptions) -> None:
+    """Raise a ConfigError if the preset or the targets of the vocoder are missing."""
+    if not options.vocoder_preset:
+        return
+    layout = Layout(options)
+    preset, speech = layout.vocoder_preset, options.vocoder_speech
+    if not preset.is_file():
+        raise ConfigError(
+            f"--vocoder_preset: {preset.parent}: no such preset: "
+            f"{options.vocoder_preset}"
+        )
+    if not Path(options.vocoder_config).is_file():
+        raise ConfigError(f"--vocoder_config {options.vocoder_config}: no such file")
+    if not speech and not Path(options.vocoder_file).is_file():
+        raise ConfigError(
+            f"--vocoder_preset {options.vocoder_preset}: --vocoder_file "
+            f"{options.vocoder_file} is no generator to learn from; or set "
+            "--vocoder_speech"
+        )
+    if speech in ("", "recordings"):
+        return
+    for name in (options.train_set, options.valid_set):
+        if not layout.wave_list(name).is_file():
+            raise ConfigError(
+                f"--vocoder_speech {speech}: no {name}/wav/wav.scp in it; tts.sh 8 "
+                "makes it"
+            )
+
+
+def write_vocoder_config(layout: Layout, student: Path) -> Path:
+    """Write the vocoder's training configuration; return its path.
+
+    Args:
+        layout: The run's layout.
+        student: The student's experiment, whose mels the vocoder is trained for.
+    """
+    options = layout.options
+    parts = [
+        read_text(Path(options.vocoder_config)),
+        read_text(layout.vocoder_preset),
+        f"text2mel: '{student}'\nteacher_dump: '{layout.waves_dir}'\n",
+    ]
+    conf = read_yaml(Path(options.vocoder_config)) or {}
+    is_harmonic = options.vocoder_preset.startswith("harmonic_")
+    if options.vocoder_speech and not is_harmonic and "distill_conf" not in conf:
+        parts.append(MAGNITUDE_ONLY)
+    path = layout.vocoder_exp / "train.yaml"
+    write_text(path, "\n".join(parts))
+    return path

@@ -1,0 +1,49 @@
+"""Write and check the training configurations of a run of distill.sh."""
+
+from espnet_distill.recipes.layout import Layout
+from espnet_distill.recipes.student_training import (
+    student_model,
+    training_options,
+    write_distill_config,
+    write_student_config,
+)
+from espnet_distill.recipes.vocoder_training import write_vocoder_config
+from espnet_distill.tasks.checks.check import _quietly, check
+
+
+def configure_student(layout: Layout) -> str:
+    """Write the student's configurations; check them, unless its teacher is to be trained.
+
+    Returns:
+        The report of the check, if there was one.
+    """
+    options = layout.options
+    write_student_config(layout)
+    write_distill_config(layout)
+    is_teacher_trained = not options.train_teacher or options.stage > 4
+    if options.stop_stage >= 5 and is_teacher_trained:
+        return check_student(layout)
+    return ""
+
+
+def check_student(layout: Layout) -> str:
+    """Check the student's training configuration; return the report of the check."""
+    options = layout.options
+    if not options.distill:
+        return ""
+    with _quietly():
+        report = check(
+            layout.distill_config,
+            training_options(layout),
+            options.vocoder_file,
+            planned=True,
+        )
+    return f"{report}\n"
+
+
+def configure_vocoder(layout: Layout) -> str:
+    """Write the vocoder's training configuration; return the report of its check."""
+    config = write_vocoder_config(layout, student_model(layout).parent)
+    with _quietly():
+        report = check(config, layout.options.vocoder_args.split(), planned=True)
+    return f"{report}\n"

@@ -1,0 +1,279 @@
+"""The steps of distill.sh in Python: options, data folders, configurations, variables."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from espnet_distill.cli import main as cli
+from espnet_distill.errors import ConfigError
+from espnet_distill.recipes.finish_data import select_subsets
+from espnet_distill.recipes.plan import plan
+from espnet_distill.recipes.pseudo_label_sets import add_pseudo_labels, write_text_set
+from espnet_distill.recipes.sentencepieces import (
+    pieces_of_text,
+    read_pieces,
+    train_bpemodel,
+)
+from espnet_distill.recipes.shell_variables import ALLOWED, assignments
+from espnet_distill.recipes.student_training import (
+    student_model,
+    write_distill_config,
+    write_student_config,
+)
+from espnet_distill.recipes.vocoder_training import write_vocoder_config
+from espnet_distill.utils.files import read_table
+
+from .mini_an4 import ROOT
+from .run_options import layout, run_options
+
+STUDENT = "conf/train_student.yaml"
+GIVEN = {"train_teacher": "false", "teacher": "given"}
+
+
+@pytest.fixture(autouse=True)
+def recipe(tmp_path, monkeypatch):
+    """An empty recipe with a student's configuration."""
+    monkeypatch.chdir(tmp_path)
+    Path("conf").mkdir()
+    Path(STUDENT).write_text("tts: fastspeech2\nmax_epoch: 2")
+
+
+@pytest.fixture
+def data():
+    """A training set of three utterances, and a validation set of one."""
+    for name, utterances in {"train": "abc", "dev": "d"}.items():
+        raw, durations = Path("dump/raw", name), Path("exp/alignment", name)
+        for folder in (raw, durations):
+            folder.mkdir(parents=True)
+        for file, value in {"text": "words", "utt2spk": "ann", "utt2sid": "1"}.items():
+            lines = (f"{utt} {value}\n" for utt in utterances)
+            (raw / file).write_text("".join(lines))
+        lines = (f"{utt} wav/{utt}.wav\n" for utt in utterances)
+        (raw / "wav.scp").write_text("".join(lines))
+        (raw / "feats_type").write_text("raw\n")
+        (durations / "durations").write_text("".join(f"{u} 1 2\n" for u in utterances))
+
+
+def in_bash(text, expression):
+    """Return what an expression prints after assignments."""
+    command = ["bash", "-c", f"set -eu\n{text}\nprintf '<%s>' {expression}"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+# Variables
+
+
+def test_variables_are_read_by_a_shell_as_they_are():
+    text = assignments({"evaldir": "my exp/ta ble", "train_data": ["--a b", "c"]})
+    assert in_bash(text, '"${evaldir}" "${train_data[@]}"') == (
+        "<my exp/ta ble><--a b><c>"
+    )
+
+
+def test_other_variables_and_special_characters_are_refused():
+    with pytest.raises(KeyError, match="PATH"):
+        assignments({"PATH": "/evil"})
+    for value in ("$(touch PWNED)", ["a", "b;c"]):
+        with pytest.raises(ConfigError, match="which a shell reads; rename it"):
+            assignments({"train_data": value})
+
+
+def test_plan_sets_every_variable_of_the_script(teacher, capsys):
+    """The script's own variables are those at its head and those that steps set."""
+    options = run_options(teacher=str(teacher), student_config=STUDENT)
+    assert cli.main(["recipe-step", "plan", *options]) == 0
+    text = capsys.readouterr().out
+    names = {line.partition("=")[0] for line in text.splitlines()}
+    assert names == ALLOWED
+    assert in_bash(text, '"${fs}" "${teacher_model}" "${training_set}"') == (
+        f"<16000><{teacher}/train.loss.ave.pth><train>"
+    )
+    assert "--fs 16000" in in_bash(text, '"${tts_options[*]}"')
+
+
+# Plan
+
+
+@pytest.mark.parametrize(
+    "options, line",
+    [
+        ({"durations_from": "mfa"}, "--durations_from mfa: is neither aligner nor te"),
+        (
+            {"durations_from": "teacher", "train_teacher": "true"},
+            "--durations_from teacher: wants a trained --teacher",
+        ),
+        (
+            {"train_teacher": "true", "teacher_config": "no.yaml"},
+            "--teacher_config no.yaml: no such file",
+        ),
+        (
+            {"pseudo_label_text": STUDENT, "train_teacher": "true"},
+            "--pseudo_label_text: wants a trained --teacher",
+        ),
+        (
+            {"pseudo_label_text": STUDENT, "tts_opts": "--use_sid true"},
+            "--pseudo_label_text: one speaker and language only",
+        ),
+        (
+            {"vocoder_preset": "istft_nano", "vocoder_speech": "speech"},
+            "--vocoder_speech speech: no train/wav/wav.scp in it; tts.sh 8 makes it",
+        ),
+    ],
+)
+def test_options_that_exclude_each_other_are_refused(options, line):
+    with pytest.raises(ConfigError) as caught:
+        plan(layout(**{"student_config": STUDENT, **options}).options)
+    assert str(caught.value).startswith(line)
+
+
+def test_options_that_are_set_stay(teacher):
+    run = plan(
+        layout(teacher=str(teacher), student_config=STUDENT, fs="16000.0").options
+    )
+    assert run.options.fs == "16000.0" and run.options.n_shift != ""
+
+
+def test_a_text_other_than_that_of_stage_3_is_refused(teacher):
+    options = {"teacher": str(teacher), "student_config": STUDENT, "stage": "4"}
+    options["pseudo_label_text"] = "more"
+    Path("more").write_text("y two\nx one\n")
+    used = Path("dump/raw/more/text")
+    used.parent.mkdir(parents=True)
+    used.write_text("x one\ny two\n")
+    assert plan(layout(**options).options).text_set == "more"
+    Path("more").write_text("y two\nx three\n")
+    with pytest.raises(ConfigError, match="differs from the text that stage 3"):
+        plan(layout(**options).options)
+
+
+# Data
+
+
+@pytest.mark.parametrize(
+    "source, kind", [("aligner", "aligned"), ("teacher", "focused")]
+)
+def test_subsets_have_the_utterances_with_durations(data, source, kind):
+    for name, utterances in {"train": "a\nc\n", "dev": "d\n"}.items():
+        chosen = Path("exp/alignment", f"{name}_{kind}")
+        chosen.mkdir()
+        (chosen / "utterances").write_text(utterances)
+    Path("dump/espnet_spk/train").mkdir(parents=True)
+    run = layout(durations_from=source)
+    select_subsets(run)
+    select_subsets(run)
+    subset = Path(f"dump/raw/train_{kind}")
+    for name in ("text", "utt2spk", "utt2sid", "wav.scp"):
+        assert list(read_table(subset / name)) == ["a", "c"]
+    assert (subset / "spk2utt").read_text() == "ann a c\n"
+    assert (subset / "feats_type").read_text() == "raw\n"
+    assert run.training_sets == (f"train_{kind}", f"dev_{kind}")
+    link = Path(f"dump/espnet_spk/train_{kind}")
+    assert link.readlink() == Path("train")
+
+
+def test_without_a_subset_the_whole_set_is_used(data):
+    run = layout()
+    select_subsets(run)
+    assert run.training_sets == ("train", "dev")
+    assert sorted(path.name for path in Path("dump/raw").iterdir()) == ["dev", "train"]
+
+
+def test_pseudo_labels_are_added_to_the_recordings(data):
+    Path("more").write_text("z two\nB one\n")
+    run = layout(pseudo_label_text="more")
+    write_text_set(run)
+    assert Path("dump/raw/more/text").read_text() == "B one\nz two\n"
+    assert Path("dump/raw/more/utt2spk").read_text() == "B ann\nz ann\n"
+    assert Path("dump/raw/more/wav.scp").read_text() == "B wav/a.wav\nz wav/a.wav\n"
+    labels = Path("exp/alignment/more")
+    labels.mkdir()
+    for name, value in {"text": "w", "utt2spk": "ann", "wav.scp": "f"}.items():
+        (labels / name).write_text(f"B {value}\nz {value}\n")
+    (labels / "durations").write_text("B 1\nz 1\n")
+    add_pseudo_labels(run)
+    for table in ("dump/raw/train_more/text", "exp/alignment/train_more/durations"):
+        assert list(read_table(Path(table))) == ["B", "a", "b", "c", "z"]
+    assert run.stats_dir == Path("exp/tts_stats_more")
+
+
+def test_pieces_are_those_of_sentencepiece():
+    text = Path("text")
+    text.write_text("".join(f"u{i} yes no yes stop go start {i}\n" for i in range(9)))
+    model = Path("bpe/bpe.model")
+    pieces = train_bpemodel(text, "none", 24, model)
+    assert len(pieces) == 21 and len(set(pieces)) == 21
+    used = pieces_of_text(text, "none", model)
+    assert set(used) <= set(pieces) and used[0] == "\u2581"
+    assert [path.name for path in model.parent.iterdir()] == ["bpe.model"]
+    vocabulary = Path("given.vocab")
+    vocabulary.write_text("<unk>\t0\n<s>\t0\n</s>\t0\n\u2581a\t-1\nb\t-2\n")
+    assert read_pieces(vocabulary) == ["\u2581a", "b"]
+
+
+# Configurations
+
+
+def test_configuration_of_the_student_is_made_of_its_parts():
+    Path(STUDENT).write_text("max_epoch: 2  # short")
+    options = {"student": "fastspeech2_nano", "more_teachers": "exp/b exp/c"}
+    run = layout(**options, student_config=STUDENT, teacher="exp/a/model.pth")
+    write_student_config(run)
+    conf = yaml.safe_load(write_distill_config(run).read_text())
+    preset = yaml.safe_load((ROOT / "conf/students/fastspeech2_nano.yaml").read_text())
+    assert conf["tts_conf"] == preset["tts_conf"] and conf["max_epoch"] == 2
+    assert conf["teacher"] == ["exp/a/model.pth", "exp/b", "exp/c"]
+    assert conf["teacher_dump"] == "exp/teacher_dump"
+    assert conf["distill_conf"]["objectives"] and "init_param" not in conf
+    alone = layout(**options, student_config=STUDENT, teacher="a", distill="false")
+    conf = yaml.safe_load(write_distill_config(alone).read_text())
+    assert not {"teacher", "teacher_dump", "distill_conf"} & conf.keys()
+
+
+def test_weights_are_inherited_within_a_class_only():
+    teacher = Path("exp/a/config.yaml")
+    teacher.parent.mkdir(parents=True)
+    run = layout(student_config=STUDENT, teacher="exp/a/model.pth", warm_start="true")
+    teacher.write_text("tts: fastspeech2\n")
+    write_student_config(run)
+    conf = yaml.safe_load(write_distill_config(run).read_text())
+    assert conf["init_param"] == ["exp/student/warm_start/init.pth:tts:tts"]
+    teacher.write_text("tts: tacotron2\n")
+    with pytest.raises(ConfigError, match="student is fastspeech2, its teacher tacot"):
+        write_student_config(run)
+
+
+@pytest.mark.parametrize(
+    "callback, name", [("prune", "student_compact"), ("x", "student")]
+)
+def test_a_pruned_student_is_compacted(callback, name):
+    conf = f"callbacks: [{{type: {callback}}}]\n"
+    Path(STUDENT).write_text(conf)
+    options = {"student_config": STUDENT, "objectives_config": ""}
+    assert student_model(layout(**options)).parent == Path("exp", name)
+    assert student_model(layout(**options, stop_stage="5")).parent == Path(
+        "exp/student"
+    )
+    Path("exp/student").mkdir(parents=True)
+    later = layout(**options, stage="7")
+    assert student_model(later).parent == Path("exp/student")  # not trained with it
+    Path("exp/student/train.yaml").write_text(conf)
+    assert student_model(later).parent == Path("exp", name)
+
+
+@pytest.mark.parametrize(
+    "preset, speech, is_magnitude_only",
+    [
+        ("istft_nano", "recordings", True),
+        ("istft_nano", "", False),
+        ("harmonic_istft_nano", "recordings", False),
+    ],
+)
+def test_configuration_of_the_vocoder(preset, speech, is_magnitude_only):
+    run = layout(vocoder_preset=preset, vocoder_speech=speech)
+    conf = yaml.safe_load(write_vocoder_config(run, Path("exp/s")).read_text())
+    assert (conf["text2mel"], conf["teacher_dump"]) == ("exp/s", "exp/vocoder_waves")
+    objectives = [{"type": "stft", "complex": 0.0}]
+    is_replaced = conf.get("distill_conf") == {"objectives": objectives}
+    assert is_replaced == is_magnitude_only
