@@ -55,6 +55,9 @@ class ConfigDim:
         }
 
 
+MULTIPLE = 8  # of widths and ranks, for fast kernels
+
+
 def find_config_dims(
     build: Callable[[dict], nn.Module], conf: Mapping
 ) -> list[ConfigDim]:

@@ -12,18 +12,23 @@ from espnet2.tts.abs_tts import AbsTTS
 from espnet_distill.errors import ConfigError
 from espnet_distill.profiling.dummy_input import Cost, cost
 from espnet_distill.structure.config_dims import (
+    MULTIPLE,
     ConfigDim,
     WidthModel,
     count,
     find_config_dims,
     shapes_of,
 )
+from espnet_distill.utils.bisection import bisect, geometric_mean, nearest_root
 from espnet_distill.utils.progress import progress_bar
 
 TOLERANCE = 0.03
 
 
-STEP = 8  # widths are multiples of it, for fast kernels
+FACTORS = (0.01, 1.0)  # of the teacher's widths
+
+
+HALVINGS = 14
 
 
 DEPTHS = (1.0, 0.75, 0.5)  # candidate fractions of the teacher's layers
@@ -90,7 +95,7 @@ class Sizes:
         self._kind, self._dims = kind, {"idim": idim, "odim": odim}
         self.config_dims = self._find(self.conf)
         self.parameters = count(shapes_of(self.build(self.conf)))
-        self._step = math.lcm(STEP, style_heads(self.conf))
+        self._step = math.lcm(MULTIPLE, style_heads(self.conf))
 
     def build(self, conf: Mapping) -> AbsTTS:
         """Build a model of the class without weights."""
@@ -185,7 +190,7 @@ class Sizes:
         ]
         if not shapes:
             sizes = ", ".join(f"{key}={least}" for key, least in floors.items())
-            raise ConfigError(f"no shape has sizes of at least {sizes or 8}")
+            raise ConfigError(f"no shape has sizes of at least {sizes or MULTIPLE}")
         return shapes
 
     def _at_depth(
@@ -216,7 +221,12 @@ class Sizes:
 
         for width in self._stream_widths(stream, floors) if stream in free else [None]:
             fixed = {} if width is None else {stream.key: width}
-            factor = _solve(lambda f: widths.parameters(fixed | scaled(f)), target)
+            factor = nearest_root(
+                lambda f: widths.parameters(fixed | scaled(f)) - target,
+                *FACTORS,
+                HALVINGS,
+                geometric_mean,
+            )
             sizes = fixed | scaled(factor)
             imbalance = abs(math.log(factor * stream.value / width)) if width else 0.0
             distance = imbalance - math.log(depth)
@@ -245,23 +255,10 @@ def _scaled(
     return min(size, config_dim.value)
 
 
-def _solve(parameters: Callable[[float], int], target: int, steps: int = 14) -> float:
-    """Return the factor in (0, 1] whose parameter count is nearest to the target."""
-    low, high = 0.01, 1.0
-    best = high
-    for _ in range(steps):
-        middle = math.sqrt(low * high)
-        number = parameters(middle)
-        if abs(number - target) < abs(parameters(best) - target):
-            best = middle
-        low, high = (middle, high) if number < target else (low, middle)
-    return best
-
-
 MEASURED = 12  # number of the most similar shapes whose cost is measured
 
 
-BISECTIONS = 6
+MEASUREMENTS = 6  # number of halvings in the search by speed
 
 
 SMALLEST = 0.02  # fraction of the teacher's parameters, in the search by speed
@@ -334,16 +331,23 @@ def _fast_enough(
 ) -> dict[str, int]:
     """Return the sizes of the largest shape that needs at most ``seconds`` a frame."""
     best, fastest = None, math.inf
-    low, high = SMALLEST * most, float(most)
-    for turn in progress_bar(range(1 + BISECTIONS), desc="shapes", leave=False):
-        target = round(math.sqrt(low * high)) if turn else most
+
+    def is_fast_enough(target: int) -> bool:
+        nonlocal best, fastest
         shape = nearest_shape(target)
         duration = measure(shape).seconds
         fastest = min(fastest, duration)
         if duration <= seconds:
-            best, low = shape, target
-        else:
-            high = target
+            best = shape
+        progress.update()
+        return duration <= seconds
+
+    def middle(low: float, high: float) -> int:
+        return round(geometric_mean(low, high))
+
+    with progress_bar(total=1 + MEASUREMENTS, desc="shapes", leave=False) as progress:
+        if not is_fast_enough(most):
+            bisect(is_fast_enough, SMALLEST * most, most, MEASUREMENTS, middle)
     if best is None:
         raise ConfigError(
             f"--budget-rtf: no shape of {SMALLEST:.0%} of the parameters or more is "

@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.pruning.allocation.unit_counts import MULTIPLE, allocate_units
-from espnet_distill.structure.config_dims import Shapes, count, shapes_of
+from espnet_distill.pruning.allocation.unit_counts import allocate_units
+from espnet_distill.structure.config_dims import MULTIPLE, Shapes, count, shapes_of
 from espnet_distill.structure.groups import Group
 from espnet_distill.structure.residual import is_stream, with_position_readers
 from espnet_distill.students.infer_config import ConfigSpace

@@ -8,15 +8,16 @@ from torch import nn
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.pruning.masks.base import most_of
-from espnet_distill.structure.config_dims import count, shapes_of
+from espnet_distill.structure.config_dims import MULTIPLE, count, shapes_of
 from espnet_distill.structure.low_rank import Decomposition, Factors, Pair
 from espnet_distill.students.models.low_rank_layer import LowRankLayer
+from espnet_distill.utils.bisection import bisect
 from espnet_distill.utils.progress import progress_bar
 
-MULTIPLE = 8  # of ranks, for CPU kernels
-
-
 SMALL = 64  # inputs or outputs; below it any rank is allowed
+
+
+EXPONENTS = (-40.0, 5.0)  # of the price, to base 10
 
 
 HALVINGS = 60
@@ -112,15 +113,10 @@ def allocate_ranks(
             int(curve.parameters[curve.best(price)]) for curve in curves.values()
         )
 
-    low, high = -40.0, 5.0  # of the price, as a power of ten
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        if count_at(10**middle) > (1 - pressure) * total:
-            low = middle
-        else:
-            high = middle
-    chosen = {name: curve.best(10**high) for name, curve in curves.items()}
-    _raise_ranks((1 - pressure) * total - count_at(10**high), curves, chosen)
+    budget = (1 - pressure) * total
+    _, exponent = bisect(lambda x: count_at(10**x) > budget, *EXPONENTS, HALVINGS)
+    chosen = {name: curve.best(10**exponent) for name, curve in curves.items()}
+    _raise_ranks(budget - count_at(10**exponent), curves, chosen)
     factors = {}
     for name, index in chosen.items():
         if rank := int(curves[name].ranks[index]):

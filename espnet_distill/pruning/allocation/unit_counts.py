@@ -8,8 +8,9 @@ import numpy as np
 import torch
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.structure.config_dims import MOST_DIMS, Shapes, count
+from espnet_distill.structure.config_dims import MOST_DIMS, MULTIPLE, Shapes, count
 from espnet_distill.structure.groups import Group
+from espnet_distill.utils.bisection import nearest_root
 
 TOLERANCE = 0.01  # of the model's parameters
 
@@ -17,10 +18,7 @@ TOLERANCE = 0.01  # of the model's parameters
 RELATIVE = 0.02  # of the parameters that stay
 
 
-MULTIPLE = 8  # of widths, for kernels
-
-
-BISECTIONS = 40
+HALVINGS = 40
 
 
 TIED = "tied"
@@ -127,7 +125,8 @@ def allocate_units(
     def error(kept: np.ndarray) -> int:
         return remaining(classes.counts(kept)) - target
 
-    kept = _bisect(lambda fraction: classes.at(fraction), error)
+    fraction = nearest_root(lambda x: error(classes.at(x)), 0.0, 1.0, HALVINGS)
+    kept = classes.at(fraction)
     for steps in (classes.multiples, classes.steps):
         kept = _repair_rounding(kept, steps, classes, error, tolerance)
     return classes.counts(kept).tolist()
@@ -205,19 +204,6 @@ def kind_of(group: Group) -> frozenset:
         for axis in group.axes
         if axis.dim != 1
     )
-
-
-def _bisect(at: Callable, error: Callable) -> np.ndarray:
-    """Bisect the kept fraction; return the counts of least absolute error."""
-    low, high = 0.0, 1.0
-    best = at(high)
-    for _ in range(BISECTIONS):
-        middle = (low + high) / 2
-        kept = at(middle)
-        if abs(error(kept)) < abs(error(best)):
-            best = kept
-        low, high = (middle, high) if error(kept) < 0 else (low, middle)
-    return best
 
 
 def _repair_rounding(

@@ -1,5 +1,6 @@
 """Masks over pruning groups: feed-forward units, convolution channels, heads."""
 
+from bisect import bisect_left
 from collections.abc import Callable
 from itertools import chain
 
@@ -153,16 +154,13 @@ class UnitMask(PruningMask):
         def count_at(number: int) -> int:
             return self._counter([int(mask.sum()) for mask in masks_at(number)])
 
-        low, high = 0, int(flat.isfinite().sum() + (flat == -torch.inf).sum())
-        while low < high:  # the first number that leaves at most the target
-            middle = (low + high) // 2
-            if count_at(middle) <= target:
-                high = middle
-            else:
-                low = middle + 1
-        if low and abs(count_at(low - 1) - target) < abs(count_at(low) - target):
-            low -= 1
-        for name, mask in zip(values, masks_at(low)):
+        numbers = range(int(flat.isfinite().sum() + (flat == -torch.inf).sum()))
+        number = bisect_left(numbers, True, key=lambda n: count_at(n) <= target)
+        if number and abs(count_at(number - 1) - target) < abs(
+            count_at(number) - target
+        ):
+            number -= 1
+        for name, mask in zip(values, masks_at(number)):
             self.kept[name] = mask
 
     def excess(self, kept: torch.Tensor, progress: float) -> torch.Tensor:
