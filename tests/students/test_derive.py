@@ -103,7 +103,7 @@ def test_another_class(corpus, teacher, tmp_path, capsys):
 
 def test_a_teacher_that_is_not_supported(tmp_path, capsys):
     folder = make_experiment(tmp_path / "prodiff", tts="prodiff", tts_conf=PRODIFF)
-    words = "no student can be derived from ProDiff, only from FastSpeech2, FastSpeech"
+    words = "derive does not support ProDiff, only FastSpeech2, FastSpeech"
     refuse(capsys, words, folder, tmp_path / "out", "--pressure", 0.5)
     assert not (tmp_path / "out").exists()
 

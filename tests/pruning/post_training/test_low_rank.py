@@ -109,5 +109,5 @@ def test_a_class_without_one(tmp_path, capsys):
     capsys.readouterr()
     options = "--low-rank", "--pressure", 0.5
     assert prune(folder, tmp_path / "out", *options) == 2
-    words = "no low rank for tacotron2; there is for fastspeech2, fastspeech"
+    words = "low rank does not support tacotron2, only fastspeech2, fastspeech"
     assert words in capsys.readouterr().err

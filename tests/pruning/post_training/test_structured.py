@@ -140,7 +140,7 @@ def test_a_class_that_is_not_supported(tmp_path, capsys):
     folder = make_experiment(tmp_path / "exp", tts="prodiff", tts_conf=PRODIFF)
     capsys.readouterr()
     assert prune(folder, tmp_path / "out", "--pressure", 0.5) == 2
-    words = "no units can be taken from ProDiff, only from FastSpeech2, FastSpeech"
+    words = "pruning of units does not support ProDiff, only FastSpeech2, FastSpeech"
     assert words in capsys.readouterr().err
 
 
