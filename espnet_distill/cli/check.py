@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from espnet_distill.tasks.checks.check import _quietly, check
+from espnet_distill.tasks.checks.check import check
+from espnet_distill.utils.quiet import stderr_suppressed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args) -> None:
-    with _quietly():
+    with stderr_suppressed():
         found = check(
             args.train_config, args.espnet_options, args.vocoder, args.planned
         )

@@ -64,11 +64,6 @@ def read_clips(folder: Path) -> list[Clip]:
     return sorted(clips, key=lambda clip: clip.utterance)
 
 
-def read_bars(path: Path) -> list[Line]:
-    """Read lines ``id|text`` or ``id|text|normalized text``; the last field is used."""
-    return _checked(_bars(path))
-
-
 def read_transcription(path: Path) -> list[Line]:
     """Read lines ``<s> text </s> (id)`` of CMU Sphinx, the marks optional."""
     form = r"(?:<s>)?(?P<text>.*?)(?:</s>)?\s*\((?P<id>[^()]*)\)"
@@ -98,7 +93,8 @@ class _FirstFaults(ErrorCollector):
         return result
 
 
-def _bars(path: Path) -> Iterator[Line]:
+def _read_metadata(path: Path) -> Iterator[Line]:
+    """Yield lines ``id|text`` or ``id|text|normalized text``, with the last field."""
     for where, line in lines_of(path):
         fields = line.split("|")
         if len(fields) not in (2, 3):
@@ -163,7 +159,7 @@ def _clips_of_metadata(folder: Path) -> list[Clip]:
     recordings = _recordings_in(folder / "wavs")
     lines = [
         Line(_without_suffix(line.utterance), line.text, line.where)
-        for line in _bars(folder / "metadata.csv")
+        for line in _read_metadata(folder / "metadata.csv")
     ]
     with _FirstFaults() as faults:
         return [

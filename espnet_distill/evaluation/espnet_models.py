@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError, summarize
+from espnet_distill.evaluation.metrics import RATE
 from espnet_distill.experiments.model_zoo import fetch_files, is_tag
 
 
@@ -53,10 +54,12 @@ def find(model: str, prefix: str, usual: tuple[str, ...]) -> LocalModel:
         files = dict(zip(names, map(str, paths)))
     else:
         files = _download(model, f"{prefix}model_file")
-    digests = (checksum(Path(path)) for path in files.values() if Path(path).is_file())
+    checksums = (
+        checksum(Path(path)) for path in files.values() if Path(path).is_file()
+    )
     conf = read_yaml(Path(files[f"{prefix}train_config"]))
     return LocalModel(
-        tuple(files.items()), _rate(conf), (f"espnet {version('espnet')}", *digests)
+        tuple(files.items()), _rate(conf), (f"espnet {version('espnet')}", *checksums)
     )
 
 
@@ -107,9 +110,9 @@ def _download(tag: str, checkpoint: str) -> dict[str, str]:
 
 
 def _rate(conf: dict) -> int:
-    """Return the sampling rate of a configuration in Hz; 16000 without one."""
+    """Return the sampling rate of a configuration in Hz; RATE without one."""
     from humanfriendly import parse_size
 
     rate = (conf.get("frontend_conf") or {}).get("fs")
     rate = rate or (conf.get("preprocessor_conf") or {}).get("sample_rate")
-    return parse_size(str(rate)) if rate else 16000
+    return parse_size(str(rate)) if rate else RATE

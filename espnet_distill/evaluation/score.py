@@ -12,10 +12,11 @@ from joblib import Parallel, cpu_count, delayed
 from espnet_distill.data.audio import read_audio, read_audio_at
 from espnet_distill.data.utterances import Utterance
 from espnet_distill.evaluation.cache import DiskCache
+from espnet_distill.evaluation.metrics import RATE
 from espnet_distill.evaluation.metrics.asr import Whisper
 from espnet_distill.evaluation.metrics.asr_espnet import EspnetRecognizer
 from espnet_distill.evaluation.metrics.fidelity import Fidelity, Recording
-from espnet_distill.evaluation.metrics.mos import RATE, dnsmos, nisqa, utmos
+from espnet_distill.evaluation.metrics.mos import dnsmos, nisqa, utmos
 from espnet_distill.evaluation.metrics.registry import package_of
 from espnet_distill.evaluation.metrics.speaker import (
     EspnetSpeaker,
@@ -67,13 +68,13 @@ class Score:
 
 
 class Speech:
-    """An audio file whose digest and waveform are computed once."""
+    """An audio file whose checksum and waveform are computed once."""
 
     def __init__(self, path: Path):
         self.path = path
 
     @cached_property
-    def digest(self) -> str:
+    def checksum(self) -> str:
         return checksum(self.path)
 
     @cached_property
@@ -123,7 +124,9 @@ class Scorer:
     def _mos_scores(self, speech: Speech) -> dict[str, float]:
         return {
             name: self._cached(
-                lambda: _finite(predict(speech), name, speech.path), name, speech.digest
+                lambda: _finite(predict(speech), name, speech.path),
+                name,
+                speech.checksum,
             )
             for name, predict in MOS_MODELS.items()
             if name in self.metrics
@@ -136,7 +139,7 @@ class Scorer:
             lambda: _load_model(self.recognizer)(speech.wave),
             "wer",
             *self.recognizer.key,
-            speech.digest,
+            speech.checksum,
         )
         return {
             "words": word_errors(text, hypothesis),
@@ -150,16 +153,16 @@ class Scorer:
         if speech is reference:
             return {}
         distortion, errors = None, (None, None)
-        digests = reference.digest, speech.digest
+        checksums = reference.checksum, speech.checksum
         if "mcd" in self.metrics:
             distortion = self._cached(
                 lambda: _finite(recording.mcd(speech.path), "mcd", speech.path),
                 "mcd",
-                *digests,
+                *checksums,
             )
         if "f0" in self.metrics:
             errors = self._cached(
-                lambda: recording.f0_errors(speech.path), "f0", *digests
+                lambda: recording.f0_errors(speech.path), "f0", *checksums
             )
         distances = {"fidelity": Fidelity(distortion, *errors)}
         if self.speaker:
@@ -173,7 +176,7 @@ class Scorer:
             lambda: _load_model(self.speaker)(speech.wave),
             "speaker",
             *self.speaker.key,
-            speech.digest,
+            speech.checksum,
         )
 
     def _cached(self, compute: Callable, metric: str, *key: str):

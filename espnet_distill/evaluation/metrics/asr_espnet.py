@@ -7,9 +7,7 @@ import librosa
 import numpy as np
 
 from espnet_distill.evaluation import espnet_models
-
-RATE = 16000
-
+from espnet_distill.evaluation.metrics import RATE
 
 USUAL_NAMES = ("valid.acc.ave.pth", "valid.loss.ave.pth", "valid.loss.best.pth")
 

@@ -4,10 +4,8 @@ from functools import cache
 
 import numpy as np
 
+from espnet_distill.evaluation.metrics import RATE
 from espnet_distill.evaluation.metrics import mos_weights as weights
-
-RATE = 16000
-
 
 WINDOW = int(9.01 * RATE)
 

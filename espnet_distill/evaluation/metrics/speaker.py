@@ -10,9 +10,7 @@ import numpy as np
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.evaluation import espnet_models
-
-RATE = 16000
-
+from espnet_distill.evaluation.metrics import RATE
 
 USUAL_NAMES = ("valid.eer.best.pth", "valid.eer.ave.pth")
 

@@ -1,9 +1,6 @@
 """Check a training configuration without training (`espnet-distill check`)."""
 
 import argparse
-import contextlib
-import io
-import warnings
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError, ErrorCollector
@@ -119,11 +116,3 @@ def _plugin_args(conf: dict, espnet_options: list[str]) -> argparse.Namespace:
         **{key: value for key, value in conf.items() if key in defaults}
     )
     return parser.parse_known_args(espnet_options)[0]
-
-
-@contextlib.contextmanager
-def _quietly():
-    """Suppress warnings and stderr of ESPnet and its imports (NLTK, pyworld)."""
-    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
-        warnings.simplefilter("ignore")
-        yield

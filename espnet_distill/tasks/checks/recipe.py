@@ -8,7 +8,8 @@ from espnet_distill.recipes.student_training import (
     write_student_config,
 )
 from espnet_distill.recipes.vocoder_training import write_vocoder_config
-from espnet_distill.tasks.checks.check import _quietly, check
+from espnet_distill.tasks.checks.check import check
+from espnet_distill.utils.quiet import stderr_suppressed
 
 
 def configure_student(layout: Layout) -> str:
@@ -31,7 +32,7 @@ def check_student(layout: Layout) -> str:
     options = layout.options
     if not options.distill:
         return ""
-    with _quietly():
+    with stderr_suppressed():
         report = check(
             layout.distill_config,
             training_options(layout),
@@ -44,6 +45,6 @@ def check_student(layout: Layout) -> str:
 def configure_vocoder(layout: Layout) -> str:
     """Write the vocoder's training configuration; return the report of its check."""
     config = write_vocoder_config(layout, student_model(layout).parent)
-    with _quietly():
+    with stderr_suppressed():
         report = check(config, layout.options.vocoder_args.split(), planned=True)
     return f"{report}\n"
