@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The demo: hibari-tts speaks a corpus, a trained ESPnet teacher is distilled on it, and both
-# are heard through the vocoder that was distilled from hibari's speech.
+# The demo: hibari-tts synthesizes a corpus, a trained ESPnet teacher is distilled on it, and
+# both use a vocoder that was distilled on hibari's speech.
 set -euo pipefail
 
 ./distill.sh \

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Kathleen: real speech, one speaker, 22.05 kHz, mels as HiFi-GAN takes them.
+# Kathleen: real speech, one speaker, 22.05 kHz, HiFi-GAN's mels.
 set -euo pipefail
 
 ./distill.sh \

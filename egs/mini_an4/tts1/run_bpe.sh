@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Teacher and student that read the pieces of a sentencepiece model, trained in stage 1.
+# Teacher and student with sentencepiece tokens; stage 1 trains the sentencepiece model.
 set -euo pipefail
 
 ./run.sh \

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Teacher and student of five speakers, told apart by ids. Sets of one speaker each are
-# spoken, and the first is evaluated.
+# Teacher and student of five speakers, with speaker ids. Sets of one speaker each are
+# synthesized, and the first is evaluated.
 set -euo pipefail
 
 ./run.sh \

@@ -40,7 +40,9 @@ def check(
         from espnet_distill.tasks.checks.vocoder import check_vocoder_training
 
         if not is_none(vocoder_file):
-            raise ConfigError("--vocoder_file: a vocoder is heard through no other")
+            raise ConfigError(
+                "--vocoder: a vocoder's training takes no vocoder; omit it"
+            )
         return check_vocoder_training(train_config, conf, espnet_options, planned)
     plugin_args = _plugin_args(conf, espnet_options)
     distill_options = DistillOptions.read(plugin_args, faults)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# hibari-tts reads local/prompts.txt: a black-box voice becomes an ESPnet corpus.
+# hibari-tts synthesizes local/prompts.txt: an ESPnet corpus of a black-box voice.
 # Writes data/{train,dev,eval}: the last 48 sentences are held out, the 16 before
 # them validate.
 
@@ -11,7 +11,7 @@ num_dev=16
 . ./path.sh
 
 mkdir -p data/all
-python3 local/speak.py local/prompts.txt downloads data/all
+python3 local/synthesize.py local/prompts.txt downloads data/all
 utils/utt2spk_to_spk2utt.pl data/all/utt2spk > data/all/spk2utt
 
 num_train=$(($(wc -l < data/all/text) - num_eval - num_dev))

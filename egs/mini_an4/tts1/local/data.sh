@@ -26,8 +26,8 @@ utils/subset_data_dir.sh --first data/all 1 data/dev
 utils/subset_data_dir.sh --last data/all ${num_train} data/train
 
 held_out="fash-an251-b mwhw-an152-b"
-grep -vwE "${held_out// /|}" data/speakers/text > data/speakers/heard
-utils/subset_data_dir.sh --utt-list data/speakers/heard data/speakers data/train_speakers
+grep -vwE "${held_out// /|}" data/speakers/text > data/speakers/train_utts
+utils/subset_data_dir.sh --utt-list data/speakers/train_utts data/speakers data/train_speakers
 utils/subset_data_dir.sh --utt-list <(printf "%s\n" ${held_out}) data/speakers data/dev_speakers
 for name in ${held_out}; do
     speaker=${name%%-*}

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Let hibari-tts speak "<id> <sentence>" lines into an ESPnet data folder.
+"""Synthesize lines `<id> <sentence>` with hibari-tts into an ESPnet data folder.
 
-Its pauses are digital silence, whose log-mel is the floor of the logarithm: a few such
-frames would rule the statistics. So the ends are trimmed and a noise floor is added.
+Pauses of hibari-tts are digital silence, whose log-mel is the floor of the logarithm: a
+few such frames would dominate the statistics. Therefore the ends are trimmed, and noise
+is added.
 """
 
 import os
@@ -21,7 +22,8 @@ NOISE = 1e-4  # -80 dB
 MARGIN = SAMPLE_RATE // 20  # 50 ms are left at both ends
 
 
-def as_recorded(speech: np.ndarray) -> np.ndarray:
+def trim_and_add_noise(speech: np.ndarray) -> np.ndarray:
+    """Return a waveform (samples,) with trimmed ends and a noise floor."""
     _, (start, end) = librosa.effects.trim(speech, top_db=40)
     speech = speech[max(0, start - MARGIN) : end + MARGIN]
     noise = np.random.default_rng(0).standard_normal(len(speech))
@@ -36,7 +38,7 @@ def main(prompts: Path, wavs: Path, out: Path):
         wav = wavs / f"{line.utterance}.wav"
         if not wav.exists():
             beside = wav.with_suffix(".part.wav")
-            speech = as_recorded(voice(line.text, seed=0))
+            speech = trim_and_add_noise(voice(line.text, seed=0))
             write_wav(str(beside), speech, SAMPLE_RATE)
             os.replace(beside, wav)
         rows.append((line.utterance, wav, line.text, "hibari"))
