@@ -172,3 +172,9 @@ def test_the_runner_registers_once_espnets_task_is_imported(tmp_path):
     done = run_python("-m", "espnet_distill", tmp_path / "hooked.py")
     assert done.returncode == 0, done.stderr
     assert "espnet_distill" not in done.stdout  # the hook is gone once it has served
+
+
+def test_callbacks_can_be_imported_before_espnets_task():
+    """As by a job that reads a configuration with pruning and builds no model."""
+    done = run_python("-m", "espnet_distill", "-m", "espnet_distill.pruning.callback")
+    assert done.returncode == 0, done.stderr

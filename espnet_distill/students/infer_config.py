@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from espnet2.tasks.tts import tts_choices
 from espnet2.tts.abs_tts import AbsTTS
 
 from espnet_distill.errors import ConfigError
@@ -18,6 +17,8 @@ class ConfigSpace:
     """The configurations of a choice of ``--tts``, without per-layer sizes."""
 
     def __init__(self, name: str, conf: Mapping, idim: int, odim: int):
+        from espnet2.tasks.tts import tts_choices  # may import the plugin's task
+
         self.name = name.removesuffix(SUFFIX)
         self.conf = {key: value for key, value in conf.items() if key not in KEYS}
         self.kind: type[AbsTTS] = tts_choices.get_class(self.name)

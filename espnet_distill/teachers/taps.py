@@ -3,7 +3,6 @@
 import inspect
 
 import torch
-from espnet2.tasks.tts import tts_choices
 from espnet2.tts.abs_tts import AbsTTS
 from espnet2.tts.fastspeech import FastSpeech
 from espnet2.tts.fastspeech2 import FastSpeech2
@@ -63,6 +62,10 @@ def class_of(tts, where) -> type[AbsTTS]:
     Raises:
         ConfigError: A name that neither ESPnet nor this package registers.
     """
+    from espnet2.tasks.tts import (
+        tts_choices,
+    )  # whose import may import the plugin's task
+
     known = tts_choices.classes
     if str(tts).lower() not in known:
         raise ConfigError(f"{where}: tts: no {tts!r}; {suggest(tts, known)}")
