@@ -62,9 +62,7 @@ def class_of(tts, where) -> type[AbsTTS]:
     Raises:
         ConfigError: A name that neither ESPnet nor this package registers.
     """
-    from espnet2.tasks.tts import (
-        tts_choices,
-    )  # whose import may import the plugin's task
+    from espnet2.tasks.tts import tts_choices  # may import the plugin's task
 
     known = tts_choices.classes
     if str(tts).lower() not in known:
