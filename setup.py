@@ -31,8 +31,10 @@ setup(
     install_requires=[
         "espnet[train,tts]>=202611,<202612",
         "jinja2",
+        "num2words>=0.5.14",
         "pillow",
         "pyworld",
+        "resampy",  # ESPnet resamples with it
         "torch",
         "torch-pruning>=1.6,<1.7",
         "torchaudio",

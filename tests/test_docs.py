@@ -367,6 +367,11 @@ def project(installed, corpus, tmp_path, monkeypatch):
         "distill_conf": configurations(PAGES[0])[0]["distill_conf"],
     }
     corpus.config(tmp_path / "conf/tuning/train_student_fastspeech2.yaml", **plain)
+    for name in ("train", "dev", "eval"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        (tmp_path / "data" / name / "text").write_text("a ein Haus\n")
+    (tmp_path / "data/train/front_end.yaml").write_text("language: de\nvoice: de\n")
+    (tmp_path / "more.txt").write_text("b eine Schule\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -385,6 +390,8 @@ RUN = {
 def test_a_command_does_something(words, project, capsys):
     if "resemblyzer" in words:
         pytest.importorskip("resemblyzer")
+    if "prepare-text" in words:
+        pytest.importorskip("espeakng_loader")
     assert cli.main(words) == 0
     assert capsys.readouterr().out
 

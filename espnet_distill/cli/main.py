@@ -73,6 +73,10 @@ COMMANDS = {
         "check texts before synthesis",
         "espnet_distill.cli.check_text",
     ),
+    "prepare-text": (
+        "normalize the text of data folders, and phonemize it",
+        "espnet_distill.cli.prepare_text",
+    ),
     "pseudo-label": (
         "make training data of a teacher's synthesis",
         "espnet_distill.cli.pseudo_label",

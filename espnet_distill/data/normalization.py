@@ -1,0 +1,182 @@
+"""Text normalization: numbers and abbreviations in words, with the case kept.
+
+num2words names numbers, years, ordinals and amounts; the tables of
+:mod:`~espnet_distill.data.languages` name the rest.
+"""
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+
+from espnet_distill.data.languages import NUMBER_WORDS, NumberWords, require_language
+from espnet_distill.data.punctuation import simplify_punctuation
+
+CURRENCIES = {"$": "USD", "€": "EUR", "£": "GBP"}
+SCALES = "thousand|million|billion|trillion"  # English: $1.5 million
+INITIALS = re.compile(r"\b(?:[^\W\d_]\.){2,}")
+YEARS = range(1100, 2100)
+MOST_DIGITS = 15  # longer numbers are left to the g2p
+
+
+def normalize(text: str, language: str) -> str:
+    """Return a text with numbers and abbreviations in words and simple punctuation.
+
+    Args:
+        text: A text.
+        language: Its language, such as ``en``, ``en-us`` or ``de``. Numbers and
+            abbreviations of languages without an entry in NUMBER_WORDS stay, for the
+            g2p.
+
+    Returns:
+        The text in the form of :func:`simplify_punctuation`; a fixed point.
+
+    Raises:
+        ConfigError: The language is not a tag.
+    """
+    code = require_language(language)
+    if code in NUMBER_WORDS:
+        text = _Normalizer(code, NUMBER_WORDS[code])(text)
+    return simplify_punctuation(text)
+
+
+class _Normalizer:
+    """Rewrites numbers, amounts and abbreviations of one language."""
+
+    def __init__(self, language: str, words: NumberWords):
+        self.language, self.words = language, words
+        group, decimal = re.escape(words.group), re.escape(words.decimal)
+        whole = rf"(?:\d{{1,3}}(?:[{group}]\d{{3}})+|\d+)"
+        number = rf"{whole}(?:{decimal}\d+|\.\d{{1,2}}(?![\d{group}]))?"
+        symbol = f"[{''.join(CURRENCIES)}]"
+        before, after = r"(?<![\w.,:/])", r"(?![\w/]|[.,:]\d)"
+        scale = rf"(?:\s+(?P<scale>{SCALES}))?" if language == "en" else ""
+        self.rules: list[tuple[str, Callable[[re.Match], str]]] = []
+        if language == "en":
+            self.rules += [
+                (rf"{before}(\d+)(?:st|nd|rd|th)\b", self._ordinal),
+                (rf"{before}(\d{{3}}0)s\b", self._decade),
+            ]
+        if words.months:
+            months = "|".join(words.months)
+            self.rules.append(
+                (rf"{before}(?P<n>\d{{1,2}})\.(?=\s+(?:{months})\b)", self._day)
+            )
+        self.rules += [
+            (rf"{before}(\d{{1,2}}):(\d{{2}}){after}", self._time),
+            (rf"(?P<symbol>{symbol})\s?(?P<n>{number}){scale}{after}", self._amount),
+            (rf"{before}(?P<n>{number})\s?(?P<symbol>{symbol}){after}", self._amount),
+            (rf"{before}(?P<n>{number})\s?%", self._percent),
+            (rf"{before}(?P<sign>(?<!\S)[-−])?(?P<n>{number}){after}", self._number),
+            (r"(?<=\s)&(?=\s)", lambda _: words.ampersand),
+        ]
+
+    def __call__(self, text: str) -> str:
+        for short, full in self.words.abbreviations.items():
+            text = _expand(text, short, full)
+        text = INITIALS.sub(self._initials, text)
+        for pattern, write in self.rules:
+            text = re.sub(pattern, write, text)
+        return text
+
+    def _initials(self, match: re.Match) -> str:
+        """U.S.A. → USA; a period stays where the text ends."""
+        end = "." if not match.string[match.end() :].strip(" \"'”’)") else ""
+        return match[0].replace(".", "").upper() + end
+
+    def _spell(self, value, to: str = "cardinal", **options) -> str | None:
+        from num2words import num2words
+
+        if len(str(value)) > MOST_DIGITS:
+            return None
+        try:
+            words = num2words(value, lang=self.language, to=to, **options)
+        except (NotImplementedError, TypeError, OverflowError):
+            return None
+        return " ".join(words.replace(",", "").split())
+
+    def _ordinal(self, match: re.Match) -> str:
+        return self._spell(int(match[1]), "ordinal") or match[0]
+
+    def _day(self, match: re.Match) -> str:
+        """German: am 3. Mai → am dritten Mai; der 3. Mai → der dritte Mai."""
+        words = self._spell(int(match["n"]), "ordinal") or match["n"]
+        before = match.string[: match.start()].split()
+        ends_in_n = not before or before[-1].lower() not in ("der", "dieser", "jeder")
+        return words + "n" * ends_in_n
+
+    def _decade(self, match: re.Match) -> str:
+        year = self._spell(int(match[1]), "year") or match[0]
+        return f"{year[:-1]}ies" if year.endswith("y") else f"{year}s"
+
+    def _time(self, match: re.Match) -> str:
+        hour, minute = self._spell(int(match[1])), self._spell(int(match[2]))
+        if int(match[1]) > 24 or int(match[2]) > 59 or not hour or not minute:
+            return match[0]
+        if self.language == "en" and 0 < int(match[2]) < 10:
+            return f"{hour} oh {minute}"
+        return hour if match[2] == "00" else f"{hour} {minute}"
+
+    def _amount(self, match: re.Match) -> str:
+        value, code = self._value(match["n"]), CURRENCIES[match["symbol"]]
+        scale = match.groupdict().get("scale")
+        words = self._spell(float(value), "currency", currency=code, separator=" |")
+        if not words or "|" not in words:
+            return match[0]
+        units, cents = (part.strip() for part in words.split("|"))
+        exact = -value.as_tuple().exponent <= 2
+        if scale or not exact:
+            many = self._spell(float(10), "currency", currency=code, separator=" |")
+            name = many.partition("|")[0].strip().partition(" ")[2]
+            return " ".join(filter(None, (self._words(match["n"]), scale, name)))
+        return units if value == value.to_integral_value() else f"{units} {cents}"
+
+    def _percent(self, match: re.Match) -> str:
+        number = self._words(match["n"])
+        if self.language == "tr":
+            return f"{self.words.percent} {number}"
+        return f"{number} {self.words.percent}"
+
+    def _number(self, match: re.Match) -> str:
+        if match["sign"]:
+            value = self._value(match["n"])
+            minus = (self._spell(-1) or "").split(" ")
+            if len(minus) < 2 or not value:
+                return match[0]
+            return f"{minus[0]} {self._words(match['n'])}"
+        is_year = match["n"].isdigit() and int(match["n"]) in YEARS
+        if is_year and len(match["n"]) == 4:
+            return self._spell(int(match["n"]), "year") or self._words(match["n"])
+        return self._words(match["n"])
+
+    def _value(self, number: str) -> Decimal:
+        whole, fraction = self._parts(number)
+        return Decimal(f"{whole}.{fraction}" if fraction else whole)
+
+    def _parts(self, number: str) -> tuple[str, str]:
+        """Return the digits before and after the decimal mark."""
+        mark = self.words.decimal
+        if mark not in number and re.search(r"\.\d{1,2}$", number):
+            mark = "."
+        whole, fraction = number, ""
+        if mark in number:
+            whole, _, fraction = number.rpartition(mark)
+        return "".join(filter(str.isdigit, whole)), fraction
+
+    def _words(self, number: str) -> str:
+        whole, fraction = self._parts(number)
+        digits = [self._spell(int(digit)) for digit in fraction]
+        if whole.startswith("0") and len(whole) > 1:  # 007, a telephone number
+            words = " ".join(self._spell(int(digit)) or digit for digit in whole)
+        else:
+            words = self._spell(int(whole))
+        if not words or not all(digits):
+            return number
+        return " ".join((words, self.words.point, *digits)) if digits else words
+
+
+def _expand(text: str, short: str, full: str) -> str:
+    """Expand an abbreviation; at the end of a text its period stays."""
+    pattern = rf"(?<![\w.]){re.escape(short)}(?P<end>[\s\"'”’)]*$)?"
+    return re.sub(
+        pattern, lambda match: full + ("." if match["end"] is not None else ""), text
+    )

@@ -1,0 +1,81 @@
+"""Numbers, abbreviations and punctuation of text, with the case kept."""
+
+import pytest
+
+from espnet_distill.data.languages import NUMBER_WORDS
+from espnet_distill.data.normalization import normalize
+from espnet_distill.data.punctuation import simplify_punctuation
+from espnet_distill.errors import ConfigError
+
+TEXTS = [
+    ("en", "$5.20 in 1999.", "five dollars twenty cents in nineteen ninety-nine."),
+    ("en", "$1.5 million, £3", "one point five million dollars, three pounds sterling"),
+    ("en", "1,234 men, 10% & 3.14!", "one thousand two hundred and thirty-four men, "
+     "ten percent and three point one four!"),
+    ("en", "Dr. Smith isn't at 5:30 p.m.", "Doctor Smith isn't at five thirty PM."),
+    ("en", "Philip Steels, etc.", "Philip Steels, et cetera."),
+    ("en", "the 1990s, the 21st", "the nineteen nineties, the twenty-first"),
+    ("en", "007 or -5", "zero zero seven or minus five"),
+    ("en", "MP3 v1.2.3 1/2 x2", "MP3 v1.2.3 1/2 x2"),
+    ("en-us", "IT is it, the U.S. and us", "IT is it, the US and us"),
+    ("de", "Am 3. Mai 1999 um 5:30 Uhr", "Am dritten Mai "
+     "neunzehnhundertneunundneunzig um fünf dreißig Uhr"),
+    ("de", "z.B. 1.000 Mädchen, 12,5 %", "zum Beispiel eintausend Mädchen, zwölf "
+     "Komma fünf Prozent"),
+    ("de", "5,20 € oder $5.20", "fünf Euro zwanzig Cent oder fünf Dollar zwanzig Cent"),
+    ("fr", "12 000 et 12,5 % !", "douze mille et douze virgule cinq pour cent!"),
+    ("it", "3,5", "tre virgola cinque"),
+    ("tr", "3,5 ve 5%", "üç virgül beş ve yüzde beş"),
+    ("es", "¿Cuánto? ¡100 €!", "Cuánto? cien euros!"),
+    ("ru", "Привет, 5 €", "Привет, пять евро"),
+    ("hi", "5 नमस्ते।", "5 नमस्ते."),
+    ("ja", "「こんにちは」、5人。", "こんにちは, 5人."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("language, text, words", TEXTS)
+def test_numbers_and_abbreviations_become_words(language, text, words):
+    assert normalize(text, language) == words
+
+
+@pytest.mark.parametrize("language, text, words", TEXTS)
+def test_normalized_text_is_a_fixed_point(language, text, words):
+    assert normalize(words, language) == words
+
+
+@pytest.mark.parametrize("language", NUMBER_WORDS)
+def test_no_digit_is_lost_in_any_language(language):
+    mark = NUMBER_WORDS[language].decimal
+    words = normalize(f"1 2{mark}5 3", language).split()
+    one, two, three = (normalize(digit, language) for digit in "123")
+    assert words[0] == one and words[-1] == three and two in words
+    assert NUMBER_WORDS[language].point in words
+    assert not any(char.isdigit() for word in words for char in word)
+
+
+PUNCTUATION = [
+    ('"Hello," he said.', "Hello, he said."),
+    ("'Hello,' he said, 'don't.'", "Hello, he said, don't."),
+    ("“It” (us) [we] «they»", "It us we they"),
+    ("sick once -- typhoid — or – not", "sick once; typhoid; or; not"),
+    ("I was… ill...", "I was, ill."),
+    ("What?! No!!", "What? No!"),
+    ("re-entered, don’t", "re-entered, don't"),
+    ("one,two", "one, two"),
+    ("  ... well ,  yes ", "well, yes"),
+    ("5.20 and 5:30, a.b", "5.20 and 5:30, a.b"),
+    ("你好，世界。", "你好, 世界."),
+    ("The flush; deepened.", "The flush; deepened."),
+]
+
+
+@pytest.mark.parametrize("text, simple", PUNCTUATION)
+def test_punctuation_is_one_mark_after_a_word(text, simple):
+    assert simplify_punctuation(text) == simple
+    assert simplify_punctuation(simple) == simple
+
+
+@pytest.mark.parametrize("tag", ["", "e", "12", "english"])
+def test_a_language_that_is_no_code_is_refused(tag):
+    with pytest.raises(ConfigError, match="expected a code of ISO 639"):
+        normalize("one", tag)
