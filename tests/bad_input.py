@@ -543,6 +543,12 @@ TRIES = [
     ),
     Try(
         "check",
+        "a cleaner that the teacher has not",
+        lambda p: [p.train(), "--cleaner", "tacotron"],
+        "cleaner: the student has tacotron, teacher ",
+    ),
+    Try(
+        "check",
         "a teacher whose cleaner a shell would run",
         lambda p: [p.train(teacher=p.teacher(cleaner="$(touch PWNED)"))],
         "cleaner: '$(touch PWNED)' is none of ESPnet's; there are tacotron",
@@ -1639,6 +1645,40 @@ TRIES = [
         "Latin-1",
         lambda p: ["--new", p.file("new", LATIN)],
         "new: cannot be read: line 1 is not UTF-8",
+    ),
+    Try(
+        "check-text",
+        "an English cleaner for German text",
+        lambda p: [
+            *("--token-type", "phn", "--g2p", "espeak_ng_german"),
+            *("--cleaner", "tacotron", p.data() / "text"),
+        ],
+        "cleaner: tacotron is for en, the text is de (g2p espeak_ng_german); take none",
+    ),
+    Try(
+        "check-text",
+        "a mistyped g2p",
+        lambda p: ["--token-type", "phn", "--g2p", "espeak_german", p.data() / "text"],
+        "g2p: ESPnet has no espeak_german; near: espeak_ng_german",
+    ),
+    # prepare-text
+    Try(
+        "prepare-text",
+        "an unknown voice",
+        lambda p: [p.data(), "--voice", "de-de"],
+        "voice 'de-de': espeak-ng has no such language; near: ",
+    ),
+    Try(
+        "prepare-text",
+        "a language that is no code",
+        lambda p: [p.data(), "--language", "german"],
+        "language 'german': expected a code of ISO 639, such as en or de",
+    ),
+    Try(
+        "prepare-text",
+        "an utterance without words",
+        lambda p: [p.data(text="b1 ...\n"), "--language", "de"],
+        "text: b1: '...': has no words; remove it",
     ),
     # espnet-root
     Try(

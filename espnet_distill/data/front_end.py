@@ -9,13 +9,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from espnet_distill.data.languages import language_of, require_language
+from espnet_distill.data.languages import G2P_LANGUAGES, language_of, require_language
 from espnet_distill.data.normalization import normalize
 from espnet_distill.data.phonemes import phonemize
-from espnet_distill.errors import ConfigError, ErrorCollector
+from espnet_distill.errors import ConfigError, ErrorCollector, suggest
+from espnet_distill.experiments.text_frontend import require_bpemodel
 from espnet_distill.utils.checksums import checksum
+from espnet_distill.utils.espeak import load_espeak
 from espnet_distill.utils.files import read_table, read_yaml, write_text
 
+CLEANER_LANGUAGES = {
+    "tacotron": "en",
+    "jaconv": "ja",
+    "vietnamese": "vi",
+    "korean_cleaner": "ko",
+}
 RECORD, WORDS, TEXT = "front_end.yaml", "words", "text"
 GRAPHEMES = ("char", "bpe", "word")
 
@@ -88,6 +96,44 @@ def default_cleaner(
     return "tacotron" if str(g2p).startswith("g2p_en") else "none"
 
 
+def require_front_end(front_end: FrontEnd, bpemodel: str | None = None) -> None:
+    """Raise a ConfigError for values that ESPnet lacks, or that contradict another.
+
+    Args:
+        front_end: The front end of a training.
+        bpemodel: Its sentencepiece model.
+
+    Raises:
+        ConfigError: Token type, g2p or cleaner is unknown, the cleaner is for another
+            language than the text, or a sentencepiece model is missing.
+    """
+    with ErrorCollector() as faults:
+        known = (*GRAPHEMES, "phn")
+        if front_end.token_type not in known:
+            faults.lines.append(_unknown("token_type", front_end.token_type, known))
+        g2ps = ("none", *G2P_LANGUAGES)
+        if front_end.g2p and front_end.g2p not in g2ps:
+            faults.lines.append(_unknown("g2p", front_end.g2p, g2ps))
+        cleaners = ("none", *CLEANER_LANGUAGES)
+        if front_end.cleaner and front_end.cleaner not in cleaners:
+            faults.lines.append(_unknown("cleaner", front_end.cleaner, cleaners))
+        faults.check(require_bpemodel, _bpe(front_end, bpemodel), "front end")
+        cleaned = CLEANER_LANGUAGES.get(front_end.cleaner)
+        if cleaned and front_end.language not in (None, cleaned):
+            faults.lines.append(
+                f"cleaner: {front_end.cleaner} is for {cleaned}, the text is "
+                f"{front_end.language} (g2p {front_end.g2p or 'none'}); take none"
+            )
+
+
+def _unknown(key: str, value: str | None, known: Iterable[str]) -> str:
+    return f"{key}: ESPnet has no {value}; {suggest(value, known)}"
+
+
+def _bpe(front_end: FrontEnd, bpemodel: str | None) -> dict:
+    return {"token_type": front_end.token_type, "bpemodel": bpemodel}
+
+
 def read_record(folder: Path) -> dict[str, str]:
     """Return language, voice and checksum of a prepared data folder, or nothing."""
     path = Path(folder) / RECORD
@@ -121,6 +167,8 @@ def prepare_folder(folder: Path, language: str, voice: str | None = None) -> int
     Raises:
         ConfigError: Utterances cannot be phonemized; the first ten are named.
     """
+    if voice:
+        load_espeak().require_voice(voice)
     record = read_record(folder)
     text = folder / TEXT
     is_prepared = record.get("text") == (checksum(text) if text.is_file() else None)
@@ -142,6 +190,8 @@ def prepare_folder(folder: Path, language: str, voice: str | None = None) -> int
 
 def prepare_file(source: Path, target: Path, front_end: FrontEnd) -> int:
     """Write a text of ``<utterance> <words>`` lines in a front end's form, sorted."""
+    if front_end.voice:
+        load_espeak().require_voice(front_end.voice)
     lines = prepare_lines(read_table(source), front_end, str(source))
     write_text(target, _table(dict(sorted(lines.items()))))
     return len(lines)

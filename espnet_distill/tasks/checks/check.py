@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from espnet_distill.errors import ConfigError, ErrorCollector
+from espnet_distill.errors import INVALID, ConfigError, ErrorCollector
 
 
 def check(
@@ -57,6 +57,8 @@ def check(
         require_bpemodel,
         require_tokens,
     )
+    from espnet_distill.recipes.shell_values import require_text_settings
+    from espnet_distill.tasks.checks import compatibility
     from espnet_distill.tasks.checks import distillation as check_distillation
     from espnet_distill.tasks.checks import espnet as check_espnet
     from espnet_distill.tasks.text2mel import (
@@ -88,6 +90,18 @@ def check(
     teachers = check_distillation.check_teachers(
         args, distill_options.teachers, configs, faults
     )
+    keys = [
+        key
+        for key in compatibility.FRONT_END
+        if key in conf or f"--{key}" in espnet_options
+    ]
+    for teacher, teacher_conf in zip(distill_options.teachers, configs):
+        whose = f"teacher {teacher}"
+        if faults.check(require_text_settings, teacher_conf, whose) is not INVALID:
+            faults.check(
+                compatibility.require_same_front_end,
+                *(vars(args), teacher_conf, keys, whose),
+            )
     if distill_options.dump:
         taps = distill_options.targets_of(objectives)
         check_distillation.check_dump(args, distill_options, taps, planned, faults)

@@ -1,7 +1,9 @@
 """Compare the configurations of a teacher and its student."""
 
 import io
+from collections.abc import Iterable
 
+from espnet_distill.data.front_end import FrontEnd
 from espnet_distill.data.mel_spec import MelSpec
 from espnet_distill.errors import ConfigError, ErrorCollector
 from espnet_distill.utils.config_values import as_number, as_whole
@@ -26,6 +28,27 @@ def require_compatible(student: dict, teacher: dict, whose: str) -> None:
             faults.check(require, student, teacher, whose)
         for kind in ("pitch", "energy"):
             faults.check(_require_same_extraction, kind, student, teacher, whose)
+
+
+FRONT_END = ("g2p", "cleaner")
+
+
+def require_same_front_end(
+    student: dict, teacher: dict, keys: Iterable[str], whose: str
+) -> None:
+    """Raise a ConfigError if a student's text becomes other tokens than its teacher's.
+
+    Args:
+        student: The arguments of the training.
+        teacher: The configuration of a trained experiment.
+        keys: Those of FRONT_END that the training sets.
+        whose: Name of the teacher in messages.
+    """
+    of_student, of_teacher = FrontEnd.of(student), FrontEnd.of(teacher)
+    with ErrorCollector() as faults:
+        for key in keys:
+            values = getattr(of_student, key), getattr(of_teacher, key)
+            faults.check(_require_equal, key, *values, whose)
 
 
 # Inputs besides the text: the key of tts_conf, and the name of the data.
