@@ -1,15 +1,10 @@
-"""espeak-ng through its C interface: find the library, list voices, text to phonemes.
-
-`python3 -m espnet_distill.utils.espeak` prints `export` lines with the library's
-location, for programs that run without the plugin.
-"""
+"""espeak-ng through its C interface: find the library, list voices, text to phonemes."""
 
 import ctypes
 import ctypes.util
 import functools
 import importlib.util
 import os
-import shlex
 import shutil
 import threading
 from collections.abc import Iterator
@@ -156,9 +151,3 @@ def _languages(address: int) -> Iterator[tuple[int, str]]:
         tag = ctypes.string_at(address + 1)
         yield priority, tag.decode()
         address += len(tag) + 2
-
-
-if __name__ == "__main__":
-    provide_espeak()
-    for name in filter(os.environ.get, (LIBRARY, DATA)):
-        print(f"export {name}={shlex.quote(os.environ[name])}")

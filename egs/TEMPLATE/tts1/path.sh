@@ -14,8 +14,8 @@ export OMP_NUM_THREADS=${OMP_NUM_THREADS:-${SLURM_CPUS_PER_TASK:-1}}
 [ -n "${OMP_WAIT_POLICY:-}" ] || export GOMP_SPINCOUNT=${GOMP_SPINCOUNT:-4000}
 export NCCL_SOCKET_IFNAME=${NCCL_SOCKET_IFNAME:-^lo,docker,virbr,vmnet,vboxnet}
 
-# for programs that run without the plugin, which locates espeak-ng itself
-eval "$(python3 -m espnet_distill.utils.espeak)"
+# espeak-ng, for programs without the plugin; a UTF-8 locale, for validate_data_dir.sh
+eval "$(python3 -m espnet_distill.utils.environment)"
 
 if [ -e local/path.sh ]; then
     . local/path.sh
