@@ -33,3 +33,4 @@ utils/subset_data_dir.sh --last data/all ${num_eval} data/eval
 utils/subset_data_dir.sh --first data/all $((num_all - num_eval)) data/rest
 utils/subset_data_dir.sh --last data/rest ${num_dev} data/dev
 utils/subset_data_dir.sh --first data/rest $((num_all - num_eval - num_dev)) data/train
+espnet-distill prepare-text --language en data/train data/dev data/eval
