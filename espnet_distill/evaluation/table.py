@@ -90,6 +90,9 @@ FURTHER_COLUMNS: dict[str, Callable[[Row], str | None]] = {
 }
 
 
+_CER = {"WER (%)": "CER (%)", "ΔWER [95 %]": "ΔCER [95 %]"}
+
+
 CAPTION = """\
 {sentences} held-out sentences of `{data}`, {date}; espnet {espnet}, torch {torch}, \
 Python {python}.
@@ -99,7 +102,7 @@ Python {python}.
 front end), median over a short, a medium and a long sentence, the systems \
 interleaved. Vocoder: `{vocoder}`.
 - WER, CER (%; spaces count as characters): of transcripts by {asr_model}; reference \
-and transcript normalized by Whisper's English normalizer.
+and transcript normalized by Whisper's {normalizer} normalizer.
 - DNSMOS: P.835 overall, 1 to 5; a clip under 9 s is repeated up to that length.
 - MCD, log-F0 RMSE (nats), V/UV (frames voiced on one side only): to the reference \
 audio after time warping, as ESPnet's `evaluate_mcd.py` and `evaluate_f0.py`.
@@ -237,11 +240,13 @@ def _mean(values) -> float | None:
 
 
 def environment(
-    data: Path, sentences: int, asr_model: str, vocoder: str
+    data: Path, sentences: int, asr_model: str, vocoder: str, language: str = "en"
 ) -> dict[str, str | int]:
     """Return the machine, packages, models of the metrics and data of an evaluation."""
     return {
         **machine(),
+        "language": language,
+        "normalizer": "English" if language == "en" else "basic",
         "asr_model": asr_model,
         "vocoder": vocoder,
         "data": str(data),
@@ -253,9 +258,15 @@ def tables(rows: list[Row]) -> list[dict[str, list[str | None]]]:
     """Return the cells by title of the main table and of the further one.
 
     Columns without any value are omitted; so is a further table without columns.
+    Without WER, as in languages whose words are not spaced, CER is in the main table.
     """
-    table = _cells(rows, COLUMNS)
-    further = _cells(rows, FURTHER_COLUMNS) | _versa_cells(rows)
+    columns, further_columns = dict(COLUMNS), dict(FURTHER_COLUMNS)
+    if all(row.wer is None for row in rows):
+        columns = {_CER.get(title, title): column for title, column in columns.items()}
+        for title in _CER.values():
+            columns[title] = further_columns.pop(title)
+    table = _cells(rows, columns)
+    further = _cells(rows, further_columns) | _versa_cells(rows)
     return [table, further] if len(further) > 1 else [table]
 
 
@@ -280,7 +291,8 @@ def caption(rows: list[Row], environment: dict) -> str:
             text += item
     if any(isinstance(cell, Difference) for row in rows for cell in vars(row).values()):
         text += DIFFERENCE_CAPTION
-    return text.format_map(defaultdict(lambda: "unknown", environment))
+    known = {"normalizer": "English"} | environment
+    return text.format_map(defaultdict(lambda: "unknown", known))
 
 
 def markdown(rows: list[Row], environment: dict) -> str:

@@ -2,7 +2,8 @@ import librosa
 import pytest
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.evaluation.metrics.asr import Recognizer, check_model
+from espnet_distill.evaluation.metrics import whisper_models
+from espnet_distill.evaluation.metrics.asr import Recognizer, Whisper, check_model
 from espnet_distill.evaluation.metrics.wer import (
     character_errors,
     error_rate,
@@ -35,3 +36,43 @@ def test_wer_of_real_speech(kathleen):
     )
     assert sum(count.total for count in words) > 15
     assert error_rate(characters) < error_rate(words) < 30
+
+
+def test_an_english_model_for_another_language_is_refused():
+    pytest.importorskip("faster_whisper")
+    with pytest.raises(ConfigError, match="base.en transcribes English only, the text"):
+        check_model("base.en", "de")
+    check_model("base", "de")
+
+
+def test_a_language_that_whisper_lacks_is_refused():
+    pytest.importorskip("faster_whisper")
+    with pytest.raises(ConfigError, match="--language: Whisper has no xy; "):
+        check_model(None, "xy")
+
+
+def test_missing_packages_of_the_multilingual_model_are_named(monkeypatch):
+    pytest.importorskip("faster_whisper")
+    monkeypatch.setattr(whisper_models, "PARTS", ("no_such_package",))
+    with pytest.raises(ConfigError, match="no_such_package is not installed; pip inst"):
+        check_model(None, "de")
+
+
+def test_another_language_has_transcripts_of_its_own():
+    pytest.importorskip("faster_whisper")
+    english, german = Whisper(None), Whisper(None, "de")
+    assert len(english.key) == 2 and german.key == (*english.key, "de")
+    assert "base" in german.description and "language de" in german.description
+    assert "language" not in english.description
+
+
+def test_the_multilingual_model_is_joined_and_transcribes(
+    kathleen, tmp_path, monkeypatch
+):
+    for package in ("faster_whisper", *whisper_models.PARTS):
+        pytest.importorskip(package)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    transcribe = Recognizer(language="de")
+    wave = load(next((kathleen / "wavs").glob("*.flac")))
+    assert transcribe(wave)
+    assert whisper_models.multilingual_model().parent == tmp_path / "espnet_distill"

@@ -11,6 +11,7 @@ import torch
 
 from espnet_distill.cli import evaluate as command
 from espnet_distill.errors import ConfigError
+from espnet_distill.evaluation.metrics import whisper_models
 
 from ..conftest import FEATURES
 from ..vocoders.test_distilled import save
@@ -54,6 +55,40 @@ def test_the_table(recipe, systems, capsys):
     assert page.count("<audio ") == 3 * len(TEXTS)
     assert "a sentence that is a little longer</h3>" in page
     assert f"--out {recipe / 'out'}" in (recipe / "out" / "RESULTS.md").read_text()
+
+
+def test_an_unknown_language_is_said_to_be_taken_as_english(recipe, capsys):
+    evaluate(recipe, "--measures", "wer")
+    assert "English is assumed" in capsys.readouterr().err
+    table = json.loads((recipe / "out" / "table.json").read_text())
+    assert table["environment"]["language"] == "en"
+
+
+def test_the_recorded_language_is_that_of_the_recognizer(recipe, monkeypatch, capsys):
+    monkeypatch.setattr(whisper_models, "PARTS", ("no_such_package",))
+    record = recipe / "data/eval/front_end.yaml"
+    record.write_text("language: de\n")
+    try:
+        with pytest.raises(
+            ConfigError, match="language de: Whisper tiny.en transcribe"
+        ):
+            evaluate(recipe, "--measures", "wer")
+        evaluate(recipe, "--measures", "wer", "--language", "en")
+    finally:
+        record.unlink()
+    assert "assumed" not in capsys.readouterr().err
+
+
+def test_words_are_the_reference_where_the_text_is_phonemes(recipe):
+    words = recipe / "data/eval/words"
+    words.write_text("".join(f"{utt} yes no maybe\n" for utt in TEXTS))
+    try:
+        evaluate(recipe, "--measures", "wer", "--language", "en")
+    finally:
+        words.unlink()
+    scores = (recipe / "out/scores.csv").read_text().splitlines()[1:]
+    assert {line.split(",")[3] for line in scores} == {"3"}
+    assert "yes no maybe" in (recipe / "out/text").read_text()
 
 
 def test_only_requested_measures_are_computed(recipe):

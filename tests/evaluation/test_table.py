@@ -96,3 +96,20 @@ def test_files(tmp_path):
         == "a,student,2,4,4,50,3.0000,,,,5.0000,0.2000,10.0000,12.5000,0.4000,one"
     )
     assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_without_words_the_character_errors_are_in_the_main_table():
+    scores = [replace(score, words=None) for score in SCORES]
+    rows = [row("reference", scores), row("student", scores, "reference", **COSTS)]
+    table, caption = markdown(rows, make()[1]).split("\n\n", 1)
+    assert "CER (%)" in table and "ΔCER [95 %]" in table and "WER" not in table
+    assert "+10.0 [+8.0, +12.0]" in table and "| CER" not in caption
+
+
+def test_the_caption_names_the_normalizer():
+    rows, surroundings = make()
+    assert "Whisper's English normalizer" in markdown(rows, surroundings)
+    surroundings |= environment("data", 2, "base", "Griffin-Lim", "de")
+    assert "Whisper's basic normalizer" in markdown(rows, surroundings)
+    del surroundings["normalizer"]
+    assert "Whisper's English normalizer" in markdown(rows, surroundings)

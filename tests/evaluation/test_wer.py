@@ -39,3 +39,15 @@ def test_error_rate_is_weighted_by_words():
 def test_no_words_is_refused():
     with pytest.raises(ConfigError, match="no words"):
         error_rate([Errors(0, 0)])
+
+
+def test_other_languages_keep_umlauts_and_lose_case_and_punctuation():
+    text = "Schöne Mädchen, süß!"
+    assert word_errors(text, "schöne mädchen süß", "de") == Errors(0, 3)
+    assert word_errors(text, "schone madchen süß", "de") == Errors(2, 3)
+
+
+def test_unspaced_languages_have_character_errors_only():
+    reference, hypothesis = "今日は、晴れです。", "今日 は 雨です"
+    assert word_errors(reference, hypothesis, "ja") is None
+    assert character_errors(reference, hypothesis, "ja") == Errors(2, 7)

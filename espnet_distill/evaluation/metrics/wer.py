@@ -1,7 +1,8 @@
 """Count word and character errors of transcripts with jiwer.
 
-Reference and hypothesis are first normalized by Whisper's English normalizer, so
-differences in spelling variant, number format, case and punctuation are not counted.
+Reference and hypothesis are first normalized: English by Whisper's English normalizer,
+so differences in spelling variant, number format, case and punctuation are not counted;
+other languages by its basic normalizer, which removes case and punctuation.
 """
 
 from dataclasses import dataclass
@@ -18,18 +19,30 @@ class Errors:
     total: int
 
 
-def word_errors(reference: str, hypothesis: str) -> Errors:
-    """Count the word errors of a sentence."""
+# Languages whose words are not separated by spaces
+UNSPACED = frozenset({"ja", "km", "lo", "my", "th", "yue", "zh"})
+
+
+def word_errors(reference: str, hypothesis: str, language: str = "en") -> Errors | None:
+    """Count the word errors of a sentence; None if words are not spaced."""
     import jiwer
 
-    return _errors(jiwer.process_words(*_normalize(reference, hypothesis)))
+    if language in UNSPACED:
+        return None
+    return _errors(jiwer.process_words(*_normalize(language, reference, hypothesis)))
 
 
-def character_errors(reference: str, hypothesis: str) -> Errors:
-    """Count the character errors of a sentence, spaces included."""
+def character_errors(reference: str, hypothesis: str, language: str = "en") -> Errors:
+    """Count the character errors of a sentence.
+
+    Spaces are characters, but not in a language whose words are not spaced.
+    """
     import jiwer
 
-    return _errors(jiwer.process_characters(*_normalize(reference, hypothesis)))
+    texts = _normalize(language, reference, hypothesis)
+    if language in UNSPACED:
+        texts = ["".join(text.split()) for text in texts]
+    return _errors(jiwer.process_characters(*texts))
 
 
 def error_rate(counts: list[Errors]) -> float:
@@ -48,12 +61,16 @@ def _errors(alignment) -> Errors:
     )
 
 
-def _normalize(reference: str, hypothesis: str) -> tuple[str, str]:
-    return _normalizer()(reference), _normalizer()(hypothesis)
+def _normalize(language: str, *texts: str) -> list[str]:
+    return [_normalizer(language)(text) for text in texts]
 
 
 @cache
-def _normalizer():
-    from whisper_normalizer.english import EnglishTextNormalizer
+def _normalizer(language: str):
+    if language == "en":
+        from whisper_normalizer.english import EnglishTextNormalizer
 
-    return EnglishTextNormalizer()
+        return EnglishTextNormalizer()
+    from whisper_normalizer.basic import BasicTextNormalizer
+
+    return BasicTextNormalizer()
