@@ -54,6 +54,7 @@ def _report(args) -> None:
     from espnet_distill.data.front_end import FrontEnd, require_front_end
     from espnet_distill.data.languages import require_language
     from espnet_distill.data.text_report import format_report, report_text
+    from espnet_distill.experiments.text_frontend import require_bpemodel
     from espnet_distill.utils.files import read_table, read_text
 
     if not args.texts:
@@ -61,7 +62,8 @@ def _report(args) -> None:
     front_end = FrontEnd.of(vars(args), args.texts[0].parent)
     if args.language:
         front_end = replace(front_end, language=require_language(args.language))
-    require_front_end(front_end, args.bpemodel)
+    require_front_end(front_end)
+    require_bpemodel(vars(args), "front end")
     tokens = args.token_list and read_text(args.token_list).splitlines()
     lines = {
         f"{path}: {utterance}": text

@@ -13,7 +13,6 @@ from espnet_distill.data.languages import G2P_LANGUAGES, language_of, require_la
 from espnet_distill.data.normalization import normalize
 from espnet_distill.data.phonemes import phonemize
 from espnet_distill.errors import ConfigError, ErrorCollector, suggest
-from espnet_distill.experiments.text_frontend import require_bpemodel
 from espnet_distill.utils.checksums import checksum
 from espnet_distill.utils.espeak import load_espeak
 from espnet_distill.utils.files import read_table, read_yaml, write_text
@@ -23,6 +22,8 @@ CLEANER_LANGUAGES = {
     "jaconv": "ja",
     "vietnamese": "vi",
     "korean_cleaner": "ko",
+    "whisper_en": "en",
+    "whisper_basic": None,
 }
 RECORD, WORDS, TEXT = "front_end.yaml", "words", "text"
 GRAPHEMES = ("char", "bpe", "word")
@@ -96,20 +97,16 @@ def default_cleaner(
     return "tacotron" if str(g2p).startswith("g2p_en") else "none"
 
 
-def require_front_end(front_end: FrontEnd, bpemodel: str | None = None) -> None:
+def require_front_end(front_end: FrontEnd) -> None:
     """Raise a ConfigError for values that ESPnet lacks, or that contradict another.
 
-    Args:
-        front_end: The front end of a training.
-        bpemodel: Its sentencepiece model.
-
     Raises:
-        ConfigError: Token type, g2p or cleaner is unknown, the cleaner is for another
-            language than the text, or a sentencepiece model is missing.
+        ConfigError: Token type, g2p or cleaner is unknown, or the cleaner is for
+            another language than the text.
     """
     with ErrorCollector() as faults:
         known = (*GRAPHEMES, "phn")
-        if front_end.token_type not in known:
+        if front_end.token_type and front_end.token_type not in known:
             faults.lines.append(_unknown("token_type", front_end.token_type, known))
         g2ps = ("none", *G2P_LANGUAGES)
         if front_end.g2p and front_end.g2p not in g2ps:
@@ -117,7 +114,6 @@ def require_front_end(front_end: FrontEnd, bpemodel: str | None = None) -> None:
         cleaners = ("none", *CLEANER_LANGUAGES)
         if front_end.cleaner and front_end.cleaner not in cleaners:
             faults.lines.append(_unknown("cleaner", front_end.cleaner, cleaners))
-        faults.check(require_bpemodel, _bpe(front_end, bpemodel), "front end")
         cleaned = CLEANER_LANGUAGES.get(front_end.cleaner)
         if cleaned and front_end.language not in (None, cleaned):
             faults.lines.append(
@@ -130,12 +126,8 @@ def _unknown(key: str, value: str | None, known: Iterable[str]) -> str:
     return f"{key}: ESPnet has no {value}; {suggest(value, known)}"
 
 
-def _bpe(front_end: FrontEnd, bpemodel: str | None) -> dict:
-    return {"token_type": front_end.token_type, "bpemodel": bpemodel}
-
-
 def read_record(folder: Path) -> dict[str, str]:
-    """Return language, voice and checksum of a prepared data folder, or nothing."""
+    """Return the language, voice and checksum of a prepared data folder, or nothing."""
     path = Path(folder) / RECORD
     if not path.is_file():
         return {}

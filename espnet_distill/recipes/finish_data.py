@@ -5,6 +5,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from espnet_distill.experiments.experiment import Experiment
+from espnet_distill.recipes.front_end import copy_records, report_front_end
 from espnet_distill.recipes.keys import mark_made, statistics_key
 from espnet_distill.recipes.layout import Layout
 from espnet_distill.recipes.plan import check_texts, require_ids
@@ -23,12 +24,14 @@ def finish_data(layout: Layout) -> str:
     """Give the data the tokens and ids of a given teacher; check texts and ids.
 
     Returns:
-        Lines that describe what the teacher gave.
+        Lines that describe what the teacher gave, and a table of what the front end
+        makes of the texts.
     """
+    copy_records(layout)
     lines = [] if layout.options.train_teacher else inherit_for_data(layout)
     check_texts(layout.options)
     require_ids(layout)
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(f"{line}\n" for line in lines) + report_front_end(layout)
 
 
 def finish_statistics(layout: Layout) -> str:

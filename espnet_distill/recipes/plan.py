@@ -5,12 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from espnet_distill.data.check_text import recorded_ids, require_new_text
+from espnet_distill.data.front_end import default_cleaner, require_front_end
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.experiments.unpack import unpack
+from espnet_distill.recipes.front_end import front_end_of_run
 from espnet_distill.recipes.keys import require_same_statistics
 from espnet_distill.recipes.layout import Layout
-from espnet_distill.recipes.pseudo_label_sets import sorted_lines
+from espnet_distill.recipes.pseudo_label_sets import prepared_text
 from espnet_distill.recipes.run_options import RunOptions
 from espnet_distill.recipes.sentencepieces import copy_bpemodel
 from espnet_distill.recipes.shell_values import require_plain
@@ -30,7 +32,6 @@ DEFAULTS = {
     "f0min": "80",
     "f0max": "400",
     "token_type": "phn",
-    "cleaner": "tacotron",
     "g2p": "espeak_ng_english_us_vits",
 }
 
@@ -148,7 +149,12 @@ def _with_settings(options: RunOptions) -> RunOptions:
     given = {name: getattr(options, name) for name in OPTIONS if getattr(options, name)}
     if not options.train_teacher:
         given = require_settings(given, options.teacher) | given
-    return replace(options, **(DEFAULTS | given))
+    settings = DEFAULTS | given
+    front_end = settings["token_type"], settings["g2p"]
+    settings.setdefault("cleaner", default_cleaner(*front_end, options.language))
+    completed = replace(options, **settings)
+    require_front_end(front_end_of_run(completed))
+    return completed
 
 
 def _require_bpemodel(layout: Layout) -> None:
@@ -226,7 +232,7 @@ def _require_same_text(layout: Layout) -> None:
     if not layout.text_set or options.stop_stage < 3:
         return
     text, used = Path(options.pseudo_label_text), layout.raw(layout.text_set) / "text"
-    if not used.is_file() or sorted_lines(text) != read_text(used):
+    if not used.is_file() or prepared_text(layout) != read_text(used):
         raise ConfigError(
             f"--pseudo_label_text {text}: differs from the text that stage 3 "
             f"synthesized as {layout.text_set}; run it, or rename the file"

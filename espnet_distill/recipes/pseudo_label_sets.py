@@ -4,6 +4,8 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from espnet_distill.data.front_end import RECORD, prepare_lines
+from espnet_distill.recipes.front_end import front_end_of_run
 from espnet_distill.recipes.layout import Layout
 from espnet_distill.utils.files import read_table, read_text, write_text
 
@@ -12,6 +14,22 @@ def sorted_lines(*paths: Path) -> str:
     """Return the lines of files in the order of ``LC_ALL=C sort``."""
     lines = [line for path in paths for line in read_text(path).split("\n") if line]
     return "".join(f"{line}\n" for line in sorted(lines, key=str.encode))
+
+
+def prepared_text(layout: Layout) -> str:
+    """Return the lines of the text for pseudo-labels as the recordings' text is.
+
+    It is normalized, and phonemized, if the training set's was.
+    """
+    options, path = layout.options, Path(layout.options.pseudo_label_text)
+    recorded = layout.raw(options.train_set)
+    text = sorted_lines(path)
+    if not (recorded / RECORD).is_file():
+        return text
+    lines = dict(line.split(maxsplit=1) for line in text.splitlines())
+    front_end = front_end_of_run(options, recorded)
+    prepared = prepare_lines(lines, front_end, str(path))
+    return "".join(f"{utterance} {words}\n" for utterance, words in prepared.items())
 
 
 def write_text_set(layout: Layout) -> str:
@@ -23,7 +41,7 @@ def write_text_set(layout: Layout) -> str:
     Returns:
         A line with the number of utterances.
     """
-    text = sorted_lines(Path(layout.options.pseudo_label_text))
+    text = prepared_text(layout)
     recorded, out = layout.raw(layout.aligned_sets[0]), layout.raw(layout.text_set)
     utterances = [line.split(maxsplit=1)[0] for line in text.splitlines()]
     write_text(out / "text", text)

@@ -42,6 +42,7 @@ class RunOptions:
     bpemodel: str
     cleaner: str
     g2p: str
+    language: str
     nbpe: str
     teacher_stats: bool
     durations_from: str

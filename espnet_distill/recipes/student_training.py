@@ -71,6 +71,8 @@ def training_options(layout: Layout) -> list[str]:
         words += ["--token_list", str(layout.token_list)]
     if layout.bpemodel and layout.bpemodel.exists():
         words += ["--token_type", "bpe", *layout.front_end.split()]
+    for name in ("g2p", "cleaner"):
+        words += [f"--{name}", getattr(options, name)]
     for name, key in FEATURES.items():
         words += ["--feats_extract_conf", f"{key}={getattr(options, name)}"]
     for name in PITCH:

@@ -9,8 +9,13 @@ import yaml
 from espnet_distill.cli import main as cli
 from espnet_distill.errors import ConfigError
 from espnet_distill.recipes.finish_data import select_subsets
+from espnet_distill.recipes.front_end import copy_records, report_front_end
 from espnet_distill.recipes.plan import plan
-from espnet_distill.recipes.pseudo_label_sets import add_pseudo_labels, write_text_set
+from espnet_distill.recipes.pseudo_label_sets import (
+    add_pseudo_labels,
+    prepared_text,
+    write_text_set,
+)
 from espnet_distill.recipes.sentencepieces import (
     pieces_of_text,
     read_pieces,
@@ -146,6 +151,75 @@ def test_a_text_other_than_that_of_stage_3_is_refused(teacher):
     Path("more").write_text("y two\nx three\n")
     with pytest.raises(ConfigError, match="differs from the text that stage 3"):
         plan(layout(**options).options)
+
+
+# Front end
+
+
+def trained_here(**options):
+    Path("teacher.yaml").write_text("tts: fastspeech2\n")
+    given = {"train_teacher": "true", "teacher_config": "teacher.yaml"}
+    return plan(layout(student_config=STUDENT, **given, **options).options).options
+
+
+def test_the_default_cleaner_follows_g2p_and_language():
+    english = trained_here()
+    assert (english.g2p, english.cleaner) == ("espeak_ng_english_us_vits", "none")
+    assert trained_here(g2p="g2p_en").cleaner == "tacotron"
+    assert trained_here(token_type="char").cleaner == "none"
+    assert trained_here(token_type="char", language="en").cleaner == "tacotron"
+    assert trained_here(g2p="g2p_en", cleaner="none").cleaner == "none"
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"g2p": "espeak_german"}, "g2p: ESPnet has no espeak_german; near: espeak_n"),
+        (
+            {"g2p": "espeak_ng_german", "cleaner": "tacotron"},
+            "cleaner: tacotron is for en, the text is de",
+        ),
+        ({"language": "german"}, "language 'german': expected a code of ISO 639"),
+    ],
+)
+def test_a_front_end_that_cannot_be_meant_is_refused_before_stage_1(options, message):
+    with pytest.raises(ConfigError) as caught:
+        trained_here(**options)
+    assert message in str(caught.value)
+
+
+def test_text_for_pseudo_labels_is_prepared_as_the_recordings_text(data):
+    pytest.importorskip("espeakng_loader")
+    Path("more").write_text("z Mädchen!\nB 3 Äpfel\n", "utf-8")
+    run = layout(pseudo_label_text="more", token_type="phn", g2p="none")
+    record = Path("dump/raw/train/front_end.yaml")
+    record.write_text("language: de\nvoice: de\n")
+    text = "B d ɾ ˈ a ɪ <space> ˈ ɛ p f ə l\nz m ˈ ɛ ː d c ̧ ə n !\n"
+    assert prepared_text(run) == text
+    write_text_set(run)
+    assert Path("dump/raw/more/text").read_text("utf-8") == text
+    record.write_text("language: de\n")
+    assert prepared_text(run) == "B drei Äpfel\nz Mädchen!\n"
+
+
+def test_records_of_the_data_are_copied_beside_the_texts(data):
+    for folder in ("data/train", "data/dev"):
+        Path(folder).mkdir(parents=True)
+    Path("data/train/front_end.yaml").write_text("language: de\n")
+    Path("data/train/words").write_text("a eins\n")
+    Path("dump/raw/dev/words").write_text("d alt\n")
+    copy_records(layout(test_sets="dev"))
+    assert Path("dump/raw/train/words").read_text() == "a eins\n"
+    assert Path("dump/raw/train/front_end.yaml").exists()
+    assert not Path("dump/raw/dev/words").exists()
+
+
+def test_the_front_end_is_reported(data):
+    run = layout(token_type="char", cleaner="none", test_sets="dev")
+    run.token_list.parent.mkdir(parents=True)
+    run.token_list.write_text("<unk>\nw\no\nr\nd\n")
+    report = report_front_end(run)
+    assert report.startswith("| 4 sentences ") and "tokens that are <unk>" in report
 
 
 # Data

@@ -43,8 +43,9 @@ f0min=               # [80]
 f0max=               # [400]
 token_type=          # [phn]
 bpemodel=            # For --token_type bpe [sentencepiece model, trained on the training set]
-cleaner=             # [tacotron]
+cleaner=             # [tacotron for English graphemes and g2p_en, otherwise none]
 g2p=                 # [espeak_ng_english_us_vits]
+language=            # Of the text, such as de [that of the g2p].
 nbpe=30              # Vocabulary size of a bpemodel that is trained.
 teacher_stats=false  # Normalize with the statistics of a given teacher, not the data's.
 
@@ -205,7 +206,8 @@ pack() {  # python for stage 10 of tts.sh, which omits sentencepiece models
 
 evaluate() {  # evaluate OUT CHECKPOINT... [options]
     espnet-distill evaluate "${@:2}" --data "${dumpdir}/raw/${eval_set}" --out "$1" \
-        --inference-tag "${inference_tag}" --vocoder "${vocoder_file}"
+        --inference-tag "${inference_tag}" --vocoder "${vocoder_file}" \
+        ${language:+--language "${language}"}
 }
 
 [ $# -eq 0 ] || fail "no positional arguments are expected: $*"
