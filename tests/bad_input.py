@@ -1489,6 +1489,36 @@ TRIES = [
     ),
     Try(
         "recipe-step",
+        "a student's configuration that is a list",
+        lambda p: _plan(student_config=p.file("s.yaml", "- tts"), teacher=p.teacher())(
+            p
+        ),
+        "s.yaml: expected keys and values, got ['tts']",
+    ),
+    Try(
+        "recipe-step",
+        "callbacks that are no list",
+        lambda p: _plan(
+            student_config=p.file("s.yaml", "callbacks: prune"), teacher=p.teacher()
+        )(p),
+        "s.yaml: callbacks: expected a list, got 'prune'",
+    ),
+    Try(
+        "recipe-step",
+        "a speaker's id that is no number",
+        lambda p: _plan(
+            student_config=p.file("s.yaml", "tts_conf: {spks: 3}"),
+            teacher=p.teacher(),
+            tts_opts="--use_sid true",
+            stage="2",
+            test_sets="train",
+            valid_set="train",
+            train_set=p.file("dump/raw/train/utt2sid", "a one\n").parent.name,
+        )(p),
+        "dump/raw/train/utt2sid: 'one' is no id; run stage 1 again",
+    ),
+    Try(
+        "recipe-step",
         "a student of speakers without their ids",
         lambda p: _plan(
             teacher=p.teacher(),

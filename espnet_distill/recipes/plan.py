@@ -16,9 +16,10 @@ from espnet_distill.recipes.pseudo_label_sets import prepared_text
 from espnet_distill.recipes.run_options import RunOptions
 from espnet_distill.recipes.sentencepieces import copy_bpemodel
 from espnet_distill.recipes.shell_values import require_plain
+from espnet_distill.recipes.student_training import read_conf
 from espnet_distill.recipes.teacher_settings import OPTIONS, require_settings
 from espnet_distill.recipes.vocoder_training import require_vocoder_options
-from espnet_distill.utils.files import read_table, read_text, read_yaml
+from espnet_distill.utils.files import read_table, read_text
 
 # Settings of a teacher that is trained here.
 DEFAULTS = {
@@ -78,7 +79,7 @@ def _require_student_options(options: RunOptions) -> None:
             raise ConfigError(
                 f"--student: {preset.parent}: no such preset: {options.student}"
             )
-        if "tts" in _read(options.student_config):
+        if "tts" in read_conf(options.student_config):
             raise ConfigError(
                 f"--student {options.student}: {options.student_config} names a model "
                 "of its own (tts)"
@@ -88,10 +89,6 @@ def _require_student_options(options: RunOptions) -> None:
 def _require_file(name: str, path: str) -> None:
     if path and not Path(path).is_file():
         raise ConfigError(f"--{name} {path}: no such file")
-
-
-def _read(path: str | Path) -> dict:
-    return read_yaml(Path(path)) or {}
 
 
 def _require_pseudo_label_text(options: RunOptions) -> None:
@@ -182,7 +179,7 @@ def _require_conditions(layout: Layout) -> None:
     """Require the ids and embeddings that the models of student and teacher use."""
     options = layout.options
     for config in (options.student_config, layout.teacher_config):
-        conf = _read(config)
+        conf = read_conf(config)
         for key, (flag, _) in CONDITIONS.items():
             sizes = _values(conf, key)
             if any(size > 0 for size in sizes) and not options.has_tts_flag(flag):
@@ -212,18 +209,26 @@ def require_ids(layout: Layout) -> None:
     """Raise a ConfigError if a model has too few embeddings for the data's ids."""
     options = layout.options
     for config in (options.student_config, layout.teacher_config):
-        conf = _read(config)
+        conf = read_conf(config)
         for key, (_, name) in CONDITIONS.items():
             table = layout.raw(options.train_set) / name if name else None
             if table is None or not table.exists():
                 continue
-            largest = max(map(int, read_table(table).values()))
+            largest = _largest_id(table)
             for size in _values(conf, key):
                 if size <= largest:
                     raise ConfigError(
                         f"{config}: tts_conf.{key}: {size} has no room for id "
                         f"{largest} of {table}"
                     )
+
+
+def _largest_id(table: Path) -> int:
+    values = read_table(table).values()
+    wrong = [value for value in values if not value.isdecimal()]
+    if wrong:
+        raise ConfigError(f"{table}: {wrong[0]!r} is no id; run stage 1 again")
+    return max(map(int, values), default=0)
 
 
 def _require_same_text(layout: Layout) -> None:

@@ -14,7 +14,17 @@ from espnet_distill.recipes.keys import (
 )
 from espnet_distill.recipes.layout import Layout
 from espnet_distill.recipes.teacher_settings import FEATURES, PITCH
+from espnet_distill.utils.config_values import as_list, as_mapping
 from espnet_distill.utils.files import read_text, read_yaml, write_text
+
+
+def read_conf(path: str | Path) -> dict:
+    """Return a configuration, which may be empty.
+
+    Raises:
+        ConfigError: The file cannot be read, or has no keys.
+    """
+    return as_mapping(read_yaml(Path(path)) or {}, str(path))
 
 
 def write_student_config(layout: Layout) -> None:
@@ -32,7 +42,7 @@ def write_student_config(layout: Layout) -> None:
     if not options.warm_start:
         return
     student, teacher = (
-        (read_yaml(path) or {}).get("tts", "")
+        read_conf(path).get("tts", "")
         for path in (layout.student_config, layout.teacher_config)
     )
     if student != teacher:
@@ -114,11 +124,15 @@ def is_pruned(layout: Layout) -> bool:
         sources = [layout.distill_config]
     else:  # the run writes it from these
         sources = [options.student_config, options.objectives_config or "."]
-    return any(
-        callback.get("type") == "prune"
+    found = (
+        as_list(read_conf(path).get("callbacks") or [], f"{path}: callbacks")
         for path in map(Path, sources)
         if path.is_file()
-        for callback in (read_yaml(path) or {}).get("callbacks") or []
+    )
+    return any(
+        isinstance(callback, dict) and callback.get("type") == "prune"
+        for callbacks in found
+        for callback in callbacks
     )
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from espnet_distill.errors import ConfigError
 from espnet_distill.recipes.layout import Layout
 from espnet_distill.recipes.run_options import RunOptions
-from espnet_distill.utils.files import read_text, read_yaml, write_text
+from espnet_distill.recipes.student_training import read_conf
+from espnet_distill.utils.files import read_text, write_text
 
 # Without recordings of the same phase, a complex STFT loss does not apply.
 MAGNITUDE_ONLY = "distill_conf: {objectives: [{type: stft, complex: 0.0}]}\n"
@@ -53,7 +54,7 @@ def write_vocoder_config(layout: Layout, student: Path) -> Path:
         read_text(layout.vocoder_preset),
         f"text2mel: '{student}'\nteacher_dump: '{layout.waves_dir}'\n",
     ]
-    conf = read_yaml(Path(options.vocoder_config)) or {}
+    conf = read_conf(options.vocoder_config)
     is_harmonic = options.vocoder_preset.startswith("harmonic_")
     if options.vocoder_speech and not is_harmonic and "distill_conf" not in conf:
         parts.append(MAGNITUDE_ONLY)
