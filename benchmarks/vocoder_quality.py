@@ -41,7 +41,7 @@ def main() -> None:
     add("data", type=Path, help="ESPnet data folder of held-out recordings")
     add("out", type=Path)
     add("vocoders", type=Path, nargs="+", help="generators, the teacher first")
-    add("--measures", nargs="+", default=["wer", "dnsmos", "mcd"])
+    add("--metrics", nargs="+", default=["wer", "dnsmos", "mcd"])
     add("--threads", type=int, default=1)
     args = parser.parse_args()
 
@@ -53,7 +53,7 @@ def main() -> None:
     }
     recognizer = Whisper(None)
     scorer = quality.Scorer(
-        tuple(args.measures), recognizer, None, DiskCache(args.out / "cache")
+        tuple(args.metrics), recognizer, None, DiskCache(args.out / "cache")
     )
     scores = quality.score_all(wavs, utterances, {}, scorer, args.out)
     rows = [

@@ -243,7 +243,7 @@ class Place:
             wav = teacher / "decode" / "data" / "wav" / f"{name}.wav"
             wav.parent.mkdir(parents=True, exist_ok=True)
             soundfile.write(wav, np.zeros(8000), RATE)
-        return [teacher, "--data", data, "--measures", "dnsmos"]
+        return [teacher, "--data", data, "--metrics", "dnsmos"]
 
     def evaluation(self, table=FIGURES, scores=SCORES) -> Path:
         """What `evaluate` wrote; a table may be the text or its only row."""
@@ -938,13 +938,13 @@ TRIES = [
     # evaluate
     evaluating(
         "no such experiment",
-        lambda p: ["no", "--data", p.data(), "--out", OUT, "--measures", "dnsmos"],
+        lambda p: ["no", "--data", p.data(), "--out", OUT, "--metrics", "dnsmos"],
         "no: no such experiment folder",
     ),
     evaluating(
         "an empty data folder",
         lambda p: [
-            *(p.teacher(), "--data", p.folder(), "--out", OUT, "--measures", "dnsmos")
+            *(p.teacher(), "--data", p.folder(), "--out", OUT, "--metrics", "dnsmos")
         ],
         "text is missing",
     ),
@@ -952,14 +952,14 @@ TRIES = [
         "a text without sentences",
         lambda p: [
             *(p.teacher(), "--data", p.data(text=""), "--out", OUT),
-            *("--measures", "dnsmos"),
+            *("--metrics", "dnsmos"),
         ],
         "text is empty",
     ),
     evaluating(
         "speech that was not decoded",
         lambda p: [
-            *(p.teacher(), "--data", p.data(), "--out", OUT, "--measures", "dnsmos")
+            *(p.teacher(), "--data", p.data(), "--out", OUT, "--metrics", "dnsmos")
         ],
         "b1.wav is missing: decode with stage 8",
     ),
@@ -967,7 +967,7 @@ TRIES = [
         "an utterance id that leads out of the folder",
         lambda p: [
             *(p.teacher(), "--data", _data_outside(p)),
-            *("--out", OUT, "--measures", "dnsmos"),
+            *("--out", OUT, "--metrics", "dnsmos"),
         ],
         "utterance '../../evil': is no file name",
     ),
@@ -1039,7 +1039,7 @@ TRIES = [
     Try(
         "evaluate",
         "an ASR model that is none",
-        lambda p: [*p.heard(), "--out", OUT, "--measures", "wer", "--asr-model", "t"],
+        lambda p: [*p.heard(), "--out", OUT, "--metrics", "wer", "--asr-model", "t"],
         "--asr-model: t is neither an ESPnet experiment or tag (hub:owner/name), nor ",
         needs=("faster_whisper", "jiwer", "whisper_normalizer"),
     ),

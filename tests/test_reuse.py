@@ -240,7 +240,9 @@ def test_only_the_named_keys_of_a_configuration_count(tmp_path, capsys):
 
 def test_a_missing_checkpoint_is_one_line(capsys):
     assert made_from.main(["--experiment", "no/model.pth"]) == 2
-    assert capsys.readouterr().err.startswith("made_from: error: no/config.yaml: no such file")
+    assert capsys.readouterr().err.startswith(
+        "made_from: error: no/config.yaml: no such file"
+    )
 
 
 # The functions of recipes that ask for it

@@ -84,7 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "duration and mel errors",
     )
     add(
-        "--measures",
+        "--metrics",
         nargs="+",
         choices=METRICS,
         help="metrics of the speech (default: all whose packages are installed; f0 "
@@ -121,7 +121,7 @@ def main(args: argparse.Namespace) -> None:
         asr_model=args.asr_model,
         speaker_model=args.speaker_model,
         durations=args.durations,
-        measures=args.measures,
+        metrics=args.metrics,
         num_utts=args.num_utts,
         part=args.part,
     )

@@ -22,7 +22,7 @@ def evaluate(
     asr_model: str | None = None,
     speaker_model: str | None = None,
     durations: str | Path | None = None,
-    measures: Collection[str] | None = None,
+    metrics: Collection[str] | None = None,
     num_utts: int | None = None,
     part: str | None = None,
 ) -> str:
@@ -51,7 +51,7 @@ def evaluate(
             ``resemblyzer``; adds speaker similarity to the recordings.
         durations: ESPnet durations file of ``data``: frames per token; adds duration and
             mel errors.
-        measures: Names of metrics; None is all whose packages are installed.
+        metrics: Names of metrics; None is all whose packages are installed.
         num_utts: Number of sentences, the first ones; None is all.
         part: ``JOB/NJ`` measures every NJ-th sentence, from the JOB-th on, and writes
             no table; a call without it then reuses the measurements.
@@ -72,7 +72,7 @@ def evaluate(
     experiments = [path_of(experiment) for experiment in experiments]
     data, out = Path(data), Path(out)
     durations = Path(durations) if durations else None
-    measures = choose(measures, asr_model)
+    metrics = choose(metrics, asr_model)
     vocoder = find_checkpoint(vocoder, "--vocoder")
     check_file(durations, "--durations")
     check_folder(out, "--out")
@@ -93,8 +93,8 @@ def evaluate(
     score.require_speech(score.references(utterances) | wavs)
     cache = out / "cache"
     language = _language(language, data, systems[0])
-    models = _find_models(measures, asr_model, speaker_model, language)
-    scorer = score.Scorer(measures, *models, DiskCache(cache), language)
+    models = _find_models(metrics, asr_model, speaker_model, language)
+    scorer = score.Scorer(metrics, *models, DiskCache(cache), language)
     worded = _with_words(utterances, data)
     if part:
         score.score_all(wavs, worded, {}, scorer, out)
@@ -123,7 +123,7 @@ def evaluate(
             "asr_model": asr_model,
             "speaker_model": speaker_model,
             "durations": durations,
-            "measures": measures,
+            "metrics": metrics,
             "num_utts": num_utts,
         }
         environment["command"] = _command(experiments, options)
@@ -221,7 +221,7 @@ def _vocoders(systems: list, common: str) -> str:
 
 
 def _find_models(
-    measures: Collection[str],
+    metrics: Collection[str],
     asr_model: str | None,
     speaker_model: str | None,
     language: str,
@@ -236,9 +236,9 @@ def _find_models(
 
     recognizer = asr.Whisper(asr_model, language)
     with ErrorCollector() as faults:
-        if "wer" in measures and asr_model and is_espnet(asr_model):
+        if "wer" in metrics and asr_model and is_espnet(asr_model):
             recognizer = faults.check(asr_espnet.find, asr_model, where="--asr-model: ")
-        elif "wer" in measures:
+        elif "wer" in metrics:
             faults.check(asr.check_model, asr_model, language)
         speaker_encoder = speaker_model and faults.check(
             speaker.find, speaker_model, where="--speaker-model: "

@@ -85,7 +85,7 @@ def test_espnet_asr_and_speaker_model_in_an_evaluation(
 
     monkeypatch.setitem(metrics.sys.modules, "faster_whisper", None)
     models = ["--asr-model", str(recognizer), "--speaker-model", str(speaker_model)]
-    evaluate(recipe, "--measures", "wer", *models)
+    evaluate(recipe, "--metrics", "wer", *models)
     scores = scores_of(recipe)
     speech2text = Speech2Text(
         recognizer / "config.yaml", recognizer / "valid.acc.ave.pth"

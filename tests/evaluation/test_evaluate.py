@@ -58,7 +58,7 @@ def test_the_table(recipe, systems, capsys):
 
 
 def test_an_unknown_language_is_said_to_be_taken_as_english(recipe, capsys):
-    evaluate(recipe, "--measures", "wer")
+    evaluate(recipe, "--metrics", "wer")
     assert "English is assumed" in capsys.readouterr().err
     table = json.loads((recipe / "out" / "table.json").read_text())
     assert table["environment"]["language"] == "en"
@@ -72,8 +72,8 @@ def test_the_recorded_language_is_that_of_the_recognizer(recipe, monkeypatch, ca
         with pytest.raises(
             ConfigError, match="language de: Whisper tiny.en transcribe"
         ):
-            evaluate(recipe, "--measures", "wer")
-        evaluate(recipe, "--measures", "wer", "--language", "en")
+            evaluate(recipe, "--metrics", "wer")
+        evaluate(recipe, "--metrics", "wer", "--language", "en")
     finally:
         record.unlink()
     assert "assumed" not in capsys.readouterr().err
@@ -83,7 +83,7 @@ def test_words_are_the_reference_where_the_text_is_phonemes(recipe):
     words = recipe / "data/eval/words"
     words.write_text("".join(f"{utt} yes no maybe\n" for utt in TEXTS))
     try:
-        evaluate(recipe, "--measures", "wer", "--language", "en")
+        evaluate(recipe, "--metrics", "wer", "--language", "en")
     finally:
         words.unlink()
     scores = (recipe / "out/scores.csv").read_text().splitlines()[1:]
@@ -92,7 +92,7 @@ def test_words_are_the_reference_where_the_text_is_phonemes(recipe):
 
 
 def test_only_requested_measures_are_computed(recipe):
-    evaluate(recipe, "--measures", "dnsmos", "f0")
+    evaluate(recipe, "--metrics", "dnsmos", "f0")
     rows = json.loads((recipe / "out" / "table.json").read_text())["rows"]
     for row in rows:
         assert row["wer"] is None and row["mcd"] is None and row["dnsmos"] >= 1
@@ -107,7 +107,7 @@ def test_vocoder_file_in_experiment_folder(recipe, tmp_path):
     shutil.copytree(recipe / "exp" / "student", pair)
     try:
         (pair / "vocoder_file").write_text(f"{vocoder}\n")
-        evaluate(recipe, "--measures", "dnsmos", experiments=("teacher", "pair"))
+        evaluate(recipe, "--metrics", "dnsmos", experiments=("teacher", "pair"))
         table = json.loads((recipe / "out" / "table.json").read_text())
         assert table["environment"]["vocoder"] == f"Griffin-Lim; pair: {vocoder}"
         _, teacher, student = table["rows"]
@@ -116,7 +116,7 @@ def test_vocoder_file_in_experiment_folder(recipe, tmp_path):
         with pytest.raises(
             ConfigError, match="pair/vocoder_file: /nowhere/vocoder.pth"
         ):
-            evaluate(recipe, "--measures", "dnsmos", experiments=("teacher", "pair"))
+            evaluate(recipe, "--metrics", "dnsmos", experiments=("teacher", "pair"))
     finally:
         shutil.rmtree(pair)
 
@@ -142,7 +142,7 @@ def test_measures_without_packages_are_omitted(recipe, monkeypatch, capsys):
     rows = json.loads((recipe / "out" / "table.json").read_text())["rows"]
     for row in rows:
         assert row["wer"] is None and row["mcd"] is None and row["dnsmos"] >= 1
-    assert "--measures dnsmos" in (recipe / "out" / "RESULTS.md").read_text()
+    assert "--metrics dnsmos" in (recipe / "out" / "RESULTS.md").read_text()
 
 
 def test_no_measure_is_installed(recipe, monkeypatch):
@@ -155,43 +155,43 @@ def test_no_measure_is_installed(recipe, monkeypatch):
 def test_requested_measure_without_package_is_refused(recipe, monkeypatch):
     hide(monkeypatch, "speechmos")
     message = r"^dnsmos needs speechmos: pip install 'espnet_distill\[eval\]'$"
-    refuse(recipe, message, "--measures", "f0", "dnsmos")
+    refuse(recipe, message, "--metrics", "f0", "dnsmos")
     hide(monkeypatch, "pysptk")
     with pytest.raises(ConfigError) as error:
-        evaluate(recipe, "--measures", "mcd", "dnsmos")
+        evaluate(recipe, "--metrics", "mcd", "dnsmos")
     assert [line.split()[0] for line in error.value.faults] == ["mcd", "dnsmos"]
 
 
 def test_cached_results_are_reused(recipe):
-    evaluate(recipe, "--measures", "dnsmos")
+    evaluate(recipe, "--metrics", "dnsmos")
     out = recipe / "out"
     kept = {path: path.stat().st_mtime_ns for path in (out / "cache").rglob("*.json")}
     before = (out / "scores.csv").read_text()
     shutil.rmtree(out / "wav")
-    evaluate(recipe, "--measures", "dnsmos")
+    evaluate(recipe, "--metrics", "dnsmos")
     assert kept == {path: path.stat().st_mtime_ns for path in kept}
     assert (out / "scores.csv").read_text() == before
     wav = recipe / "exp" / "student" / "decode" / "eval" / "wav" / "utt_c.wav"
     wave, rate = soundfile.read(wav)
     soundfile.write(wav, wave[::-1], rate)
-    evaluate(recipe, "--measures", "dnsmos")
+    evaluate(recipe, "--metrics", "dnsmos")
     assert len(kept) + 1 == len([*(out / "cache").rglob("*.json")])
     changed = (out / "scores.csv").read_text().splitlines()
     assert [a != b for a, b in zip(before.splitlines(), changed)].count(True) == 1
 
 
 def test_job_array_gives_the_same_table(recipe, capsys):
-    measures = ["--measures", "dnsmos", "mcd"]
-    evaluate(recipe, *measures)
+    metrics = ["--metrics", "dnsmos", "mcd"]
+    evaluate(recipe, *metrics)
     alone = (recipe / "out").rename(recipe / "alone")
     for part in ("2/4", "1/4", "4/4", "3/4"):  # one of them has no sentence
-        evaluate(recipe, *measures, "--part", part)
+        evaluate(recipe, *metrics, "--part", part)
         assert not (recipe / "out" / "table.md").exists()
     cached = {
         path: path.stat().st_mtime_ns for path in (recipe / "out/cache").rglob("*.json")
     }
     assert len(cached) == len([*(alone / "cache").rglob("*.json")])
-    evaluate(recipe, *measures)
+    evaluate(recipe, *metrics)
     now = {path: path.stat().st_mtime_ns for path in (recipe / "out/cache").rglob("*")}
     assert {path: time for path, time in now.items() if path.is_file()} == cached
     scores = (recipe / "out" / "scores.csv").read_text()

@@ -87,14 +87,14 @@ def test_waves_of_any_length_have_a_score(nisqa_weights):
 
 
 def test_nisqa_is_a_further_column(recipe, nisqa_weights):
-    evaluate(recipe, "--measures", "nisqa")
+    evaluate(recipe, "--metrics", "nisqa")
     table = (recipe / "out" / "table.md").read_text()
     assert "| NISQA |" in table and " ΔNISQA [95 %] |" in table
     assert "DNSMOS" not in table.split("- Parameters")[0]
 
 
 def test_nothing_is_fetched_while_measuring(recipe, home, capsys):
-    refuse(recipe, "nisqa needs its weights: download", "--measures", "nisqa")
+    refuse(recipe, "nisqa needs its weights: download", "--metrics", "nisqa")
     assert "nisqa" not in metrics.choose(None, None)
     assert "skipped: nisqa needs its weights: " in capsys.readouterr().err
 

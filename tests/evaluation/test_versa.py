@@ -69,7 +69,7 @@ def test_other_lines_are_refused_and_not_run(write, line, tmp_path):
 def test_further_columns(recipe, write):
     wavs = recipe / "exp" / "student" / "decode" / "eval" / "wav"
     write(*(result(utt, 3.25, 0, 3) for utt in TEXTS), wavs=wavs)
-    evaluate(recipe, "--measures", "dnsmos")
+    evaluate(recipe, "--metrics", "dnsmos")
     _, further, caption = (recipe / "out" / "table.md").read_text().split("\n\n", 2)
     header, _, _, teacher, student = further.splitlines()
     assert "| VERSA utmos | VERSA mcd | VERSA espnet_wer |" in header
@@ -80,4 +80,4 @@ def test_further_columns(recipe, write):
     assert "VERSA utmos" in (recipe / "out" / "report.html").read_text()
     write("no result", wavs=wavs)
     (recipe / "out").rename(recipe / "before")
-    refuse(recipe, "result.1.txt: line 1: no result of VERSA", "--measures", "dnsmos")
+    refuse(recipe, "result.1.txt: line 1: no result of VERSA", "--metrics", "dnsmos")

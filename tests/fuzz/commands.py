@@ -167,7 +167,7 @@ COMMANDS = (
         "evaluate",
         (
             *("exp/teacher", "exp/student", "--data", "data", "--out", OUT),
-            *("--measures", "mcd", "--durations", "data/durations"),
+            *("--metrics", "mcd", "--durations", "data/durations"),
         ),
         (*DATA, SPOKEN, "exp/teacher/decode/data/scoring/*/*.txt", *TEACHER),
         1.5,

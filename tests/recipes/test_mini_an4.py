@@ -272,8 +272,8 @@ def test_ablation_compares_presets(recipe):
     options = "--seeds 1 --eval_set test --settings distilled --tag family"
     options += " --student_config conf/training.yaml --students"
     students = "fastspeech2_nano fastspeech2_convnext_nano"
-    measures = ["--measures", "dnsmos mcd"]
-    done = run(recipe, *options.split(), students, *measures, script="./ablation.sh")
+    metrics = ["--metrics", "dnsmos mcd"]
+    done = run(recipe, *options.split(), students, *metrics, script="./ablation.sh")
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
     table = json.loads((recipe / "exp/family/evaluation/table.json").read_text())
     rows = {row["name"]: row for row in table["rows"]}

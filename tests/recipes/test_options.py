@@ -32,8 +32,8 @@ PLAIN = ["a", "a/b.c", "hub:espnet/a_b@v1", "1.0e-3", "Stra\xdfe", "a,b", "x=1"]
 PLAIN += ["50%", "~a"]
 SPACED = {
     "distill.sh": "evaldir more_teachers python teacher test_sets vocoder_file",
-    "ablation.sh": "csv measures seeds settings students vocoder_file",
-    "pruning.sh": "csv measures prune_also seeds settings vocoder_file",
+    "ablation.sh": "csv metrics seeds settings students vocoder_file",
+    "pruning.sh": "csv metrics prune_also seeds settings vocoder_file",
     "head_start.sh": "csv seeds",
 }
 PATTERNS = {

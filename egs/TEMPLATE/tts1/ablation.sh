@@ -17,7 +17,7 @@ tag=ablation         # Folder of the students below ${expdir}.
 inference_model=train.loss.ave.pth
 vocoder_file=none
 csv=                 # CSV file with a line per run.
-measures=            # Metrics of the speech (default: all), e.g. "wer dnsmos mcd".
+metrics=             # Metrics of the speech (default: all), e.g. "wer dnsmos mcd".
 
 help_message="Usage: $0 [--seeds \"1 2 3\"] [--settings \"alone distilled\"] [--<variable> <value>] ...
 
@@ -27,7 +27,7 @@ Every variable at the head of this script is an option of the same name."
 
 # shellcheck source=egs/TEMPLATE/tts1/check_options.sh
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/check_options.sh"
-check_options "csv measures seeds settings students vocoder_file" "options" "$@"
+check_options "csv metrics seeds settings students vocoder_file" "options" "$@"
 . ./path.sh
 . ./link_espnet.sh
 . utils/parse_options.sh
@@ -79,7 +79,7 @@ done
 espnet-distill evaluate ${experiments} --data "dump/raw/${eval_set}" \
     --out "${root}/evaluation" --durations "${expdir}/alignment/${eval_set}/durations" \
     --inference-tag "${tag}" \
-    --vocoder "${vocoder_file}" ${measures:+--measures ${measures}}
+    --vocoder "${vocoder_file}" ${metrics:+--metrics ${metrics}}
 # shellcheck disable=SC2086
 espnet-distill summarize-seeds "${root}/evaluation" ${csv:+--csv "${csv}"} \
     --against teacher $([ -n "${students}" ] || echo "${settings%% *}")

@@ -30,7 +30,7 @@ tag=pruning          # Folder of the students below ${expdir}.
 inference_model=train.loss.ave.pth
 vocoder_file=none
 csv=                 # CSV file with a line per run.
-measures=            # Metrics of the speech (default: all), e.g. "wer dnsmos mcd".
+metrics=             # Metrics of the speech (default: all), e.g. "wer dnsmos mcd".
 
 help_message="Usage: $0 [--seeds \"1 2 3\"] [--settings \"structured_0.5 unstructured_0.5\"] [--<variable> <value>] ...
 
@@ -44,7 +44,7 @@ Every variable at the head of this script is an option of the same name."
 
 # shellcheck source=egs/TEMPLATE/tts1/check_options.sh
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/check_options.sh"
-check_options "csv measures prune_also seeds settings vocoder_file" "exclude options" "$@"
+check_options "csv metrics prune_also seeds settings vocoder_file" "exclude options" "$@"
 . ./path.sh
 . ./link_espnet.sh
 . utils/parse_options.sh
@@ -157,5 +157,5 @@ done
 # shellcheck disable=SC2086
 espnet-distill evaluate ${experiments} --data "dump/raw/${eval_set}" \
     --out "${root}/evaluation" --inference-tag "${tag}" \
-    --vocoder "${vocoder_file}" ${measures:+--measures ${measures}}
+    --vocoder "${vocoder_file}" ${metrics:+--metrics ${metrics}}
 espnet-distill summarize-seeds "${root}/evaluation" --against ${begin_as} ${csv:+--csv "${csv}"}
