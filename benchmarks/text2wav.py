@@ -110,25 +110,27 @@ def measure(systems: dict[str, System], repeats: int) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add("--vocoder", default="harmonic_istft_small", help="preset for the ratios")
+    add(
+        "--vocoder-preset", default="harmonic_istft_small", help="preset for the ratios"
+    )
     add("--student", default="fastspeech2_small", help="student preset for text to wav")
-    add("--quick", action="store_true", help="the --vocoder preset only, fewer repeats")
+    add("--quick", action="store_true", help="the --vocoder-preset only, fewer repeats")
     add("--json", action="store_true", help="print the ratios as JSON")
     add("--csv", type=Path, help="also write one line a system")
     args = parser.parse_args()
 
     names = sorted(path.stem for path in (CONF / "vocoders").glob("*.yaml"))
-    names = [args.vocoder] if args.quick else names
-    conf = preset("vocoders", args.vocoder)["tts_conf"]
+    names = [args.vocoder_preset] if args.quick else names
+    conf = preset("vocoders", args.vocoder_preset)["tts_conf"]
     systems = {"HiFi-GAN V1": vocoder(V1), "HiFi-GAN V2": vocoder(V2)}
     systems |= {n: vocoder(preset("vocoders", n)["tts_conf"]) for n in names}
-    both = f"{args.student} + {args.vocoder}"
+    both = f"{args.student} + {args.vocoder_preset}"
     systems |= {both: student_with_vocoder(args.student, conf), "hibari-tts": hibari()}
     rtf = measure(systems, 7 if args.quick else 15)
 
     ratios = {
-        "hifigan_v1_over_student": rtf["HiFi-GAN V1"] / rtf[args.vocoder],
-        "hifigan_v2_over_student": rtf["HiFi-GAN V2"] / rtf[args.vocoder],
+        "hifigan_v1_over_student": rtf["HiFi-GAN V1"] / rtf[args.vocoder_preset],
+        "hifigan_v2_over_student": rtf["HiFi-GAN V2"] / rtf[args.vocoder_preset],
         "hibari_over_pair": rtf["hibari-tts"] / rtf[both],
     }
     rows = [
