@@ -5,9 +5,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
-from .conftest import FASTSPEECH2, FEATURES, PITCH, STFT, load_stock, make_experiment
+import espnet_distill
+
+from .conftest import FASTSPEECH2, FEATURES, PITCH, STFT, make_experiment
 from .recipes.test_init import copy_recipe
 from .wheel import ROOT, install
 
@@ -74,4 +77,15 @@ def test_prune(run, tmp_path):
     make_experiment(tmp_path / "exp", tts_conf=WIDE)
     printed = run("espnet-distill", "prune", "exp", "half", "--pressure", "0.5")
     assert "Widths: " in printed
-    load_stock(tmp_path / "exp")
+
+
+def test_a_class_of_the_plugin_is_registered_before_it_is_looked_up(run, tmp_path):
+    espnet_distill.register()
+    folder = make_experiment(tmp_path / "exp", tts="fastspeech2_convnext", tts_conf={})
+    path = folder / "train.loss.ave.pth"
+    state = torch.load(path, weights_only=True)
+    for name, tensor in state.items():
+        if name.startswith("tts.") and tensor.dim() == 3:
+            tensor[::2] = 0
+    torch.save(state, path)
+    assert "weights are zero" in run("espnet-distill", "compact", "exp", "out")

@@ -9,6 +9,7 @@ from espnet2.tts.fastspeech2 import FastSpeech2
 from espnet2.tts.tacotron2 import Tacotron2
 from espnet2.tts.transformer import Transformer
 
+import espnet_distill
 from espnet_distill.data.calibration import read_calibration
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.config import read_config
@@ -87,6 +88,7 @@ def derive(
     )
     _require_budget(budget, student_config)
     _require_importance(importance, data)
+    espnet_distill.register()
     teacher = Experiment.of(teacher)
     conf = teacher.config
     require_supported(conf["tts"], teacher, "derive")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from espnet2.tts.abs_tts import AbsTTS
 
+import espnet_distill
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.pruning.post_training.live_units import Kept, LiveUnits
@@ -44,6 +45,7 @@ def compact(
     Raises:
         ConfigError: An experiment without masked structure.
     """
+    espnet_distill.register()
     experiment = Experiment.of(experiment)
     name, conf = experiment.config["tts"], experiment.config["tts_conf"]
     require_taps(name, experiment)

@@ -51,10 +51,15 @@ def prune(
         raise ConfigError(
             "--low-rank: removes no units; leave out --merge and --allocate-by"
         )
-    from espnet_distill.pruning.post_training.low_rank import prune_low_rank
-    from espnet_distill.pruning.post_training.structured import prune_units
+    import espnet_distill
 
+    espnet_distill.register()
     experiment = Experiment.of(experiment)
     if low_rank:
+        from espnet_distill.pruning.post_training.low_rank import prune_low_rank
+
         return prune_low_rank(experiment, pressure, data, durations)
+
+    from espnet_distill.pruning.post_training.structured import prune_units
+
     return prune_units(experiment, pressure, data, durations, allocate_by, merge)
