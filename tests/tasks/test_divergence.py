@@ -69,7 +69,7 @@ def spoiled(corpus, teacher, root):
 
 def test_a_teacher_whose_dump_holds_nan(corpus, teacher, tmp_path):
     line = refusal(corpus, spoiled(corpus, teacher, tmp_path), tmp_path / "exp")
-    assert ": hidden_encoder: " in line and "such a encoder for a3; " in line
+    assert ": hidden_encoder: " in line and "non-finite encoder for a3; " in line
 
 
 def test_a_student_that_diverges(corpus, teacher, tmp_path):
@@ -82,7 +82,7 @@ def test_a_student_that_diverges(corpus, teacher, tmp_path):
         scheduler=None,
     )
     line = refusal(corpus, config, tmp_path / "exp")
-    assert ": the student computes such a " in line
+    assert ": the student computes non-finite " in line
     assert line.endswith("lower optim_conf.lr or grad_clip")
 
 
@@ -138,7 +138,7 @@ def test_a_vocoder_whose_dump_holds_nan(corpus, teacher, kind, tmp_path):
         out = str(tmp_path / "exp")
         DistillGANTTSTask.main(cmd=["--config", str(config), "--output_dir", out])
     line = str(caught.value)
-    assert f"NaN or infinite: such a {kind} of a" in line and "\n" not in line
+    assert f"NaN or infinite: {kind} of a" in line and "\n" not in line
 
 
 TWO = """
@@ -182,4 +182,4 @@ def test_both_of_two_processes_end(corpus, teacher, tmp_path):
     lines = [line for line in done.stderr.splitlines() if "error: " in line]
     assert len(lines) == 2
     assert all(line.startswith("espnet_distill: error: ") for line in lines)
-    assert sum("such a encoder for a3" in line for line in lines) == 1
+    assert sum("non-finite encoder for a3" in line for line in lines) == 1

@@ -236,7 +236,7 @@ def test_a_teacher_that_wants_more_than_the_text(refusal, spoilt, key, name):
 
 def test_a_student_that_wants_more_than_the_text(refusal, teacher):
     conf = FASTSPEECH2 | {"spks": 3}
-    words = "fastspeech2 has 3, so it wants sids among the data, which are text, "
+    words = "fastspeech2 has 3, which requires sids among the data, which are text, "
     assert words in refusal(teacher, tts_conf=conf)
     assert words in refusal(tts_conf=conf)
 

@@ -77,7 +77,7 @@ def _find_fault(loss, stats: dict, inputs: dict, utterances) -> str | None:
                 ", ".join(utterances[n] for n in rows[:5]) if utterances else "a batch"
             )
             return (
-                f"{invalid}: NaN or infinite: such a {name} of {names}; remove the "
+                f"{invalid}: NaN or infinite: {name} of {names}; remove the "
                 "teacher_dump and dump the waves again"
             )
     return (

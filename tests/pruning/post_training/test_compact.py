@@ -457,7 +457,7 @@ def test_outputs_that_are_not_finite_are_equal_to_nothing(tmp_path, value):
     folder = make_experiment(tmp_path / "exp", tts_conf=WIDE_FASTSPEECH2)
     models = tuple(load_stock(folder).tts.eval() for _ in range(2))
     assert difference(models, dummy_calibrations(models)).most == 0
-    for model, which in zip(reversed(models), ("smaller", "whole")):
+    for model, which in zip(reversed(models), ("pruned", "original")):
         with torch.no_grad():
             model.feat_out.bias[0] = value
         told = f"the {which} model for sentence 1: NaN or infinity in mel_before"
