@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from espnet_distill.errors import ConfigError, ErrorCollector, summarize
 from espnet_distill.experiments.config import STATISTICS
 from espnet_distill.utils.validation import require_finite
+
+if TYPE_CHECKING:  # commands import this module before they parse their arguments
+    import numpy as np
 
 NORMALIZERS = ("normalize", "pitch_normalize", "energy_normalize")
 
@@ -48,6 +50,8 @@ def require_statistics(conf: Mapping, whose: str = "") -> None:
 
 def require_usable(path: Path) -> None:
     """Raise a ConfigError if one statistics file is invalid."""
+    import numpy as np
+
     count, total, squares = _read(path)
     numbers = {"count": count, "sum": total, "sum_square": squares}
     require_finite(numbers, str(path), REMEDY)
@@ -62,11 +66,13 @@ def require_usable(path: Path) -> None:
         )
 
 
-def _read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _read(path: Path) -> "tuple[np.ndarray, np.ndarray, np.ndarray]":
     """Return count, sum and sum of squares, from either format of GlobalMVN.
 
     Shapes: (1,) or (), (features,), (features,).
     """
+    import numpy as np
+
     if not path.is_file():
         raise ConfigError(f"{path}: no such file")
     try:
