@@ -40,7 +40,7 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> None:
-    """Say what the data have got."""
+    """Print the inherited settings."""
     teacher = Experiment(args.teacher)
     if args.token_list:
         unknown = inherit_tokens(teacher, args.token_list)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from espnet_distill.cli.compact import add_data, save_and_report
+from espnet_distill.cli.pruned import add_data, save_and_report
 from espnet_distill.pruning.post_training.prune import ALLOCATIONS, prune
 from espnet_distill.utils.files import require_new
 
