@@ -62,7 +62,7 @@ def main() -> None:
     ]
     vocoders = ", ".join(map(str, args.vocoders))
     surroundings = table.environment(
-        args.data, len(utterances), recognizer.said, vocoders
+        args.data, len(utterances), recognizer.description, vocoders
     )
     table.write(args.out, rows, surroundings, scores)
     print(table.markdown(rows, surroundings))
