@@ -12,6 +12,6 @@ case ${cmd_backend} in
        exit 2 ;;
 esac
 
-export train_cmd=${_submit}   # data preparation, statistics
+export train_cmd=${_submit}   # data preparation, statistics, dumps
 export cuda_cmd=${_submit}    # training
 export decode_cmd=${_submit}  # synthesis

@@ -17,7 +17,8 @@ shared=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../../../conf" && p
 stage=1              # First stage to run.
 stop_stage=12        # Last stage to run.
 ngpu=0               # Number of GPUs (0: CPU).
-nj=2                 # Parallel jobs in data preparation and statistics.
+nj=2                 # Parallel jobs of data preparation, statistics, teacher dump and
+                     # waveforms.
 inference_nj=2       # Parallel jobs in synthesis.
 num_threads=$(nproc) # Threads of a training on CPU.
 dumpdir=dump         # Folder of the features.
@@ -30,7 +31,7 @@ train_set=train
 valid_set=dev
 test_sets=eval       # The first one is evaluated in stage 8.
 tts_opts=            # More options for tts.sh, e.g. "--use_sid true".
-# Empty: the teacher's value. Another value must equal the teacher's.
+# Empty: taken from the teacher. A given value must equal the teacher's.
 # Default of a teacher that is trained here: the value in brackets.
 fs=                  # [22050]
 n_fft=               # [1024]
@@ -45,7 +46,7 @@ token_type=          # [phn]
 bpemodel=            # For --token_type bpe [sentencepiece model, trained on the training set]
 cleaner=             # [tacotron for English graphemes and g2p_en, otherwise none]
 g2p=                 # [espeak_ng_english_us_vits]
-language=            # Of the text, such as de [that of the g2p].
+language=            # Language of the text, e.g. de [the g2p's].
 nbpe=30              # Vocabulary size of a bpemodel that is trained.
 teacher_stats=false  # Normalize with the statistics of a given teacher, not the data's.
 
@@ -59,7 +60,8 @@ least_focus_rate=    # Threshold of a teacher's attention (default: 0.65 Tacotro
 pseudo_label_text=   # Text (<utterance> <words>) that the teacher synthesizes for its student.
 train_teacher=false  # Train the teacher with teacher_config in stage 4.
 teacher_config=conf/train_teacher.yaml
-teacher=             # Given teacher: an experiment folder, a .pth in one, a packed .zip or hub:owner/name.
+teacher=             # Given teacher: an experiment folder, a .pth in one, a packed .zip,
+                     # hub:owner/name[@revision] or a name of the model zoo.
 more_teachers=       # Experiments or .pth to fuse with it, as configured in objectives_config.
 student_config=conf/train_student.yaml
 student=             # Student model: a preset of conf/students (empty: that of student_config).
@@ -67,15 +69,17 @@ objectives_config=${shared}/objectives/fastspeech2.yaml  # Empty: those of stude
 student_tag=student  # The student's experiment is ${expdir}/${student_tag}.
 student_args=        # More options for its training, e.g. "--seed 1".
 distill=true         # False: train the student on the recordings, without a teacher.
-warm_start=false     # Initialize from the teacher's weights (same class, at least as wide).
+warm_start=false     # Initialize from the teacher's weights (the teacher must be of the
+                     # student's class and at least as wide).
 teacher_dump=true    # Dump the teacher's taps once (false: run the teacher online).
 dump_dir=            # Folder of the dump (default: ${expdir}/teacher_dump).
 dump_batch_size=8    # Utterances per batch of the teacher.
 
 # Small vocoder: stages 10 to 12, which run only with --vocoder_preset
 vocoder_preset=      # Preset of conf/vocoders, distilled from vocoder_file.
-vocoder_speech=      # Or trained on speech: "recordings", or the output of tts.sh 8, of e.g. a
-                     # VITS, for the same sets (<vocoder_speech>/<set>/wav/wav.scp).
+vocoder_speech=      # Or trained on speech: "recordings", or a folder of speech synthesized by
+                     # stage 8 of tts.sh, e.g. with VITS, for the same sets
+                     # (<vocoder_speech>/<set>/wav/wav.scp).
 vocoder_config=${shared}/training/vocoder.yaml  # Its training configuration.
 vocoder_tag=vocoder  # Its experiment is ${expdir}/${vocoder_tag}.
 vocoder_args=        # More options for its training, e.g. "--max_epoch 2".
@@ -85,7 +89,8 @@ vocoder_model=train.total_count.ave.pth  # Its checkpoint.
 inference_model=train.loss.ave.pth  # Checkpoint of the student (and of a teacher trained here).
 vocoder_file=none    # A HiFi-GAN generator (none: Griffin-Lim).
 inference_tag=       # Folder of the speech in each experiment (default: ${student_tag}_decode).
-evaldir=             # Folder of the table and the audio (default: ${expdir}/evaluation).
+evaldir=             # Folder of the table and the audio (default: ${expdir}/evaluation);
+                     # stage 12 writes ${evaldir}_pair.
 
 help_message="Usage: $0 [--stage 1] [--stop_stage 12] [--<variable> <value>] ...
 
@@ -190,7 +195,7 @@ synthesize() {  # synthesize CHECKPOINT [VOCODER]: skipped if the inputs are unc
     result=$(dirname "$1")/${inference_tag}
     key=$(step synthesis-key --checkpoint "$1") || exit 2
     if [ "$(cat "${result}/made_from" 2> /dev/null)" = "${key}" ]; then
-        log "Made before: ${result}"
+        log "Up to date: ${result}"
         return
     fi
     rm -f "${result}/made_from"
