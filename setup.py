@@ -1,4 +1,4 @@
-"""Package of espnet_distill; its version stands here and nowhere else."""
+"""The package's setup; the single source of its version."""
 
 from setuptools import find_packages, setup
 

@@ -1524,7 +1524,7 @@ TRIES = [
             teacher=p.teacher(),
             student_config=p.file("s.yaml", "tts_conf: {spks: 3}"),
         )(p),
-        's.yaml: tts_conf.spks: wants --tts_opts "--use_sid true"',
+        's.yaml: tts_conf.spks: requires --tts_opts "--use_sid true"',
     ),
     # focused
     Try(

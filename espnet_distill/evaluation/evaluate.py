@@ -148,7 +148,8 @@ def _language(given: str | None, data: Path, teacher) -> str:
     if language:
         return language
     print(
-        "--language: neither the data nor the teacher's g2p says it; English is assumed",
+        "--language: neither the data nor the teacher's g2p specifies a language; "
+        "English is assumed",
         file=sys.stderr,
     )
     return "en"

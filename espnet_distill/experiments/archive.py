@@ -53,7 +53,7 @@ class PackedModel:
     """A packed TTS model, open for reading.
 
     Raises:
-        ValueError: It lacks what a packed model has, or is larger or odder than one.
+        ValueError: It lacks a part of a packed model, is larger than one or malformed.
         zipfile.BadZipFile: It is no zip, or damaged.
     """
 
@@ -167,7 +167,7 @@ def with_own_names(
     Args:
         conf: The configuration of a trained experiment.
         copy: Puts a file that the configuration names into the folder under one of our
-            names; tells whether there is such a file. What there is not keeps its name.
+            names. Return whether there is such a file; missing files keep their names.
         folder: As the configuration is to name it.
     """
     changed = dict(conf)

@@ -97,7 +97,7 @@ def _require_pseudo_label_text(options: RunOptions) -> None:
         return
     _require_file("pseudo_label_text", text)
     if options.train_teacher:
-        raise ConfigError("--pseudo_label_text: wants a trained --teacher")
+        raise ConfigError("--pseudo_label_text: requires a trained --teacher")
     if "--use_" in options.tts_opts:
         raise ConfigError("--pseudo_label_text: one speaker and language only")
     if Layout(options).text_set in options.sets:
@@ -118,7 +118,7 @@ def _require_durations_from(options: RunOptions) -> None:
     if source not in ("aligner", "teacher"):
         raise ConfigError(f"--durations_from {source}: is neither aligner nor teacher")
     if source == "teacher" and options.train_teacher:
-        raise ConfigError("--durations_from teacher: wants a trained --teacher")
+        raise ConfigError("--durations_from teacher: requires a trained --teacher")
 
 
 def _with_teacher(options: RunOptions) -> RunOptions:
@@ -160,7 +160,7 @@ def _require_bpemodel(layout: Layout) -> None:
     if model is None:
         if given:
             raise ConfigError(
-                f"--bpemodel {given}: wants --token_type bpe, got {options.token_type}"
+                f"--bpemodel {given}: requires --token_type bpe, got {options.token_type}"
             )
         return
     if given and options.train_teacher:
@@ -184,7 +184,7 @@ def _require_conditions(layout: Layout) -> None:
             sizes = _values(conf, key)
             if any(size > 0 for size in sizes) and not options.has_tts_flag(flag):
                 raise ConfigError(
-                    f'{config}: tts_conf.{key}: wants --tts_opts "--{flag} true"'
+                    f'{config}: tts_conf.{key}: requires --tts_opts "--{flag} true"'
                 )
     for flag, name in CONDITIONS.values():
         if name is None or options.stage < 2 or not options.has_tts_flag(flag):

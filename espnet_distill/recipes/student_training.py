@@ -161,7 +161,7 @@ def compact_student(layout: Layout) -> str:
         return ""
     key = compaction_key(layout, checkpoint)
     if is_made(result, key):
-        return f"Made before: {result}\n"
+        return f"Up to date: {result}\n"
     shutil.rmtree(result, ignore_errors=True)
     pruned = compact(checkpoint)
     report = compare(pruned, folder=result)

@@ -186,4 +186,4 @@ def _require_listed(folder: Path) -> None:
     for name, is_whole in kinds.items():
         for file in map(Path, read_table(folder / f"{name}.scp").values()):
             if not is_whole(file):
-                raise ConfigError(f"{file}: is missing or not whole; {REMEDY}")
+                raise ConfigError(f"{file}: is missing or incomplete; {REMEDY}")

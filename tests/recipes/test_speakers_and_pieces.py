@@ -161,7 +161,7 @@ def teacher_of(recipe, **changes):
         (
             {"tts_conf": {"spks": 3}},
             [],
-            'exp/given/config.yaml: tts_conf.spks: wants --tts_opts "--use_sid true"',
+            'exp/given/config.yaml: tts_conf.spks: requires --tts_opts "--use_sid true"',
         ),
         (
             {"tts_conf": {"spks": 3}},
@@ -187,7 +187,7 @@ def teacher_of(recipe, **changes):
         (
             None,
             ["--bpemodel", "bpe.model"],
-            "--bpemodel bpe.model: wants --token_type bpe, got char",
+            "--bpemodel bpe.model: requires --token_type bpe, got char",
         ),
     ],
 )

@@ -107,7 +107,7 @@ def test_plan_sets_every_variable_of_the_script(teacher, capsys):
         ({"durations_from": "mfa"}, "--durations_from mfa: is neither aligner nor te"),
         (
             {"durations_from": "teacher", "train_teacher": "true"},
-            "--durations_from teacher: wants a trained --teacher",
+            "--durations_from teacher: requires a trained --teacher",
         ),
         (
             {"train_teacher": "true", "teacher_config": "no.yaml"},
@@ -115,7 +115,7 @@ def test_plan_sets_every_variable_of_the_script(teacher, capsys):
         ),
         (
             {"pseudo_label_text": STUDENT, "train_teacher": "true"},
-            "--pseudo_label_text: wants a trained --teacher",
+            "--pseudo_label_text: requires a trained --teacher",
         ),
         (
             {"pseudo_label_text": STUDENT, "tts_opts": "--use_sid true"},

@@ -452,7 +452,7 @@ def test_a_file_of_a_dump_that_lost_its_end_is_refused(
     assert "istft_generator" in check(config, [])
     path = part / "train" / name
     path.write_bytes(path.read_bytes()[:-4])
-    with pytest.raises(ConfigError, match=f"{name}: is missing or not whole"):
+    with pytest.raises(ConfigError, match=f"{name}: is missing or incomplete"):
         check(config, [])
     with pytest.raises(ConfigError, match="1 of 4 utterances are not dumped: a2"):
         dump(corpus, big_vocoder, teacher, part, "--finish")

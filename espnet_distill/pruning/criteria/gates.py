@@ -277,7 +277,7 @@ class Gates(Criterion):
         if self._log_alpha is None:
             return {}
         return {
-            "learnt": [tensor.detach().clone() for tensor in self._learned],
+            "learned": [tensor.detach().clone() for tensor in self._learned],
             "optimizer": self._optimizer.state_dict(),
             "steps": self._steps,
         }
@@ -287,7 +287,7 @@ class Gates(Criterion):
         if not state:
             return
         self._initialize()
-        for tensor, saved in zip(self._learned, state["learnt"]):
+        for tensor, saved in zip(self._learned, state["learned"]):
             tensor.copy_(saved)
         self._optimizer.load_state_dict(state["optimizer"])
         self._steps = state["steps"]
