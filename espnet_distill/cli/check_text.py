@@ -56,6 +56,7 @@ def _report(args) -> None:
     from espnet_distill.data.text_report import format_report, report_text
     from espnet_distill.experiments.text_frontend import require_bpemodel
     from espnet_distill.utils.files import read_table, read_text
+    from espnet_distill.utils.quiet import stderr_suppressed
 
     if not args.texts:
         raise ConfigError("TEXT: name the text of a data folder")
@@ -70,5 +71,6 @@ def _report(args) -> None:
         for path in args.texts
         for utterance, text in read_table(path).items()
     }
-    findings = report_text(lines, front_end, args.bpemodel, tokens)
+    with stderr_suppressed():
+        findings = report_text(lines, front_end, args.bpemodel, tokens)
     print(format_report(findings, len(lines)))

@@ -67,6 +67,11 @@ class FrontEnd:
         language = language_of(values["g2p"]) or recorded.get("language")
         return cls(**values, language=language, voice=voice)
 
+    @property
+    def name(self) -> str | None:
+        """The g2p, espeak-ng's voice, or the token type."""
+        return self.g2p or (self.voice and f"espeak-ng {self.voice}") or self.token_type
+
     def prepare(self, text: str) -> str:
         """Return words as this front end's `Text2Speech` and trainings take them.
 

@@ -83,6 +83,7 @@ def evaluate(
         experiments, data, utterances, inference_tag, inference_model
     )
 
+    from espnet_distill.data.front_end import FrontEnd
     from espnet_distill.evaluation import report, score, table
     from espnet_distill.evaluation.cache import DiskCache
     from espnet_distill.utils.files import write_text
@@ -111,6 +112,7 @@ def evaluate(
             scorer.recognizer.description,
             _vocoders(systems, vocoder or "Griffin-Lim"),
             language,
+            FrontEnd.of(systems[0].experiment.config, data).name,
         )
         environment["speaker_model"] = speaker_model
         options = {

@@ -13,7 +13,7 @@ from statistics import mean
 from espnet_distill.errors import ConfigError, summarize
 from espnet_distill.evaluation.metrics.bootstrap import Difference, paired_difference
 from espnet_distill.evaluation.metrics.wer import error_rate
-from espnet_distill.evaluation.score import MOS_MODELS, Score
+from espnet_distill.evaluation.score import MOS_MODELS, REFERENCE, Score
 from espnet_distill.profiling.environment import machine
 from espnet_distill.utils.config_values import (
     as_list,
@@ -90,11 +90,12 @@ FURTHER_COLUMNS: dict[str, Callable[[Row], str | None]] = {
 }
 
 
+LARGEST_ERROR = 50  # %; of recordings, above which a recognizer does not fit
 _CER = {"WER (%)": "CER (%)", "ΔWER [95 %]": "ΔCER [95 %]"}
 
 
 CAPTION = """\
-{sentences} held-out sentences of `{data}`, {date}; espnet {espnet}, torch {torch}, \
+{sentences} held-out sentences of `{data}`{front_end}, {date}; espnet {espnet}, torch {torch}, \
 Python {python}.
 
 - Parameters: those of the `tts` module. Size: the checkpoint file, 1 MB = 10⁶ bytes.
@@ -240,12 +241,18 @@ def _mean(values) -> float | None:
 
 
 def environment(
-    data: Path, sentences: int, asr_model: str, vocoder: str, language: str = "en"
+    data: Path,
+    sentences: int,
+    asr_model: str,
+    vocoder: str,
+    language: str = "en",
+    g2p: str | None = None,
 ) -> dict[str, str | int]:
     """Return the machine, packages, models of the metrics and data of an evaluation."""
     return {
         **machine(),
         "language": language,
+        "g2p": g2p,
         "normalizer": "English" if language == "en" else "basic",
         "asr_model": asr_model,
         "vocoder": vocoder,
@@ -291,8 +298,31 @@ def caption(rows: list[Row], environment: dict) -> str:
             text += item
     if any(isinstance(cell, Difference) for row in rows for cell in vars(row).values()):
         text += DIFFERENCE_CAPTION
-    known = {"normalizer": "English"} | environment
+    known = {"normalizer": "English", "front_end": _front_end(environment)}
+    known |= environment
+    if warning := _recognizer_warning(rows):
+        text = text.replace("\n\n", f" {warning}\n\n", 1)
     return text.format_map(defaultdict(lambda: "unknown", known))
+
+
+def _front_end(environment: dict) -> str:
+    """Return language and g2p of an evaluation in parentheses; nothing if unknown."""
+    names = [key for key in ("language", "g2p") if environment.get(key)]
+    known = ", ".join(f"{name} `{environment[name]}`" for name in names)
+    return f" ({known})" if known else ""
+
+
+def _recognizer_warning(rows: list[Row]) -> str | None:
+    """Return a sentence if the recordings' own error makes WER or CER meaningless."""
+    for name in ("wer", "cer"):
+        rates = [getattr(row, name) for row in rows if row.name == REFERENCE]
+        if rates and rates[0] is not None and rates[0] > LARGEST_ERROR:
+            return (
+                f"THE RECORDINGS THEMSELVES HAVE {name.upper()} {rates[0]:.0f} %: the "
+                "recognizer does not fit this language or these texts, so its errors "
+                "compare no systems."
+            )
+    return None
 
 
 def markdown(rows: list[Row], environment: dict) -> str:

@@ -1,7 +1,5 @@
 """The front end of a run of distill.sh: what its data record, and a report of it."""
 
-import contextlib
-import io
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +10,7 @@ from espnet_distill.data.text_report import format_report, report_text
 from espnet_distill.recipes.layout import Layout
 from espnet_distill.recipes.run_options import RunOptions
 from espnet_distill.utils.files import read_table, read_text
+from espnet_distill.utils.quiet import stderr_suppressed
 
 
 def front_end_of_run(options: RunOptions, data: Path | None = None) -> FrontEnd:
@@ -49,6 +48,6 @@ def report_front_end(layout: Layout) -> str:
     }
     bpemodel = str(layout.bpemodel) if layout.bpemodel else None
     tokens = read_text(layout.token_list).splitlines()
-    with contextlib.redirect_stderr(io.StringIO()):  # messages of NLTK
+    with stderr_suppressed():
         findings = report_text(lines, front_end, bpemodel, tokens)
     return f"{format_report(findings, len(lines))}\n"

@@ -215,6 +215,25 @@ def test_the_table_is_that_of_the_markdown(evaluation):
     )
 
 
+def test_a_difference_whose_interval_has_zero_in_it_is_not_bold(evaluation):
+    page = written(evaluation)
+    classes = [div.get("class", "") for div in page.all("div")]
+    assert classes.count("with-interval undecided") == 1  # WER
+    assert classes.count("with-interval") == 1  # DNSMOS
+    (style,) = re.findall(r"[.]undecided dd {([^}]*)}", html_of(evaluation))
+    assert style.strip() == "font-weight: 400;"
+
+
+def test_the_title_names_data_and_language(evaluation):
+    (title,) = re.findall(r"<title>(.*?)</title>", html_of(evaluation))[:1]
+    assert title.endswith(" – data/eval, en")
+
+
+def html_of(evaluation):
+    html, _ = report.write(evaluation)
+    return html.read_text()
+
+
 def test_quality_against_speed_and_size(evaluation):
     charts = tradeoffs(read_evaluation(evaluation).systems)
     titles = [(chart.y_title[:3], chart.x_title[:4]) for chart in charts]

@@ -113,3 +113,20 @@ def test_the_caption_names_the_normalizer():
     assert "Whisper's basic normalizer" in markdown(rows, surroundings)
     del surroundings["normalizer"]
     assert "Whisper's English normalizer" in markdown(rows, surroundings)
+
+
+def test_recordings_that_the_recognizer_cannot_transcribe_are_announced():
+    rows, surroundings = make()
+    assert "RECORDINGS THEMSELVES" not in markdown(rows, surroundings)
+    rows[0] = replace(rows[0], wer=136.2)
+    caption = markdown(rows, surroundings).split("\n\n", 2)[2]
+    assert "THE RECORDINGS THEMSELVES HAVE WER 136 %" in caption.split("\n\n")[0]
+
+
+def test_the_caption_names_language_and_g2p():
+    rows, surroundings = make()
+    surroundings |= {"language": "de", "g2p": "espeak-ng de"}
+    caption = markdown(rows, surroundings).split("\n\n", 2)[2]
+    assert "of `dump/raw/eval` (language `de`, g2p `espeak-ng de`), " in caption
+    del surroundings["language"], surroundings["g2p"]
+    assert "of `dump/raw/eval`, " in markdown(rows, surroundings)

@@ -15,6 +15,7 @@ from espnet_distill.evaluation.html.config_diff import changes, shortened
 from espnet_distill.evaluation.html.examples import choose, read_examples
 from espnet_distill.evaluation.html.results import Evaluation, System
 from espnet_distill.evaluation.html.scatter import tradeoffs
+from espnet_distill.evaluation.metrics.bootstrap import Difference
 
 HERE = Path(__file__).parent
 
@@ -36,6 +37,8 @@ LABELS = {
     "vocoder": "vocoder",
     "data": "data",
     "sentences": "sentences",
+    "language": "language",
+    "g2p": "g2p",
 }
 
 
@@ -105,7 +108,10 @@ def _differing(evaluation: Evaluation) -> dict[str, dict]:
 
 
 def _ratios(student: System, teacher: System | None) -> list[tuple]:
-    """Compare a student with its teacher: (figure, interval, meaning) each."""
+    """Compare a student with its teacher: (figure, interval, meaning, class) each.
+
+    The class is ``with-interval``, and ``undecided`` if the interval has zero in it.
+    """
     if teacher is None:
         return []
     student_row, teacher_row = student.row, teacher.row
@@ -118,17 +124,21 @@ def _ratios(student: System, teacher: System | None) -> list[tuple]:
         student_value = getattr(student_row, name)
         teacher_value = getattr(teacher_row, name)
         if student_value and teacher_value:
-            ratios.append((f"{teacher_value / student_value:.1f} ×", "", meaning))
+            figure = f"{teacher_value / student_value:.1f} ×"
+            ratios.append((figure, "", meaning, ""))
     if wer := student_row.wer_difference:
-        ratios.append((*_value_and_interval(f"{wer:+.1f}"), "WER, percentage points"))
+        ratios.append(_difference(wer, "+.1f", "WER, percentage points"))
+    elif cer := student_row.cer_difference:
+        ratios.append(_difference(cer, "+.1f", "CER, percentage points"))
     if dnsmos := student_row.dnsmos_difference:
-        ratios.append((*_value_and_interval(f"{dnsmos:+.2f}"), "DNSMOS"))
+        ratios.append(_difference(dnsmos, "+.2f", "DNSMOS"))
     return ratios
 
 
-def _value_and_interval(difference: str) -> tuple[str, str]:
-    value, _, interval = difference.partition(" ")
-    return value, interval
+def _difference(difference: Difference, form: str, meaning: str) -> tuple:
+    value, _, interval = format(difference, form).partition(" ")
+    is_decided = difference.low > 0 or difference.high < 0
+    return value, interval, meaning, "with-interval" + " undecided" * (not is_decided)
 
 
 def _compared(evaluation: Evaluation):
