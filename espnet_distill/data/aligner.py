@@ -6,7 +6,9 @@ path of every utterance as `<output_dir>/<folder name>/durations`, the file that
 tts.sh reads through --teacher_dumpdir. As FastSpeech2 expects, every utterance ends
 with an end-of-sentence token.
 
-`<output_dir>/<folder name>_alignment.csv` has the score of each path. Utterances that
+`<output_dir>/<folder name>_alignment.csv` has the score of each path, and
+`<output_dir>/alignment.txt` the mean scores, the share of one-frame tokens and the
+utterances of the lowest scores. Utterances that
 cannot be aligned are logged and have no durations; if there are any,
 `<output_dir>/<folder name>_aligned` has the durations and the list of the aligned
 utterances, from which a training set is made.
@@ -31,7 +33,12 @@ from espnet2.utils.types import int_or_none, str_or_none
 from torch.nn.functional import pad, relu
 from torch.utils.data import BatchSampler, DataLoader, SubsetRandomSampler
 
-from espnet_distill.data.alignments import AlignedSet, Alignment, require_aligned
+from espnet_distill.data.alignments import (
+    AlignedSet,
+    Alignment,
+    require_aligned,
+    write_quality,
+)
 from espnet_distill.errors import ConfigError
 from espnet_distill.utils.files import read_table, require_makeable
 from espnet_distill.utils.progress import progress_bar
@@ -151,7 +158,7 @@ def train(aligner: Aligner, data: SetToAlign, steps: int, device: str) -> None:
     criterion = ForwardSumLoss()
     optimizer = torch.optim.Adam(aligner.parameters(), lr=2e-3)
     loader = batches(data, shuffle=True)
-    progress = progress_bar(total=steps, desc="align: training", mininterval=10)
+    progress = progress_bar(total=steps, desc="training", mininterval=10)
     while progress.n < steps:
         for _, batch in loader:
             batch = {name: value.to(device) for name, value in batch.items()}
@@ -174,7 +181,7 @@ def align(aligner: Aligner, data: SetToAlign, device: str) -> None:
     The durations of an utterance sum to its number of frames.
     """
     for names, batch in progress_bar(
-        batches(data, shuffle=False), desc=f"align: {data.folder.name}"
+        batches(data, shuffle=False), desc=data.folder.name, mininterval=10
     ):
         batch = {name: value.to(device) for name, value in batch.items()}
         log_attention, counts, frames = aligner(**batch)
@@ -261,6 +268,7 @@ def main(cmd=None) -> None:
     require_aligned(sets, args.max_unaligned)
     for data in sets:
         data.write(args.output_dir)
+    write_quality(sets, args.output_dir)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,9 @@ import logging
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from math import isfinite
+from math import isfinite, isnan
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 
 from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 
@@ -20,6 +20,10 @@ from espnet_distill.utils.files import (
 )
 
 COLUMNS = ("utterance", "tokens", "frames", "longest", "score", "left_out")
+
+
+QUALITY = "alignment.txt"
+WORST = 10  # utterances that the report lists
 
 
 # In median deviations: 6 standard deviations of normally distributed scores.
@@ -108,22 +112,58 @@ class AlignedSet:
                     utt, f"its score is {score:.2f}, expected {least:.2f} or more"
                 )
 
+    def describe(self, output_dir: Path) -> str:
+        """Return a report: mean score, one-frame tokens and the lowest scores.
+
+        The end-of-sentence token does not count.
+
+        Args:
+            output_dir: The folder that :meth:`write` has written to.
+        """
+        found = [self.alignments[utt] for utt in self.alignable]
+        frames = [count for one in found for count in one.durations[:-1]]
+        short = sum(count <= 1 for count in frames) / len(frames)
+        score = fmean(one.score for one in found)
+        lines = [
+            f"{self.folder}: {len(found)} of {len(self.utterances)} utterances are "
+            f"aligned, mean score {score:.2f} nats a frame, {short:.1%} of the tokens "
+            "have one frame"
+        ]
+        if self.unaligned:
+            lines.append(self._exclusions(output_dir))
+        worst = sorted(self.alignments, key=self._rank)[:WORST]
+        return "\n".join([*lines, "  lowest scores:", *map(self._line, worst)])
+
+    def _rank(self, utt: str) -> float:
+        score = self.alignments[utt].score
+        return float("-inf") if isnan(score) else score
+
+    def _line(self, utt: str) -> str:
+        excluded = " (excluded)" if utt in self.unaligned else ""
+        return f"  {self.alignments[utt].score:8.2f} {utt}{excluded}"
+
+    def _exclusions(self, output_dir: Path) -> str:
+        return (
+            f"{self.folder}: {len(self.unaligned)} of {len(self.utterances)} "
+            "utterances are not aligned and excluded; see the reasons in "
+            f"{self._scores(output_dir)}"
+        )
+
+    def _scores(self, output_dir: Path) -> Path:
+        return output_dir / f"{self.folder.name}_alignment.csv"
+
     def write(self, output_dir: Path) -> None:
         """Write durations, scores and, if any is excluded, the aligned utterances."""
         name, aligned = self.folder.name, self.alignable
-        rows = (" ".join(map(str, self.alignments[utt].durations)) for utt in aligned)
-        durations = "".join(f"{utt} {row}\n" for utt, row in zip(aligned, rows))
-        scores = output_dir / f"{name}_alignment.csv"
-        write_csv(scores, COLUMNS, map(self._csv_row, self.utterances))
+        durations = "".join(map(self._durations_row, aligned))
+        rows = map(self._csv_row, self.utterances)
+        write_csv(self._scores(output_dir), COLUMNS, rows)
         write_text(output_dir / name / "durations", durations)
         subset = output_dir / f"{name}_aligned"
         if not self.unaligned:
             shutil.rmtree(subset, ignore_errors=True)  # of an earlier run
             return
-        logging.warning(
-            f"{self.folder}: {len(self.unaligned)} of {len(self.utterances)} "
-            f"utterances are not aligned and excluded; see the reasons in {scores}"
-        )
+        logging.warning(self._exclusions(output_dir))
         with folder_written_whole(subset, instead=True) as beside:
             write_text(beside / "durations", durations)
             write_text(beside / "utterances", "".join(f"{utt}\n" for utt in aligned))
@@ -132,12 +172,22 @@ class AlignedSet:
         self.unaligned[utt] = reason
         logging.warning(f"{self.folder}: {utt} is not aligned: {reason}")
 
+    def _durations_row(self, utt: str) -> str:
+        return f"{utt} {' '.join(map(str, self.alignments[utt].durations))}\n"
+
     def _csv_row(self, utt: str) -> tuple:
         alignment = self.alignments.get(utt)
         if alignment is None:
             return (utt, None, None, None, None, self.unaligned[utt])
         row, score = alignment.durations, f"{alignment.score:.4f}"
         return (utt, len(row), sum(row), max(row), score, self.unaligned.get(utt))
+
+
+def write_quality(sets: Iterable[AlignedSet], output_dir: Path) -> None:
+    """Write and log how well each set is aligned (``alignment.txt``)."""
+    report = "\n".join(data.describe(output_dir) for data in sets)
+    write_text(output_dir / QUALITY, f"{report}\n")
+    logging.info(f"quality of the alignment:\n{report}")
 
 
 def require_aligned(sets: Iterable[AlignedSet], most: float) -> None:

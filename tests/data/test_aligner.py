@@ -238,6 +238,24 @@ def test_score_far_below_the_median_is_left_out(score, tmp_path):
     assert "bad" not in (tmp_path / "out/set/durations").read_text()
 
 
+def test_quality_of_the_alignment_is_written_and_logged(tmp_path, caplog):
+    caplog.set_level("INFO")
+    alignments = {f"utt{n}": Alignment([1, 3, 1], -1.0 - n) for n in range(12)}
+    alignments["bad"] = Alignment([2, 2, 1], float("nan"))
+    one = AlignedSet(tmp_path / "set", [*alignments], alignments=alignments)
+    one.exclude_implausible(longest=100, margin=40.0)
+    align.write_quality([one], tmp_path)
+    report = (tmp_path / "alignment.txt").read_text()
+    first, excluded, _, *lowest = report.splitlines()
+    assert "12 of 13 utterances are aligned, mean score -6.50 nats a frame" in first
+    assert "50.0% of the tokens have one frame" in first
+    assert "1 of 13 utterances are not aligned and excluded" in excluded
+    listed = [line.split() for line in lowest]
+    assert listed[:2] == [["nan", "bad", "(excluded)"], ["-12.00", "utt11"]]
+    assert len(listed) == 10 and listed[-1] == ["-4.00", "utt3"]
+    assert report.rstrip() in caplog.text
+
+
 def test_score_margin_grows_with_the_deviation(tmp_path):
     scores = (-2.0, -3.0, -4.0, -5.0, -8.5)
     alignments = {str(score): Alignment([3, 4], score) for score in scores}
