@@ -138,6 +138,20 @@ set_variables() {  # set_variables STEP: set the variables that a step prints
     eval "${assignments}"
 }
 
+show_progress() {  # print the progress that the logs of local jobs report, in the background
+    python3 -m espnet_distill.recipes.show_progress --parent $$ \
+        "alignment=${align_dir}/align.log" \
+        "pseudo-labels=${teacher_exp}/${text_set:-none}/*/log/tts_inference.*.log" \
+        "teacher=${teacher_exp}/train.log" "student=${student_exp}/train.log" \
+        "teacher dump=${dump_dir}/*/log/dump.*.log" \
+        "teacher's synthesis=${teacher_exp}/${inference_tag}/*/log/tts_inference.*.log" \
+        "student's synthesis=${student_model%/*}/${inference_tag}/*/log/tts_inference.*.log" \
+        "waveforms=${waves_dir}/*/log/dump.*.log" "vocoder=${vocoder_exp}/train.log" &
+    progress_pid=$!
+    disown "${progress_pid}"
+    trap 'kill "${progress_pid}" 2> /dev/null || true' EXIT
+}
+
 run_tts() {  # run_tts STAGE STOP_STAGE [tts.sh options]
     # shellcheck disable=SC2086
     ./tts.sh --stage "$1" --stop_stage "$2" --python "${python}" --ngpu "${ngpu}" \
@@ -220,6 +234,7 @@ set_variables plan
 mkdir -p "${expdir}"
 echo "${teacher_model}" > "${expdir}/teacher_model"  # for scripts that compare
 SECONDS=0
+[[ ${train_cmd} != run.pl* ]] || show_progress
 if [ "${stage}" -le 6 ] && [ "${stop_stage}" -ge 3 ]; then
     step configure-student
 fi
