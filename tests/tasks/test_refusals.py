@@ -1,6 +1,7 @@
 """What cannot work is refused in one line, before anything is built or written."""
 
 import copy
+import re
 import shutil
 
 import pytest
@@ -390,11 +391,35 @@ def test_check_describes_what_will_be_done(corpus, teacher, tmp_path):
     assert check(config, []) == "student (0.00 M) with prune"
 
 
+def test_check_of_a_stock_training(corpus, tmp_path):
+    config = corpus.config(tmp_path / "train.yaml")
+    found = check(config, [])
+    assert re.fullmatch(r"FastSpeech2 \(0.00 M\), a stock training: neither .*", found)
+    conf = yaml.safe_load(config.read_text())
+    del conf["token_list"]
+    config.write_text(yaml.safe_dump(conf))
+    assert "M with 50 tokens), a stock" in check(config, [])
+    wrong = {"tts_conf": conf["tts_conf"] | {"dunit": 3}, "max_epoch": "many"}
+    wrong |= {"optim_conf": {"lr": "1e-3"}, "init_param": ["no.pth:tts:tts"]}
+    config.write_text(yaml.safe_dump(conf | wrong))
+    with pytest.raises(ConfigError) as caught:
+        check(config, [])
+    for words in (
+        "tts_conf: fastspeech2 has no key 'dunit'; near: dunits",
+        "max_epoch: expected a number, got 'many'",
+    ):
+        assert words in str(caught.value)
+    config.write_text(yaml.safe_dump(conf | {"init_param": ["no.pth:tts:tts"]}))
+    with pytest.raises(ConfigError, match="init_param: no.pth: no such file"):
+        check(config, [])
+    config.write_text(yaml.safe_dump({"tts": "vits", "optim2": "adam"}))
+    with pytest.raises(ConfigError, match="yaml: tts: vits is trained by .*gan_tts_t"):
+        check(config, [])
+
+
 def test_check_refuses_what_it_cannot_read(corpus, tmp_path):
     with pytest.raises(ConfigError, match="nothing.yaml: .*[Nn]o such"):
         check(tmp_path / "nothing.yaml", [])
-    with pytest.raises(ConfigError, match="no key `teacher` or `callbacks`, so the"):
-        check(corpus.config(tmp_path / "train.yaml"), [])
     with pytest.raises(ConfigError, match="train.yaml: .*no_such_key"):
         check(corpus.config(tmp_path / "train.yaml", no_such_key=1), [])
     wrong = model_config() | {"teacher": ["x"], "token_list": str(tmp_path / "no.txt")}

@@ -14,14 +14,16 @@ def check(
 ) -> str:
     """Check student, teachers, objectives and callbacks; describe them in a line.
 
-    With `tts: vocoder`, check the training of a vocoder. Checks without ESPnet, whose
+    Without `teacher` and `callbacks`, check a stock training, such as a teacher's; with
+    `tts: vocoder`, the training of a vocoder. Checks without ESPnet, whose
     import takes 8 seconds, come first. An error does not stop the checks that do not
     depend on it.
 
     Args:
         train_config: The training configuration of the student.
         espnet_options: Further options of `espnet2.bin.tts_train`, such as
-            `--token_list`; its default are the first teacher's tokens.
+            `--token_list`; its default are the first teacher's tokens, and in a stock
+            training placeholders.
         vocoder_file: A vocoder whose mels are to equal the student's.
         planned: Whether initial weights, statistics and the teachers' dump may be made
             later.
@@ -69,11 +71,8 @@ def check(
     )
     from espnet_distill.training.callback import TrainingContext
 
-    if not (plugin_args.teacher or plugin_args.callbacks):
-        faults.lines.append(
-            f"{train_config}: no key `teacher` or `callbacks`, so the plugin has "
-            "nothing to do"
-        )
+    if distill_options.is_stock:
+        check_espnet.require_no_gan(conf, train_config)
     args = check_espnet.parse(
         DistillTTSTask, train_config, conf, espnet_options, faults
     )
@@ -84,8 +83,12 @@ def check(
     valid_args = faults.check(check_espnet.require_choices, args)
     valid_args = faults.check(require_text2mel, valid_args)
     faults.check(require_read, valid_args)
-    args.token_list = faults.check(check_espnet.tokens, args, configs)
-    if args.use_preprocessor and args.token_type:
+    has_tokens = not distill_options.is_stock or args.token_list is not None
+    if has_tokens:
+        args.token_list = faults.check(check_espnet.tokens, args, configs)
+    else:
+        args.token_list = check_espnet.PLACEHOLDERS
+    if has_tokens and args.use_preprocessor and args.token_type:
         faults.check(require_tokens, args.token_list, "student")
     teachers = check_distillation.check_teachers(
         args, distill_options.teachers, configs, faults
@@ -116,6 +119,8 @@ def check(
     faults.check(check_espnet.require_statistics, args, planned)
     faults.check(check_espnet.require_initial, args, student, planned)
     faults.require_none()
+    if distill_options.is_stock:
+        return check_espnet.describe(student, has_tokens)
     return check_distillation.describe(
         student, teachers, objectives, distill_options.callbacks
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 from espnet2.tasks.abs_task import AbsTask, optim_classes, scheduler_classes
+from espnet2.tasks.gan_tts import tts_choices as gan_choices
 from espnet2.torch_utils.load_pretrained_model import load_pretrained_model
 from espnet2.tts.espnet_model import ESPnetTTSModel
 from espnet2.utils.nested_dict_action import NestedDictAction
@@ -18,6 +19,7 @@ from espnet_distill.experiments import statistics as feature_stats
 from espnet_distill.experiments.config import as_data, as_tokens
 from espnet_distill.experiments.statistics import NORMALIZERS
 from espnet_distill.experiments.weights import load_weights
+from espnet_distill.profiling.macs import parameters
 from espnet_distill.tasks.checks.compatibility import tokens_of
 from espnet_distill.tasks.text2mel import DistillTTSTask
 from espnet_distill.training.espnet_trainer import steps_of
@@ -38,6 +40,10 @@ DATA = "data_path_and_name_and_type"
 
 # Keys that DistillOptions checks.
 PLUGIN_KEYS = ("teacher", "callbacks", "distill_conf", "teacher_dump")
+
+
+# Tokens where a stock training's are not known yet; few parameters depend on them.
+PLACEHOLDERS = ["<blank>", "<unk>", *map(str, range(47)), "<sos/eos>"]
 
 
 NUMBERS = (int, int_or_none, float)
@@ -275,6 +281,32 @@ def require_statistics(args: argparse.Namespace, planned: bool) -> None:
 def _is_planned(conf: Mapping, key: str) -> bool:
     path = conf[f"{key}_conf"].get("stats_file")
     return isinstance(path, str) and not os.path.lexists(path)
+
+
+def require_no_gan(conf: Mapping, source: Path) -> None:
+    """Raise a ConfigError for the configuration of espnet2.bin.gan_tts_train."""
+    name = str(conf.get("tts"))
+    if name in gan_choices.classes:
+        raise ConfigError(
+            f"{source}: tts: {name} is trained by espnet2.bin.gan_tts_train; check takes "
+            "the configurations of tts_train and of a vocoder"
+        )
+
+
+def describe(model: ESPnetTTSModel, has_tokens: bool) -> str:
+    """Describe the model of a stock training in a line.
+
+    Args:
+        model: The model.
+        has_tokens: False for a model of PLACEHOLDERS.
+    """
+    size = f"{parameters(model.tts) / 1e6:.2f} M"
+    if not has_tokens:
+        size += f" with {len(PLACEHOLDERS)} tokens"
+    return (
+        f"{type(model.tts).__name__} ({size}), a stock training: neither `teacher` nor "
+        "`callbacks`"
+    )
 
 
 def require_data(args: argparse.Namespace) -> None:
