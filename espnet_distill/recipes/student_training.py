@@ -139,11 +139,15 @@ def is_pruned(layout: Layout) -> bool:
 def student_model(layout: Layout) -> Path:
     """Return the checkpoint of the student that is synthesized with.
 
-    The compacted one of a pruned student, once its training has begun.
+    The compacted one of a pruned student, once its training has begun; ``model.pth`` of
+    an experiment that `prune`, `compact` or `derive` wrote and no training.
     """
     if layout.options.stop_stage >= 6 and is_pruned(layout):
         return layout.compact_exp / "model.pth"
-    return layout.student_exp / layout.options.inference_model
+    trained = layout.student_exp / layout.options.inference_model
+    written = layout.student_exp / "model.pth"
+    is_written = layout.options.stage > 6 and not trained.exists() and written.exists()
+    return written if is_written else trained
 
 
 def compact_student(layout: Layout) -> str:

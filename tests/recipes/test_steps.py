@@ -336,6 +336,18 @@ def test_a_pruned_student_is_compacted(callback, name):
     assert student_model(later).parent == Path("exp", name)
 
 
+def test_a_pruned_experiment_is_synthesized_with_as_it_was_written():
+    Path("exp/half").mkdir(parents=True)
+    Path("exp/half/model.pth").touch()
+    Path(STUDENT).touch()
+    options = {"student_config": STUDENT, "student_tag": "half"}
+    trained = Path("exp/half/train.loss.ave.pth")
+    assert student_model(layout(**options, stage="7")) == Path("exp/half/model.pth")
+    assert student_model(layout(**options, stage="6")) == trained
+    trained.touch()
+    assert student_model(layout(**options, stage="7")) == trained
+
+
 @pytest.mark.parametrize(
     "preset, speech, is_magnitude_only",
     [

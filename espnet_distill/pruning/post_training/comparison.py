@@ -19,6 +19,7 @@ from espnet_distill.profiling.dummy_input import (
 )
 from espnet_distill.profiling.macs import parameters
 from espnet_distill.pruning.post_training.compact import FEW
+from espnet_distill.pruning.post_training.next_steps import fine_tuning, synthesis
 from espnet_distill.structure.statistics.calibration import Calibration
 from espnet_distill.structure.zero_units import measure_sparsity
 from espnet_distill.students.models.per_layer import SUFFIX
@@ -47,7 +48,7 @@ def compare(
         durations: ESPnet durations file of ``data``: frames per token, for a model
             that is trained with durations.
         folder: The folder of the pruned experiment; with it, the report has the
-            command that trains on.
+            commands that train on, synthesize and evaluate.
 
     Returns:
         A Markdown report: parameters, file size (MB) and RTF before and after, the
@@ -168,17 +169,18 @@ def _side_by_side(both: tuple[Experiment, Experiment]) -> str:
 
 
 def _next_steps(name: str, folder: str | Path | None, largest: Difference) -> list[str]:
-    """Return how to train on and to use the pruned model, where stock use differs."""
-    python = '--python "python3 -m espnet_distill" ' if name.endswith(SUFFIX) else ""
+    """Return how to train the pruned model on and how to use it."""
+    needs_plugin = name.endswith(SUFFIX)
     lines = []
-    if folder and largest.most > EQUAL:
+    if folder:
         folder = Path(folder)
-        lines.append(
-            "The outputs differ from the original model's; to fine-tune: ./run.sh "
-            f"{python}--stage 7 --stop_stage 7 --train_config {folder / 'train.yaml'} "
-            f"--tag {folder.name}"
-        )
-    if python:
+        if largest.most > EQUAL:
+            lines.append(
+                "The outputs differ from the original model's; to fine-tune: "
+                + fine_tuning(folder, needs_plugin)
+            )
+        lines.append(f"To synthesize and evaluate: {synthesis(folder, needs_plugin)}")
+    if needs_plugin:
         lines.append(
             f"tts: {name} needs the plugin at inference, too: no stock configuration "
             "describes its layers."
