@@ -7,6 +7,7 @@ from pathlib import Path
 from espnet_distill.recipes.finish_data import select_subsets
 from espnet_distill.recipes.layout import Layout
 from espnet_distill.recipes.plan import plan
+from espnet_distill.recipes.run_options import RunOptions
 from espnet_distill.recipes.shell_values import require_plain
 from espnet_distill.recipes.student_training import student_model
 from espnet_distill.recipes.teacher_settings import FEATURES, PITCH, TEXT
@@ -20,7 +21,7 @@ ALLOWED = frozenset(
         *("teacher_exp", "teacher_model", "student_exp", "student_train"),
         *("distill_config", "student_model", "vocoder_exp", "waves_dir"),
         *("train_waves", "valid_waves", "wave_options", "tts_options"),
-        *("align_options", "bpe_options", *TRAINING_DATA),
+        *("align_options", "bpe_options", "progress_folders", *TRAINING_DATA),
     )
 )
 
@@ -75,7 +76,7 @@ def _variables_of(layout: Layout) -> dict[str, str | Path | list]:
             "teacher": options.teacher,
             "stats_dir": layout.stats_dir,
             "dump_dir": layout.dump_dir,
-            "inference_tag": options.inference_tag or f"{options.student_tag}_decode",
+            "inference_tag": inference_tag(options),
             "evaldir": options.evaldir or f"{options.expdir}/evaluation",
             "eval_set": options.test_sets.partition(" ")[0],
             "front_end": layout.front_end,
@@ -96,6 +97,7 @@ def _variables_of(layout: Layout) -> dict[str, str | Path | list]:
             "tts_options": _tts_options(layout),
             "align_options": _align_options(layout),
             "bpe_options": _bpe_options(layout),
+            "progress_folders": _progress_folders(layout, student),
         }
         | _training_data(layout)
     )
@@ -177,6 +179,29 @@ def _wave_options(layout: Layout, student: Path) -> list[str]:
         values["vocoder_file"] = layout.options.vocoder_file
     words = _words(values)
     return words + (["--device", "cuda"] if layout.options.ngpu else [])
+
+
+def _progress_folders(layout: Layout, student: Path) -> list[str]:
+    """Return the folders of the logs of local jobs, TITLE=FOLDER, for show_progress."""
+    teacher, tag = layout.teacher_model.parent, inference_tag(layout.options)
+    folders = {
+        "alignment": layout.align_dir,
+        "teacher": teacher,
+        "teacher dump": layout.dump_dir,
+        "student": layout.student_exp,
+        "synthesis by the teacher": teacher / tag,
+        "synthesis by the student": student.parent / tag,
+        "waveforms": layout.waves_dir,
+        "vocoder": layout.vocoder_exp,
+    }
+    if layout.text_set:
+        folders["pseudo-labels"] = teacher / layout.text_set
+    return [f"{title}={folder}" for title, folder in folders.items()]
+
+
+def inference_tag(options: RunOptions) -> str:
+    """Return the folder of the speech in each experiment."""
+    return options.inference_tag or f"{options.student_tag}_decode"
 
 
 def _words(values: Mapping) -> list[str]:

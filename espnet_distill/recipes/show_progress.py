@@ -1,14 +1,13 @@
 """Print the progress and the time left of a recipe's local jobs, from their logs.
 
-    python3 -m espnet_distill.recipes.show_progress --parent PID TITLE=PATTERN ...
+    python3 -m espnet_distill.recipes.show_progress --parent PID TITLE=FOLDER ...
 
-follows the files of each PATTERN that change after the start, and ends with its parent
-process PID. It reads the progress bars of this package, the epochs of ESPnet's trainings and
+follows the logs of each FOLDER (*.log, */log/*.log) that change after the start, and ends
+with its parent process PID. It reads the progress bars of this package, the epochs of ESPnet's trainings and
 the utterances of ESPnet's synthesis.
 """
 
 import argparse
-import glob
 import os
 import re
 import time
@@ -90,13 +89,13 @@ class Follower:
 
     Args:
         title: The job.
-        pattern: A glob pattern of its logs.
+        folder: The folder of its logs, ``*.log`` or ``*/log/*.log``.
         begin: The time in seconds before which logs are of earlier runs.
         interval: Seconds between two lines, at least.
     """
 
-    def __init__(self, title: str, pattern: str, begin: float, interval: float):
-        self.title, self.pattern = title, pattern
+    def __init__(self, title: str, folder: Path, begin: float, interval: float):
+        self.title, self.folder = title, folder
         self.begin, self.interval = begin, interval
         self.read_at = begin  # last change of the logs that were read
         self.first: tuple[float, Progress] | None = None
@@ -104,7 +103,8 @@ class Follower:
 
     def line(self, now: float) -> str | None:
         """Return a line if there is progress to print at a time, otherwise None."""
-        logs = {Path(name): os.stat(name).st_mtime for name in glob.glob(self.pattern)}
+        paths = (*self.folder.glob("*.log"), *self.folder.glob("*/log/*.log"))
+        logs = {path: path.stat().st_mtime for path in paths}
         changed = max(logs.values(), default=0.0)
         if changed <= self.read_at:
             return None
@@ -173,8 +173,8 @@ def follow(sources: list[str], interval: float) -> None:
     """Print progress until the parent process ends or nothing reads the output."""
     begin = time.time()
     followers = [
-        Follower(title, pattern, begin, interval)
-        for title, _, pattern in (source.partition("=") for source in sources)
+        Follower(title, Path(folder), begin, interval)
+        for title, _, folder in (source.partition("=") for source in sources)
     ]
     while True:
         time.sleep(min(POLL, interval))
@@ -189,7 +189,7 @@ def follow(sources: list[str], interval: float) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("sources", metavar="TITLE=PATTERN", nargs="+")
+    parser.add_argument("sources", metavar="TITLE=FOLDER", nargs="+")
     parser.add_argument("--parent", type=int, required=True, help="process id")
     parser.add_argument("--interval", type=float, default=30.0, help="seconds")
     args = parser.parse_args()

@@ -64,7 +64,7 @@ def test_lines_of_a_job_array(tmp_path):
     one, two, old = (tmp_path / f"dump.{name}.log" for name in ("1", "2", "3"))
     begin = time.mktime((2026, 11, 29, 21, 0, 0, 0, 0, -1))
     bar(old, 40, 100, begin - 1)
-    follower = Follower("dump", f"{tmp_path}/dump.*.log", begin, interval=30)
+    follower = Follower("dump", tmp_path, begin, interval=30)
     assert follower.line(begin + 1) is None
     bar(one, 0, 100, begin + 10)
     bar(two, 0, 100, begin + 10)
@@ -83,7 +83,7 @@ def test_lines_of_a_job_array(tmp_path):
 
 def test_part_that_begins_anew_has_its_own_pace(tmp_path):
     log, begin = tmp_path / "align.log", time.time()
-    follower = Follower("alignment", str(log), begin, interval=1)
+    follower = Follower("alignment", tmp_path, begin, interval=1)
     for done, total, seconds in ((0, 10, 1), (9, 10, 100), (0, 4, 110)):
         bar(log, done, total, begin + seconds)
         line = follower.line(begin + seconds)
@@ -95,7 +95,7 @@ def test_part_that_begins_anew_has_its_own_pace(tmp_path):
 @pytest.fixture
 def parent(tmp_path):
     """A shell that has started the program in the background, and its output."""
-    command = f'"$@" --parent $$ --interval 0.2 "job={tmp_path}/job.log" & wait'
+    command = f'"$@" --parent $$ --interval 0.2 "job={tmp_path}" & wait'
     shell = subprocess.Popen(
         ["bash", "-c", command, "bash", *PROGRAM], stdout=subprocess.PIPE, text=True
     )

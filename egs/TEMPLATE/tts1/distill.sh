@@ -139,14 +139,7 @@ set_variables() {  # set_variables STEP: set the variables that a step prints
 }
 
 show_progress() {  # print the progress that the logs of local jobs report, in the background
-    python3 -m espnet_distill.recipes.show_progress --parent $$ \
-        "alignment=${align_dir}/align.log" \
-        "pseudo-labels=${teacher_exp}/${text_set:-none}/*/log/tts_inference.*.log" \
-        "teacher=${teacher_exp}/train.log" "student=${student_exp}/train.log" \
-        "teacher dump=${dump_dir}/*/log/dump.*.log" \
-        "teacher's synthesis=${teacher_exp}/${inference_tag}/*/log/tts_inference.*.log" \
-        "student's synthesis=${student_model%/*}/${inference_tag}/*/log/tts_inference.*.log" \
-        "waveforms=${waves_dir}/*/log/dump.*.log" "vocoder=${vocoder_exp}/train.log" &
+    python3 -m espnet_distill.recipes.show_progress --parent $$ "${progress_folders[@]}" &
     progress_pid=$!
     disown "${progress_pid}"
     trap 'kill "${progress_pid}" 2> /dev/null || true' EXIT
