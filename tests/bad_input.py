@@ -165,7 +165,7 @@ class Place:
         return folder
 
     def train(self, teacher=None, **changes) -> Path:
-        """A training configuration that is good but for what is said."""
+        """A training configuration, valid except for the given changes."""
         if not isinstance(teacher, list):
             teacher = [str(teacher or self.source)]
         changes = {"teacher": teacher} | changes
@@ -217,8 +217,8 @@ class Place:
             self.file(f"corpus/wavs/{name}.wav", content)
         return [self.root / "corpus", OUT, "--speaker", "someone"]
 
-    def spoken(self, **files) -> Path:
-        """What ESPnet's stage 8 writes of a set."""
+    def synthesized(self, **files) -> Path:
+        """Write a decode folder as stage 8 does."""
         folder = self.folder("decoded/valid")
         found = {"durations": "b1 3 4\nb2 5 6\n", "focus_rates": "b1 0.9\nb2 0.8\n"}
         for name, content in (found | files).items():
@@ -233,8 +233,8 @@ class Place:
         self.file("decoded/valid/wav/wav.scp", scp)
         return folder
 
-    def heard(self, versa="", data=None, **changes) -> list[Path]:
-        """Arguments of evaluate: an experiment that spoke, and the data."""
+    def evaluation_arguments(self, versa="", data=None, **changes) -> list[Path]:
+        """Arguments of evaluate: an experiment with synthesized audio, and the data."""
         teacher, data = self.teacher(**changes), data or self.data()
         if versa:
             place = "exp/teacher/decode/data/scoring/versa_eval"
@@ -267,9 +267,9 @@ class Place:
         path = self.root / "packed.zip"
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             if meta:
-                said = {"yaml_files": {"train_config": "exp/config.yaml"}}
-                said["files"] = {"model_file": f"exp/{CHECKPOINT}"}
-                archive.writestr("meta.yaml", yaml.safe_dump(said))
+                meta_yaml = {"yaml_files": {"train_config": "exp/config.yaml"}}
+                meta_yaml["files"] = {"model_file": f"exp/{CHECKPOINT}"}
+                archive.writestr("meta.yaml", yaml.safe_dump(meta_yaml))
             for name in ("config.yaml", CHECKPOINT):
                 archive.write(self.source / name, f"exp/{name}")
             for name, content in members:
@@ -289,23 +289,23 @@ class Place:
 
 @dataclass(frozen=True)
 class Try:
-    """One input, and what is said of it.
+    """An invalid input and the expected error.
 
     Attributes:
         command: Of the command line.
         what: The input, in words.
         arguments: Makes it in a place and returns the command's arguments.
-        said: What the line on stderr has in it.
+        message: Text expected in the error line.
         lines: How many faults there are, a line each.
-        full_disk: Whether it wants a full disk.
-        needs: Packages without which another line comes.
+        full_disk: Whether it requires a full disk.
+        needs: Packages without which the error is another.
         environment: Variables that are set.
     """
 
     command: str
     what: str
     arguments: Callable[[Place], list]
-    said: str
+    message: str
     lines: int = 1
     full_disk: bool = False
     needs: tuple[str, ...] = ()
@@ -316,11 +316,11 @@ def on_full_disk(command: str, what: str, arguments: Callable) -> Try:
     return Try(command, what, arguments, "No space left on device", full_disk=True)
 
 
-def evaluating(what: str, arguments: Callable, said: str) -> Try:
-    return Try("evaluate", what, arguments, said, needs=("speechmos",))
+def evaluating(what: str, arguments: Callable, message: str) -> Try:
+    return Try("evaluate", what, arguments, message, needs=("speechmos",))
 
 
-def calibrating(command: str, what: str, data: Callable, b1: str, said: str) -> Try:
+def calibrating(command: str, what: str, data: Callable, b1: str, message: str) -> Try:
     """A try of derive or prune with `--data` and durations, those of b1 given."""
 
     def arguments(place: Place) -> list:
@@ -330,7 +330,7 @@ def calibrating(command: str, what: str, data: Callable, b1: str, said: str) -> 
             *("--data", data(place), "--durations", place.durations(b1)),
         ]
 
-    return Try(command, what, arguments, said)
+    return Try(command, what, arguments, message)
 
 
 OTHER_TOKENS = [*TOKENS[:3], "b", "a", *TOKENS[5:]]
@@ -670,8 +670,8 @@ TRIES = [
     ),
     # list-clips
     *(
-        Try("list-clips", what, lambda p, made=made: p.listed(*made), said)
-        for what, made, said in [
+        Try("list-clips", what, lambda p, made=made: p.listed(*made), message)
+        for what, made, message in [
             (
                 "an id twice",
                 ("a|x\na|y\n", "a.wav"),
@@ -765,9 +765,9 @@ TRIES = [
         "text: cannot be read: line 1 is not UTF-8",
     ),
     *(
-        calibrating(command, what, lambda p: p.data(), b1, said)
+        calibrating(command, what, lambda p: p.data(), b1, message)
         for command in ("derive", "prune")
-        for what, b1, said in [
+        for what, b1, message in [
             ("durations of another n_shift", "3 3 3 2", "b1: 11 frames, but the rec"),
             ("negative durations", "30 -9 3 4", "b1: '-9' is no number of frames"),
             ("durations of 0 frames", "0 0 0 0", "b1: 0 frames, but the recording"),
@@ -776,8 +776,8 @@ TRIES = [
         ]
     ),
     *(
-        calibrating("derive", what, data, "8 8 8 8", said)
-        for what, data, said in [
+        calibrating("derive", what, data, "8 8 8 8", message)
+        for what, data, message in [
             (
                 "a truncated recording",
                 lambda p: p.recorded(cut=0.5),
@@ -974,7 +974,7 @@ TRIES = [
     evaluating(
         "durations that are no numbers",
         lambda p: [
-            *(*p.heard(), "--out", OUT),
+            *(*p.evaluation_arguments(), "--out", OUT),
             *("--durations", p.file("durations", "b1 a\nb2 b\n")),
         ],
         "give whole frames a token",
@@ -982,10 +982,16 @@ TRIES = [
     *(
         evaluating(
             what,
-            lambda p, b1=b1: [*p.heard(), "--out", OUT, "--durations", p.durations(b1)],
-            said,
+            lambda p, b1=b1: [
+                *p.evaluation_arguments(),
+                "--out",
+                OUT,
+                "--durations",
+                p.durations(b1),
+            ],
+            message,
         )
-        for what, b1, said in [
+        for what, b1, message in [
             ("durations of another n_shift", "3 3 3 2", "b1: 11 frames, but the rec"),
             ("negative durations", "30 -9 3 4", "b1: '-9' is no number of frames"),
             ("durations of other tokens", "9", "b1: 1 values for the 3 tokens"),
@@ -994,10 +1000,10 @@ TRIES = [
     *(
         evaluating(
             what,
-            lambda p, data=data: [*p.heard(data=data(p)), "--out", OUT],
-            said,
+            lambda p, data=data: [*p.evaluation_arguments(data=data(p)), "--out", OUT],
+            message,
         )
-        for what, data, said in [
+        for what, data, message in [
             (
                 "a truncated recording",
                 lambda p: p.recorded(cut=0.5),
@@ -1023,7 +1029,7 @@ TRIES = [
     evaluating(
         "a recording of another rate, with durations",
         lambda p: [
-            *(*p.heard(data=p.recorded(rate=22050)), "--out", OUT),
+            *(*p.evaluation_arguments(data=p.recorded(rate=22050)), "--out", OUT),
             *("--durations", p.durations("8 8 8 8")),
         ],
         "b1.wav: b1: has 22050 Hz, expected 16000; resample it",
@@ -1031,7 +1037,7 @@ TRIES = [
     evaluating(
         "a vocoder with code in it",
         lambda p: [
-            *p.heard(feats_extract_conf={"log_base": None}),
+            *p.evaluation_arguments(feats_extract_conf={"log_base": None}),
             *("--out", OUT, "--vocoder", _vocoder(p)),
         ],
         "not a checkpoint of weights alone",
@@ -1039,33 +1045,47 @@ TRIES = [
     Try(
         "evaluate",
         "an ASR model that is none",
-        lambda p: [*p.heard(), "--out", OUT, "--metrics", "wer", "--asr-model", "t"],
+        lambda p: [
+            *p.evaluation_arguments(),
+            "--out",
+            OUT,
+            "--metrics",
+            "wer",
+            "--asr-model",
+            "t",
+        ],
         "--asr-model: t is neither an ESPnet experiment or tag (hub:owner/name), nor ",
         needs=("faster_whisper", "jiwer", "whisper_normalizer"),
     ),
     evaluating(
         "a broken result of VERSA",
-        lambda p: [*p.heard(versa="{'key': 'b1'"), "--out", OUT],
+        lambda p: [*p.evaluation_arguments(versa="{'key': 'b1'"), "--out", OUT],
         "result.1.txt: line 1: no result of VERSA",
     ),
     evaluating(
         "a result of VERSA that is nested deep",
-        lambda p: [*p.heard(versa="-" * 50_000 + "1"), "--out", OUT],
+        lambda p: [*p.evaluation_arguments(versa="-" * 50_000 + "1"), "--out", OUT],
         "result.1.txt: line 1: no result of VERSA",
     ),
     evaluating(
         "a part beyond the last",
-        lambda p: [*p.heard(), "--out", OUT, "--part", "5/4"],
+        lambda p: [*p.evaluation_arguments(), "--out", OUT, "--part", "5/4"],
         "--part: 5/4 is no JOB/NJ",
     ),
     evaluating(
         "a TTS model as a speaker model",
-        lambda p: [*p.heard(), "--out", OUT, "--speaker-model", p.source],
+        lambda p: [
+            *p.evaluation_arguments(),
+            "--out",
+            OUT,
+            "--speaker-model",
+            p.source,
+        ],
         f"{CHECKPOINT}: cannot be built: ",
     ),
     evaluating(
         "a target below a file",
-        lambda p: [*p.heard(), "--out", p.below_a_file()],
+        lambda p: [*p.evaluation_arguments(), "--out", p.below_a_file()],
         "file is no folder",
     ),
     # vocoder
@@ -1536,44 +1556,50 @@ TRIES = [
     Try(
         "attention-durations",
         "a teacher without attention",
-        lambda p: [p.teacher(), p.spoken(), OUT],
+        lambda p: [p.teacher(), p.synthesized(), OUT],
         "fastspeech2 has no attention over the text",
     ),
     Try(
         "attention-durations",
         "focus rates that are no numbers",
-        lambda p: [p.attentive(), p.spoken(focus_rates="b1 high\nb2 low\n"), OUT],
+        lambda p: [p.attentive(), p.synthesized(focus_rates="b1 high\nb2 low\n"), OUT],
         "focus_rates: ",
     ),
     Try(
         "attention-durations",
         "an utterance without a focus rate",
-        lambda p: [p.attentive(), p.spoken(focus_rates="b1 0.9\n"), OUT],
+        lambda p: [p.attentive(), p.synthesized(focus_rates="b1 0.9\n"), OUT],
         "focus_rates: ",
     ),
     Try(
         "attention-durations",
         "a target below a file",
-        lambda p: [p.attentive(), p.spoken(), p.below_a_file()],
+        lambda p: [p.attentive(), p.synthesized(), p.below_a_file()],
         "file is no folder",
     ),
     Try(
         "attention-durations",
         "a `tts` that is a list",
-        lambda p: [p.teacher(config=b"{tts: [tacotron2]}"), p.spoken(), OUT],
+        lambda p: [p.teacher(config=b"{tts: [tacotron2]}"), p.synthesized(), OUT],
         "config.yaml: tts: expected text, got ['tacotron2']",
     ),
     # reading
     Try(
         "pseudo-label",
         "durations in Latin-1",
-        lambda p: [p.spoken(durations=LATIN), p.data(), OUT, "--n-shift", 128],
+        lambda p: [p.synthesized(durations=LATIN), p.data(), OUT, "--n-shift", 128],
         "durations: cannot be read: line 1 is not UTF-8",
     ),
     Try(
         "pseudo-label",
         "durations that are no numbers",
-        lambda p: [p.spoken(durations="b1 a b\n"), p.data(), OUT, "--n-shift", 128],
+        lambda p: [
+            p.synthesized(durations="b1 a b\n"),
+            p.data(),
+            OUT,
+            "--n-shift",
+            128,
+        ],
         "durations: ",
     ),
     Try(
@@ -1585,7 +1611,7 @@ TRIES = [
     Try(
         "pseudo-label",
         "a source without the text",
-        lambda p: [p.spoken(), p.data(text="b1 two\n"), OUT, "--n-shift", 128],
+        lambda p: [p.synthesized(), p.data(text="b1 two\n"), OUT, "--n-shift", 128],
         "text: ",
     ),
     Try(
@@ -1598,7 +1624,7 @@ TRIES = [
         "pseudo-label",
         "a blank line in the text",
         lambda p: [
-            *(p.spoken(), p.data(text="b1 two\n\nb2 words here\n"), OUT),
+            *(p.synthesized(), p.data(text="b1 two\n\nb2 words here\n"), OUT),
             *("--n-shift", 128),
         ],
         "text: line 2 is blank; remove it",
@@ -1606,19 +1632,19 @@ TRIES = [
     Try(
         "pseudo-label",
         "0 samples a frame",
-        lambda p: [p.spoken(), p.data(), OUT, "--n-shift", 0],
+        lambda p: [p.synthesized(), p.data(), OUT, "--n-shift", 0],
         "--n-shift: 0 is not above 0",
     ),
     Try(
         "pseudo-label",
         "a target below a file",
-        lambda p: [p.spoken(), p.data(), p.below_a_file(), "--n-shift", 128],
+        lambda p: [p.synthesized(), p.data(), p.below_a_file(), "--n-shift", 128],
         "file is no folder",
     ),
     on_full_disk(
         "pseudo-label",
         "a full disk",
-        lambda p: [p.spoken(), p.data(), p.disk / "out", "--n-shift", 128],
+        lambda p: [p.synthesized(), p.data(), p.disk / "out", "--n-shift", 128],
     ),
     # check-text
     Try("check-text", "no such file", lambda p: ["--new", "no"], "no: no such file"),
@@ -1737,7 +1763,7 @@ def _numbered(place: Place) -> Path:
 
 def _decoded_outside(place: Place) -> list[Path]:
     """Speech of an utterance whose id leads out of the folder, and its text."""
-    decoded = place.spoken(durations="../../evil 3 4\n")
+    decoded = place.synthesized(durations="../../evil 3 4\n")
     place.file("decoded/valid/wav/wav.scp", f"../../evil {decoded}/wav/b1.wav\n")
     text = {name: "../../evil two\n" for name in ("text", "utt2spk")}
     return [decoded, place.data(**text)]
@@ -1802,17 +1828,17 @@ def _two_checkpoints(place: Place) -> Path:
 
 
 def _broken_wav(place: Place) -> Path:
-    folder = place.spoken()
+    folder = place.synthesized()
     path = folder / "wav" / "b2.wav"
     path.write_bytes(path.read_bytes()[:20])
     return folder
 
 
 def table() -> str:
-    """The tries as docs/reliability.md has them."""
-    lines = ["| command | input | the line on stderr says |", "|---|---|---|"]
+    """Return the tries as a Markdown table for docs/reliability.md."""
+    lines = ["| command | input | error message |", "|---|---|---|"]
     lines += [
-        f"| `{item.command}` | {item.what} | {_code(item.said.strip())} |"
+        f"| `{item.command}` | {item.what} | {_code(item.message.strip())} |"
         for item in TRIES
     ]
     return "\n".join(lines) + "\n"

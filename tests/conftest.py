@@ -323,7 +323,7 @@ def run_python(*arguments, **options):
 
 
 def free_port():
-    """Return a port that nobody listens at."""
+    """Return an unused port."""
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         return probe.getsockname()[1]
@@ -353,21 +353,21 @@ def files(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
-def assert_equal(ours, theirs, where=""):
+def assert_equal(actual, expected, where=""):
     """Compare what a checkpoint holds, bit for bit."""
-    assert type(ours) is type(theirs), where
-    if isinstance(ours, torch.Tensor):
-        assert torch.equal(ours, theirs), where
-    elif isinstance(ours, dict):
-        assert list(ours) == list(theirs), where
-        for key in ours:
-            assert_equal(ours[key], theirs[key], f"{where}.{key}")
-    elif isinstance(ours, (list, tuple)):
-        assert len(ours) == len(theirs), where
-        for index, pair in enumerate(zip(ours, theirs)):
+    assert type(actual) is type(expected), where
+    if isinstance(actual, torch.Tensor):
+        assert torch.equal(actual, expected), where
+    elif isinstance(actual, dict):
+        assert list(actual) == list(expected), where
+        for key in actual:
+            assert_equal(actual[key], expected[key], f"{where}.{key}")
+    elif isinstance(actual, (list, tuple)):
+        assert len(actual) == len(expected), where
+        for index, pair in enumerate(zip(actual, expected)):
             assert_equal(*pair, f"{where}[{index}]")
     else:
-        assert ours == theirs, where
+        assert actual == expected, where
 
 
 def load(path):

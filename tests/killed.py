@@ -2,8 +2,8 @@
 
 A program. It reads from stdin, as JSON, a folder to work in and a list of calls, each a
 list of a module and its arguments, which are run one after the other. It ends with
-status 0 if whatever a killed child left under a name without a dot is what the whole
-run leaves there, and prints how many kills there were. With `again` the calls are run
+status 0 if, after each kill, each file whose name has no dot in front equals that of an
+uninterrupted run, and prints the number of kills. With `again` the calls are run
 once more after each kill, and have to come to the same, with nothing hidden left. With
 calls to make `before`, a killed child leaves what those made, the whole or nothing.
 """
@@ -33,7 +33,7 @@ EVENTS = ("os.rename", "os.remove", "os.rmdir")
 
 
 def hidden(root: Path) -> list[str]:
-    """Names of what a killed child has hidden and nobody has removed; a lock may stay."""
+    """Return the names of leftover hidden files; a lock may stay."""
     found = (path.name for path in root.rglob(".*"))
     return [name for name in found if name != ".lock"]
 

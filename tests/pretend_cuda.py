@@ -2,7 +2,7 @@
 
 All values are computed on the CPU. Within :func:`pretend_cuda` a tensor that is moved
 to `cuda`, or made there, is labelled, and so is what is computed from it; `device`,
-`is_cuda` and `is_cpu` say what its label says. An operation that mixes devices where
+`is_cuda` and `is_cpu` follow its label. An operation that mixes devices where
 CUDA would refuse to raises the RuntimeError that CUDA raises.
 """
 
@@ -95,7 +95,7 @@ class PropagateLabels(TorchDispatchMode):
     def __init__(self, labels):
         super().__init__()
         self.labels = labels
-        self.computes_on_gpu = False  # where no argument says so
+        self.computes_on_gpu = False  # unless an argument sets it
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
@@ -144,7 +144,7 @@ def _has_storage(x):
 
 
 def _mixes(tensors, on_gpu):
-    """Tell whether the tensors besides the GPU's are more than scalars."""
+    """Return True if the tensors besides the GPU's are more than scalars."""
     return not all(gpu or not x.dim() for x, gpu in zip(tensors, on_gpu))
 
 

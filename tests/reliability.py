@@ -1,4 +1,4 @@
-"""The page docs/reliability.md, made of what the tests try.
+"""Generate the page docs/reliability.md from the tests.
 
 `python -m tests.reliability > docs/reliability.md` writes it.
 """
@@ -11,9 +11,9 @@ PAGE = """\
 Bad input is refused with exit status 2 and a line on stderr that names the file, the key
 and the remedy, without a traceback; nothing is left under a final name.
 `espnet-distill check` finds all that is wrong with a training at once, a line each.
-`python -m tests.reliability > docs/reliability.md` makes this page from the tests.
+`python -m tests.reliability > docs/reliability.md` generates this page from the tests.
 
-## What comes from strangers
+## Untrusted input
 
 - **Shells.** Of a teacher's configuration, only ESPnet's own choices (token types,
   cleaners, g2p names) and finite numbers reach a shell. Options of a recipe are checked
@@ -34,8 +34,8 @@ and the remedy, without a traceback; nothing is left under a final name.
 
 ## Kills and concurrent runs
 
-A process that is killed at any of its renames leaves under a final name what was there
-before, or what is whole; `derive`, `prune`, `compact`, `unpack`, the teacher dump and
+A process that is killed at any of its renames leaves either the old or the complete new
+file under a final name; `derive`, `prune`, `compact`, `unpack`, the teacher dump and
 trainings with callbacks were killed at each. Files are flushed to the disk before they are
 renamed. A folder that is being written is locked, by a lock that ends with its process; a
 second process is refused with the host and process id of the first. Ctrl-C ends a command
@@ -48,11 +48,11 @@ A result is reused only for the content that it was made from. A test changes on
 a time ([tests/test_reuse.py](../tests/test_reuse.py)).
 
 {reuse}
-## Spoiled input
+## Fuzzing
 
-[tests/fuzz](../tests/fuzz) spoils the input of every command (values of another type, cut
+[tests/fuzz](../tests/fuzz) mutates the input of every command (values of another type, cut
 and flipped bytes, missing keys, pipes, dangling links) by a seed. Each case has to end with
-exit status 0 or 2, without a traceback, in time, and with nothing left behind.
+exit status 0 or 2, without a traceback, in time, and without leftover files.
 `make test` runs 320 cases, `make test-all` 4,000.
 {fuzz}
 

@@ -51,7 +51,7 @@ def test_one_line_and_nothing_left(tried, place, capfd, monkeypatch):
     if tried.full_disk and place.disk is None:
         pytest.skip("tmpfs cannot be mounted here")
     if any(find_spec(package) is None for package in tried.needs):
-        pytest.skip(f"wants {', '.join(tried.needs)}")
+        pytest.skip(f"requires {', '.join(tried.needs)}")
     arguments = [str(argument) for argument in tried.arguments(place)]
     for name, value in tried.environment(place).items():
         monkeypatch.setenv(name, str(value))
@@ -63,7 +63,7 @@ def test_one_line_and_nothing_left(tried, place, capfd, monkeypatch):
     assert len(lines) == tried.lines and err.endswith(f"{lines[-1]}\n"), err
     for line in lines:
         assert line.startswith(f"espnet-distill {tried.command}: error: ")
-        assert tried.said in line and len(line) < 700
+        assert tried.message in line and len(line) < 700
     assert "Traceback" not in err and out == ""
     assert files(place.root) == before
     assert place.disk is None or not files(place.disk)
@@ -162,7 +162,7 @@ def test_a_program_run_with_the_plugin_ends_in_a_line_on_a_full_disk(place):
 
 
 def test_an_evaluation_that_is_being_written_is_refused(place, capsys):
-    arguments = [*place.heard(), "--out", "evaluation"]
+    arguments = [*place.evaluation_arguments(), "--out", "evaluation"]
     with held(place.root / "evaluation") as child:
         assert cli.main(["evaluate", *map(str, arguments)]) == 2
     line = f"evaluation: is being written by process {child.pid} on "
@@ -174,10 +174,10 @@ ODD = "mein Ordner/Stra\xdfe \u97f3\u58f0"
 
 @pytest.mark.parametrize("command", ["derive", "prune", "compact"])
 def test_paths_with_spaces_and_letters_beyond_ascii(place, command):
-    odd = Place(place.folder(ODD), place.corpus, place.source)
-    source = odd.pruned() if command == "compact" else odd.teacher()
+    special = Place(place.folder(ODD), place.corpus, place.source)
+    source = special.pruned() if command == "compact" else special.teacher()
     options = [] if command == "compact" else ["--pressure", str(SMALL)]
-    out = odd.root / "out put"
+    out = special.root / "out put"
     assert cli.main([command, str(source), str(out), *options]) == 0
     train = read_yaml(out / "train.yaml")
     assert Path(train["init_param"][0].partition(":")[0]).is_file()
@@ -185,16 +185,16 @@ def test_paths_with_spaces_and_letters_beyond_ascii(place, command):
 
 
 def test_check_unpack_and_seeds_of_such_paths(place, capsys):
-    odd = Place(place.folder(ODD), place.corpus, place.source)
-    archive = odd.archive()
-    assert cli.main(["unpack", str(archive), str(odd.root / "aus gepackt")]) == 0
+    special = Place(place.folder(ODD), place.corpus, place.source)
+    archive = special.archive()
+    assert cli.main(["unpack", str(archive), str(special.root / "aus gepackt")]) == 0
     *_, folder = capsys.readouterr().out.splitlines()
-    assert cli.main(["check", str(odd.train(teacher=folder))]) == 0
+    assert cli.main(["check", str(special.train(teacher=folder))]) == 0
     assert folder in capsys.readouterr().out
-    assert cli.main(["summarize-seeds", str(odd.evaluation())]) == 0
+    assert cli.main(["summarize-seeds", str(special.evaluation())]) == 0
 
 
-def test_check_says_all_at_once(place, capsys):
+def test_check_reports_all_errors_at_once(place, capsys):
     truncated = place.truncated()
     changes = {"token_list": OTHER_TOKENS, "feats_extract_conf": {"fs": 8000}}
     other = place.teacher("other", **changes)
@@ -202,7 +202,7 @@ def test_check_says_all_at_once(place, capsys):
         teacher=[str(truncated), str(other), "nobody"],
         epochs=3,
         optim_conf={"lr": "1e-3"},
-        init_param=["gone.pth"],
+        init_param=["missing.pth"],
         distill_conf={
             "temperature": 0,
             "fuson": "mean",
@@ -228,7 +228,7 @@ def test_check_says_all_at_once(place, capsys):
         "feats_extract_conf.fs: the student has 16000",
         "no key 'epochs'; near: max_epoch",
         "optim_conf: ",
-        "init_param: gone.pth: no such file",
+        "init_param: missing.pth: no such file",
         "distill_conf.temperature: ",
         "distill_conf: no key 'fuson'",
         "objectives[0]: no objective 'melody'",
@@ -255,7 +255,7 @@ def test_what_is_planned_need_not_be_there(place, capsys):
     assert "-> student (" in capsys.readouterr().out
 
 
-def test_options_change_what_the_configuration_says(place, capsys):
+def test_options_override_the_configuration(place, capsys):
     train = place.train(teacher="nobody", distill_conf={"temperature": 2})
     options = ["--teacher", str(place.source), "--distill_conf", "temperature=1"]
     assert cli.main(["check", str(train), *options]) == 0

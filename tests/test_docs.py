@@ -1,4 +1,4 @@
-"""What README, docs/ and the recipes' READMEs tell people to type, and to write."""
+"""Commands, options, links and configurations in README, docs/ and recipes' READMEs."""
 
 import argparse
 import os
@@ -41,7 +41,7 @@ PAGES = [
 EXTENDING = ROOT / "docs/extending.md"
 TEMPLATE = ROOT / "egs/TEMPLATE/tts1"
 FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-# Programs that are not ESPnet's or this package's; whoever types them knows them.
+# Programs of neither ESPnet nor this package, whose options are not checked.
 OTHERS = {"pip", "cp", "mkdir", "cd", "export", "git", "."}
 
 
@@ -53,21 +53,21 @@ def blocks(page, language):
 
 def commands(script):
     """Return the words of each command of a shell script, without its redirections."""
-    found, said = [], ""
+    found, command = [], ""
     for line in script.splitlines():
-        said += line
+        command += line
         try:
-            words = shlex.split(said.removesuffix("\\"), comments=True)
+            words = shlex.split(command.removesuffix("\\"), comments=True)
         except ValueError:  # a quotation goes on
-            said += "\n"
+            command += "\n"
             continue
-        if said.endswith("\\"):
-            said = said[:-1]
+        if command.endswith("\\"):
+            command = command[:-1]
             continue
-        said = ""
+        command = ""
         if words:
             found.append(launched([word for word in words if word != "..."]))
-    assert not said
+    assert not command
     return found
 
 
@@ -281,11 +281,11 @@ def test_a_configuration_builds_what_it_names(page, installed):
             known |= {"model_conf", "text2mel", "teacher_dump"}
         assert set(conf) <= known
         callbacks = conf.get("callbacks", [])
-        for listener in conf.get("trainer", {}).get("callbacks", []):
-            target = listener.pop("_target_")
+        for callback in conf.get("trainer", {}).get("callbacks", []):
+            target = callback.pop("_target_")
             module, _, name = target.rpartition(".")
             assert callable(getattr(import_module(module), name))
-            callbacks = [*callbacks, listener]
+            callbacks = [*callbacks, callback]
         wanted = DistillOptions.of(Namespace(**conf | {"callbacks": callbacks}))
         assert len(wanted.build_callbacks().callbacks) == len(callbacks)
         assert wanted.build_objectives()
@@ -322,9 +322,9 @@ def test_the_package_of_the_docs_trains(installed, corpus, teacher, tmp_path):
     config = tiny(corpus, teacher, tmp_path / "train.yaml")
     DistillTTSTask.main(cmd=corpus.training(config, tmp_path / "exp"))
     checkpoint = load(tmp_path / "exp" / "checkpoint.pth")
-    told = checkpoint["reporter"]["stats"][1]["train"]
-    assert told["distill_melchange"] > 0
-    assert told["weight_norm"] > 0
+    stats = checkpoint["reporter"]["stats"][1]["train"]
+    assert stats["distill_melchange"] > 0
+    assert stats["weight_norm"] > 0
     assert "tts.encoder.layers.2.conv.weight" in checkpoint["model"]
 
 
@@ -341,11 +341,11 @@ def project(installed, corpus, tmp_path, monkeypatch):
     )
     for name in ("tts_teacher", "student"):
         (tmp_path / "exp" / name).symlink_to(teacher)
-    spoken = teacher / "decode/dev/wav"
-    spoken.mkdir(parents=True)
+    wav_dir = teacher / "decode/dev/wav"
+    wav_dir.mkdir(parents=True)
     for line in (corpus.root / "valid/wav.scp").read_text().splitlines():
         name, wav = line.split()
-        (spoken / f"{name}.wav").symlink_to(wav)
+        (wav_dir / f"{name}.wav").symlink_to(wav)
     pruned = make_experiment(tmp_path / "exp/tts_pruned", tts_conf=WIDE, **stats)
     state = load(pruned / "train.loss.ave.pth")
     for name, tensor in state.items():
@@ -376,7 +376,7 @@ def project(installed, corpus, tmp_path, monkeypatch):
     return tmp_path
 
 
-# One takes minutes, one wants a recipe; both have tests of their own.
+# One takes minutes, one requires a recipe; both have tests of their own.
 LEFT_OUT = {"bench", "init"}
 RUN = {
     " ".join(words[1:]): words[1:]

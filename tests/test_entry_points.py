@@ -45,7 +45,9 @@ def install(tmp_path, monkeypatch):
         info = tmp_path / f"{name}-1.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\n")
-        sections = [f"[espnet_distill.{kind}]\n{told}" for kind, told in groups.items()]
+        sections = [
+            f"[espnet_distill.{kind}]\n{entry}" for kind, entry in groups.items()
+        ]
         (info / "entry_points.txt").write_text("\n".join(sections))
         (tmp_path / f"{name}.py").write_text(source)
         entries.cache_clear()  # another fixture may have looked meanwhile
@@ -106,19 +108,22 @@ def test_what_there_is_names_those_of_others(install):
 
 
 @pytest.mark.parametrize(
-    "entry, told",
+    "entry, message",
     [
-        ("gone:Loud", "cannot import gone:Loud: ModuleNotFoundError: No module named"),
+        (
+            "missing:Loud",
+            "cannot import missing:Loud: ModuleNotFoundError: No module named",
+        ),
         ("extra:Lod", "cannot import extra:Lod: AttributeError: "),
         ("extra:Watch", "extra:Watch is no subclass of Objective"),
         ("extra:number", "extra:number is no subclass of Objective"),
     ],
 )
-def test_what_cannot_be_imported_is_one_line(install, entry, told):
+def test_what_cannot_be_imported_is_one_line(install, entry, message):
     install("extra", objectives=f"loud = {entry}")
     place = "extra: entry point 'loud' of espnet_distill.objectives: "
-    message = refusal(build_objective, {"type": "loud"})
-    assert message.startswith(place + told)
+    error = refusal(build_objective, {"type": "loud"})
+    assert error.startswith(place + message)
     assert type(build_objective({"type": "mel"})) is Mel  # which has no part in it
 
 
@@ -138,7 +143,7 @@ def test_a_name_has_one_owner(install, choices):
 
 
 @pytest.mark.parametrize(
-    "entry, told",
+    "entry, message",
     [
         (
             "fastspeech2 = extra:Student",
@@ -148,10 +153,10 @@ def test_a_name_has_one_owner(install, choices):
         ("my_student = extra:Loud", "extra:Loud is no subclass of AbsTTS"),
     ],
 )
-def test_a_student_that_cannot_be_chosen(install, choices, entry, told):
+def test_a_student_that_cannot_be_chosen(install, choices, entry, message):
     stock = choices.get_class("fastspeech2")
     install("extra", students=entry)
-    assert told in refusal(register_students)
+    assert message in refusal(register_students)
     assert choices.get_class("fastspeech2") is stock
 
 

@@ -171,7 +171,7 @@ def test_the_runner_registers_once_espnets_task_is_imported(tmp_path):
     (tmp_path / "hooked.py").write_text(HOOKED)
     done = run_python("-m", "espnet_distill", tmp_path / "hooked.py")
     assert done.returncode == 0, done.stderr
-    assert "espnet_distill" not in done.stdout  # the hook is gone once it has served
+    assert "espnet_distill" not in done.stdout  # the hook is removed after its use
 
 
 def test_callbacks_can_be_imported_before_espnets_task():

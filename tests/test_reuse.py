@@ -1,4 +1,4 @@
-"""What was made before is used again only for the inputs that it was made from.
+"""Results are reused only for unchanged inputs.
 
 Each place of reuse is a line of REUSES. Its test changes one input at a time, and sees
 the result made again or refused; with none changed it is used as it is.
@@ -399,8 +399,8 @@ def test_a_comparison_does_not_take_a_student_of_other_options(recipe):
     ask = "require_same_options one --student_config exp/config.yaml --seed 1 {}"
     assert call("jobs.sh", names, ask.format("")) == (0, "")
     assert call("jobs.sh", names, ask.format("--vocoder_file other")) == (0, "")
-    status, said = call("jobs.sh", names, ask.format("--lr 1"))
-    assert status == 2 and said.startswith("fail: ./one: was trained with other")
+    status, message = call("jobs.sh", names, ask.format("--lr 1"))
+    assert status == 2 and message.startswith("fail: ./one: was trained with other")
     append(Path("exp/config.yaml"), "# \n")
     assert call("jobs.sh", names, ask.format(""))[0] == 2
 

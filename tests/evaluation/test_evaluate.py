@@ -57,7 +57,7 @@ def test_the_table(recipe, systems, capsys):
     assert f"--out {recipe / 'out'}" in (recipe / "out" / "RESULTS.md").read_text()
 
 
-def test_an_unknown_language_is_said_to_be_taken_as_english(recipe, capsys):
+def test_an_unknown_language_is_reported_and_english_assumed(recipe, capsys):
     evaluate(recipe, "--metrics", "wer")
     assert "English is assumed" in capsys.readouterr().err
     table = json.loads((recipe / "out" / "table.json").read_text())

@@ -77,7 +77,7 @@ def test_log_f0_rmse_of_a_shifted_tone():
 
 def test_voicing_error_of_silence():
     voiced = contour(np.concatenate([tone(120), tone(120)]), RATE)
-    silent = (np.zeros_like(voiced[0]), voiced[1])
-    rmse, error = contour_errors(voiced, silent)
+    unvoiced = (np.zeros_like(voiced[0]), voiced[1])
+    rmse, error = contour_errors(voiced, unvoiced)
     assert np.isnan(rmse) and error == pytest.approx(100 * np.mean(voiced[0] > 0))
     assert error > 80

@@ -1,4 +1,4 @@
-"""UTMOS and NISQA, by networks of random weights: theirs are fetched."""
+"""UTMOS and NISQA, with random weights: the trained ones require a download."""
 
 import os
 

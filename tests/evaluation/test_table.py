@@ -7,15 +7,15 @@ from espnet_distill.evaluation.score import ForcedErrors, Score
 from espnet_distill.evaluation.table import environment, markdown, row, write
 
 FORCED = ForcedErrors(mel=0.4, duration=12.5)
-SILENT = Fidelity(7.0, float("nan"), 30)
-HEARD = Fidelity(5.0, 0.2, 10)
+UNVOICED = Fidelity(7.0, float("nan"), 30)
+VOICED = Fidelity(5.0, 0.2, 10)
 SCORES = [
     Score(*score, characters=Errors(errors, 50))
     for errors, score in {
         0: ("a", "reference", Errors(0, 4), 3.5, None, "one, two"),
         2: ("b", "reference", Errors(1, 6), 3.0, None, "three"),
-        4: ("a", "student", Errors(2, 4), 3.0, HEARD, "one", FORCED),
-        8: ("b", "student", Errors(2, 6), 2.0, SILENT, 'say "two"', FORCED),
+        4: ("a", "student", Errors(2, 4), 3.0, VOICED, "one", FORCED),
+        8: ("b", "student", Errors(2, 6), 2.0, UNVOICED, 'say "two"', FORCED),
     }.items()
 ]
 COSTS = {

@@ -1,7 +1,7 @@
 """Run cases of the fuzzer and count how they end.
 
 python -m tests.fuzz --count 2000            the first 2,000, and a table
-python -m tests.fuzz --seed 0 --case 12      one, with all that it says
+python -m tests.fuzz --seed 0 --case 12      one, with its output
 """
 
 import argparse

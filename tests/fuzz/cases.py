@@ -1,4 +1,4 @@
-"""Cases: a command that works, with something spoilt, run in this process."""
+"""Cases: a valid command with mutated input, run in this process."""
 
 import contextlib
 import io
@@ -20,7 +20,7 @@ from ..conftest import files
 from .commands import COMMANDS, Command
 from .mutations import spoil, spoil_option
 
-SECONDS = 120  # that one may take, on a busy machine
+SECONDS = 120  # limit of the run time, on a busy machine
 GOOD = ("0", "2")
 
 
@@ -30,23 +30,23 @@ class TookTooLong(BaseException):
 
 @dataclass(frozen=True)
 class Case:
-    """What was run, and how it ended.
+    """A command with mutated input, and its result.
 
     Attributes:
-        number: With the seed, it says all else.
+        number: Seed and number reproduce the case.
         command: Its name.
         arguments: Joined.
-        spoilt: What was spoilt, in words.
-        ended: The exit status; or what must not be: `traceback`, `hang`, `left` for
-            files that a refusal left, `silent` for one without a line of its own.
-        detail: The last line on stderr, the traceback, or what was left.
-        seconds: That it took.
+        mutations: Mutations of files and arguments, in words.
+        ended: The exit status, or a failure: `traceback`, `hang`, `left` for leftover
+            files, `no_message` for exit status 2 without an error message.
+        detail: The last line on stderr, the traceback, or the leftover files.
+        seconds: Run time.
     """
 
     number: int
     command: str
     arguments: str
-    spoilt: str
+    mutations: str
     ended: str
     detail: str
     seconds: float
@@ -58,7 +58,7 @@ class Case:
     def __str__(self) -> str:
         return (
             f"case {self.number}: {self.command} {self.arguments}\n"
-            f"  spoilt: {self.spoilt}\n  ended: {self.ended}: {self.detail}"
+            f"  mutations: {self.mutations}\n  ended: {self.ended}: {self.detail}"
         )
 
 
@@ -73,7 +73,7 @@ def run_case(world: Path, place: Path, seed: int, number: int) -> Case:
 
 
 def run_whole(world: Path, place: Path, number: int) -> Case:
-    """Run a command of COMMANDS with nothing spoilt."""
+    """Run a command of COMMANDS with valid input."""
     command = COMMANDS[number]
     with _copied(world, place):
         return _run_here(command, list(command.arguments), number, {})
@@ -110,12 +110,12 @@ def _run_here(command: Command, arguments: list[str], number: int, done: dict) -
     left = [path for path in made if _may_not_stay(path, command, ended)]
     if ended in GOOD and left:
         ended, detail = "left", f"{', '.join(left)} after {ended}: {detail}"
-    words, spoilt = " ".join(arguments), "; ".join(done.values())
-    return Case(number, command.name, words, spoilt, ended, detail, seconds)
+    words, mutations = " ".join(arguments), "; ".join(done.values())
+    return Case(number, command.name, words, mutations, ended, detail, seconds)
 
 
 def _may_not_stay(path: str, command: Command, ended: str) -> bool:
-    """Tell what nothing may leave, a part of a file, and what a refusal may not."""
+    """Return True for a leftover file: a partial one, or one of a refused command."""
     is_part = any(name.startswith(".") for name in Path(path).parts)
     return is_part or (ended == "2" and not path.startswith(command.leaves or "\0"))
 
@@ -126,7 +126,7 @@ def _drawn(command: Command, rng: random.Random) -> Path:
 
 
 def _run(command: Command, arguments: list[str]) -> tuple[str, str]:
-    """Return how it ended, and what is to be said of it."""
+    """Return the attributes `ended` and `detail` of a case."""
     out, err = io.StringIO(), io.StringIO()
     with (
         contextlib.redirect_stdout(out),
@@ -149,12 +149,12 @@ def _run(command: Command, arguments: list[str]) -> tuple[str, str]:
             status = 2
         except BaseException:
             return "traceback", traceback.format_exc()
-    said = err.getvalue()
-    if "Traceback" in said:
-        return "traceback", said
-    last = said.strip().splitlines()[-1:] or [""]
-    if status == 2 and "error: " not in said:
-        return "silent", last[0]
+    stderr = err.getvalue()
+    if "Traceback" in stderr:
+        return "traceback", stderr
+    last = stderr.strip().splitlines()[-1:] or [""]
+    if status == 2 and "error: " not in stderr:
+        return "no_message", last[0]
     return str(status), last[0]
 
 

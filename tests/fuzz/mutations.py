@@ -28,7 +28,7 @@ TABLES = ("text", "wav.scp", "durations", "focus_rates", "utt2spk", "utt2sid", "
 
 
 def spoil(path: Path, rng: random.Random) -> str:
-    """Spoil a file in a way of its kind, or its place; say how."""
+    """Mutate a file by its kind, or its path; return a description."""
     ways = KINDS.get(path.suffix, (spoil_table,)) if path.name not in TABLES else None
     ways = ways or (spoil_table,)
     way = rng.choices([rng.choice(ways), spoil_bytes, spoil_place], (6, 2, 1))[0]
@@ -253,11 +253,11 @@ def spoil_archive(path: Path, rng: random.Random) -> str:
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     name = rng.choice(list(members))
-    way = rng.choice(("missing", "renamed", "spoilt", "spoilt"))
+    way = rng.choice(("missing", "renamed", "mutated", "mutated"))
     content = members.pop(name)
     if way == "renamed":
         members[rng.choice(("../x", "/x", f"a/{name}", "", "x\n"))] = content
-    elif way == "spoilt":
+    elif way == "mutated":
         beside = path.with_name(Path(name).name)
         beside.write_bytes(content)
         ways = KINDS[beside.suffix]

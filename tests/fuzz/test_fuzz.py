@@ -1,5 +1,5 @@
-"""Whatever is spoilt, a command ends by itself: with 0, or with 2 and a line that says
-why, and leaves nothing behind.
+"""On mutated input, a command exits with status 0, or with 2 and an error message,
+within the time limit and without leftover files.
 
 A case that fails is run again by ``python -m tests.fuzz --seed SEED --case NUMBER``.
 """
@@ -42,19 +42,19 @@ def test_every_command_that_reads_something_is_tried():
     range(len(COMMANDS)),
     ids=[f"{number}-{command.name}" for number, command in enumerate(COMMANDS)],
 )
-def test_what_is_not_spoilt_works(number, world, tmp_path):
+def test_valid_input_works(number, world, tmp_path):
     if COMMANDS[number].name == "evaluate" and find_spec("pysptk") is None:
-        pytest.skip("wants pysptk")
+        pytest.skip("requires pysptk")
     case = run_whole(world, tmp_path / "case", number)
     assert case.ended == "0", case
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))
-def test_spoilt_input(shard, world, tmp_path):
+def test_mutated_input(shard, world, tmp_path):
     require_good(world, tmp_path / "case", range(shard, FAST, SHARDS))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shard", range(SHARDS))
-def test_much_spoilt_input(shard, world, tmp_path):
+def test_more_mutated_input(shard, world, tmp_path):
     require_good(world, tmp_path / "case", range(FAST + shard, SLOW, SHARDS))

@@ -10,9 +10,9 @@ from espnet_distill.objectives.base import Taps
 from espnet_distill.objectives.registry import build_objective
 
 
-def distance(ours, theirs, **options):
+def distance(output, target, **options):
     objective = build_objective({"type": "stft", "sizes": [64, 256], **options})
-    return objective(Taps({"waveform": ours}), Taps({"waveform": theirs}))
+    return objective(Taps({"waveform": output}), Taps({"waveform": target}))
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def wave():
     return 0.1 * torch.randn(2, 2048, generator=torch.Generator().manual_seed(0))
 
 
-def test_only_the_complex_term_hears_the_phase(wave):
+def test_only_the_complex_term_depends_on_the_phase(wave):
     assert distance(wave, wave) == 0
     magnitudes = distance(wave, -wave, complex=0.0)
     assert magnitudes == 0

@@ -123,8 +123,10 @@ def test_attention_is_the_divergence_over_the_real_tokens():
     for item in found.values():
         item.lengths["attention_tokens"] = torch.tensor([3, 2])
 
-    def divergence(ours, theirs, temperature):
-        p, q = ([x ** (1 / temperature) for x in row] for row in (theirs, ours))
+    def divergence(student_row, teacher_row, temperature):
+        p, q = (
+            [x ** (1 / temperature) for x in row] for row in (teacher_row, student_row)
+        )
         p, q = ([x / sum(row) for x in row] for row in (p, q))
         return sum(a * math.log(a / b) for a, b in zip(p, q) if a > 0)
 

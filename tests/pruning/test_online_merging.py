@@ -1,4 +1,4 @@
-"""Units that others say as well can go without a trace, if they are merged."""
+"""Merging linearly dependent units leaves the output unchanged."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""A schedule is a function of the step, rises, and ends where it says."""
+"""A schedule is a function of the step, rises, and ends at its last value."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A plan leaves the parameters that it says, in sizes that a configuration can say."""
+"""Allocations reach the parameter count with representable sizes."""
 
 import functools
 

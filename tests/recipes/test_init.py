@@ -149,8 +149,8 @@ def test_latest_supported_experiment_is_the_teacher(tmp_path):
     student = yaml.safe_load((recipe / STUDENT).read_text())
     assert student["tts"] == "fastspeech2" and student["tts_conf"]["spks"] == 9
     assert student["feats_extract_conf"] == {"log_base": None}
-    learnt = student["distill_conf"]["objectives"]
-    assert [one.get("tap", one["type"]) for one in learnt] == [
+    objectives = student["distill_conf"]["objectives"]
+    assert [one.get("tap", one["type"]) for one in objectives] == [
         *("mel", "encoder", "duration", "pitch", "energy")
     ]
 

@@ -160,7 +160,7 @@ def test_tacotron2_gives_durations_and_is_fused_with_a_fastspeech2(recipe):
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
 
     (recipe / "conf/fused.yaml").write_text(FUSED)
-    options = "--train_teacher false --teacher exp/tacotron2 --student_tag taught"
+    options = "--train_teacher false --teacher exp/tacotron2 --student_tag fused"
     options += " --durations_from teacher --least_focus_rate 0 --dump_dir exp/taught_by"
     options += " --objectives_config conf/fused.yaml --stage 2 --stop_stage 6"
     options += " --more_teachers exp/teacher"
@@ -170,10 +170,10 @@ def test_tacotron2_gives_durations_and_is_fused_with_a_fastspeech2(recipe):
     for name in ("teacher", "teacher2"):
         dumped = recipe / "exp/taught_by/train" / name / "mel_after.scp"
         assert len(dumped.read_text().splitlines()) == 4
-    checkpoint = torch.load(recipe / "exp/taught/checkpoint.pth", weights_only=True)
+    checkpoint = torch.load(recipe / "exp/fused/checkpoint.pth", weights_only=True)
     stats = checkpoint["reporter"]["stats"][1]["train"]
     assert stats["teacher_weight1"] + stats["teacher_weight2"] == pytest.approx(1)
-    assert (recipe / "exp/taught/train.loss.ave.pth").exists()
+    assert (recipe / "exp/fused/train.loss.ave.pth").exists()
 
 
 def test_the_call_is_saved_in_the_experiment(recipe):
@@ -335,22 +335,22 @@ def test_a_teacher_is_pruned(recipe):
 
 @pytest.mark.slow
 def test_unaligned_utterances_are_left_out(recipe):
-    shutil.copytree(recipe / "dump", recipe / "dump_spoilt", symlinks=True)
-    path = recipe / "dump_spoilt/raw/train/text"
+    shutil.copytree(recipe / "dump", recipe / "dump_invalid", symlinks=True)
+    path = recipe / "dump_invalid/raw/train/text"
     texts = read_table(path)
-    spoilt = next(iter(texts))
-    texts[spoilt] = "A" * 500
+    invalid = next(iter(texts))
+    texts[invalid] = "A" * 500
     path.write_text("".join(f"{key} {text}\n" for key, text in texts.items()))
-    options = ["--stage", 2, "--dumpdir", "dump_spoilt", "--expdir", "exp/spoilt"]
+    options = ["--stage", 2, "--dumpdir", "dump_invalid", "--expdir", "exp/invalid"]
     done = run(recipe, *options, "--stop_stage", 2)
     assert done.returncode == 2
     assert "--max_unaligned 0.1; check their text and audio: " in done.stderr
     done = run(recipe, *options, "--stop_stage", 6, "--max_unaligned", 0.3)
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
     count = f"1 of {len(texts)} utterances are not aligned and excluded"
-    assert f"dump_spoilt/raw/train: {count}" in done.stdout
-    found = read_table(recipe / "dump_spoilt/raw/train_aligned/text")
-    assert {*found, spoilt} == {*texts} and spoilt not in found
-    dumped = read_table(recipe / "exp/spoilt/teacher_dump/train/teacher/mel_after.scp")
+    assert f"dump_invalid/raw/train: {count}" in done.stdout
+    found = read_table(recipe / "dump_invalid/raw/train_aligned/text")
+    assert {*found, invalid} == {*texts} and invalid not in found
+    dumped = read_table(recipe / "exp/invalid/teacher_dump/train/teacher/mel_after.scp")
     assert dumped.keys() == found.keys()
-    assert (recipe / "exp/spoilt/student/train.loss.ave.pth").is_file()
+    assert (recipe / "exp/invalid/student/train.loss.ave.pth").is_file()

@@ -88,7 +88,7 @@ def test_the_dump_is_of_each_utterances_speaker(recipe):
         assert sorted(error.values())[1] > 3 * error[speakers[utt]]
 
 
-SPEAK = """
+SYNTHESIZE = """
 import json, sys
 import numpy as np
 from espnet2.bin.tts_inference import Text2Speech
@@ -96,18 +96,19 @@ from espnet2.main_funcs.pack_funcs import unpack
 
 archive, words = sys.argv[1:]
 paths = unpack(archive, "unpacked")
-speak = Text2Speech(**paths)
-mels = {str(i): speak(words, sids=np.array([i]))["feat_gen"].numpy() for i in range(6)}
+text2speech = Text2Speech(**paths)
+outputs = {str(i): text2speech(words, sids=np.array([i])) for i in range(6)}
+mels = {name: output["feat_gen"].numpy() for name, output in outputs.items()}
 np.savez("mels.npz", **mels)
 assert not any(name.startswith("espnet_distill") for name in sys.modules)
-print(json.dumps(speak.train_args.bpemodel))
+print(json.dumps(text2speech.train_args.bpemodel))
 """
 
 
 def test_stock_espnet_synthesizes_with_the_packed_student(recipe, tmp_path):
     """In another folder: equal to the recipe's output; another speaker differs."""
     (archive,) = recipe.glob(f"{EXP}/student/*.zip")
-    done = run_python("-c", SPEAK, archive, "START", cwd=tmp_path)
+    done = run_python("-c", SYNTHESIZE, archive, "START", cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-5000:]
     assert json.loads(done.stdout.splitlines()[-1]) == f"unpacked/{BPEMODEL}"
     decoded = f"{EXP}/student/student_decode/test_mwhw"
@@ -169,15 +170,15 @@ def teacher_of(recipe, **changes):
             "dump/raw/train/utt2sid: no such file; --use_sid true makes it in stage 1",
         ),
         (
-            {"token_type": "bpe", "bpemodel": "gone/bpe.model"},
+            {"token_type": "bpe", "bpemodel": "missing/bpe.model"},
             ["--token_type", ""],
-            "exp/given/config.yaml: bpemodel: gone/bpe.model: no such file; put the "
+            "exp/given/config.yaml: bpemodel: missing/bpe.model: no such file; put the "
             "sentencepiece model there, or name its place",
         ),
         (
             None,
-            ["--token_type", "bpe", "--bpemodel", "gone/bpe.model"],
-            "--bpemodel gone/bpe.model: no gone/bpe.model; spm_train writes both",
+            ["--token_type", "bpe", "--bpemodel", "missing/bpe.model"],
+            "--bpemodel missing/bpe.model: no missing/bpe.model; spm_train writes both",
         ),
         (
             None,

@@ -54,7 +54,7 @@ def change(layer, weight):
 
 
 @pytest.mark.parametrize("rank", [1, 2, 4, 7, 10])
-def test_whitened_is_no_worse_than_plain_on_what_was_heard(layer, rank):
+def test_whitened_is_no_worse_than_plain_on_the_calibration_data(layer, rank):
     factors = factorize(layer.weight, moments_of(layer), rank=rank)
     assert factors.error <= factors.plain_error * (1 + 1e-4) + 1e-6
     if 1 < rank < 7:

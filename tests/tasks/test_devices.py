@@ -158,7 +158,9 @@ def test_two_teachers_are_fused(corpus, teachers, gpu, tmp_path):
     assert found["teacher_weight1"] + found["teacher_weight2"] == pytest.approx(1)
 
 
-def test_a_teacher_is_dumped_and_the_dump_is_learnt(corpus, teachers, gpu, tmp_path):
+def test_a_teacher_is_dumped_and_a_student_trained_on_the_dump(
+    corpus, teachers, gpu, tmp_path
+):
     conf = {
         "teacher": [str(teachers["fastspeech2"])],
         "distill_conf": {"objectives": VARIED},

@@ -123,7 +123,7 @@ def read(dumps, name, utterance):
     return CommonCollateFn(float_pad_value=0.0)([(utterance, item)])[1]
 
 
-def test_what_is_read_back_is_what_the_teacher_says(dumps):
+def test_a_dump_equals_the_outputs_of_the_teacher(dumps):
     dumps.run()
     online = OnlineTeacher(dumps.teachers[0], TAPS)
     dumped = DumpedTeacher(dumps.folder, 0, TAPS)
@@ -352,7 +352,7 @@ def test_two_teachers_are_dumped_and_fused(dumps):
 
 def test_a_set_that_is_not_there_is_named(dumps):
     dumps.run()
-    (dumps.folder / "valid").rename(dumps.folder / "gone")
+    (dumps.folder / "valid").rename(dumps.folder / "renamed")
     with pytest.raises(ConfigError, match="valid/teacher: no finished teacher dump"):
         dumps.train("out")
 

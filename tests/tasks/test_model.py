@@ -87,7 +87,7 @@ PAIRS = {
     "prodiff-fastspeech2": ("small", "prodiff", [MEL, ENCODER, *VARIANCES]),
 }
 
-# Parts that one objective alone teaches; the rest learns from mels.
+# Parts that are trained by one objective only; mels train the rest.
 ONLY_BY = {f"{name}_predictor": name for name in ("duration", "pitch", "energy")}
 ONLY_BY["prob_out"] = "stop"
 EITHER = ("enc", "dec")  # of Tacotron2, whose decoder decides when to stop
@@ -178,20 +178,23 @@ def test_the_teacher_stays_in_eval_mode_and_as_it_was(pair):
     model.train()
     model(**batch_for(model))[0].backward()
     optimizer.step()
-    taught = model.teacher_objectives[0].teacher.model
+    teacher_model = model.teacher_objectives[0].teacher.model
     assert model.tts.training
-    assert not any(module.training for module in own_modules(taught))
-    after = taught.state_dict()  # running means of batch normalisation among them
+    assert not any(module.training for module in own_modules(teacher_model))
+    # running means of batch normalisation among them
+    after = teacher_model.state_dict()
     assert all(torch.equal(value, after[name]) for name, value in before.items())
 
 
 def test_only_the_student_is_saved_and_stock_espnet_loads_it(pair, tmp_path):
     student, teacher, confs = pair
     model = distill(student, [teacher], confs)
-    taught = model.teacher_objectives[0].teacher.model
-    mine = {id(item) for item in (*own_modules(taught), *taught.parameters())}
+    teacher_model = model.teacher_objectives[0].teacher.model
+    teacher_ids = {
+        id(item) for item in (*own_modules(teacher_model), *teacher_model.parameters())
+    }
     inside = (*model.modules(), *model.parameters(), *model.buffers())
-    assert mine.isdisjoint(map(id, inside))
+    assert teacher_ids.isdisjoint(map(id, inside))
     names = [name for name, _ in model.named_parameters()]
     assert len(names) == len(set(names))
 
@@ -209,14 +212,14 @@ def test_only_the_student_is_saved_and_stock_espnet_loads_it(pair, tmp_path):
         other.load_state_dict({**saved, "tts.stray": torch.zeros(1)}, strict=True)
 
 
-def test_a_student_that_distils_still_speaks(folder):
+def test_a_distilling_student_synthesizes_as_stock_espnet(folder):
     model = distill(folder("small"), [folder("wide")]).eval()
     stock = load_stock(folder("small")).eval()
     text = torch.tensor([3, 4, 5, 6])
     with torch.no_grad():
-        ours = model.inference(text, use_teacher_forcing=False)
+        output = model.inference(text, use_teacher_forcing=False)
         expected = stock.inference(text, use_teacher_forcing=False)
-    assert torch.equal(ours["feat_gen"], expected["feat_gen"])
+    assert torch.equal(output["feat_gen"], expected["feat_gen"])
 
 
 # What is compared
@@ -276,14 +279,14 @@ def normalised(tmp_path_factory):
 def test_mels_pitch_and_energy_are_compared_in_the_students_space(normalised):
     student, teacher = normalised
     model = distill(student, [teacher], [MEL, *VARIANCES]).eval()
-    taught = model.teacher_objectives[0].teacher
+    online = model.teacher_objectives[0].teacher
     batch = random_batch()
     stats = values(model, batch)
-    ours, theirs = model.recorder.taps, taught.recorder.taps
+    student_taps, teacher_taps = model.recorder.taps, online.recorder.taps
 
     def mapped(tap, normalize):
-        source, target = getattr(taught.model, normalize), getattr(model, normalize)
-        return (theirs[tap] * source.std + source.mean - target.mean) / target.std
+        source, target = getattr(online.model, normalize), getattr(model, normalize)
+        return (teacher_taps[tap] * source.std + source.mean - target.mean) / target.std
 
     def mean(error, lengths):
         rows = [row[:length].flatten() for row, length in zip(error, lengths)]
@@ -292,24 +295,25 @@ def test_mels_pitch_and_energy_are_compared_in_the_students_space(normalised):
     frames, tokens = torch.tensor([40, 25]), torch.tensor([6, 4])
     target = mapped("mel_after", "normalize")
     mel = [
-        mean((ours[tap] - target).abs(), frames) for tap in ("mel_before", "mel_after")
+        mean((student_taps[tap] - target).abs(), frames)
+        for tap in ("mel_before", "mel_after")
     ]
     assert stats["distill_mel"] == pytest.approx(sum(mel), rel=1e-5)
     for tap in ("pitch", "energy"):
-        error = (ours[tap] - mapped(tap, f"{tap}_normalize")).abs()
+        error = (student_taps[tap] - mapped(tap, f"{tap}_normalize")).abs()
         assert stats[f"distill_{tap}"] == pytest.approx(mean(error, tokens), rel=1e-5)
-    error = (ours["duration"] - theirs["duration"]).abs()
+    error = (student_taps["duration"] - teacher_taps["duration"]).abs()
     assert stats["distill_duration"] == pytest.approx(mean(error, tokens), rel=1e-5)
 
 
 def test_equal_statistics_change_nothing(normalised):
     _, teacher = normalised
     model = distill(teacher, [teacher]).eval()
-    taught = model.teacher_objectives[0].teacher
-    mapped = normalize_like(model, taught(random_batch()))
-    theirs = taught.recorder.taps
+    online = model.teacher_objectives[0].teacher
+    mapped = normalize_like(model, online(random_batch()))
+    teacher_taps = online.recorder.taps
     for tap in ("mel_after", "pitch", "energy"):
-        torch.testing.assert_close(mapped[tap], theirs[tap], rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(mapped[tap], teacher_taps[tap], rtol=1e-5, atol=1e-5)
 
 
 def test_teacher_and_student_both_see_the_raw_batch(normalised):
@@ -322,10 +326,10 @@ def test_teacher_and_student_both_see_the_raw_batch(normalised):
         stock = load_stock(student).eval()(**random_batch())[1]["loss"]
     model = distill(student, [teacher, teacher]).eval()
     stats = values(model, batch)
-    for lesson in model.teacher_objectives:
+    for term in model.teacher_objectives:
         for tap in ("mel_after", "decoder", "pitch"):
             assert torch.equal(
-                lesson.teacher.recorder.taps[tap], alone.recorder.taps[tap]
+                term.teacher.recorder.taps[tap], alone.recorder.taps[tap]
             )
     assert stats["ground_truth_loss"] == stock.item()
 

@@ -18,9 +18,9 @@ PRUNE = {"type": "prune", "granularity": "unstructured", "pressure": 0.5, "end":
 
 
 @pytest.fixture
-def spoilt(teacher, tmp_path):
+def teacher_with(teacher, tmp_path):
     """A copy of the teacher, whose configuration a test may change."""
-    folder = tmp_path / "spoilt"
+    folder = tmp_path / "changed"
     shutil.copytree(teacher, folder)
 
     def spoil(**changes):
@@ -67,20 +67,20 @@ def test_no_such_teacher(refusal, tmp_path):
     assert message == f"{tmp_path}/nobody: no such experiment folder"
 
 
-def test_every_teacher_is_looked_at(refusal, teacher, tmp_path):
+def test_every_teacher_is_checked(refusal, teacher, tmp_path):
     assert "nobody: no such experiment" in refusal(teacher, tmp_path / "nobody")
 
 
-def test_a_teacher_without_a_checkpoint(refusal, spoilt):
-    folder = spoilt()
+def test_a_teacher_without_a_checkpoint(refusal, teacher_with):
+    folder = teacher_with()
     (folder / "train.loss.ave.pth").unlink()
     assert refusal(folder).startswith(
         f"{folder}: expected one checkpoint (.pth), found none"
     )
 
 
-def test_a_teacher_whose_configuration_is_broken(refusal, spoilt):
-    folder = spoilt()
+def test_a_teacher_whose_configuration_is_broken(refusal, teacher_with):
+    folder = teacher_with()
     (folder / "config.yaml").write_text("tts: {\n")
     assert refusal(folder).startswith(f"{folder}/config.yaml: cannot be read: ")
     (folder / "config.yaml").write_text("asr: transformer\n")
@@ -133,8 +133,8 @@ def test_a_teacher_whose_configuration_is_broken(refusal, spoilt):
     ],
     ids=lambda item: next(iter(item)) if isinstance(item, dict) else "",
 )
-def test_a_mismatch_names_both_values(refusal, spoilt, changes, words):
-    folder = spoilt(**changes)
+def test_a_mismatch_names_both_values(refusal, teacher_with, changes, words):
+    folder = teacher_with(**changes)
     assert refusal(folder) == words.format(folder) + "; make them equal"
 
 
@@ -227,15 +227,15 @@ def test_another_trainer(refusal, teacher):
 @pytest.mark.parametrize(
     "key, name", [("spks", "sids"), ("langs", "lids"), ("spk_embed_dim", "spembs")]
 )
-def test_a_teacher_that_wants_more_than_the_text(refusal, spoilt, key, name):
-    folder = spoilt(tts_conf={key: 3})
+def test_a_teacher_that_requires_more_than_the_text(refusal, teacher_with, key, name):
+    folder = teacher_with(tts_conf={key: 3})
     assert refusal(folder) == (
         f"tts_conf.{key}: teacher {folder} has 3, which requires {name} among the "
         "data, which are text, speech, durations"
     )
 
 
-def test_a_student_that_wants_more_than_the_text(refusal, teacher):
+def test_a_student_that_requires_more_than_the_text(refusal, teacher):
     conf = FASTSPEECH2 | {"spks": 3}
     words = "fastspeech2 has 3, which requires sids among the data, which are text, "
     assert words in refusal(teacher, tts_conf=conf)
@@ -250,7 +250,7 @@ def test_pieces_without_their_model(refusal, teacher, tmp_path):
     assert words in refusal(teacher, token_type="bpe", bpemodel=path)
 
 
-# What only the loaded teacher tells
+# Errors that require loading the teacher
 
 
 @pytest.fixture
@@ -274,15 +274,15 @@ def late_refusal(corpus, tmp_path):
 
 
 @pytest.mark.parametrize("share", [0, 0.3, 0.99])
-def test_truncated_checkpoint(late_refusal, spoilt, share):
-    path = spoilt() / "train.loss.ave.pth"
+def test_truncated_checkpoint(late_refusal, teacher_with, share):
+    path = teacher_with() / "train.loss.ave.pth"
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * share)])
     assert late_refusal(path.parent).startswith(f"{path}: not a readable checkpoint (")
 
 
-def test_missing_and_unexpected_keys(late_refusal, spoilt):
-    path = spoilt() / "train.loss.ave.pth"
+def test_missing_and_unexpected_keys(late_refusal, teacher_with):
+    path = teacher_with() / "train.loss.ave.pth"
     state = torch.load(path, weights_only=True)
     renamed = copy.copy(state)
     renamed["tts.feat_output.weight"] = renamed.pop("tts.feat_out.weight")
@@ -294,16 +294,16 @@ def test_missing_and_unexpected_keys(late_refusal, spoilt):
     assert "tts.stray" in late_refusal(path.parent)
 
 
-def test_weights_of_another_width(late_refusal, spoilt):
-    folder = spoilt(tts_conf=FASTSPEECH2)
+def test_weights_of_another_width(late_refusal, teacher_with):
+    folder = teacher_with(tts_conf=FASTSPEECH2)
     message = late_refusal(folder)
     assert message.startswith(f"{folder}/config.yaml: cannot build the model: ")
     assert "size mismatch" in message
 
 
-def test_statistics_that_are_gone(late_refusal, spoilt):
-    folder = spoilt(normalize_conf={"stats_file": "gone.npz"})
-    assert "gone.npz" in late_refusal(folder)
+def test_missing_statistics(late_refusal, teacher_with):
+    folder = teacher_with(normalize_conf={"stats_file": "missing.npz"})
+    assert "missing.npz" in late_refusal(folder)
 
 
 def test_a_tap_that_is_not_there(late_refusal, teacher):
@@ -318,9 +318,11 @@ def test_a_tap_that_runs_along_neither_tokens_nor_frames(late_refusal, teacher):
     assert "'postnet'" in message and "neither tokens nor frames" in message
 
 
-@pytest.mark.parametrize("taught", [False, True])
-def test_a_callback_that_does_not_fit_the_model(corpus, teacher, taught, tmp_path):
-    teachers = [str(teacher)] if taught else []
+@pytest.mark.parametrize("with_teacher", [False, True])
+def test_a_callback_that_does_not_fit_the_model(
+    corpus, teacher, with_teacher, tmp_path
+):
+    teachers = [str(teacher)] if with_teacher else []
     callbacks = [PRUNE, PRUNE | {"exclude": ["tts.feat_uot.*"]}]
     config = corpus.config(
         tmp_path / "train.yaml", teacher=teachers, callbacks=callbacks
@@ -361,7 +363,7 @@ def test_a_callback_that_ends_after_training_does(corpus, tmp_path):
         ),
     ],
 )
-def test_the_runner_says_it_in_one_line_with_status_2(
+def test_the_runner_prints_one_line_and_exits_with_status_2(
     corpus, teacher, changes, words, tmp_path
 ):
     config = corpus.config(

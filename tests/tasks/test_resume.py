@@ -107,8 +107,8 @@ def test_the_same_run_is_resumed_from_another_path(run, teacher_copy, tmp_path):
 def test_a_checkpoint_of_an_earlier_version_is_taken_with_a_warning(run, caplog):
     out, resume = run
     checkpoint = load(out / "checkpoint.pth")
-    lessons = checkpoint["optimizers"][0]["espnet_distill"]
-    lessons["0._extra_state"] = lessons["0._extra_state"]["objectives"]
+    objective_state = checkpoint["optimizers"][0]["espnet_distill"]
+    objective_state["0._extra_state"] = objective_state["0._extra_state"]["objectives"]
     torch.save(checkpoint, out / "checkpoint.pth")
     resume()
     assert "has no checksums of its teacher" in caplog.text
@@ -125,7 +125,7 @@ def test_a_truncated_checkpoint_is_one_line(run):
     assert "\n" not in str(caught.value)
 
 
-def test_weights_are_not_loaded_by_a_look(run, begun):
+def test_a_refused_resume_keeps_the_checkpoint(run, begun):
     out, resume = run
     with pytest.raises(ConfigError):
         resume(callbacks=[])

@@ -47,13 +47,13 @@ assert not any(name.startswith("espnet_distill") for name in sys.modules)
 """
 
 
-def assert_same_run(ours, theirs):
+def assert_same_run(run, stock):
     """Compare weights, optimizer and scheduler of two experiments."""
     for name in ("1epoch.pth", "2epoch.pth", "train.loss.ave_2best.pth"):
-        assert_equal(load(ours / name), load(theirs / name), name)
-    ours, theirs = load(ours / "checkpoint.pth"), load(theirs / "checkpoint.pth")
+        assert_equal(load(run / name), load(stock / name), name)
+    run, stock = load(run / "checkpoint.pth"), load(stock / "checkpoint.pth")
     for name in ("model", "optimizers", "schedulers"):
-        assert_equal(ours[name], theirs[name], name)
+        assert_equal(run[name], stock[name], name)
 
 
 def distilling(corpus, path, teacher, objectives=OBJECTIVES, **changes):
@@ -85,12 +85,12 @@ def test_without_a_teacher_the_run_is_the_stock_run(corpus, stock_runs, name, tm
     DistillTTSTask.main(cmd=command)
     assert files(tmp_path / name) == files(stock_runs / name)
     assert_same_run(tmp_path / name, stock_runs / name)
-    ours, theirs = (
+    run, stock = (
         yaml.safe_load((root / name / "config.yaml").read_text())
         for root in (tmp_path, stock_runs)
     )
-    assert list(ours) == list(theirs)
-    assert ours | {"output_dir": None} == theirs | {"output_dir": None}
+    assert list(run) == list(stock)
+    assert run | {"output_dir": None} == stock | {"output_dir": None}
 
 
 def test_data_that_the_model_does_not_read_are_left_out(corpus, stock_runs, tmp_path):
@@ -149,12 +149,12 @@ def test_what_is_saved_is_the_student_alone(distilled, stock_runs):
     model.load_state_dict(load(distilled / "train.loss.ave.pth"), strict=True)
 
 
-def test_the_teacher_changes_what_is_learnt(distilled, stock_runs):
-    ours, theirs = (
+def test_the_teacher_changes_the_weights(distilled, stock_runs):
+    run, stock = (
         load(folder / "2epoch.pth")
         for folder in (distilled, stock_runs / "fastspeech2")
     )
-    assert not torch.equal(ours["tts.feat_out.weight"], theirs["tts.feat_out.weight"])
+    assert not torch.equal(run["tts.feat_out.weight"], stock["tts.feat_out.weight"])
 
 
 def test_every_term_is_a_statistic_from_the_first_epoch(distilled):
@@ -229,7 +229,7 @@ def test_attention_is_plotted_with_a_teacher_as_without(corpus, teacher, tmp_pat
     assert plots[0] == plots[1] != []
 
 
-def test_a_tacotron2_teaches_a_fastspeech2(corpus, stock_runs, tmp_path):
+def test_a_fastspeech2_is_distilled_from_a_tacotron2(corpus, stock_runs, tmp_path):
     config = distilling(
         corpus, tmp_path / "train.yaml", stock_runs / "tacotron2", [{"type": "mel"}]
     )
@@ -239,7 +239,7 @@ def test_a_tacotron2_teaches_a_fastspeech2(corpus, stock_runs, tmp_path):
     assert stats["train"]["distill_mel"] > 0 and stats["valid"]["distill_mel"] > 0
 
 
-def test_a_fastspeech2_teaches_a_tacotron2_of_two_frames_a_step(
+def test_a_tacotron2_of_two_frames_a_step_is_distilled_from_a_fastspeech2(
     corpus, teacher, tmp_path
 ):
     student = {"tts": "tacotron2", "tts_conf": TACOTRON2 | {"reduction_factor": 2}}
@@ -263,27 +263,27 @@ import torch
 from espnet2.bin.tts_inference import Text2Speech
 from espnet2.main_funcs.pack_funcs import pack, unpack
 
-def speak(config, model, out):
+def synthesize(config, model, out):
     torch.manual_seed(0)
     mels = Text2Speech(config, model)("some words")
     names = "feat_gen", "feat_gen_denorm"
     np.savez(out, **{name: mels[name].numpy() for name in names})
 
 config, model = "exp/config.yaml", "exp/train.loss.ave.pth"
-speak(config, model, "plain.npz")
+synthesize(config, model, "plain.npz")
 pack({"model_file": model}, {"train_config": config}, "packed.zip", sys.argv[1:])
 shutil.rmtree("exp")
 shutil.rmtree("stats")
 paths = unpack("packed.zip", "unpacked")
-speak(paths["train_config"], paths["model_file"], "unpacked.npz")
+synthesize(paths["train_config"], paths["model_file"], "unpacked.npz")
 assert not any(name.startswith("espnet_distill") for name in sys.modules)
 """
 
 
-def test_stock_espnet_speaks_it_bit_for_bit_packed_or_not(
+def test_stock_espnet_synthesizes_bit_for_bit_packed_or_not(
     distilled, corpus, tmp_path, monkeypatch
 ):
-    """In a recipe's folder, where paths are relative, as pack wants them."""
+    """In a recipe's folder, where paths are relative, as pack requires them."""
     monkeypatch.chdir(tmp_path)
     shutil.copytree(distilled, "exp")
     os.mkdir("stats")
@@ -301,14 +301,14 @@ def test_stock_espnet_speaks_it_bit_for_bit_packed_or_not(
     monkeypatch.setattr(tts_inference, "TTSTask", tts_inference.TTSTask)
     register()
     assert tts_inference.TTSTask is DistillTTSTask
-    ours = tts_inference.Text2Speech("exp/config.yaml", "exp/train.loss.ave.pth")
+    text2speech = tts_inference.Text2Speech("exp/config.yaml", "exp/train.loss.ave.pth")
     torch.manual_seed(0)
-    ours = ours("some words")
+    output = text2speech("some words")
 
     done = run_python("-c", STOCK_SPEECH, *stats)
     assert done.returncode == 0, done.stderr
     for name in ("plain.npz", "unpacked.npz"):
         stock = np.load(name)
         for mel in ("feat_gen", "feat_gen_denorm"):
-            assert len(ours[mel]) > 0
-            assert np.array_equal(ours[mel].numpy(), stock[mel])
+            assert len(output[mel]) > 0
+            assert np.array_equal(output[mel].numpy(), stock[mel])

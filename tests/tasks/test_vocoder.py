@@ -108,7 +108,7 @@ def trained(corpus, teacher, dumped, tmp_path_factory):
     )
 
 
-def test_the_dump_is_what_the_vocoder_says_of_the_recordings_mels(
+def test_the_dump_is_the_output_of_the_vocoder_for_the_recordings_mels(
     corpus, dumped, big_vocoder
 ):
     from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
@@ -167,9 +167,9 @@ def test_a_dump_without_f0_is_refused(corpus, teacher, dumped, tmp_path):
     former = tmp_path / "former"
     shutil.copytree(dumped, former)
     for manifest in former.glob("*/manifest.yaml"):
-        told = yaml.safe_load(manifest.read_text())
-        del told["f0"]
-        manifest.write_text(yaml.safe_dump(told))
+        manifest_values = yaml.safe_load(manifest.read_text())
+        del manifest_values["f0"]
+        manifest.write_text(yaml.safe_dump(manifest_values))
     config = write_config(teacher, tmp_path / "train.yaml", former)
     with pytest.raises(ConfigError, match="lists no F0; remove the folder"):
         train(corpus, config, tmp_path / "exp")
@@ -193,12 +193,12 @@ def test_one_with_pulses_learns_f0_and_resumes_bit_for_bit(
     corpus, teacher, dumped, tmp_path
 ):
     config = write_config(teacher, tmp_path / "train.yaml", dumped, **HARMONIC)
-    told = f"{dumped} -> harmonic_istft_generator by stft, f0"
-    assert check(config, []) == told
+    summary = f"{dumped} -> harmonic_istft_generator by stft, f0"
+    assert check(config, []) == summary
     default = write_config(
         teacher, tmp_path / "default.yaml", dumped, **HARMONIC | {"distill_conf": {}}
     )
-    assert check(default, []) == told
+    assert check(default, []) == summary
     whole = train(corpus, config, tmp_path / "whole")
     train(corpus, config, tmp_path / "exp", "--max_epoch", "1")
     train(corpus, config, tmp_path / "exp", "--resume", "true")
@@ -212,7 +212,7 @@ def test_one_with_pulses_learns_f0_and_resumes_bit_for_bit(
     assert wave.shape == (len(mel) * HOP,) and wave.isfinite().all() and wave.std() > 0
 
 
-def test_the_discriminator_joins_when_it_is_told_to(trained):
+def test_the_discriminator_starts_at_the_configured_step(trained):
     first, last = (load(trained / f"{epoch}epoch.pth") for epoch in (1, 2))
     assert first["tts.updates"] == 4 and last["tts.updates"] == 8
     weights = [key for key in last if key.startswith("tts.discriminator.")]
@@ -222,7 +222,7 @@ def test_the_discriminator_joins_when_it_is_told_to(trained):
     assert any(not torch.equal(first[key], last[key]) for key in weights)
 
 
-def test_what_is_trained_speaks_in_the_loader(trained, dumped):
+def test_the_trained_vocoder_loads_and_synthesizes(trained, dumped):
     vocoder = build_vocoder(trained / "valid.mel.ave.pth")
     mel = np.load(next(iter(read_table(dumped / "valid" / "mel.scp").values())))
     wave = vocoder(torch.from_numpy(mel))
@@ -298,18 +298,17 @@ def test_recordings_that_are_given_pass_for_real(
         path = corpus.root / name / "wav.scp"
         given += [f"--{name}_data_path_and_name_and_type", f"{path},speech,sound"]
     out = train(corpus, config, tmp_path / "exp", *given)
-    assert_equal(
-        load(out / "1epoch.pth"), load(trained / "1epoch.pth")
-    )  # none heard yet
-    ours, theirs = (load(exp / "2epoch.pth") for exp in (out, trained))
+    # the first epoch uses no recordings
+    assert_equal(load(out / "1epoch.pth"), load(trained / "1epoch.pth"))
+    tuned, before = (load(exp / "2epoch.pth") for exp in (out, trained))
     changed = {
-        key.split(".")[1] for key in ours if not torch.equal(ours[key], theirs[key])
+        key.split(".")[1] for key in tuned if not torch.equal(tuned[key], before[key])
     }
     assert changed == {"generator", "discriminator"}
 
 
 @pytest.mark.parametrize(
-    "changes, told",
+    "changes, message",
     [
         ({"teacher_dump": None}, "teacher_dump: missing"),
         ({"teacher_dump": "/nowhere"}, "/nowhere/train: no finished dump"),
@@ -366,24 +365,26 @@ def test_recordings_that_are_given_pass_for_real(
         ),
     ],
 )
-def test_what_cannot_train_is_refused(corpus, teacher, dumped, tmp_path, changes, told):
+def test_what_cannot_train_is_refused(
+    corpus, teacher, dumped, tmp_path, changes, message
+):
     config = write_config(teacher, tmp_path / "train.yaml", dumped, **changes)
-    with pytest.raises(ConfigError, match=told) as caught:
+    with pytest.raises(ConfigError, match=message) as caught:
         train(corpus, config, tmp_path / "exp", "--token_list", corpus.token_list)
-    assert len(caught.value.faults) == (2 if "/nowhere/train" in told else 1)
+    assert len(caught.value.faults) == (2 if "/nowhere/train" in message else 1)
     assert not list(tmp_path.glob("exp/*.pth"))
-    if "vits" not in told:
-        with pytest.raises(ConfigError, match=told):
+    if "vits" not in message:
+        with pytest.raises(ConfigError, match=message):
             check(config, [])
 
 
 def test_a_check_before_the_dump(teacher, dumped, tmp_path):
     path = tmp_path / "train.yaml"
-    told = f"{dumped} -> istft_generator by stft"
-    assert check(write_config(teacher, path, dumped), []) == told
+    summary = f"{dumped} -> istft_generator by stft"
+    assert check(write_config(teacher, path, dumped), []) == summary
     later = tmp_path / "later"
-    told = f"{later} -> istft_generator by stft"
-    assert check(write_config(teacher, path, later), [], planned=True) == told
+    summary = f"{later} -> istft_generator by stft"
+    assert check(write_config(teacher, path, later), [], planned=True) == summary
     write_config(
         teacher,
         path,
@@ -518,7 +519,7 @@ def test_waves_that_are_not_finite_are_not_written(name, tmp_path):
     assert not files.has("a1") and not list(tmp_path.rglob("*.npy"))
 
 
-def test_mels_that_nobody_knows_how_to_compute(corpus, dumped, tmp_path):
+def test_mels_of_an_unknown_extractor_are_refused(corpus, dumped, tmp_path):
     """A model with `odim` was trained on features that came with its data."""
     fed = make_experiment(tmp_path / "fed", odim=20)
     config = write_config(fed, tmp_path / "train.yaml", dumped)

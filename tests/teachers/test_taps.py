@@ -112,7 +112,7 @@ def test_taps_are_what_the_model_returned(build, name):
         ("prodiff", ("encoder",)),
     ],
 )
-def test_every_tap_knows_how_long_it_is(build, name, modules):
+def test_every_tap_has_its_lengths(build, name, modules):
     model = build(name)
     recorder = TapRecorder(model.tts, modules)
     probe(model.tts, recorder)
@@ -143,7 +143,7 @@ def test_a_module_is_tapped_at_its_output(build):
     assert torch.equal(recorder.taps["decoder.after_norm"], outputs[0])
 
 
-def test_tokens_and_frames_of_one_number_are_told_apart(build):
+def test_tokens_and_frames_of_one_number_are_distinguished(build):
     """The probe settles what a tap counts, before a batch could confuse it."""
     model = build("fastspeech2").eval()
     recorder = TapRecorder(model.tts, ("decoder",))

@@ -23,14 +23,14 @@ print(*EspeakBackend("en-us").phonemize(["teacher"]))
 
 def test_espeakng_loader_is_used_in_every_program(tmp_path):
     pytest.importorskip("espeakng_loader")
-    (tmp_path / "speak.py").write_text(PHONEMES)
+    (tmp_path / "phonemize_text.py").write_text(PHONEMES)
     bare = {
         key: value for key, value in os.environ.items() if key not in (LIBRARY, DATA)
     }
     bare["PATH"] = str(tmp_path)
-    done = run_python("-m", "espnet_distill", tmp_path / "speak.py", env=bare)
+    done = run_python("-m", "espnet_distill", tmp_path / "phonemize_text.py", env=bare)
     assert done.stdout.split() == ["tiːtʃɚ"], done.stderr
-    plain = run_python(tmp_path / "speak.py", env=bare)
+    plain = run_python(tmp_path / "phonemize_text.py", env=bare)
     assert "espeak not installed" in plain.stderr
 
 

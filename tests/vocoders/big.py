@@ -21,7 +21,8 @@ def save_hifigan(folder, features, scales):
     }
     torch.manual_seed(0)
     generator = HiFiGANGenerator(**network)
-    for name, value in generator.named_parameters():  # as made, it is next to silent
+    # default initialization yields near-zero output
+    for name, value in generator.named_parameters():
         if name.endswith("weight_g"):
             torch.nn.init.uniform_(value, 1, 2)
     config = {

@@ -53,7 +53,8 @@ class SavedVocoder:
 def make_generator(**conf):
     torch.manual_seed(0)
     generator = HiFiGANGenerator(**NETWORK, **conf)
-    for name, value in generator.named_parameters():  # as made, it is next to silent
+    # default initialization yields near-zero output
+    for name, value in generator.named_parameters():
         if name.endswith("weight_g"):
             torch.nn.init.uniform_(value, 1, 2)
     return generator

@@ -1,4 +1,4 @@
-"""A published HiFi-GAN checkpoint speaks real speech again from its mels."""
+"""Copy synthesis with a published HiFi-GAN."""
 
 import os
 from pathlib import Path

@@ -40,7 +40,8 @@ def save(folder, kind, features=FEATURES):
     )
     mels = MelSpec.of_conf(features)
     generator = build_generator(conf(kind), mels)
-    for value in generator.parameters():  # as made, HiFi-GAN's is next to silent
+    # HiFi-GAN's default initialization yields near-zero output
+    for value in generator.parameters():
         torch.nn.init.normal_(value, std=0.2)
     if kind == "harmonic_istft_generator":
         torch.nn.init.constant_(generator.log_f0.bias, 5.0)
@@ -67,16 +68,16 @@ def feats():
     return 2 * torch.randn(150, 20, generator=torch.Generator().manual_seed(1)) + 1
 
 
-def test_it_says_what_the_training_did(saved, feats):
+def test_the_waveform_equals_that_of_the_training_model(saved, feats):
     path, model = saved
     vocoder = build_vocoder(path)
     normalised, _ = model.normalize(feats[None].clone())
     with torch.no_grad():
         expected = model.tts.generator(normalised.transpose(1, 2)).view(-1)
-    spoken = vocoder(feats)
-    assert vocoder.fs == 16000 and spoken.shape == (150 * 256,)
-    assert spoken.std() > 1e-3
-    torch.testing.assert_close(spoken, expected.clamp(-1, 1), atol=1e-5, rtol=1e-4)
+    waveform = vocoder(feats)
+    assert vocoder.fs == 16000 and waveform.shape == (150 * 256,)
+    assert waveform.std() > 1e-3
+    torch.testing.assert_close(waveform, expected.clamp(-1, 1), atol=1e-5, rtol=1e-4)
 
 
 def test_a_folder_names_its_checkpoint(saved):
@@ -98,7 +99,7 @@ def test_pieces_are_what_they_are_in_the_whole(saved, feats):
 
 
 @pytest.mark.parametrize("kind", sorted(SMALL.keys() - {"harmonic_istft_generator"}))
-def test_a_frame_reaches_no_further_than_the_look_ahead_says(kind, feats, tmp_path):
+def test_a_frame_reaches_no_further_than_the_look_ahead(kind, feats, tmp_path):
     vocoder = build_vocoder(save(tmp_path, kind)[0])
     other = feats.clone()
     other[75] += 1
@@ -138,7 +139,7 @@ def serving(mean):
     )
 
 
-def test_mels_of_another_loudness_are_told_and_of_another_world_refused(saved, caplog):
+def test_mels_with_other_statistics_are_reported_or_refused(saved, caplog):
     path, model = saved
     own = model.normalize.mean
     build_vocoder(path, model=serving(own))
@@ -156,7 +157,7 @@ def spoil(path, change):
 
 
 @pytest.mark.parametrize(
-    "change, told",
+    "change, message",
     [
         (lambda state: state.pop("normalize.mean"), "no normalize.mean and std"),
         (lambda state: state.pop(first(state)), "Missing key"),
@@ -164,10 +165,10 @@ def spoil(path, change):
         (lambda state: state.update({first(state): torch.zeros(1)}), "size mismatch"),
     ],
 )
-def test_weights_that_do_not_fit_are_refused(saved, change, told):
+def test_weights_that_do_not_fit_are_refused(saved, change, message):
     path, _ = saved
     spoil(path, change)
-    with pytest.raises(ConfigError, match=told) as caught:
+    with pytest.raises(ConfigError, match=message) as caught:
         build_vocoder(path)
     assert str(path) in str(caught.value) and len(caught.value.faults) == 1
 
@@ -211,7 +212,7 @@ class FixedWaveform(Generator, torch.nn.Module):
         return self.wave.unsqueeze(1)
 
 
-def test_the_discriminator_hears_all_speech_equally_loud():
+def test_the_discriminator_input_is_normalized_in_loudness():
     torch.manual_seed(0)
     mels = MelSpec.of_conf(FEATURES)
     wave, real = torch.randn(2, 2, 16 * 256)
@@ -242,7 +243,7 @@ STFTS = {"filters": 4, "n_ffts": [256], "hop_lengths": [64], "win_lengths": [256
     "kind, params",
     [("hifigan_multi_period_discriminator", NARROW), ("msstft_discriminator", STFTS)],
 )
-def test_a_discriminator_learns_to_tell_apart_and_teaches(kind, params):
+def test_a_discriminator_separates_and_passes_gradients(kind, params):
     """Two noises: the other's neighbouring samples are alike."""
     torch.manual_seed(0)
     noise, other = torch.randn(2, 4, 16 * 256 + 1)

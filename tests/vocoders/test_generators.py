@@ -55,12 +55,12 @@ def test_every_sample_of_a_frame_is_made_and_every_weight_has_a_gradient(kind):
     assert wave.shape == (2, 1, 9 * 256)
     wave.square().sum().backward()
     for name, value in generator.named_parameters():
-        if not name.startswith("log_f0."):  # which no waveform can teach
+        if not name.startswith("log_f0."):  # gets no gradient from a waveform loss
             assert value.grad.abs().sum() > 0, name
 
 
 @pytest.mark.parametrize(
-    "given, told",
+    "given, message",
     [
         ({"vocoder_type": "istft_generatr"}, "near: istft_generator"),
         ({"vocoder_params": {"channel": 8}}, "no key 'channel'; near: channels"),
@@ -71,8 +71,8 @@ def test_every_sample_of_a_frame_is_made_and_every_weight_has_a_gradient(kind):
         (conf("multiband_istft_generator", hop_samples=8), "512 samples a frame"),
     ],
 )
-def test_what_cannot_be_built_is_said_by_its_key(given, told):
-    with pytest.raises(ConfigError, match=told) as caught:
+def test_invalid_generator_error_names_key(given, message):
+    with pytest.raises(ConfigError, match=message) as caught:
         build_generator(conf("istft_generator") | given, MELS)
     assert len(caught.value.faults) == 1
 
@@ -80,20 +80,20 @@ def test_what_cannot_be_built_is_said_by_its_key(given, told):
 @pytest.mark.parametrize("n_fft", [512, 768, 1024])
 def test_the_head_is_that_of_vocos(n_fft):
     torch.manual_seed(0)
-    ours = FrameMajorISTFTHead(8, n_fft, 256)
-    theirs = ISTFTHead(8, n_fft, 256, padding="same")
-    theirs.load_state_dict(ours.state_dict())
+    model = FrameMajorISTFTHead(8, n_fft, 256)
+    reference = ISTFTHead(8, n_fft, 256, padding="same")
+    reference.load_state_dict(model.state_dict())
     x = 3 * torch.randn(2, 7, 8)
-    torch.testing.assert_close(ours(x), theirs(x), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(model(x), reference(x), atol=1e-5, rtol=1e-4)
 
 
 def test_the_backbone_is_that_of_vocos_and_so_are_its_gradients():
     torch.manual_seed(0)
-    ours, theirs = FrameMajorBackbone(80, 8, 24, 3), VocosBackbone(80, 8, 24, 3)
-    theirs.load_state_dict(ours.state_dict())
+    model, reference = FrameMajorBackbone(80, 8, 24, 3), VocosBackbone(80, 8, 24, 3)
+    reference.load_state_dict(model.state_dict())
     x = torch.randn(2, 80, 11)
-    for backbone in (ours, theirs):
+    for backbone in (model, reference):
         backbone(x).square().sum().backward()
-    torch.testing.assert_close(ours(x), theirs(x))
-    for own, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+    torch.testing.assert_close(model(x), reference(x))
+    for own, other in zip(model.parameters(), reference.parameters(), strict=True):
         torch.testing.assert_close(own.grad, other.grad)

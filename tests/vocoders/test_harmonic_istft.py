@@ -1,4 +1,4 @@
-"""Pulses at F0, noise, and what tells their filters."""
+"""Pulse and noise excitation and their filters."""
 
 import math
 
@@ -55,13 +55,13 @@ def test_spectra_are_of_the_waveform_that_is_made_of_them(hop):
     torch.testing.assert_close(again, wave, atol=1e-5, rtol=1e-4)
 
 
-def test_it_speaks_at_the_pitch_it_is_told(generator):
+def test_the_pitch_of_the_output_is_the_input_f0(generator):
     with torch.no_grad():
         generator.filters.bias[generator.bins :] = -20  # no noise
-        said = generator.training_forward(
+        outputs = generator.training_forward(
             torch.zeros(1, 20, 80), torch.full((1, 80), 250.0)
         )
-    spectrum = torch.fft.rfft(said["waveform"][0, 20 * HOP : 60 * HOP]).abs()
+    spectrum = torch.fft.rfft(outputs["waveform"][0, 20 * HOP : 60 * HOP]).abs()
     peaks = spectrum.topk(8).indices * RATE / (40 * HOP)
     assert ((peaks / 250 - (peaks / 250).round()).abs() < 0.05).all()
     above = spectrum[int(2100 / RATE * 40 * HOP) :]
@@ -73,18 +73,20 @@ def test_it_speaks_at_the_pitch_it_is_told(generator):
 @pytest.mark.parametrize("f0", [95.0, 210.0])
 def test_pulses_are_below_half_their_rate_what_they_are_at_the_full_one(generator, f0):
     def spectra(train, stft):
-        told = torch.full((1, 40), f0)
-        pulses = train(told, train.cycles(told)[:, :-1])
+        f0_input = torch.full((1, 40), f0)
+        pulses = train(f0_input, train.cycles(f0_input)[:, :-1])
         return stft.spectra(stft.framed(pulses))[0, 8:32] * (train.fs // 2 // f0) ** 0.5
 
     full = PulseTrain(RATE, HOP)
-    told = spectra(full, generator.istft)
-    ours = (
+    reference = spectra(full, generator.istft)
+    downsampled = (
         spectra(generator.pulses, generator.pulse_stft) * full.fs / generator.pulses.fs
     )
     below = generator.bins - 6
-    torch.testing.assert_close(ours[:, :below], told[:, :below], atol=0.2, rtol=1e-3)
-    assert told[:, :below].abs().max() > 30
+    torch.testing.assert_close(
+        downsampled[:, :below], reference[:, :below], atol=0.2, rtol=1e-3
+    )
+    assert reference[:, :below].abs().max() > 30
 
 
 @pytest.mark.parametrize(
@@ -105,7 +107,7 @@ def test_a_rate_of_pulses_that_the_hop_does_not_have_is_refused(by):
         HarmonicISTFTGenerator(8, HOP, RATE, pulse_downsampling=by)
 
 
-def test_noise_is_another_each_time_in_training_and_the_same_when_it_speaks(generator):
+def test_noise_is_random_in_training_and_constant_in_synthesis(generator):
     c, f0 = torch.zeros(1, 20, 30), torch.full((1, 30), 200.0)
     torch.manual_seed(0)
     one, other = (generator.training_forward(c, f0)["waveform"] for _ in range(2))
@@ -113,15 +115,15 @@ def test_noise_is_another_each_time_in_training_and_the_same_when_it_speaks(gene
     torch.testing.assert_close(generator(c), generator(c), rtol=0, atol=0)
 
 
-def test_a_waveform_teaches_the_filters_and_f0_the_pitch(generator):
+def test_a_waveform_loss_trains_the_filters_and_f0_the_pitch(generator):
     c, f0 = torch.randn(2, 20, 16), torch.full((2, 16), 180.0)
     f0[:, 8:] = 0
-    said = Taps(generator.training_forward(c, f0))
-    said["waveform"].square().sum().backward(retain_graph=True)
+    outputs = Taps(generator.training_forward(c, f0))
+    outputs["waveform"].square().sum().backward(retain_graph=True)
     assert generator.log_f0.weight.grad is None
     assert generator.filters.weight.grad.abs().sum() > 0
     generator.zero_grad()
-    build_objective({"type": "f0"})(said, Taps({"f0": f0})).backward()
+    build_objective({"type": "f0"})(outputs, Taps({"f0": f0})).backward()
     assert generator.filters.weight.grad is None
     assert generator.log_f0.weight.grad.abs().sum() > 0
     assert generator.backbone.embed.weight.grad.abs().sum() > 0
@@ -129,13 +131,13 @@ def test_a_waveform_teaches_the_filters_and_f0_the_pitch(generator):
 
 def test_f0_counts_only_where_there_is_one():
     objective = build_objective({"type": "f0", "weight": 2.0})
-    said = Taps({"log_f0": torch.tensor([[math.log(200.0), 0.0, math.log(100.0)]])})
-    told = Taps({"f0": torch.tensor([[100.0, 0.0, 100.0]])})
-    assert objective(said, told).item() == pytest.approx(math.log(2) / 2)
-    assert objective(said, Taps({"f0": torch.zeros(1, 3)})).item() == 0
+    outputs = Taps({"log_f0": torch.tensor([[math.log(200.0), 0.0, math.log(100.0)]])})
+    reference = Taps({"f0": torch.tensor([[100.0, 0.0, 100.0]])})
+    assert objective(outputs, reference).item() == pytest.approx(math.log(2) / 2)
+    assert objective(outputs, Taps({"f0": torch.zeros(1, 3)})).item() == 0
 
 
-def test_frames_hear_no_further_than_the_look_ahead_but_by_the_phase(generator):
+def test_frames_depend_no_further_than_the_look_ahead_but_by_the_phase(generator):
     for value in generator.parameters():
         torch.nn.init.normal_(value, std=0.2)
     torch.nn.init.zeros_(generator.log_f0.weight)  # so that the phase goes on as it was

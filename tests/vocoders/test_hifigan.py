@@ -60,7 +60,9 @@ def run_original(state, config, mel):
 
 
 @pytest.mark.parametrize("original", ["1", "2"], indirect=True)
-def test_original_computes_what_the_paper_says(original, model, feats):
+def test_original_checkpoint_equals_the_reference_implementation(
+    original, model, feats
+):
     wav = build_vocoder(original.path, model=model)(feats)
     expected = run_original(original.checkpoint["generator"], original.config, feats)
     assert expected.std() > 0.1
@@ -207,7 +209,7 @@ def test_stats_of_another_width(parallel_wavegan, feats_conf):
         check_vocoder(parallel_wavegan.path, feats_conf)
 
 
-def test_missing_stats_are_told(parallel_wavegan, feats_conf, caplog):
+def test_missing_stats_are_reported(parallel_wavegan, feats_conf, caplog):
     with caplog.at_level(logging.WARNING):
         check_vocoder(parallel_wavegan.path, feats_conf)
     assert "no stats.npy beside it" in caplog.text

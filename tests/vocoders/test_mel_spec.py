@@ -1,4 +1,4 @@
-"""A vocoder speaks only for the features it was trained on."""
+"""A vocoder accepts only its training features."""
 
 from types import SimpleNamespace
 
@@ -11,7 +11,7 @@ from espnet_distill.vocoders import build_vocoder, check_vocoder
 
 
 @pytest.mark.parametrize(
-    "key, value, ours, theirs",
+    "key, value, vocoder_value, model_value",
     [
         ("fs", 22050, "sampling rate 16000", "22050"),
         ("n_fft", 128, "FFT size 64", "128"),
@@ -26,10 +26,13 @@ from espnet_distill.vocoders import build_vocoder, check_vocoder
         ("htk", True, "HTK mel scale False", "True"),
     ],
 )
-def test_mismatch_names_both_values(vocoder, feats_conf, key, value, ours, theirs):
+def test_mismatch_names_both_values(
+    vocoder, feats_conf, key, value, vocoder_value, model_value
+):
     feats_conf[key] = value
     expected = (
-        f"vocoder {vocoder.path}: {ours}, but the model's mels have {theirs} "
+        f"vocoder {vocoder.path}: {vocoder_value}, but the model's mels have "
+        f"{model_value} "
         f"(feats_extract_conf.{key})"
     )
     with pytest.raises(ConfigError) as before:
@@ -53,7 +56,7 @@ def test_what_the_configuration_leaves_out_is_espnets_default(vocoder, feats_con
         check_vocoder(vocoder.path, feats_conf)
 
 
-def test_parallel_wavegan_is_base_10_unless_it_says_so(parallel_wavegan, feats_conf):
+def test_parallel_wavegan_is_base_10_by_default(parallel_wavegan, feats_conf):
     del parallel_wavegan.config["log_base"]
     parallel_wavegan.save()
     with pytest.raises(ConfigError, match="log base 10, but .* have e "):
@@ -80,7 +83,7 @@ def test_model_without_mels(vocoder):
         build_vocoder(vocoder.path, model=model)
 
 
-def test_model_without_extractor_is_told(vocoder, feats, caplog):
+def test_model_without_extractor_is_reported(vocoder, feats, caplog):
     built = build_vocoder(vocoder.path, model=SimpleNamespace(feats_extract=None))
     assert "not checked" in caplog.text
     assert built(feats).shape == (320,)

@@ -301,11 +301,11 @@ def test_real_sentences(corpus, tmp_path, capsys):
     assert torch.equal(state["normalize.mean"], whole["normalize.mean"])
 
 
-def prune(folder, **told):
+def prune(folder, **options):
     """Prune a model in one step; return it as masked."""
     model, twin = load_stock(folder).tts, load_stock(folder).tts
     when = {"schedule": "one_shot", "start": 1}
-    callback = build_callback({"type": "prune", **when, **told})
+    callback = build_callback({"type": "prune", **when, **options})
     conf = whole_configuration(folder)
     sizes = Sizes(type(twin), twin.idim, twin.odim, conf)
     callback.find_groups = lambda tts: groups_of(twin, lambda: sizes.config_dims)
@@ -318,7 +318,7 @@ def prune(folder, **told):
 
 
 @pytest.mark.parametrize(
-    "told, is_stock",
+    "options, is_stock",
     [
         ({"granularity": "structured"}, True),
         ({"granularity": "structured", "scope": "global"}, False),
@@ -327,11 +327,11 @@ def prune(folder, **told):
     ],
     ids=str,
 )
-def test_what_the_callback_masks(told, is_stock, tmp_path):
+def test_what_the_callback_masks(options, is_stock, tmp_path):
     wide = CONF | {"eunits": 64, "dunits": 64, "elayers": 2}
     folder = experiment(tmp_path / "exp", conf=wide)
-    pressure = told.get("pressure", 0.3)
-    masked = prune(folder, **told | {"pressure": pressure})
+    pressure = options.get("pressure", 0.3)
+    masked = prune(folder, **options | {"pressure": pressure})
     config = compact(folder, tmp_path / "out")
     assert (config["tts"] == "fastspeech2") == is_stock
     both = masked, Experiment(tmp_path / "out").model.tts
@@ -339,7 +339,7 @@ def test_what_the_callback_masks(told, is_stock, tmp_path):
     assert left / whole == pytest.approx(1 - pressure, abs=0.011)
     assert difference(both, dummy_calibrations(both)).most < 1e-5
     zeroed = load_stock(folder).tts.eval(), both[1]
-    is_counted = "structured" in told.values()
+    is_counted = "structured" in options.values()
     assert (difference(zeroed, dummy_calibrations(zeroed)).most > 1e-3) == is_counted
 
 
@@ -359,7 +359,7 @@ def test_what_is_inside_goes_with_the_residual_width(name, stock, tmp_path):
     assert share == pytest.approx(0.6, abs=0.011)
 
 
-def test_fewer_channels_a_head_say_the_same(tmp_path):
+def test_fewer_channels_a_head_give_the_same_output(tmp_path):
     """Where no table of positions differs between the widths."""
     folder = experiment(tmp_path / "exp", conf=CONF | {"eunits": 64, "dunits": 64})
     path = folder / "train.loss.ave.pth"
@@ -386,16 +386,16 @@ def test_half_precision_stays_half(tmp_path):
     assert (tmp_path / "out/model.pth").stat().st_size < path.stat().st_size
 
 
-SPEAK = """
+SYNTHESIZE = """
 import sys
 from espnet2.bin.tts_inference import Text2Speech
-speak = Text2Speech(sys.argv[1] + "/config.yaml", sys.argv[1] + "/model.pth")
+text2speech = Text2Speech(sys.argv[1] + "/config.yaml", sys.argv[1] + "/model.pth")
 assert not any(name.startswith("espnet_distill") for name in sys.modules)
-print(len(speak("a word")["wav"]))
+print(len(text2speech("a word")["wav"]))
 """
 
 
-def test_stock_espnet_speaks_packs_and_trains_on(corpus, tmp_path):
+def test_stock_espnet_synthesizes_packs_and_trains_on(corpus, tmp_path):
     from espnet2.tasks.tts import TTSTask
 
     stats = global_mvn(**{name: corpus.stats(name) for name in MEASURES})
@@ -404,8 +404,8 @@ def test_stock_espnet_speaks_packs_and_trains_on(corpus, tmp_path):
     silence(folder, "tts.encoder.encoders.1.")
     compact(folder, tmp_path / "out")
     out = tmp_path / "out"
-    spoken = run_python("-c", SPEAK, out, cwd=tmp_path)
-    assert spoken.returncode == 0 and int(spoken.stdout) > 0, spoken.stderr
+    result = run_python("-c", SYNTHESIZE, out, cwd=tmp_path)
+    assert result.returncode == 0 and int(result.stdout) > 0, result.stderr
     options = ["--train_config", out / "config.yaml", "--model_file", out / "model.pth"]
     packed = tmp_path / "packed.zip"
     pack = ["-m", "espnet2.bin.pack", "tts", "--outpath", packed, *options]
@@ -460,8 +460,8 @@ def test_outputs_that_are_not_finite_are_equal_to_nothing(tmp_path, value):
     for model, which in zip(reversed(models), ("pruned", "original")):
         with torch.no_grad():
             model.feat_out.bias[0] = value
-        told = f"the {which} model for sentence 1: NaN or infinity in mel_before"
-        with pytest.raises(ConfigError, match=told):
+        message = f"the {which} model for sentence 1: NaN or infinity in mel_before"
+        with pytest.raises(ConfigError, match=message):
             difference(models, dummy_calibrations(models))
 
 

@@ -59,7 +59,9 @@ def test_layers_of_low_rank_stay_what_they_are(tmp_path, capsys):
     assert largest_difference(capsys.readouterr().out) < 1e-4
 
 
-def test_it_knows_what_layers_read_and_trains_on(corpus, tmp_path, capsys):
+def test_calibration_lowers_lost_output_power_and_training_goes_on(
+    corpus, tmp_path, capsys
+):
     from espnet_distill.tasks.text2mel import DistillTTSTask
 
     stats = global_mvn(**{name: corpus.stats(name) for name in MEASURES})
@@ -67,10 +69,10 @@ def test_it_knows_what_layers_read_and_trains_on(corpus, tmp_path, capsys):
     data = corpus.root / "train"
     out = tmp_path / "out"
     options = "--low-rank", "--pressure", 0.5
-    heard = "--data", data, "--durations", data / "durations"
-    assert prune(folder, out, *options, *heard) == 0
-    told = capsys.readouterr().out.rpartition("lost output power ")[2].split("%")
-    assert float(told[0]) < float(told[1].rpartition(" ")[2])
+    calibration_options = "--data", data, "--durations", data / "durations"
+    assert prune(folder, out, *options, *calibration_options) == 0
+    percentages = capsys.readouterr().out.rpartition("lost output power ")[2].split("%")
+    assert float(percentages[0]) < float(percentages[1].rpartition(" ")[2])
     training = yaml.safe_load((out / "train.yaml").read_text())
     own = yaml.safe_load(corpus.config(tmp_path / "own.yaml").read_text())
     own |= {key: training[key] for key in ("tts", "tts_conf", "init_param")}

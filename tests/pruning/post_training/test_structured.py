@@ -100,7 +100,7 @@ def test_the_largest_units_stay(tmp_path):
 
 
 @pytest.mark.parametrize("by", ["weights", "data"])
-def test_merging_tells_what_it_saves(by, corpus, tmp_path, capsys):
+def test_merging_reports_its_error(by, corpus, tmp_path, capsys):
     stats = global_mvn(**{name: corpus.stats(name) for name in MEASURES})
     folder = make_experiment(tmp_path / "exp", tts_conf=CONF, **stats)
     data = corpus.root / "train"
@@ -145,7 +145,7 @@ def test_a_class_that_is_not_supported(tmp_path, capsys):
 
 
 def test_a_model_of_features_that_come_with_the_data(tmp_path, capsys):
-    """It has no extractor, so no table tells real time and no data can be read."""
+    """It has no extractor, so there is no real-time factor and no data can be read."""
     folder = make_experiment(tmp_path / "exp", tts_conf=CONF, odim=20)
     assert prune(folder, tmp_path / "half", "--pressure", 0.5) == 0
     printed = capsys.readouterr().out
