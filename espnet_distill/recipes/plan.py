@@ -150,7 +150,8 @@ def _with_settings(options: RunOptions) -> RunOptions:
     front_end = settings["token_type"], settings["g2p"]
     settings.setdefault("cleaner", default_cleaner(*front_end, options.language))
     completed = replace(options, **settings)
-    require_front_end(front_end_of_run(completed))
+    # tts.sh passes the g2p on whatever the tokens are.
+    require_front_end(replace(front_end_of_run(completed), g2p=completed.g2p))
     return completed
 
 

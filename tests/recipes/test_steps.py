@@ -175,6 +175,8 @@ def test_the_default_cleaner_follows_g2p_and_language():
     "options, message",
     [
         ({"g2p": "espeak_german"}, "g2p: ESPnet has no espeak_german; near: espeak_n"),
+        ({"g2p": "g2p_em", "token_type": "char"}, "g2p: ESPnet has no g2p_em; near: g"),
+        ({"cleaner": "tacotrn"}, "cleaner: ESPnet has no tacotrn; near: tacotron"),
         (
             {"g2p": "espeak_ng_german", "cleaner": "tacotron"},
             "cleaner: tacotron is for en, the text is de",
