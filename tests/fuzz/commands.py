@@ -247,6 +247,11 @@ COMMANDS = (
         ("data/text", "corpus/train/text"),
     ),
     Command(
+        "prepare-text",
+        ("data/text", "--language", "en", "--out", OUT),
+        ("data/text",),
+    ),
+    Command(
         "list-clips",
         ("clips", OUT, "--speaker", "one"),
         ("clips/metadata.csv", "clips/wavs/b1.wav"),
