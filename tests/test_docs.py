@@ -137,8 +137,10 @@ def script_of(page, words):
     if page.is_relative_to(ROOT / "egs"):
         assert own.exists()
     if re.fullmatch(r"\./run\w*\.sh", words[0]):
-        is_stock = "--train_config" in words
+        is_stock = {"--train_config", "--tts_exp"} & {*words}
         return espnet_root() / TTS_SH if is_stock else TEMPLATE / "distill.sh"
+    if words[0] == "./tts.sh":
+        return espnet_root() / TTS_SH
     return own if own.exists() else TEMPLATE / words[0]
 
 

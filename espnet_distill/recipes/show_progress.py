@@ -3,8 +3,8 @@
     python3 -m espnet_distill.recipes.show_progress --parent PID TITLE=FOLDER ...
 
 follows the logs of each FOLDER (*.log, */log/*.log) that change after the start, and ends
-with its parent process PID. It reads the progress bars of this package, the epochs of ESPnet's trainings and
-the utterances of ESPnet's synthesis.
+with its parent process PID. It reads the progress bars of this package, the epochs of
+ESPnet's trainings and the utterances of ESPnet's synthesis.
 """
 
 import argparse
