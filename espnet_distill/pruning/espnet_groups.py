@@ -47,7 +47,7 @@ def require_units(kind: type[AbsTTS]) -> None:
     if not issubclass(kind, SUPPORTED):
         names = ", ".join(known.__name__ for known in SUPPORTED)
         raise ConfigError(
-            f"granularity: structured supports {names} and their variants, not for "
+            f"granularity: structured supports {names} and their variants, not "
             f"{kind.__name__}; use unstructured"
         )
 

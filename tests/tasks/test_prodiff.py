@@ -48,7 +48,7 @@ def test_its_units_are_refused_alike(corpus, prune_also, tmp_path):
     assert str(caught.value) == str(checked.value)
     assert str(caught.value) == (
         "callbacks[0]: granularity: structured supports FastSpeech2, FastSpeech, "
-        "Tacotron2, Transformer and their variants, not for ProDiff; use unstructured"
+        "Tacotron2, Transformer and their variants, not ProDiff; use unstructured"
     )
     assert not (tmp_path / "exp").exists()
 
