@@ -25,6 +25,7 @@ from espnet_distill.utils.checksums import checksum, checksum_of
 from espnet_distill.utils.files import (
     folder_written_whole,
     require_new,
+    tensor_bytes,
     work_folder,
     write_tensors,
     written_whole,
@@ -34,6 +35,17 @@ from espnet_distill.utils.files import (
 def path_of(source) -> Path:
     """Return the path of an experiment's source; of an Experiment, its checkpoint."""
     return source.checkpoint if isinstance(source, Experiment) else Path(source)
+
+
+def _build_untrained(conf: Mapping) -> tuple:
+    """Build an ESPnetTTSModel with its initial weights; return it and ESPnet's args.
+
+    ESPnet changes its arguments, so they are a copy of the configuration.
+    """
+    from espnet2.tasks.tts import TTSTask
+
+    args = argparse.Namespace(**copy.deepcopy(dict(conf)))
+    return TTSTask.build_model(args), args
 
 
 def require_origin(experiment: "Experiment") -> "Experiment":
@@ -157,8 +169,7 @@ class Experiment:
 
         espnet_distill.register()
         if self._files is None:
-            args = argparse.Namespace(**copy.deepcopy(self.config))
-            model = TTSTask.build_model(args)
+            model, args = _build_untrained(self.config)
             model.load_state_dict(self.weights)
             return model.eval(), args
         require_bpemodel(self.config, str(self))
@@ -181,10 +192,7 @@ class Experiment:
 
     def build_untrained(self, tts_conf: Mapping):
         """Build an ESPnetTTSModel of another ``tts_conf`` with its initial weights."""
-        from espnet2.tasks.tts import TTSTask
-
-        conf = copy.deepcopy(self.config) | {"tts_conf": dict(tts_conf)}
-        return TTSTask.build_model(argparse.Namespace(**conf))
+        return _build_untrained(self.config | {"tts_conf": tts_conf})[0]
 
     @cached_property
     def front_end(self) -> Callable | None:
@@ -224,11 +232,7 @@ class Experiment:
         """Return the content of the checkpoint, or what :meth:`save` would write."""
         if self._files:
             return self.checkpoint.read_bytes()
-        import torch
-
-        buffer = io.BytesIO()
-        torch.save(self.weights, buffer)
-        return buffer.getvalue()
+        return tensor_bytes(self.weights)
 
     def with_model(
         self,
@@ -273,9 +277,7 @@ class Experiment:
 
     def _complete(self, conf: dict, state: Mapping) -> dict:
         """Return all weights of an ESPnetTTSModel whose ``tts`` has a state."""
-        from espnet2.tasks.tts import TTSTask
-
-        model = TTSTask.build_model(argparse.Namespace(**copy.deepcopy(conf)))
+        model, _ = _build_untrained(conf)
         shapes = model.tts.state_dict()
         model.tts.load_state_dict(
             {

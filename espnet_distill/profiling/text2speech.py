@@ -4,7 +4,6 @@ from pathlib import Path
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
-from espnet_distill.experiments.text_frontend import build_front_end
 
 
 def load(experiment: Experiment, vocoder_file: str | None = None):
@@ -15,7 +14,7 @@ def load(experiment: Experiment, vocoder_file: str | None = None):
             ignores such keys), a front end whose packages are not installed, or a
             model without a vocoder.
     """
-    build_front_end(experiment.clone().args, str(experiment))
+    _ = experiment.clone().front_end  # strictly loaded, without keeping the model
     system = text2speech(experiment.config_file, experiment.checkpoint, vocoder_file)
     if system.tts.require_vocoder and system.vocoder is None:
         raise ConfigError(

@@ -255,13 +255,18 @@ def write_array(path: Path, array) -> None:
     Path(path).write_bytes(buffer.getbuffer())
 
 
-def write_tensors(path: Path, state) -> None:
-    """Write a file as torch.save; a full disk raises an OSError with its reason."""
+def tensor_bytes(state) -> bytes:
+    """Return the content of a file that torch.save writes."""
     import torch
 
     buffer = io.BytesIO()
     torch.save(state, buffer)
-    Path(path).write_bytes(buffer.getbuffer())
+    return buffer.getvalue()
+
+
+def write_tensors(path: Path, state) -> None:
+    """Write a file as torch.save; a full disk raises an OSError with its reason."""
+    Path(path).write_bytes(tensor_bytes(state))
 
 
 def read_text(path: Path) -> str:
