@@ -8,7 +8,10 @@ from espnet_distill.errors import ConfigError, ErrorCollector
 from espnet_distill.training.callback import Callback
 
 # Import paths, resolved on demand: training/ must not import pruning/.
-CALLBACKS = {"prune": "espnet_distill.pruning.callback.PruningCallback"}
+CALLBACKS = {
+    "bfloat16": "espnet_distill.training.bfloat16.Bfloat16",
+    "prune": "espnet_distill.pruning.callback.PruningCallback",
+}
 
 
 def build_callback(conf: Mapping, where: str = "callbacks") -> Callback:
