@@ -96,13 +96,26 @@ def near_names(
 ) -> list[str]:
     """Return the known names that are similar to a name, the most similar first.
 
+    A longer known name is as similar as its beginning.
+
     Args:
         name: The unknown name.
         known: The known names.
         most: The maximum number of names.
         cutoff: The minimum similarity of difflib, in [0, 1].
     """
-    return difflib.get_close_matches(str(name), list(known), n=most, cutoff=cutoff)
+    ranked = sorted((_similarity(str(name), one), one) for one in set(known))
+    return [one for (rank, _), one in reversed(ranked) if rank >= cutoff][:most]
+
+
+def _similarity(name: str, known: str) -> tuple[float, float]:
+    """Return the similarity of a name to the beginning of another, and to all of it."""
+    matcher = difflib.SequenceMatcher(b=name)
+    ratios = []
+    for text in (known, known[: len(name)]):
+        matcher.set_seq1(text)
+        ratios.append(matcher.ratio())
+    return max(ratios), ratios[0]
 
 
 def suggest(name, known: Iterable[str]) -> str:

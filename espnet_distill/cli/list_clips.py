@@ -10,10 +10,16 @@ def add_arguments(parser) -> None:
     parser.add_argument(
         "corpus",
         type=Path,
-        help="a folder with metadata.csv (id|text, or id|text|normalized text) and "
-        "wavs/, or with data/<id>_<time>.wav and .txt",
+        help="a file of lines id|text or id|text|normalized text, or a folder with it "
+        "as metadata.csv and with wavs/, or with data/<id>_<time>.wav and .txt",
     )
     parser.add_argument("out", type=Path, help="the data folder")
+    parser.add_argument(
+        "--wavs",
+        metavar="DIR",
+        type=Path,
+        help="folder of the recordings (default: wavs/ beside the file)",
+    )
     parser.add_argument("--speaker", required=True, help="the name of the speaker")
 
 
@@ -23,7 +29,7 @@ def main(args) -> None:
 
     if args.speaker.split() != [args.speaker]:
         raise ConfigError(f"--speaker {args.speaker!r}: expected one word")
-    clips = read_clips(args.corpus)
+    clips = read_clips(args.corpus, args.wavs)
     write_data_folder(
         args.out,
         (

@@ -38,26 +38,31 @@ class Clip:
     text: str
 
 
-def read_clips(folder: Path) -> list[Clip]:
+def read_clips(corpus: Path, wavs: Path | None = None) -> list[Clip]:
     """Read a corpus, sorted by id as ``LC_ALL=C sort`` does.
 
     Args:
-        folder: LJSpeech's layout (``metadata.csv`` with lines ``id|text`` or
-            ``id|text|normalized text``, and ``wavs``) or that of takes (``data`` with
-            ``<id>_<time>.wav`` and ``.txt``, of which the last take is used).
+        corpus: A file of lines ``id|text`` or ``id|text|normalized text``, or a folder
+            in LJSpeech's layout (that file as ``metadata.csv``, and ``wavs``) or that of
+            takes (``data`` with ``<id>_<time>.wav`` and ``.txt``, of which the last take
+            is used).
+        wavs: The folder of the recordings; None is ``wavs`` beside the file.
 
     Raises:
         ConfigError: The layout is another, or lines, ids, texts or recordings are
             invalid; the first ten errors are given.
     """
-    if (folder / "metadata.csv").is_file():
-        clips = _clips_of_metadata(folder)
-    elif (folder / "data").is_dir():
-        clips = _clips_of_takes(folder / "data")
+    metadata = corpus / "metadata.csv" if corpus.is_dir() else corpus
+    if metadata.is_file():
+        clips = _clips_of_metadata(metadata, wavs or metadata.parent / "wavs")
+    elif not corpus.is_dir():
+        raise ConfigError(f"{corpus}: no such file or folder")
+    elif wavs is None and (corpus / "data").is_dir():
+        clips = _clips_of_takes(corpus / "data")
     else:
-        raise ConfigError(f"{folder}: has neither metadata.csv nor data/")
+        raise ConfigError(f"{corpus}: has neither metadata.csv nor data/")
     if not clips:
-        raise ConfigError(f"{folder}: lists no recordings")
+        raise ConfigError(f"{corpus}: lists no recordings")
     with _FirstFaults() as faults:
         for clip in clips:
             faults.check(require_audio, clip.audio, clip.utterance)
@@ -94,7 +99,13 @@ class _FirstFaults(ErrorCollector):
 
 
 def _read_metadata(path: Path) -> Iterator[Line]:
-    """Yield lines ``id|text`` or ``id|text|normalized text``, with the last field."""
+    """Yield lines ``id|text`` or ``id|text|normalized text``, with the last field.
+
+    Raises:
+        ConfigError: A line has another number of fields, or the second ones are names
+            of speakers.
+    """
+    middles = []
     for where, line in lines_of(path):
         fields = line.split("|")
         if len(fields) not in (2, 3):
@@ -102,7 +113,20 @@ def _read_metadata(path: Path) -> Iterator[Line]:
                 f"{where}: has {len(fields)} fields, expected id|text or "
                 "id|text|normalized text"
             )
+        middles.append(fields[1].strip() if len(fields) == 3 else "")
         yield Line(fields[0].strip(), _in_one_line(fields[-1]), where)
+    _require_no_speakers(middles, path)
+
+
+def _require_no_speakers(middles: list[str], path: Path) -> None:
+    """Raise a ConfigError if the second fields are a few single words."""
+    names = sorted(set(middles))
+    repeat = 1 < len(names) <= len(middles) / 2
+    if repeat and all(len(name.split()) == 1 for name in names):
+        raise ConfigError(
+            f"{path}: its second field seems to be a speaker ({', '.join(names[:3])}); "
+            "write the lines of one speaker as id|text"
+        )
 
 
 def _matches(path: Path, form: str) -> Iterator[Line]:
@@ -155,19 +179,19 @@ def _require_new(line: Line, seen: dict[str, Line]) -> None:
         )
 
 
-def _clips_of_metadata(folder: Path) -> list[Clip]:
-    recordings = _recordings_in(folder / "wavs")
-    lines = [
+def _clips_of_metadata(metadata: Path, wavs: Path) -> list[Clip]:
+    recordings = _recordings_in(wavs)
+    lines = _checked(
         Line(_without_suffix(line.utterance), line.text, line.where)
-        for line in _read_metadata(folder / "metadata.csv")
-    ]
+        for line in _read_metadata(metadata)
+    )
+    if lines and not recordings:
+        raise ConfigError(f"{wavs}: has no recordings (WAV, FLAC, …)")
     with _FirstFaults() as faults:
         return [
             Clip(line.utterance, audio, line.text)
-            for line in _checked(lines)
-            for audio in [
-                faults.check(_recording_of, line, recordings, folder / "wavs")
-            ]
+            for line in lines
+            for audio in [faults.check(_recording_of, line, recordings, wavs)]
         ]
 
 

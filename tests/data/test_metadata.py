@@ -82,6 +82,10 @@ REFUSED = {
     "two recordings": ("d4|one\n", "found d4.flac, d4.wav"),
     "Latin-1": ("a1|Stra\xdfe\n".encode("latin-1"), "line 1 is not UTF-8; save it"),
     "nothing": ("\n \n", "lists no recordings"),
+    "speakers": (
+        "a1|mary|x\nb2|john|y\nc3|mary|z\nd4|john|x\n",
+        "its second field seems to be a speaker (john, mary); write the lines of one",
+    ),
 }
 
 
@@ -130,6 +134,19 @@ def test_a_transcription_and_prompts(tmp_path):
     path.write_text("u1 Some words.\nu2\n")
     with pytest.raises(ConfigError, match="line 2: has no text"):
         read_prompts(path)
+
+
+def test_metadata_and_recordings_in_any_place(corpus, tmp_path):
+    folder = corpus("a1|one\n", "a1.wav")
+    lines = (folder / "metadata.csv").rename(tmp_path / "lines.txt")
+    (found,) = read_clips(lines)
+    assert found.audio == folder / "wavs/a1.wav"
+    (folder / "wavs").rename(tmp_path / "audio")
+    (found,) = read_clips(lines, tmp_path / "audio")
+    assert found.audio == tmp_path / "audio/a1.wav"
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ConfigError, match="empty: has no recordings"):
+        read_clips(lines, tmp_path / "empty")
 
 
 def test_the_command_writes_a_data_folder(corpus, tmp_path, capsys):
