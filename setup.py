@@ -8,6 +8,7 @@ SHARED = {
     for folder in (
         "egs/TEMPLATE/tts1",
         "egs/TEMPLATE/tts1/conf",
+        "egs/TEMPLATE/tts1/corpus",
         "conf/objectives",
         "conf/pruning",
         "conf/students",

@@ -36,6 +36,15 @@ SMALL = 0.45  # pressure
 VOCODER = b"{tts: vocoder, tts_conf: {vocoder_type: istft_generator}}"
 
 
+def tone(seconds=1.0):
+    """A harmonic tone of 120 Hz, (samples,)."""
+    phase = 2 * np.pi * 120 * np.arange(int(seconds * RATE)) / RATE
+    return 0.2 * sum(np.sin(k * phase) / k for k in range(1, 9))
+
+
+ESPEAK = ("espeakng_loader",)
+
+
 class Bomb:
     """Unpickled, it makes a file."""
 
@@ -216,6 +225,17 @@ class Place:
         for name, content in others.items():
             self.file(f"corpus/wavs/{name}.wav", content)
         return [self.root / "corpus", OUT, "--speaker", "someone"]
+
+    def recipe(self, g2p="espeak_ng_german", count=20, wave=None, **changes) -> list:
+        """Arguments of new-recipe: a corpus of so many clips, its files changed."""
+        lines = "".join(f"c{number}|Ein Satz.\n" for number in range(count))
+        self.file("corpus/metadata.csv", changes.get("metadata", lines))
+        self.folder("corpus/wavs")
+        for number in range(changes.get("recordings", count)):
+            path = self.root / f"corpus/wavs/c{number}.wav"
+            soundfile.write(path, tone() if wave is None else wave, RATE)
+        options = ["--metadata", self.root / "corpus/metadata.csv"]
+        return [OUT, *options, "--wavs", self.root / "corpus/wavs", "--g2p", g2p]
 
     def synthesized(self, **files) -> Path:
         """Write a decode folder as stage 8 does."""
@@ -1053,8 +1073,17 @@ TRIES = [
             "wer",
             "--asr-model",
             "t",
+            "--language",
+            "en",
         ],
         "--asr-model: t is neither an ESPnet experiment or tag (hub:owner/name), nor ",
+        needs=("faster_whisper", "jiwer", "whisper_normalizer"),
+    ),
+    Try(
+        "evaluate",
+        "a text whose language is unknown",
+        lambda p: [*p.evaluation_arguments()[:-1], "wer", "--out", OUT],
+        "--language: neither the data nor the g2p has the language of the text; name",
         needs=("faster_whisper", "jiwer", "whisper_normalizer"),
     ),
     evaluating(
@@ -1156,10 +1185,27 @@ TRIES = [
     Try(
         "bench",
         "chunks of a vocoder that has none",
-        lambda p: [p.teacher(), "--chunk", 32],
+        lambda p: [p.teacher(), "--chunk", 32, "--data", p.data()],
         "--chunk: Griffin-Lim cannot synthesize in chunks",
     ),
-    Try("bench", "a truncated checkpoint", lambda p: [p.truncated()], "not a readable"),
+    Try(
+        "bench",
+        "a truncated checkpoint",
+        lambda p: [p.truncated(), "--data", p.data()],
+        "not a readable",
+    ),
+    Try(
+        "bench",
+        "no sentences of a model without an English g2p",
+        lambda p: [p.teacher()],
+        "has no English g2p, and the text of its validation is not here; name a data",
+    ),
+    Try(
+        "bench",
+        "sentences and data",
+        lambda p: [p.teacher(), "--data", p.data(), "--sentences", p.file("s", "x")],
+        "--sentences and --data: name one of both",
+    ),
     Try(
         "bench",
         "a target below a file",
@@ -1251,14 +1297,14 @@ TRIES = [
         Try(
             command,
             "a model whose training diverged",
-            lambda p, options=options: [p.diverged(), *options],
+            lambda p, options=options: [p.diverged(), *options(p)],
             f"{CHECKPOINT}: NaN or infinity in tts.feat_out.bias; name a checkpoint",
         )
         for command, options in (
-            ("derive", [OUT, "--pressure", SMALL]),
-            ("prune", [OUT, "--pressure", SMALL]),
-            ("compact", [OUT]),
-            ("bench", []),
+            ("derive", lambda p: [OUT, "--pressure", SMALL]),
+            ("prune", lambda p: [OUT, "--pressure", SMALL]),
+            ("compact", lambda p: [OUT]),
+            ("bench", lambda p: ["--data", p.data()]),
         )
     ),
     # what stock ESPnet does not load, or loads with weights left random
@@ -1277,13 +1323,19 @@ TRIES = [
     Try(
         "bench",
         "a token list without `<unk>`",
-        lambda p: [p.teacher(token_list=[TOKENS[0], "<oov>", *TOKENS[2:]])],
+        lambda p: [
+            *(p.teacher(token_list=[TOKENS[0], "<oov>", *TOKENS[2:]]), "--data"),
+            p.data(),
+        ],
         "token_list: has no <unk>, without which ESPnet builds no text front end",
     ),
     Try(
         "bench",
         "a token twice in the list",
-        lambda p: [p.teacher(token_list=[*TOKENS[:4], "a", *TOKENS[5:]])],
+        lambda p: [
+            *(p.teacher(token_list=[*TOKENS[:4], "a", *TOKENS[5:]]), "--data"),
+            p.data(),
+        ],
         "token_list: has 'a' more than once",
     ),
     Try(
@@ -1736,6 +1788,112 @@ TRIES = [
         lambda p: [p.data(text="b1 ...\n"), "--language", "de"],
         "text: b1: '...': has no words; remove it",
     ),
+    # new-recipe
+    *(
+        Try("new-recipe", what, lambda p, made=made: made(p), message, needs=ESPEAK)
+        for what, made, message in [
+            (
+                "a mistyped g2p",
+                lambda p: p.recipe("espeak_ng_englsh"),
+                "--g2p espeak_ng_englsh: is none of ESPnet's; near: espeak_ng_english_us",
+            ),
+            (
+                "no language for espeak-ng",
+                lambda p: p.recipe("espeak_ng"),
+                "--g2p espeak_ng: name the --language, too, such as de",
+            ),
+            (
+                "an unknown language",
+                lambda p: [*p.recipe("espeak_ng"), "--language", "xy"],
+                "--language: voice 'xy': espeak-ng has no such language; near: ",
+            ),
+            (
+                "a language in words",
+                lambda p: [*p.recipe("none"), "--language", "german"],
+                "--language 'german': expected a code of ISO 639, such as en or de",
+            ),
+            (
+                "a g2p of another language",
+                lambda p: [*p.recipe(), "--language", "fr"],
+                "--language fr: --g2p espeak_ng_german is for de; name one of both",
+            ),
+            (
+                "a folder that is not empty",
+                lambda p: [p.file("egs/run.sh").parent, *p.recipe()[1:]],
+                "egs: exists and is not empty; name a new folder",
+            ),
+            (
+                "a folder below a file",
+                lambda p: [p.below_a_file(), *p.recipe()[1:]],
+                "file is no folder; name another place",
+            ),
+            (
+                "a name that a shell reads",
+                lambda p: [p.root / "a;b" / "tts1", *p.recipe()[1:]],
+                "'a;b' has ';', which a shell reads; rename it",
+            ),
+            (
+                "no metadata",
+                lambda p: [*p.recipe(), "--metadata", "no.csv"],
+                "--metadata: no.csv is no file",
+            ),
+            (
+                "no folder of recordings",
+                lambda p: [*p.recipe(), "--wavs", "no"],
+                "--wavs: no is no folder",
+            ),
+            (
+                "no recordings in it",
+                lambda p: p.recipe(recordings=0),
+                "wavs: has no recordings (WAV, FLAC, …)",
+            ),
+            (
+                "a line without its recording",
+                lambda p: p.recipe(recordings=19),
+                "line 20: expected one recording of 'c19' in ",
+            ),
+            (
+                "several speakers",
+                lambda p: p.recipe(metadata=_some_words("a|Ein", "b|Ein")),
+                "its second field seems to be a speaker (a, b); write the lines of one",
+            ),
+            (
+                "few clips",
+                lambda p: p.recipe(count=19),
+                "metadata.csv: has 19 recordings of at most 20 s, expected at least 20",
+            ),
+            (
+                "recordings without voice",
+                lambda p: p.recipe(wave=np.zeros(RATE)),
+                "c0.wav: no voice in it and in 19 others (F0 from 60 to 700 Hz); check",
+            ),
+            (
+                "a sampling rate of no mels",
+                lambda p: [*p.recipe(), "--fs", 44100],
+                "--fs 44100: expected 16000, 22050, 24000",
+            ),
+            (
+                "a sampling rate above that of the corpus",
+                lambda p: [*p.recipe(), "--fs", 24000],
+                "--fs 24000: the corpus has recordings at 16000 Hz; take others",
+            ),
+            (
+                "a speaker of two words",
+                lambda p: [*p.recipe(), "--speaker", "two words"],
+                "--speaker: 'two words' is no single word; rename it",
+            ),
+            (
+                "0 steps",
+                lambda p: [*p.recipe(), "--steps", 0],
+                "--steps: 0 is not above 0",
+            ),
+            (
+                "a text without words",
+                lambda p: p.recipe(metadata=_some_words("...")),
+                "metadata.csv: c0: '...': has no words; remove it",
+            ),
+        ]
+    ),
     # espnet-root
     Try(
         "espnet-root",
@@ -1752,6 +1910,12 @@ TRIES = [
         environment=lambda p: {"ESPNET_ROOT": "", "XDG_CACHE_HOME": p.below_a_file()},
     ),
 ]
+
+
+def _some_words(*first: str) -> str:
+    """Return metadata of 20 clips that begins with these texts in turn."""
+    texts = [*first * 10] if len(first) > 1 else [*first, *["Ein Satz."] * 19]
+    return "".join(f"c{number}|{text}\n" for number, text in enumerate(texts))
 
 
 def _numbered(place: Place) -> Path:

@@ -23,7 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         type=Path,
         help="sentences, one per line, of which a short, a medium and a long one are "
-        "synthesized (default: three in English)",
+        "synthesized (default: three in English, for another language those of the "
+        "validation)",
+    )
+    add(
+        "--data",
+        metavar="DIR",
+        type=Path,
+        help="ESPnet data folder with the sentences, such as dump/raw/eval",
     )
     add(
         "--vocoder",
@@ -71,6 +78,7 @@ def main(args: argparse.Namespace) -> None:
         result = bench(
             args.experiments,
             sentences=args.sentences,
+            data=args.data,
             vocoder=args.vocoder,
             threads=args.threads,
             repeats=args.repeats,

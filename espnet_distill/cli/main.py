@@ -12,6 +12,10 @@ from espnet_distill.errors import ConfigError, error_lines, report_interrupt
 
 COMMANDS = {
     "init": ("add distillation to an existing recipe", "espnet_distill.cli.init"),
+    "new-recipe": (
+        "write a recipe for a corpus of one speaker",
+        "espnet_distill.cli.new_recipe",
+    ),
     "check": (
         "check a training configuration without training",
         "espnet_distill.cli.check",

@@ -18,6 +18,7 @@ STEPS = {
     "training-data": "recipes.shell_variables.training_data_variables",
     "configure-student": "tasks.checks.recipe.configure_student",
     "check-student": "tasks.checks.recipe.check_student",
+    "check-evaluation": "tasks.checks.recipe.check_evaluation",
     "init-student": "recipes.student_training.init_student",
     "compact-student": "recipes.student_training.compact_student",
     "synthesis-key": "recipes.keys.synthesis_key",

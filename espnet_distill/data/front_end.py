@@ -180,9 +180,14 @@ def prepare_folder(folder: Path, language: str, voice: str | None = None) -> int
     elif (folder / WORDS).is_file():
         (folder / WORDS).unlink()
     write_text(text, _table(lines))
-    entries = {"language": front_end.language, "voice": voice, "text": checksum(text)}
-    write_text(folder / RECORD, "".join(_entries(entries)))
+    record_language(folder, front_end.language, voice=voice, text=checksum(text))
     return len(lines)
+
+
+def record_language(folder: Path, language: str, **more: str | None) -> None:
+    """Record the language of a data folder, and more that is not None."""
+    entries = {"language": require_language(language), **more}
+    write_text(folder / RECORD, "".join(_entries(entries)))
 
 
 def prepare_file(source: Path, target: Path, front_end: FrontEnd) -> int:

@@ -4,7 +4,8 @@ import functools
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from espnet_distill.data.front_end import FrontEnd
@@ -66,14 +67,30 @@ def report_text(
     """
     reporter = _Reporter(front_end, bpemodel, tokens)
     for utterance, text in lines.items():
-        try:
+        with _failures_of(front_end, utterance, text):
             reporter.read(text)
-        except (IndexError, ValueError) as error:
-            raise ConfigError(
-                f"{utterance}: {text!r}: g2p {front_end.g2p} fails: "
-                f"{summarize(error)}; reword it"
-            ) from error
     return reporter.findings()
+
+
+def tokens_of(lines: Mapping[str, str], front_end: FrontEnd) -> dict[str, list[str]]:
+    """Return the tokens of texts by utterance; errors as `report_text`."""
+    reporter, tokens = _Reporter(front_end, None, None), {}
+    for utterance, text in lines.items():
+        with _failures_of(front_end, utterance, text):
+            tokens[utterance] = reporter.tokenize(reporter.clean(text))
+    return tokens
+
+
+@contextmanager
+def _failures_of(front_end: FrontEnd, utterance: str, text: str) -> Iterator[None]:
+    """Convert a g2p's failure on a text to a ConfigError."""
+    try:
+        yield
+    except (IndexError, ValueError) as error:
+        raise ConfigError(
+            f"{utterance}: {text!r}: g2p {front_end.g2p} fails: {summarize(error)}; "
+            "reword it"
+        ) from error
 
 
 def format_report(findings: list[Finding], sentences: int) -> str:

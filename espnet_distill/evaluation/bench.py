@@ -8,8 +8,9 @@ from pathlib import Path
 from espnet_distill.errors import ConfigError, ErrorCollector
 from espnet_distill.evaluation.systems import require_distinct
 from espnet_distill.experiments.experiment import Experiment, path_of
-from espnet_distill.utils.files import check_file, check_folder, read_text
+from espnet_distill.utils.files import check_file, check_folder, read_table, read_text
 
+ENGLISH = "en"
 SENTENCES = [
     "Good morning.",
     "The ferry leaves the harbour at seven, and nobody wants to miss it.",
@@ -47,6 +48,7 @@ def bench(
     experiments: Sequence[Experiment | str | Path],
     *,
     sentences: str | Path | Sequence[str] | None = None,
+    data: str | Path | None = None,
     vocoder: str | None = None,
     threads: int = 1,
     repeats: int = 5,
@@ -58,7 +60,10 @@ def bench(
     Args:
         experiments: Experiments, or folders, ``.pth``, ``.zip`` or tags of them.
         sentences: The sentences, or a file with one a line, of which a short, a medium
-            and a long one are synthesized; None is three in English.
+            and a long one are synthesized.
+        data: Data folder of ESPnet with the sentences, instead. Without either they are
+            three in English for a first experiment with an English g2p, otherwise those
+            that validated its training.
         vocoder: Vocoder for mel → wav: a checkpoint or an experiment folder; None is
             Griffin-Lim.
         threads: Number of threads on which speed is measured, besides one.
@@ -72,8 +77,8 @@ def bench(
         latency (s) of each experiment.
 
     Raises:
-        ConfigError: A number below 1, a file that is missing or empty, experiments of
-            one name, or a vocoder that cannot synthesize in such chunks.
+        ConfigError: A number below 1, a file that is missing or empty, no sentences,
+            experiments of one name, or a vocoder that cannot synthesize in such chunks.
     """
     for option, number in (("threads", threads), ("repeats", repeats)):
         if number < 1:
@@ -83,8 +88,10 @@ def bench(
     vocoder = find_checkpoint(vocoder, "--vocoder")
     if out:
         check_folder(Path(out), "--out")
-    if sentences is None:
-        sentences = SENTENCES
+    if sentences is not None and data is not None:
+        raise ConfigError("--sentences and --data: name one of both")
+    if data is not None:
+        sentences = _texts_of(Path(data) / "text", "--data")
     elif isinstance(sentences, str | Path):
         sentences = _read(Path(sentences))
     names = _names([str(path_of(experiment)) for experiment in experiments])
@@ -93,8 +100,10 @@ def bench(
     from espnet_distill.profiling.environment import machine
     from espnet_distill.profiling.speed import three_lengths
 
-    sentences = three_lengths(list(sentences))
     opened = dict(zip(names, map(Experiment.of, experiments)))
+    if sentences is None:
+        sentences = _sentences_for(next(iter(opened.values())))
+    sentences = three_lengths(list(sentences))
     rows = _rows(opened, sentences, vocoder, threads, repeats, chunk)
     environment = machine() | {
         "vocoder": vocoder or "Griffin-Lim",
@@ -167,6 +176,36 @@ def _read(path: Path) -> list[str]:
     if not sentences:
         raise ConfigError(f"--sentences: {path} is empty: write one sentence a line")
     return sentences
+
+
+def _sentences_for(experiment: Experiment) -> list[str]:
+    """Return English sentences for an English g2p, otherwise the validation's texts.
+
+    Raises:
+        ConfigError: The validation's text is not here.
+    """
+    from espnet_distill.data.front_end import FrontEnd
+
+    conf = experiment.config
+    if FrontEnd.of(conf).language == ENGLISH:
+        return SENTENCES
+    files = conf.get("valid_data_path_and_name_and_type") or []
+    texts = [Path(path) for path, name, *_ in files if name == "text"]
+    if not texts or not texts[0].is_file():
+        raise ConfigError(
+            f"{experiment}: has no English g2p, and the text of its validation is not "
+            "here; name a data folder with --data, or --sentences"
+        )
+    return _texts_of(texts[0], str(experiment))
+
+
+def _texts_of(path: Path, where: str) -> list[str]:
+    """Return the texts of a table ``<utterance> <text>``."""
+    check_file(path, where)
+    texts = [text for text in read_table(path).values() if text]
+    if not texts:
+        raise ConfigError(f"{where}: {path} has no sentences")
+    return texts
 
 
 def _names(experiments: list[str]) -> list[str]:

@@ -1,7 +1,6 @@
 """Measure teacher and students, and write them into one table."""
 
 import shlex
-import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -93,7 +92,7 @@ def evaluate(
     wavs = _wavs(systems)
     score.require_speech(score.references(utterances) | wavs)
     cache = out / "cache"
-    language = _language(language, data, systems[0])
+    language = _language(language, data, systems[0].experiment.config)
     models = _find_models(metrics, asr_model, speaker_model, language)
     scorer = score.Scorer(metrics, *models, DiskCache(cache), language)
     worded = _with_words(utterances, data)
@@ -136,25 +135,20 @@ def evaluate(
     return table.markdown(rows, environment)
 
 
-def _language(given: str | None, data: Path, teacher) -> str:
-    """Return the given language, or that of the data, or of the teacher's g2p.
+def _language(given: str | None, data: Path, conf: Mapping) -> str | None:
+    """Return the given language, that of the data, or of the teacher's g2p; else None.
 
-    If none is known, English is assumed, with a line on stderr.
+    Args:
+        given: A tag such as ``de``.
+        data: The data folder.
+        conf: The teacher's configuration.
     """
     from espnet_distill.data.front_end import FrontEnd
     from espnet_distill.data.languages import require_language
 
     if given:
         return require_language(given)
-    language = FrontEnd.of(teacher.experiment.config, data).language
-    if language:
-        return language
-    print(
-        "--language: neither the data nor the teacher's g2p specifies a language; "
-        "English is assumed",
-        file=sys.stderr,
-    )
-    return "en"
+    return FrontEnd.of(conf, data).language
 
 
 def _with_words(utterances: dict, data: Path) -> dict:
@@ -227,7 +221,7 @@ def _find_models(
     metrics: Collection[str],
     asr_model: str | None,
     speaker_model: str | None,
-    language: str,
+    language: str | None,
 ) -> tuple:
     """Return the recognizer, and the speaker model or None.
 
@@ -237,11 +231,13 @@ def _find_models(
     from espnet_distill.evaluation.espnet_models import is_espnet
     from espnet_distill.evaluation.metrics import asr, asr_espnet, speaker
 
-    recognizer = asr.Whisper(asr_model, language)
+    recognizer = asr.Whisper(asr_model, language or asr.ENGLISH)
     with ErrorCollector() as faults:
+        if "wer" in metrics:
+            faults.check(asr.require_known, language)
         if "wer" in metrics and asr_model and is_espnet(asr_model):
             recognizer = faults.check(asr_espnet.find, asr_model, where="--asr-model: ")
-        elif "wer" in metrics:
+        elif "wer" in metrics and language:
             faults.check(asr.check_model, asr_model, language)
         speaker_encoder = speaker_model and faults.check(
             speaker.find, speaker_model, where="--speaker-model: "

@@ -99,14 +99,14 @@ class Scorer:
         recognizer: ASR model for word and character errors.
         speaker: Speaker embedding model; None to omit the similarity.
         disk_cache: Cache of results by file content, metric and version.
-        language: Language of the texts.
+        language: Language of the texts; None without word errors.
     """
 
     metrics: tuple[str, ...]
     recognizer: Whisper | EspnetRecognizer
     speaker: EspnetSpeaker | Resemblyzer | None
     disk_cache: DiskCache
-    language: str = "en"
+    language: str | None = "en"
 
     def __call__(self, utt: str, text: str, wavs: dict[str, Path]) -> list[Score]:
         """Score the files of one utterance, by row."""

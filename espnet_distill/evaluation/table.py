@@ -245,7 +245,7 @@ def environment(
     sentences: int,
     asr_model: str,
     vocoder: str,
-    language: str = "en",
+    language: str | None = "en",
     g2p: str | None = None,
 ) -> dict[str, str | int]:
     """Return the machine, packages, models of the metrics and data of an evaluation."""

@@ -4,7 +4,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from espnet_distill.data.front_end import RECORD, WORDS, FrontEnd
+from espnet_distill.data.front_end import RECORD, WORDS, FrontEnd, record_language
 from espnet_distill.data.languages import require_language
 from espnet_distill.data.text_report import format_report, report_text
 from espnet_distill.recipes.layout import Layout
@@ -27,7 +27,11 @@ def front_end_of_run(options: RunOptions, data: Path | None = None) -> FrontEnd:
 
 
 def copy_records(layout: Layout) -> None:
-    """Copy what `prepare-text` recorded beside the texts that tts.sh has copied."""
+    """Copy what `prepare-text` recorded beside the texts that tts.sh has copied.
+
+    Without a record, a given language is recorded.
+    """
+    language = layout.options.language
     for name in layout.options.sets:
         for file in (RECORD, WORDS):
             source, target = Path("data", name, file), layout.raw(name) / file
@@ -35,6 +39,8 @@ def copy_records(layout: Layout) -> None:
                 shutil.copyfile(source, target)
             else:
                 target.unlink(missing_ok=True)
+        if language and not (layout.raw(name) / RECORD).exists():
+            record_language(layout.raw(name), language)
 
 
 def report_front_end(layout: Layout) -> str:

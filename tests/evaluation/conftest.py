@@ -56,6 +56,7 @@ def recipe(tmp_path, experiments):
     data = tmp_path / "data" / "eval"
     data.mkdir(parents=True)
     (data / "text").write_text("".join(f"{u} {t}\n" for u, t in TEXTS.items()))
+    (data / "front_end.yaml").write_text("language: en\n")
     scp = []
     for seed, utt in enumerate(TEXTS):
         wave = speechlike(seed)

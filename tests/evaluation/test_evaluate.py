@@ -57,26 +57,19 @@ def test_the_table(recipe, systems, capsys):
     assert f"--out {recipe / 'out'}" in (recipe / "out" / "RESULTS.md").read_text()
 
 
-def test_an_unknown_language_is_reported_and_english_assumed(recipe, capsys):
-    evaluate(recipe, "--metrics", "wer")
-    assert "English is assumed" in capsys.readouterr().err
+def test_word_errors_require_a_language(recipe):
+    (recipe / "data/eval/front_end.yaml").unlink()
+    refuse(recipe, "^--language: neither the data nor the g2p has", "--metrics", "wer")
+    evaluate(recipe, "--metrics", "dnsmos")
     table = json.loads((recipe / "out" / "table.json").read_text())
-    assert table["environment"]["language"] == "en"
+    assert table["environment"]["language"] is None
 
 
-def test_the_recorded_language_is_that_of_the_recognizer(recipe, monkeypatch, capsys):
+def test_the_recorded_language_is_that_of_the_recognizer(recipe, monkeypatch):
     monkeypatch.setattr(whisper_models, "PARTS", ("no_such_package",))
-    record = recipe / "data/eval/front_end.yaml"
-    record.write_text("language: de\n")
-    try:
-        with pytest.raises(
-            ConfigError, match="language de: Whisper tiny.en transcribe"
-        ):
-            evaluate(recipe, "--metrics", "wer")
-        evaluate(recipe, "--metrics", "wer", "--language", "en")
-    finally:
-        record.unlink()
-    assert "assumed" not in capsys.readouterr().err
+    (recipe / "data/eval/front_end.yaml").write_text("language: de\n")
+    refuse(recipe, "language de: Whisper tiny.en transcribe", "--metrics", "wer")
+    evaluate(recipe, "--metrics", "wer", "--language", "en")
 
 
 def test_words_are_the_reference_where_the_text_is_phonemes(recipe):

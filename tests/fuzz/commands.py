@@ -185,8 +185,11 @@ COMMANDS = (
     ),
     Command(
         "bench",
-        ("exp/student", "--repeats", "1", "--threads", "1", "--out", OUT),
-        _files("student"),
+        (
+            *("exp/student", "--repeats", "1", "--threads", "1", "--out", OUT),
+            *("--data", "data"),
+        ),
+        ("data/text", *_files("student")),
         0.7,
     ),
     Command(
@@ -255,6 +258,15 @@ COMMANDS = (
         "list-clips",
         ("clips", OUT, "--speaker", "one"),
         ("clips/metadata.csv", "clips/wavs/b1.wav"),
+    ),
+    Command(
+        "new-recipe",
+        (
+            *(OUT, "--metadata", "corpus20/metadata.csv", "--wavs", "corpus20/wavs"),
+            *("--g2p", "none", "--language", "en"),
+        ),
+        ("corpus20/metadata.csv", "corpus20/wavs/*1.wav"),
+        2,
     ),
     Command(
         "init",

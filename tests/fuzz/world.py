@@ -12,6 +12,7 @@ import soundfile
 import torch
 import yaml
 
+from ..bad_input import tone
 from ..conftest import (
     FEATURES,
     MEASURES,
@@ -169,6 +170,11 @@ def _clips() -> None:
         shutil.copy(f"corpus/valid/{utt}.wav", wavs)
     lines = "".join(f"{utt}|{text}\n" for utt, text in TEXTS.items())
     Path("clips/metadata.csv").write_text(lines)
+    wavs = _folder("corpus20/wavs")
+    for number in range(20):
+        soundfile.write(wavs / f"c{number}.wav", tone(), RATE)
+    lines = "".join(f"c{number}|a sentence\n" for number in range(20))
+    Path("corpus20/metadata.csv").write_text(lines)
 
 
 def _trainings(corpus: Corpus) -> None:

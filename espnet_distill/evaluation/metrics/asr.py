@@ -7,9 +7,24 @@ import numpy as np
 
 from espnet_distill.errors import ConfigError, suggest
 from espnet_distill.evaluation.metrics import whisper_models
-from espnet_distill.evaluation.metrics.registry import package_of
+from espnet_distill.evaluation.metrics.registry import package_of, require_metric
 
 ENGLISH = "en"
+
+
+def require_known(language: str | None) -> None:
+    """Raise a ConfigError if the language of the text is unknown (None)."""
+    if language is None:
+        raise ConfigError(
+            "--language: neither the data nor the g2p has the language of the text; "
+            "name it, such as --language en"
+        )
+
+
+def require_recognizer(language: str) -> None:
+    """Raise a ConfigError unless the default recognizer of a language is installed."""
+    require_metric("wer")
+    check_model(None, language)
 
 
 def check_model(model: str | None, language: str = ENGLISH) -> None:

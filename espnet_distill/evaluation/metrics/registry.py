@@ -71,12 +71,12 @@ def choose(requested: Collection[str] | None, asr_model: str | None) -> tuple[st
     if requested is not None:
         with ErrorCollector() as errors:
             for name in requested:
-                errors.check(_require, name, asr_model)
+                errors.check(require_metric, name, asr_model)
         return tuple(requested)
     available = []
     for name in METRICS:
         try:
-            _require(name, asr_model)
+            require_metric(name, asr_model)
             available.append(name)
         except ConfigError as error:
             print(f"skipped: {error}", file=sys.stderr)
@@ -88,7 +88,8 @@ def package_of(name: str) -> str:
     return f"{METRICS[name].package} {version(METRICS[name].package)}"
 
 
-def _require(name: str, asr_model: str | None) -> None:
+def require_metric(name: str, asr_model: str | None = None) -> None:
+    """Raise a ConfigError if a metric's packages or weights are not installed."""
     metric = METRICS[name]
     modules = list(metric.modules)
     if name == "wer" and not asr_model:

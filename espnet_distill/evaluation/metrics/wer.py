@@ -49,7 +49,7 @@ def error_rate(counts: list[Errors]) -> float:
     """Return the corpus-level error rate in percent."""
     units = sum(count.total for count in counts)
     if not units:
-        raise ConfigError("text: no words in any sentence; give sentences in English")
+        raise ConfigError("text: no words in any sentence; give others")
     return 100 * sum(count.errors for count in counts) / units
 
 

@@ -1,5 +1,9 @@
 """Write and check the training configurations of a run of distill.sh."""
 
+from espnet_distill.errors import ConfigError
+from espnet_distill.evaluation.metrics import asr
+from espnet_distill.evaluation.metrics.registry import require_metric
+from espnet_distill.recipes.front_end import front_end_of_run
 from espnet_distill.recipes.layout import Layout
 from espnet_distill.recipes.student_training import (
     student_model,
@@ -40,6 +44,20 @@ def check_student(layout: Layout) -> str:
             planned=True,
         )
     return f"{report}\n"
+
+
+def check_evaluation(layout: Layout) -> str:
+    """Require the language of the test set and its recognizer, if WER is measured."""
+    options = layout.options
+    try:
+        require_metric("wer")
+    except ConfigError:  # `evaluate` reports it and measures the rest
+        return ""
+    data = layout.raw(options.test_sets.split()[0])
+    language = front_end_of_run(options, data).language
+    asr.require_known(language)
+    asr.check_model(None, language)
+    return ""
 
 
 def configure_vocoder(layout: Layout) -> str:

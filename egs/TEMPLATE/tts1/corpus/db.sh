@@ -1,0 +1,3 @@
+# Where the corpus is: lines "id|text" or "id|text|normalized text", and the recordings.
+METADATA=@metadata@
+WAVS=@wavs@
