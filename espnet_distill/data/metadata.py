@@ -80,6 +80,11 @@ def read_prompts(path: Path) -> list[Line]:
     return _checked(_matches(path, r"(?P<id>\S+)(?P<text>.*)"))
 
 
+def read_transcript(path: Path) -> list[Line]:
+    """Read lines ``id:text``, JSUT's format."""
+    return _checked(_matches(path, r"(?P<id>[^:]*):(?P<text>.*)"))
+
+
 def lines_of(path: Path) -> Iterator[tuple[str, str]]:
     """Yield (file and line number, line) of each nonblank line of a text file."""
     text = read_text(path).removeprefix("\ufeff")
