@@ -55,6 +55,7 @@ setup(
             "speechmos",
             "whisper-normalizer",
         ],
+        "ja": ["pyopenjtalk-plus"],
         "demo": ["espeakng-loader", "hibari-tts", "phonemizer"],
     },
     entry_points={"console_scripts": ["espnet-distill=espnet_distill.cli.main:main"]},

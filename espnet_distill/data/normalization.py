@@ -28,12 +28,15 @@ def normalize(text: str, language: str) -> str:
             g2p.
 
     Returns:
-        The text in the form of :func:`simplify_punctuation`; a fixed point.
+        The text in the form of :func:`simplify_punctuation`; a fixed point. Japanese is
+        unchanged: Open JTalk names numbers, and brackets are pauses to it.
 
     Raises:
         ConfigError: The language is not a tag.
     """
     code = require_language(language)
+    if code == "ja":
+        return text
     if code in NUMBER_WORDS:
         text = _Normalizer(code, NUMBER_WORDS[code])(text)
     return simplify_punctuation(text)

@@ -229,12 +229,13 @@ def _find_models(
         ConfigError: A model that the metrics require is not available.
     """
     from espnet_distill.evaluation.espnet_models import is_espnet
-    from espnet_distill.evaluation.metrics import asr, asr_espnet, speaker
+    from espnet_distill.evaluation.metrics import asr, asr_espnet, speaker, wer
 
     recognizer = asr.Whisper(asr_model, language or asr.ENGLISH)
     with ErrorCollector() as faults:
         if "wer" in metrics:
             faults.check(asr.require_known, language)
+            faults.check(wer.require_readings, language, where="--language: ")
         if "wer" in metrics and asr_model and is_espnet(asr_model):
             recognizer = faults.check(asr_espnet.find, asr_model, where="--asr-model: ")
         elif "wer" in metrics and language:

@@ -103,11 +103,14 @@ Python {python}.
 front end), median over a short, a medium and a long sentence, the systems \
 interleaved. Vocoder: `{vocoder}`.
 - WER, CER (%; spaces count as characters): of transcripts by {asr_model}; reference \
-and transcript normalized by Whisper's {normalizer} normalizer.
+and transcript normalized by Whisper's {normalizer} normalizer{readings}.
 - DNSMOS: P.835 overall, 1 to 5; a clip under 9 s is repeated up to that length.
 - MCD, log-F0 RMSE (nats), V/UV (frames voiced on one side only): to the reference \
 audio after time warping, as ESPnet's `evaluate_mcd.py` and `evaluate_f0.py`.
 """
+
+
+READINGS = ", as katakana readings by pyopenjtalk"
 
 
 FURTHER_CAPTIONS = {  # by the field whose values require them
@@ -254,6 +257,7 @@ def environment(
         "language": language,
         "g2p": g2p,
         "normalizer": "English" if language == "en" else "basic",
+        "readings": READINGS if language == "ja" else "",
         "asr_model": asr_model,
         "vocoder": vocoder,
         "data": str(data),
@@ -298,7 +302,11 @@ def caption(rows: list[Row], environment: dict) -> str:
             text += item
     if any(isinstance(cell, Difference) for row in rows for cell in vars(row).values()):
         text += DIFFERENCE_CAPTION
-    known = {"normalizer": "English", "front_end": _front_end(environment)}
+    known = {
+        "normalizer": "English",
+        "readings": "",
+        "front_end": _front_end(environment),
+    }
     known |= environment
     if warning := _recognizer_warning(rows):
         text = text.replace("\n\n", f" {warning}\n\n", 1)

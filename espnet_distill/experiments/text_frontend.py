@@ -5,11 +5,16 @@ from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError, ErrorCollector, summarize
 
 UNKNOWN = "<unk>"
+OPENJTALK = "pyopenjtalk"  # the module of ESPnet's g2ps that begin with its name
+NO_OPENJTALK = (
+    "pyopenjtalk is not installed; pip install 'espnet_distill[ja]' (pyopenjtalk-plus)"
+)
 
 
 def require_bpemodel(conf: Mapping, whose: str) -> None:
@@ -76,6 +81,12 @@ def build_front_end(args: Namespace, whose: str) -> Callable | None:
         return TTSTask.build_preprocess_fn(args, train=False)
 
 
+def require_g2p_package(g2p: str | None) -> None:
+    """Raise a ConfigError if a g2p of ESPnet needs pyopenjtalk, and it is missing."""
+    if str(g2p).startswith(OPENJTALK) and find_spec(OPENJTALK) is None:
+        raise ConfigError(f"g2p {g2p}: {NO_OPENJTALK}")
+
+
 @contextmanager
 def front_end_of(whose: str) -> Iterator[None]:
     """Convert a text front end's error about a missing package to a ConfigError.
@@ -89,6 +100,8 @@ def front_end_of(whose: str) -> Iterator[None]:
     try:
         yield
     except (ImportError, RuntimeError) as error:
+        if OPENJTALK in str(error):
+            raise ConfigError(f"{whose}: g2p: {NO_OPENJTALK}") from error
         raise ConfigError(
             f"{whose}: g2p: {summarize(error)}; install what it needs "
             "(an espeak-ng: pip install espeakng-loader)"

@@ -1,10 +1,13 @@
 """What a front end loses, changes and makes of text, found before a training."""
 
+import sys
+
 import pytest
 
 from espnet_distill.cli.main import main
-from espnet_distill.data.front_end import FrontEnd, prepare_folder
+from espnet_distill.data.front_end import FrontEnd, prepare_folder, require_front_end
 from espnet_distill.data.text_report import format_report, report_text
+from espnet_distill.errors import ConfigError
 from espnet_distill.utils.files import read_table
 
 pytest.importorskip("phonemizer")
@@ -135,3 +138,28 @@ def test_the_language_is_the_recorded_one(tmp_path, capsys):
     options = ["--token-type", "char", "--cleaner", "tacotron"]
     assert main(["check-text", *options, str(tmp_path / "text")]) == 2
     assert "the text is de" in capsys.readouterr().err
+
+
+def test_japanese_without_pyopenjtalk_is_refused(tmp_path, capsys, monkeypatch):
+    package = "espnet_distill.experiments.text_frontend.find_spec"
+    monkeypatch.setattr(package, lambda name: None)
+    (tmp_path / "text").write_text("a 水です。\n", "utf-8")
+    command = ["check-text", "--token-type", "phn", "--g2p", "pyopenjtalk_prosody"]
+    assert main([*command, str(tmp_path / "text")]) == 2
+    assert "pip install 'espnet_distill[ja]'" in capsys.readouterr().err
+    monkeypatch.undo()
+    monkeypatch.setitem(sys.modules, "pyopenjtalk", None)  # ESPnet's import fails
+    with pytest.raises(ConfigError, match=r"--g2p: g2p: pyopenjtalk is not installed"):
+        rows({"a": "水です。"}, g2p="pyopenjtalk_prosody")
+
+
+def test_japanese_is_reported():
+    pytest.importorskip("pyopenjtalk")
+    lines = {"a": "水です。", "b": "水ですか？"}
+    found = rows(lines, g2p="pyopenjtalk_prosody")
+    once = found["tokens seen once"]
+    assert (once.sentences, once.count) == (2, 4)  # $; k, a, ?
+    with pytest.raises(ConfigError, match="tacotron is for en, the text is ja"):
+        require_front_end(
+            FrontEnd(g2p="pyopenjtalk", cleaner="tacotron", language="ja")
+        )

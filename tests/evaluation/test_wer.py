@@ -8,6 +8,7 @@ from espnet_distill.evaluation.metrics.wer import (
     Errors,
     character_errors,
     error_rate,
+    require_readings,
     word_errors,
 )
 
@@ -48,6 +49,23 @@ def test_other_languages_keep_umlauts_and_lose_case_and_punctuation():
 
 
 def test_unspaced_languages_have_character_errors_only():
-    reference, hypothesis = "今日は、晴れです。", "今日 は 雨です"
-    assert word_errors(reference, hypothesis, "ja") is None
-    assert character_errors(reference, hypothesis, "ja") == Errors(2, 7)
+    reference, hypothesis = "今天，下雨。", "今天 晴天"
+    assert word_errors(reference, hypothesis, "zh") is None
+    assert character_errors(reference, hypothesis, "zh") == Errors(2, 4)
+
+
+def test_japanese_spellings_of_one_reading_are_no_errors():
+    pytest.importorskip("pyopenjtalk")
+    text = "十二番の時計は、三千円です。"
+    assert word_errors(text, text, "ja") is None
+    assert character_errors(text, "12番のとけいは3000円です", "ja").errors == 0
+    wrong = character_errors(text, "十二番の時計は、四千円です。", "ja")
+    assert wrong == Errors(2, 19)  # サンゼン → ヨンセン
+
+
+def test_readings_without_their_package_are_refused(monkeypatch):
+    package = "espnet_distill.experiments.text_frontend.find_spec"
+    monkeypatch.setattr(package, lambda name: None)
+    require_readings("de")
+    with pytest.raises(ConfigError, match=r"pip install 'espnet_distill\[ja\]'"):
+        require_readings("ja")

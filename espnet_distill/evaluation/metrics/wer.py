@@ -2,13 +2,17 @@
 
 Reference and hypothesis are first normalized: English by Whisper's English normalizer,
 so differences in spelling variant, number format, case and punctuation are not counted;
-other languages by its basic normalizer, which removes case and punctuation.
+other languages by its basic normalizer, which removes case and punctuation. Japanese
+is compared by its katakana readings, since most words have several spellings (時計,
+とけい; 三千円, 3000円), of which a recognizer chooses one.
 """
 
+import re
 from dataclasses import dataclass
 from functools import cache
 
 from espnet_distill.errors import ConfigError
+from espnet_distill.experiments.text_frontend import require_g2p_package
 
 
 @dataclass(frozen=True)
@@ -19,8 +23,21 @@ class Errors:
     total: int
 
 
+READINGS = "pyopenjtalk_kana"  # ESPnet's g2p that makes Japanese comparable
+
+# Long vowels: トケイ, as Open JTalk reads とけい, is トケー, as it reads 時計.
+LONG = re.compile(
+    "(?<=[エケセテネヘメレゲゼデベペェ])イ|(?<=[オコソトノホモヨロゴゾドボポョォ])ウ"
+)
+
 # Languages whose words are not separated by spaces
 UNSPACED = frozenset({"ja", "km", "lo", "my", "th", "yue", "zh"})
+
+
+def require_readings(language: str) -> None:
+    """Raise a ConfigError if the package for Japanese readings is not installed."""
+    if language == "ja":
+        require_g2p_package(READINGS)
 
 
 def word_errors(reference: str, hypothesis: str, language: str = "en") -> Errors | None:
@@ -73,4 +90,12 @@ def _normalizer(language: str):
         return EnglishTextNormalizer()
     from whisper_normalizer.basic import BasicTextNormalizer
 
-    return BasicTextNormalizer()
+    basic = BasicTextNormalizer()
+    return (lambda text: basic(_reading(text))) if language == "ja" else basic
+
+
+def _reading(text: str) -> str:
+    """Return a Japanese text in katakana, as it is pronounced."""
+    import pyopenjtalk
+
+    return LONG.sub("ー", pyopenjtalk.g2p(text, kana=True))
