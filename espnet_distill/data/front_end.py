@@ -13,7 +13,7 @@ from espnet_distill.data.languages import G2P_LANGUAGES, language_of, require_la
 from espnet_distill.data.normalization import normalize
 from espnet_distill.data.phonemes import phonemize
 from espnet_distill.errors import ConfigError, ErrorCollector, suggest
-from espnet_distill.experiments.text_frontend import require_g2p_package
+from espnet_distill.experiments.text_frontend import require_package
 from espnet_distill.utils.checksums import checksum
 from espnet_distill.utils.espeak import load_espeak
 from espnet_distill.utils.files import read_table, read_yaml, write_text
@@ -107,8 +107,8 @@ def require_front_end(front_end: FrontEnd) -> None:
     """Raise a ConfigError for values that ESPnet lacks, or that contradict another.
 
     Raises:
-        ConfigError: Token type, g2p or cleaner is unknown, the g2p's package is missing,
-            or the cleaner is for another language than the text.
+        ConfigError: Token type, g2p or cleaner is unknown, a package is missing, or the
+            cleaner is for another language than the text.
     """
     with ErrorCollector() as faults:
         known = (*GRAPHEMES, "phn")
@@ -117,10 +117,11 @@ def require_front_end(front_end: FrontEnd) -> None:
         g2ps = ("none", *G2P_LANGUAGES)
         if front_end.g2p and front_end.g2p not in g2ps:
             faults.lines.append(_unknown("g2p", front_end.g2p, g2ps))
-        faults.check(require_g2p_package, front_end.g2p)
+        faults.check(require_package, front_end.g2p, where="g2p: ")
         cleaners = ("none", *CLEANER_LANGUAGES)
         if front_end.cleaner and front_end.cleaner not in cleaners:
             faults.lines.append(_unknown("cleaner", front_end.cleaner, cleaners))
+        faults.check(require_package, front_end.cleaner, where="cleaner: ")
         cleaned = CLEANER_LANGUAGES.get(front_end.cleaner)
         if cleaned and front_end.language not in (None, cleaned):
             faults.lines.append(

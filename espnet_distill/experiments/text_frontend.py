@@ -11,10 +11,11 @@ from pathlib import Path
 from espnet_distill.errors import ConfigError, ErrorCollector, summarize
 
 UNKNOWN = "<unk>"
-OPENJTALK = "pyopenjtalk"  # the module of ESPnet's g2ps that begin with its name
-NO_OPENJTALK = (
-    "pyopenjtalk is not installed; pip install 'espnet_distill[ja]' (pyopenjtalk-plus)"
-)
+OPENJTALK = "pyopenjtalk"
+REMEDIES = {  # module, with which the names of its g2ps or cleaners begin
+    OPENJTALK: "pip install 'espnet_distill[ja]' (pyopenjtalk-plus)",
+    "whisper": "pip install openai-whisper",
+}
 
 
 def require_bpemodel(conf: Mapping, whose: str) -> None:
@@ -81,10 +82,11 @@ def build_front_end(args: Namespace, whose: str) -> Callable | None:
         return TTSTask.build_preprocess_fn(args, train=False)
 
 
-def require_g2p_package(g2p: str | None) -> None:
-    """Raise a ConfigError if a g2p of ESPnet needs pyopenjtalk, and it is missing."""
-    if str(g2p).startswith(OPENJTALK) and find_spec(OPENJTALK) is None:
-        raise ConfigError(f"g2p {g2p}: {NO_OPENJTALK}")
+def require_package(name: str | None) -> None:
+    """Raise a ConfigError if the package of a g2p or cleaner is not installed."""
+    for module, remedy in REMEDIES.items():
+        if str(name).startswith(module) and find_spec(module) is None:
+            raise ConfigError(f"{name}: {module} is not installed; {remedy}")
 
 
 @contextmanager
@@ -101,7 +103,9 @@ def front_end_of(whose: str) -> Iterator[None]:
         yield
     except (ImportError, RuntimeError) as error:
         if OPENJTALK in str(error):
-            raise ConfigError(f"{whose}: g2p: {NO_OPENJTALK}") from error
+            raise ConfigError(
+                f"{whose}: g2p: {OPENJTALK} is not installed; {REMEDIES[OPENJTALK]}"
+            ) from error
         raise ConfigError(
             f"{whose}: g2p: {summarize(error)}; install what it needs "
             "(an espeak-ng: pip install espeakng-loader)"

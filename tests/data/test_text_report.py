@@ -153,6 +153,18 @@ def test_japanese_without_pyopenjtalk_is_refused(tmp_path, capsys, monkeypatch):
         rows({"a": "水です。"}, g2p="pyopenjtalk_prosody")
 
 
+def test_a_cleaner_without_its_package_is_refused(tmp_path, capsys, monkeypatch):
+    package = "espnet_distill.experiments.text_frontend.find_spec"
+    monkeypatch.setattr(package, lambda name: None)
+    (tmp_path / "text").write_text("a Haus\n")
+    command = ["check-text", "--token-type", "char", "--cleaner", "whisper_basic"]
+    assert main([*command, str(tmp_path / "text")]) == 2
+    assert capsys.readouterr().err.endswith(
+        "error: cleaner: whisper_basic: whisper is not installed; pip install "
+        "openai-whisper\n"
+    )
+
+
 def test_japanese_is_reported():
     pytest.importorskip("pyopenjtalk")
     lines = {"a": "水です。", "b": "水ですか？"}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.experiments.text_frontend import require_g2p_package
+from espnet_distill.experiments.text_frontend import require_package
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ UNSPACED = frozenset({"ja", "km", "lo", "my", "th", "yue", "zh"})
 def require_readings(language: str) -> None:
     """Raise a ConfigError if the package for Japanese readings is not installed."""
     if language == "ja":
-        require_g2p_package(READINGS)
+        require_package(READINGS)
 
 
 def word_errors(reference: str, hypothesis: str, language: str = "en") -> Errors | None:
