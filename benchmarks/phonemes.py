@@ -13,9 +13,9 @@ import subprocess
 from pathlib import Path
 
 from espnet_distill.data.metadata import lines_of
-from espnet_distill.data.normalization import normalize
-from espnet_distill.data.phonemes import GLIDE, SPACE, phonemize
-from espnet_distill.utils.espeak import provide_espeak
+from espnet_distill.voice.espeak import provide_espeak
+from espnet_distill.voice.normalization import normalize
+from espnet_distill.voice.phonemes import GLIDE, SPACE, phonemize
 
 PIPER = """
 import json, sys

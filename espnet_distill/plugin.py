@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from espnet_distill.entry_points import entries, load, taken
 from espnet_distill.errors import ConfigError
 from espnet_distill.students.registry import VARIANTS
-from espnet_distill.utils.espeak import provide_espeak
+from espnet_distill.voice.espeak import provide_espeak
 
 TTS, GAN_TTS = "espnet2.tasks.tts", "espnet2.tasks.gan_tts"
 

@@ -52,11 +52,11 @@ def _report(args) -> None:
     from dataclasses import replace
 
     from espnet_distill.data.front_end import FrontEnd, require_front_end
-    from espnet_distill.data.languages import require_language
     from espnet_distill.data.text_report import format_report, report_text
     from espnet_distill.experiments.text_frontend import require_bpemodel
     from espnet_distill.utils.files import read_table, read_text
     from espnet_distill.utils.quiet import stderr_suppressed
+    from espnet_distill.voice.languages import require_language
 
     if not args.texts:
         raise ConfigError("TEXT: name the text of a data folder")

@@ -45,6 +45,10 @@ COMMANDS = {
         "render an evaluation as an HTML page with audio",
         "espnet_distill.cli.report",
     ),
+    "synthesize": (
+        "synthesize text with an exported voice",
+        "espnet_distill.cli.synthesize",
+    ),
     "bench": (
         "measure size, operations, speed and memory",
         "espnet_distill.cli.bench",

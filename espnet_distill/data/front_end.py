@@ -9,14 +9,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from espnet_distill.data.languages import G2P_LANGUAGES, language_of, require_language
-from espnet_distill.data.normalization import normalize
-from espnet_distill.data.phonemes import phonemize
+from espnet_distill.data.languages import G2P_LANGUAGES, language_of
 from espnet_distill.errors import ConfigError, ErrorCollector, suggest
 from espnet_distill.experiments.text_frontend import require_package
 from espnet_distill.utils.checksums import checksum
-from espnet_distill.utils.espeak import load_espeak
 from espnet_distill.utils.files import read_table, read_yaml, write_text
+from espnet_distill.voice.espeak import load_espeak
+from espnet_distill.voice.languages import require_language
+from espnet_distill.voice.normalization import normalize
+from espnet_distill.voice.phonemes import phonemize
 
 CLEANER_LANGUAGES = {
     "tacotron": "en",

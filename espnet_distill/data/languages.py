@@ -1,8 +1,6 @@
-"""Languages: which one a front end is for, and how its numbers are written."""
+"""Languages of ESPnet's front ends."""
 
-from dataclasses import dataclass, field
-
-from espnet_distill.errors import ConfigError
+from espnet_distill.voice.languages import require_language
 
 # g2p of ESPnet → language; the others are None and espeak's voices
 G2P_LANGUAGES = {
@@ -42,75 +40,6 @@ G2P_LANGUAGES = {
 }
 
 
-@dataclass(frozen=True)
-class NumberWords:
-    """Words of a language that num2words lacks, and the form of its numbers.
-
-    Attributes:
-        point: The decimal mark in words.
-        percent: ``%`` in words.
-        ampersand: ``&`` in words.
-        decimal: The decimal mark.
-        group: The marks between groups of three digits, as in a character class.
-        abbreviations: Abbreviations with their periods → words.
-        months: Names after which a number with a period, a day, is an ordinal.
-    """
-
-    point: str
-    percent: str
-    ampersand: str
-    decimal: str = ","
-    group: str = ".\u00a0\u202f'"
-    abbreviations: dict[str, str] = field(default_factory=dict)
-    months: tuple[str, ...] = ()
-
-
-ENGLISH = {
-    **{"Mr.": "Mister", "Mrs.": "Missus", "Ms.": "Miss", "Dr.": "Doctor"},
-    **{"Prof.": "Professor", "St.": "Saint", "Jr.": "Junior", "Sr.": "Senior"},
-    **{"Capt.": "Captain", "Lt.": "Lieutenant", "Col.": "Colonel", "Maj.": "Major"},
-    **{"Gen.": "General", "Sgt.": "Sergeant", "Rev.": "Reverend", "Gov.": "Governor"},
-    **{"Hon.": "Honorable", "Esq.": "Esquire", "Messrs.": "Messieurs"},
-    **{"Co.": "Company", "Ltd.": "Limited", "Inc.": "Incorporated", "vs.": "versus"},
-    **{"e.g.": "for example", "i.e.": "that is", "etc.": "et cetera"},
-}
-
-
-GERMAN = {
-    **{"z.B.": "zum Beispiel", "z. B.": "zum Beispiel", "d.h.": "das heißt"},
-    **{"d. h.": "das heißt", "usw.": "und so weiter", "bzw.": "beziehungsweise"},
-    **{"u.a.": "unter anderem", "ca.": "circa", "vgl.": "vergleiche"},
-    **{"Dr.": "Doktor", "Prof.": "Professor", "Hr.": "Herr", "Fr.": "Frau"},
-    **{"St.": "Sankt", "Str.": "Straße", "Nr.": "Nummer", "evtl.": "eventuell"},
-}
-
-
-GERMAN_MONTHS = (
-    *("Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August"),
-    *("September", "Oktober", "November", "Dezember"),
-)
-SPACED = " .\u00a0\u202f"  # 12 000, too
-
-
-# Languages whose numbers were tried; elsewhere the g2p reads the digits.
-NUMBER_WORDS = {
-    "en": NumberWords("point", "percent", "and", ".", ",", ENGLISH),
-    "de": NumberWords(
-        "Komma", "Prozent", "und", abbreviations=GERMAN, months=GERMAN_MONTHS
-    ),
-    "fr": NumberWords("virgule", "pour cent", "et", group=SPACED),
-    "es": NumberWords("coma", "por ciento", "y"),
-    "it": NumberWords("virgola", "per cento", "e"),
-    "nl": NumberWords("komma", "procent", "en"),
-    "pl": NumberWords("przecinek", "procent", "i", group=SPACED),
-    "pt": NumberWords("vírgula", "por cento", "e"),
-    "ru": NumberWords("запятая", "процентов", "и", group=SPACED),
-    "uk": NumberWords("кома", "відсотків", "і", group=SPACED),
-    "tr": NumberWords("virgül", "yüzde", "ve"),
-    "sv": NumberWords("komma", "procent", "och", group=SPACED),
-}
-
-
 def language_of(g2p: str | None, voice: str | None = None) -> str | None:
     """Return the language of a front end as a code such as ``de``; None if unknown.
 
@@ -121,17 +50,3 @@ def language_of(g2p: str | None, voice: str | None = None) -> str | None:
     if voice:
         return require_language(voice)
     return G2P_LANGUAGES.get(g2p or "none")
-
-
-def require_language(tag: str) -> str:
-    """Return the code of a language tag: ``en`` of ``en-us``.
-
-    Raises:
-        ConfigError: The tag is not one.
-    """
-    code = tag.lower().partition("-")[0].partition("_")[0]
-    if not (code.isascii() and code.isalpha() and 2 <= len(code) <= 3):
-        raise ConfigError(
-            f"language {tag!r}: expected a code of ISO 639, such as en or de"
-        )
-    return code

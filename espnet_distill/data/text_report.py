@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from espnet_distill.data.front_end import FrontEnd
 from espnet_distill.errors import ConfigError, summarize
 from espnet_distill.experiments.text_frontend import UNKNOWN, front_end_of
-from espnet_distill.utils.espeak import provide_espeak
 from espnet_distill.utils.markdown import aligned
+from espnet_distill.voice.espeak import provide_espeak
 
 EXAMPLES = 3
 LONGEST = 48  # characters of an example

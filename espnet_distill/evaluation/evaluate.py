@@ -144,7 +144,7 @@ def _language(given: str | None, data: Path, conf: Mapping) -> str | None:
         conf: The teacher's configuration.
     """
     from espnet_distill.data.front_end import FrontEnd
-    from espnet_distill.data.languages import require_language
+    from espnet_distill.voice.languages import require_language
 
     if given:
         return require_language(given)

@@ -1,9 +1,10 @@
 """The front end of a new recipe, from a g2p's name and a language."""
 
 from espnet_distill.data.front_end import FrontEnd, default_cleaner, require_front_end
-from espnet_distill.data.languages import G2P_LANGUAGES, language_of, require_language
+from espnet_distill.data.languages import G2P_LANGUAGES, language_of
 from espnet_distill.errors import ConfigError, suggest
-from espnet_distill.utils.espeak import load_espeak
+from espnet_distill.voice.espeak import load_espeak
+from espnet_distill.voice.languages import require_language
 
 ESPEAK = "espeak_ng"
 US_ENGLISH = f"{ESPEAK}_english_us_vits"

@@ -5,12 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from espnet_distill.data.front_end import RECORD, WORDS, FrontEnd, record_language
-from espnet_distill.data.languages import require_language
 from espnet_distill.data.text_report import format_report, report_text
 from espnet_distill.recipes.layout import Layout
 from espnet_distill.recipes.run_options import RunOptions
 from espnet_distill.utils.files import read_table, read_text
 from espnet_distill.utils.quiet import stderr_suppressed
+from espnet_distill.voice.languages import require_language
 
 
 def front_end_of_run(options: RunOptions, data: Path | None = None) -> FrontEnd:

@@ -6,8 +6,8 @@
 import os
 import shlex
 
-from espnet_distill.utils.espeak import DATA, LIBRARY, provide_espeak
 from espnet_distill.utils.locales import LOCPATH, provide_locale
+from espnet_distill.voice.espeak import DATA, LIBRARY, provide_espeak
 
 if __name__ == "__main__":
     provide_espeak()

@@ -6,7 +6,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from espnet_distill.utils.espeak import load_espeak
+from espnet_distill.voice.espeak import load_espeak
 
 RATE = 22050
 CALLBACK = ctypes.CFUNCTYPE(

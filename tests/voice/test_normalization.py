@@ -2,10 +2,10 @@
 
 import pytest
 
-from espnet_distill.data.languages import NUMBER_WORDS
-from espnet_distill.data.normalization import normalize
-from espnet_distill.data.punctuation import simplify_punctuation
 from espnet_distill.errors import ConfigError
+from espnet_distill.voice.languages import NUMBER_WORDS
+from espnet_distill.voice.normalization import normalize
+from espnet_distill.voice.punctuation import simplify_punctuation
 
 TEXTS = [
     ("en", "$5.20 in 1999.", "five dollars twenty cents in nineteen ninety-nine."),

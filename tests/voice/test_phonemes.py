@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from espnet_distill.data.normalization import normalize
-from espnet_distill.data.phonemes import SPACE, phonemize
 from espnet_distill.errors import ConfigError
+from espnet_distill.voice.normalization import normalize
+from espnet_distill.voice.phonemes import SPACE, phonemize
 
 pytest.importorskip("phonemizer")
 pytest.importorskip("espeakng_loader")
@@ -18,7 +18,7 @@ PROMPTS = Path(__file__).parents[2] / "egs/hibari/tts1/local/prompts.txt"
 def espnet():
     from espnet2.text.phoneme_tokenizer import PhonemeTokenizer
 
-    from espnet_distill.utils.espeak import provide_espeak
+    from espnet_distill.voice.espeak import provide_espeak
 
     provide_espeak()
     return PhonemeTokenizer("espeak_ng_english_us_vits").text2tokens
@@ -88,7 +88,7 @@ def test_an_unknown_voice_is_refused_with_near_names():
 
 
 def test_a_clause_that_would_be_lost_is_refused(monkeypatch):
-    from espnet_distill.utils.espeak import Espeak
+    from espnet_distill.voice.espeak import Espeak
 
     monkeypatch.setattr(Espeak, "text_to_phonemes", lambda *_: "")
     with pytest.raises(ConfigError, match="'Haus': espeak-ng's de has no phonemes"):

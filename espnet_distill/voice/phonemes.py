@@ -3,9 +3,9 @@
 import re
 import unicodedata
 
-from espnet_distill.data.punctuation import MARKS, simplify_punctuation
-from espnet_distill.errors import ConfigError
-from espnet_distill.utils.espeak import load_espeak
+from .errors import ConfigError
+from .espeak import load_espeak
+from .punctuation import MARKS, simplify_punctuation
 
 SPACE = "<space>"  # the word boundary in ESPnet's token lists; Piper's is " "
 FLAG = re.compile(r"\([^()]*\)")

@@ -1,15 +1,15 @@
 """Text normalization: numbers and abbreviations in words, with the case kept.
 
 num2words names numbers, years, ordinals and amounts; the tables of
-:mod:`~espnet_distill.data.languages` name the rest.
+:data:`~.languages.NUMBER_WORDS` name the rest.
 """
 
 import re
 from collections.abc import Callable
 from decimal import Decimal
 
-from espnet_distill.data.languages import NUMBER_WORDS, NumberWords, require_language
-from espnet_distill.data.punctuation import simplify_punctuation
+from .languages import NUMBER_WORDS, NumberWords, require_language
+from .punctuation import simplify_punctuation
 
 CURRENCIES = {"$": "USD", "€": "EUR", "£": "GBP"}
 SCALES = "thousand|million|billion|trillion"  # English: $1.5 million

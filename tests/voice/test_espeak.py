@@ -10,7 +10,7 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.experiments.text_frontend import front_end_of
 from espnet_distill.profiling.text2speech import load
-from espnet_distill.utils.espeak import DATA, LIBRARY
+from espnet_distill.voice.espeak import DATA, LIBRARY
 
 from ..conftest import make_experiment, run_python
 

@@ -9,7 +9,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 
-from espnet_distill.errors import ConfigError, suggest
+from .errors import ConfigError, suggest
 
 LIBRARY, DATA = "PHONEMIZER_ESPEAK_LIBRARY", "ESPEAK_DATA_PATH"
 

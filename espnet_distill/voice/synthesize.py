@@ -1,0 +1,114 @@
+"""``synthesize VOICE TEXT|FILE|- --out FILE|-``: text to audio."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from .errors import ConfigError
+
+STANDARD = "-"  # standard input or output
+
+
+def add_arguments(parser) -> None:
+    """Add the options."""
+    parser.add_argument(
+        "voice", type=Path, help="a folder that export wrote, or a Piper .onnx file"
+    )
+    parser.add_argument(
+        "text", help="a text, the name of a text file, or - for standard input"
+    )
+    parser.add_argument(
+        "--out", required=True, metavar="FILE", help="a WAV file, or - for a stream"
+    )
+    parser.add_argument("--speaker", help="name of a speaker, if the voice has several")
+    parser.add_argument("--speed", type=float, default=1.0, help="factor of the rate")
+    parser.add_argument("--noise-scale", type=float, help="level of the noise")
+    parser.add_argument(
+        "--phonemes", action="store_true", help="the text is phonemes already"
+    )
+    parser.add_argument(
+        "--raw", action="store_true", help="write 16-bit PCM without a WAV header"
+    )
+    parser.add_argument(
+        "--threads", type=int, default=1, metavar="N", help="default: %(default)s"
+    )
+
+
+def main(args) -> None:
+    """Synthesize; print the seconds of audio and of its synthesis."""
+    from .voice import Voice
+
+    if args.threads < 1:
+        raise ConfigError(f"--threads: {args.threads}: expected 1 or more")
+    voice = Voice(args.voice, args.threads)
+    started = time.perf_counter()
+    waves = voice.stream(
+        read_text(args.text),
+        speaker=args.speaker,
+        speed=args.speed,
+        noise_scale=args.noise_scale,
+        phonemes=args.phonemes,
+    )
+    if args.out == STANDARD:
+        _write_stream(waves, None if args.raw else voice.sample_rate)
+        return
+    seconds = _write_file(Path(args.out), waves, voice.sample_rate, args.raw)
+    took = time.perf_counter() - started
+    print(f"{args.out}: {seconds:.2f} s of audio in {took:.2f} s")
+
+
+def read_text(text: str) -> str:
+    """Return a text, the content of the file that it names, or standard input.
+
+    Raises:
+        ConfigError: The file does not exist, or is not UTF-8.
+    """
+    path = Path(text)
+    try:
+        if text == STANDARD:
+            return sys.stdin.read()
+        if len(text) < 256 and path.is_file():
+            return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{text}: cannot be read: it is not UTF-8") from error
+    if path.suffix == ".txt" and len(text.split()) == 1:
+        raise ConfigError(f"{text}: no such file")
+    return text
+
+
+def _write_file(path: Path, waves: Iterator, rate: int, raw: bool) -> float:
+    """Write a file under its name once it is whole; return its seconds."""
+    from .audio import BYTES, to_pcm, wav_header
+
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise ConfigError(f"--out: {path}: name a file in a folder that exists")
+    pcm = b"".join(map(to_pcm, waves))
+    header = b"" if raw else wav_header(rate, len(pcm))
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(header + pcm)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    return len(pcm) / BYTES / rate
+
+
+def _write_stream(waves: Iterator, rate: int | None) -> None:
+    """Write pieces to standard output as they come, with a WAV header if rate is given.
+
+    A reader that closes the pipe ends the synthesis.
+    """
+    from .audio import to_pcm, wav_header
+
+    if sys.stdout.isatty():
+        raise ConfigError("--out -: standard output is a terminal; redirect it")
+    header = wav_header(rate) if rate else b""
+    try:
+        for wave in waves:
+            sys.stdout.buffer.write(header + to_pcm(wave))
+            sys.stdout.buffer.flush()
+            header = b""
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
