@@ -1,0 +1,60 @@
+"""Sentences, and pieces of long ones."""
+
+import pytest
+
+from espnet_distill.voice.phonemes import SPACE
+from espnet_distill.voice.sentences import split_long, split_phonemes, split_sentences
+
+
+@pytest.mark.parametrize(
+    "language, sentences",
+    [
+        ("en", ["It is.", "Who?", "No!", "A"]),
+        ("en", ["Mr. J. R. Smith went to St. Paul.", "It was 5.20 there."]),
+        ("en", ['He said: "Is it?"', "So do I.", "Then he left."]),
+        ("en", ['"Why not?" he asked.', "Nobody knew … for long."]),
+        ("en", ["At 5 p.m. it began, e.g. Rain etc.", "They left at 6 p.m.", "So."]),
+        ("en", ["The U.S. Army came.", "(It rained.)", "[Really?!]", "End"]),
+        ("de", ["Am 3. mai, z. B. Köln, usw.", "Dr. Kohl kam.", "Ja?"]),
+        ("ja", ["今日は。", "「晴れですか？」", "はい"]),
+        ("hi", ["नमस्ते।", "यह"]),
+        (None, ["One.", "Two."]),
+    ],
+)
+def test_sentences(language, sentences):
+    joined = ("" if language in ("ja", "hi") else " ").join(sentences)
+    assert split_sentences(joined, language) == sentences
+
+
+def test_a_blank_line_ends_a_sentence_and_a_line_break_does_not():
+    assert split_sentences("A title\n\nOne\nline.  \n \n\n Two") == [
+        "A title",
+        "One line.",
+        "Two",
+    ]
+    assert split_sentences(" \n\n ") == []
+
+
+def tokens(text):
+    return [SPACE if char == " " else char for char in text]
+
+
+def test_phonemes_are_split_after_marks_before_spaces():
+    assert split_phonemes(tokens("ab. cd, e? f")) == [
+        *map(tokens, ("ab.", "cd, e?", "f"))
+    ]
+    assert split_phonemes(tokens("a.b")) == [tokens("a.b")]
+
+
+@pytest.mark.parametrize(
+    "text, most, pieces",
+    [
+        ("ab cd", 5, ["ab cd"]),
+        ("a, b c d e f, g", 13, ["a, b c d e f,", "g"]),
+        ("ab cd ef gh", 6, ["ab cd", "ef gh"]),
+        ("abcdef", 3, ["abc", "def"]),
+        ("a, bcdefgh", 5, ["a,", "bcd", "efgh"]),
+    ],
+)
+def test_long_sentences(text, most, pieces):
+    assert split_long(tokens(text), most) == list(map(tokens, pieces))

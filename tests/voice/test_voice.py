@@ -1,0 +1,239 @@
+"""Voice: its samples are those of the graph, for each option; bad voices."""
+
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from espnet_distill.cli.main import main
+from espnet_distill.errors import ConfigError
+from espnet_distill.voice import Voice
+from espnet_distill.voice.normalization import normalize
+from espnet_distill.voice.phonemes import SPACE, phonemize
+from espnet_distill.voice.voice import PAUSE
+
+from .tiny import RATE, expected, make_voice
+
+SILENCE = np.zeros(int(PAUSE * RATE), np.float32)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return make_voice(tmp_path_factory.mktemp("voices") / "voice")
+
+
+@pytest.fixture(scope="module")
+def voice(folder):
+    return Voice(folder)
+
+
+def same(wave, *parts):
+    np.testing.assert_array_equal(wave, np.concatenate(parts))
+
+
+def test_one_sentence(voice):
+    wave = voice.synthesize("it is us.")
+    assert wave.dtype == np.float32 and voice.sample_rate == RATE
+    same(wave, expected("it is us."))
+
+
+def test_sentences_come_one_at_a_time_with_a_pause_between_them(voice):
+    stream = voice.stream("it is us. Who? (We are, Dr. no.)")
+    sentences = [expected(one) for one in ("it is us.", "Who?", "We are, Doctor no.")]
+    pieces = [sentences[0], SILENCE, sentences[1], SILENCE, sentences[2]]
+    for piece in pieces:
+        same(next(stream), piece)
+    assert next(stream, None) is None
+    same(voice.synthesize("ab. Cd.", pause=0), expected("ab."), expected("Cd."))
+
+
+def test_text_is_normalized(voice):
+    same(voice.synthesize("$5!"), expected("five dollars!"))
+
+
+def test_speed_noise_and_their_limits(voice):
+    same(voice.synthesize("ab", speed=2), expected("ab", speed=2))
+    same(voice.synthesize("ab", noise_scale=0), expected("ab", noise=0))
+    for options in ({"speed": 0}, {"speed": np.nan}, {"noise_scale": -1}):
+        with pytest.raises(ConfigError, match="expected"):
+            voice.synthesize("ab", **options)
+
+
+def test_the_scales_of_the_voice(tmp_path):
+    scales = {"noise_scale": 0.0, "length_scale": 2, "noise_w": 0.25}
+    voice = Voice(make_voice(tmp_path, inference=scales))
+    same(voice.synthesize("ab"), expected("ab", speed=0.5, noise=0))
+
+
+def test_speakers(tmp_path):
+    voice = Voice(make_voice(tmp_path, speakers=("ann", "bob")))
+    assert voice.speakers == ["ann", "bob"]
+    same(voice.synthesize("ab", speaker="bob"), expected("ab", sid=1))
+    same(voice.synthesize("ab"), expected("ab", sid=0))
+    unnamed = Voice(make_voice(tmp_path, speakers=("a", "b"), speaker_id_map=None))
+    same(unnamed.synthesize("ab", speaker="1"), expected("ab", sid=1))
+
+
+def test_phonemes_as_they_are(voice):
+    given = voice.synthesize("it is. us\nno", phonemes=True)
+    sentences = ("it is.", "us", "no")
+    parts = [part for one in sentences for part in (SILENCE, expected(one))]
+    same(given, *parts[1:])
+
+
+def test_a_long_sentence_is_cut_at_the_clause_mark_next_to_its_middle(voice):
+    clause = ("ab " * 49).strip()
+    text = ", ".join([clause] * 4) + "."
+    halves = (f"{clause}, {clause},", f"{clause}, {clause}.")
+    same(voice.synthesize(text), *map(expected, halves))
+
+
+def test_phonemes_without_an_id_are_left_out_with_one_warning(folder, caplog):
+    voice = Voice(folder)
+    same(voice.synthesize("aʒb aʒ", phonemes=True), expected("ab a"))
+    (record,) = caplog.records
+    assert "no id for 'ʒ', which is left out" in record.getMessage()
+
+
+def test_a_voice_of_espeak_phonemes(tmp_path):
+    pytest.importorskip("espeakng_loader")
+    ids = {char: [0] for char in "_^$ "} | {"ɪ": [1], "t": [2], "ˈ": [3, 4]}
+    changes = {"phoneme_type": None, "phoneme_id_map": ids, "format_version": None}
+    voice = Voice(make_voice(tmp_path, **changes))
+    sentences = ("It's $5.", "Is it?")
+    words = [normalize(one, "en") for one in sentences]
+    assert voice.phonemize(" ".join(sentences)) == list(map(phonemize, words))
+    assert voice.ids(["ˈ", "ɪ", SPACE]) == [0, 0, 3, 4, 0, 1, 0, 0, 0, 0]
+
+
+def test_a_voice_of_piper_is_a_file(folder, tmp_path):
+    for suffix in (".onnx", ".onnx.json"):
+        content = (folder / f"voice{suffix}").read_bytes()
+        (tmp_path / f"en_US-joe{suffix}").write_bytes(content)
+    same(Voice(tmp_path / "en_US-joe.onnx").synthesize("ab"), expected("ab"))
+
+
+def broken_graph(folder):
+    content = (folder / "voice.onnx").read_bytes()
+    (folder / "voice.onnx").write_bytes(content[: len(content) // 2])
+
+
+def broken_json(folder):
+    text = (folder / "voice.onnx.json").read_text()
+    (folder / "voice.onnx.json").write_text(text[:100])
+
+
+BROKEN = {
+    "half a graph": ({}, broken_graph, "voice.onnx: cannot be loaded: "),
+    "half a JSON file": ({}, broken_json, "voice.onnx.json: cannot be read: "),
+    "no graph": ({}, lambda p: (p / "voice.onnx").unlink(), "voice.onnx: no such"),
+    "no JSON file": (
+        {},
+        lambda p: (p / "voice.onnx.json").unlink(),
+        "voice.onnx.json: no such file; name the voice's whole folder",
+    ),
+    "newer": ({"format_version": 9}, None, "format_version: 9 is newer than 1"),
+    "not finite": ({"finite": False}, None, "its output is not finite"),
+    "no rate": ({"audio": {}}, None, "audio.sample_rate: missing"),
+    "a rate of 0": (
+        {"audio": {"sample_rate": 0}},
+        None,
+        "audio.sample_rate: 0 is not valid",
+    ),
+    "a list": ({"audio": []}, None, "audio: no mapping"),
+    "a large id": (
+        {"num_symbols": 5},
+        None,
+        "phoneme_id_map.',': [5]: expected ids below num_symbols, 5",
+    ),
+    "no padding": (
+        {"phoneme_id_map": {"a": [1]}},
+        None,
+        "phoneme_id_map: '_' is missing",
+    ),
+    "another g2p": (
+        {"phoneme_type": "pinyin"},
+        None,
+        "phoneme_type: no front end for pinyin; give phonemes",
+    ),
+    "speakers without an input": (
+        {"num_speakers": 2},
+        None,
+        "its inputs are input, input_lengths, scales, not input, input_lengths, ",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_voice_is_refused_in_one_line(case, tmp_path, capfd):
+    changes, spoil, message = BROKEN[case]
+    folder = make_voice(tmp_path / "voice", **changes)
+    if spoil:
+        spoil(folder)
+    out = tmp_path / "out.wav"
+    assert main(["synthesize", str(folder), "ab", "--out", str(out)]) == 2
+    printed, line = capfd.readouterr()
+    assert line.startswith("espnet-distill synthesize: error: ") and not printed
+    assert line.count("\n") == 1 and message in line
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["...", "--out", "x.wav"], "text '...': has nothing to synthesize"),
+        (["", "--out", "x.wav"], "text '': has nothing to synthesize"),
+        (["missing.txt", "--out", "x.wav"], "missing.txt: no such file"),
+        (["ab", "--out", "no/x.wav"], "--out: no/x.wav: name a file in a folder that"),
+        (["ab", "--out", "."], "--out: .: name a file"),
+        (["ab", "--out", "x.wav", "--speaker", "ann"], "speaker 'ann': "),
+        (["ab", "--out", "x.wav", "--speed", "99"], "speed: 99.0: expected 0.1 to 10"),
+        (["ab", "--out", "x.wav", "--threads", "0"], "--threads: 0: expected 1 or"),
+    ],
+)
+def test_bad_arguments(arguments, message, folder, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    assert main(["synthesize", str(folder), *arguments]) == 2
+    _, line = capfd.readouterr()
+    assert message in line and line.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_speaker(tmp_path):
+    voice = Voice(make_voice(tmp_path, speakers=("ann", "bob")))
+    with pytest.raises(ConfigError, match="speaker 'anna': .* near: ann"):
+        voice.synthesize("ab", speaker="anna")
+
+
+def read_wav(path: Path) -> np.ndarray:
+    with wave.open(str(path)) as file:
+        assert (file.getframerate(), file.getnchannels()) == (RATE, 1)
+        return np.frombuffer(file.readframes(file.getnframes()), "<i2")
+
+
+def pcm(samples):
+    return (samples * 32767).round().astype("<i2")
+
+
+def test_a_file_of_a_file(folder, tmp_path, capsys):
+    (tmp_path / "two.txt").write_text("it is\nus.\n\nwho\n", encoding="utf-8")
+    arguments = [str(folder), str(tmp_path / "two.txt"), "--out"]
+    assert main(["synthesize", *arguments, str(tmp_path / "x.wav")]) == 0
+    parts = (expected("it is us."), SILENCE, expected("who"))
+    same(read_wav(tmp_path / "x.wav"), *map(pcm, parts))
+    assert "x.wav: 0." in capsys.readouterr().out
+    assert main(["synthesize", *arguments, str(tmp_path / "x.raw"), "--raw"]) == 0
+    raw = np.frombuffer((tmp_path / "x.raw").read_bytes(), "<i2")
+    same(read_wav(tmp_path / "x.wav"), raw)
+
+
+def test_a_stream(folder, tmp_path, capfdbinary):
+    arguments = ["synthesize", str(folder), "it is us. Who?", "--out", "-"]
+    samples = np.concatenate([expected("it is us."), SILENCE, expected("Who?")])
+    assert main(arguments) == 0
+    content = capfdbinary.readouterr().out
+    same(np.frombuffer(content[44:], "<i2"), pcm(samples))
+    assert content[:4] == b"RIFF" and content[24:28] == RATE.to_bytes(4, "little")
+    assert main([*arguments, "--raw"]) == 0
+    assert capfdbinary.readouterr().out == content[44:]
