@@ -22,12 +22,14 @@ class VoiceConfig:
     Attributes:
         path: The file.
         sample_rate: In Hz.
-        phoneme_type: ``espeak`` or ``text`` if text can be synthesized.
+        phoneme_type: ``espeak`` or ``text`` if text can be synthesized; ``ids`` if
+            phonemes are the tokens of a front end of ESPnet.
         espeak_voice: espeak-ng's language tag, of a voice of type ``espeak``.
         language: A code such as ``de``; None if unknown.
         ids: Ids of each phoneme, of padding, begin and end.
         speakers: Speaker ids by name; empty if there is one speaker.
         scales: ``noise_scale``, ``length_scale`` and ``noise_w``.
+        checksums: Bytes and SHA-256 of the voice's files by name, if recorded.
     """
 
     path: Path
@@ -38,6 +40,7 @@ class VoiceConfig:
     ids: Mapping[str, tuple[int, ...]]
     speakers: Mapping[str, int]
     scales: Mapping[str, float]
+    checksums: Mapping[str, tuple[int, str]]
 
     def speaker_id(self, name: str | None) -> int:
         """Return the id of a speaker; the first one's if none is named.
@@ -73,17 +76,17 @@ def read_config(path: Path) -> VoiceConfig:
     voice = None
     if phoneme_type == "espeak":
         voice = values.inner("espeak").get("voice", str)
-    code = values.inner("language").get("code", str, "")
     inference = values.inner("inference")
     return VoiceConfig(
         path,
         values.inner("audio").get("sample_rate", int, least=1),
         phoneme_type,
         voice,
-        require_language(voice or code) if voice or code else None,
+        _language(values, voice),
         _ids(values),
         _speakers(values),
         {name: inference.get(name, float, SCALES[name], least=0) for name in SCALES},
+        _checksums(values.inner("files")),
     )
 
 
@@ -128,6 +131,21 @@ def _load(path: Path):
     except (OSError, ValueError, RecursionError) as error:
         fault = f"{path}: cannot be read: {summarize(error)}; copy or {REMEDY}"
         raise ConfigError(fault) from error
+
+
+def _language(values: _Values, voice: str | None) -> str | None:
+    """Return the code of the voice of espeak-ng, of Piper's or of our own key."""
+    ours = values.inner("front_end").content.get("language")
+    code = voice or ours or values.inner("language").get("code", str, "")
+    return require_language(str(code)) if code else None
+
+
+def _checksums(files: _Values) -> dict[str, tuple[int, str]]:
+    entries = {name: files.inner(name) for name in files.content}
+    return {
+        name: (entry.get("bytes", int, least=0), entry.get("sha256", str))
+        for name, entry in entries.items()
+    }
 
 
 def _ids(values: _Values) -> dict[str, tuple[int, ...]]:

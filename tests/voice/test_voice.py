@@ -1,5 +1,6 @@
 """Voice: its samples are those of the graph, for each option; bad voices."""
 
+import hashlib
 import wave
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from espnet_distill.voice.normalization import normalize
 from espnet_distill.voice.phonemes import SPACE, phonemize
 from espnet_distill.voice.voice import PAUSE
 
-from .tiny import RATE, expected, make_voice
+from .tiny import RATE, expected, graph, make_voice
 
 SILENCE = np.zeros(int(PAUSE * RATE), np.float32)
 
@@ -82,6 +83,19 @@ def test_phonemes_as_they_are(voice):
     same(given, *parts[1:])
 
 
+def test_tokens_of_a_front_end_of_espnet(tmp_path):
+    ids = {symbol: [id] for id, symbol in enumerate(["_", "^", "$", " ", "AH0", "B"])}
+    changes = {"phoneme_type": "ids", "phoneme_id_map": ids}
+    voice = Voice(make_voice(tmp_path, **changes))
+    same(voice.synthesize("AH0 <space> B", phonemes=True), expected(". ,"))
+
+
+def test_letters_in_the_case_of_the_voice(tmp_path):
+    ids = {char: [id] for id, char in enumerate("_^$ .,?!ABC")}
+    voice = Voice(make_voice(tmp_path, phoneme_id_map=ids))
+    same(voice.synthesize("a CAB."), expected("a cab."))
+
+
 def test_a_long_sentence_is_cut_at_the_clause_mark_next_to_its_middle(voice):
     clause = ("ab " * 49).strip()
     text = ", ".join([clause] * 4) + "."
@@ -93,7 +107,7 @@ def test_phonemes_without_an_id_are_left_out_with_one_warning(folder, caplog):
     voice = Voice(folder)
     same(voice.synthesize("aʒb aʒ", phonemes=True), expected("ab a"))
     (record,) = caplog.records
-    assert "no id for 'ʒ', which is left out" in record.getMessage()
+    assert "no id for 'ʒ': left out" in record.getMessage()
 
 
 def test_a_voice_of_espeak_phonemes(tmp_path):
@@ -124,7 +138,22 @@ def broken_json(folder):
     (folder / "voice.onnx.json").write_text(text[:100])
 
 
+def changed_graph(folder):
+    content = (folder / "voice.onnx").read_bytes()
+    (folder / "voice.onnx").write_bytes(content.replace(b"tiny", b"tinx"))
+
+
+RECORDED = {
+    "files": {
+        "voice.onnx": {
+            "bytes": len(graph().SerializeToString()),
+            "sha256": hashlib.sha256(graph().SerializeToString()).hexdigest(),
+        }
+    }
+}
 BROKEN = {
+    "half a recorded graph": (RECORDED, broken_graph, "voice.onnx: truncated or "),
+    "a changed graph": (RECORDED, changed_graph, "voice.onnx: was changed after"),
     "half a graph": ({}, broken_graph, "voice.onnx: cannot be loaded: "),
     "half a JSON file": ({}, broken_json, "voice.onnx.json: cannot be read: "),
     "no graph": ({}, lambda p: (p / "voice.onnx").unlink(), "voice.onnx: no such"),
