@@ -357,8 +357,9 @@ def project(installed, corpus, tmp_path, monkeypatch):
     (tmp_path / "exp/pretrained").symlink_to(teacher)
     for folder in ("dump/raw", "exp/alignment"):
         (tmp_path / folder).mkdir(parents=True)
-        (tmp_path / folder / "dev").symlink_to(corpus.root / "valid")
+        shutil.copytree(corpus.root / "valid", tmp_path / folder / "dev")
         (tmp_path / folder / "train").symlink_to(corpus.root / "train")
+    (tmp_path / "dump/raw/dev/front_end.yaml").write_text("language: en\n")
     (tmp_path / "exp/vocoder").mkdir()
     vocoder, _ = save_vocoder(tmp_path / "exp/vocoder", "istft_generator")
     shutil.copy(vocoder, vocoder.with_name("10epoch.pth"))
