@@ -21,7 +21,7 @@ PAGE = Path(__file__).parents[1] / "docs/api.md"
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FUNCTIONS = (
     *("bench", "compact", "compare", "derive", "describe", "evaluate", "init"),
-    *("prune", "unpack"),
+    *("new_recipe", "prune", "unpack"),
 )
 WIDE = {"adim": 64, "eunits": 128, "dunits": 128, "postnet_chans": 32}
 

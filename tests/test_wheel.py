@@ -5,16 +5,19 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import soundfile
 import torch
 import yaml
 
 import espnet_distill
 
-from .conftest import FASTSPEECH2, FEATURES, PITCH, STFT, make_experiment
+from .bad_input import tone
+from .conftest import FASTSPEECH2, FEATURES, PITCH, RATE, STFT, make_experiment
 from .recipes.test_init import copy_recipe
 from .wheel import ROOT, install
 
 EXTRACTION = {"pitch_extract_conf": PITCH, "energy_extract_conf": STFT}
+ENGLISH = ["--language", "en"]
 WIDE = FASTSPEECH2 | {"adim": 64, "eunits": 128, "dunits": 128, "postnet_chans": 32}
 
 
@@ -71,6 +74,21 @@ def test_init_then_check(run, tmp_path):
         keys = {"teacher": [str(teacher)], "feats_extract_conf": FEATURES}
         file.write(yaml.safe_dump(keys | EXTRACTION))
     assert "-> student (0.92 M) by mel" in run("espnet-distill", "check", student)
+
+
+def test_new_recipe(run, tmp_path):
+    """The templates are in the wheel, and run.sh finds distill.sh and the presets."""
+    (tmp_path / "wavs").mkdir()
+    for number in range(20):
+        soundfile.write(tmp_path / f"wavs/c{number}.wav", tone(), RATE)
+    lines = "".join(f"c{number}|A sentence.\n" for number in range(20))
+    (tmp_path / "lines.csv").write_text(lines)
+    corpus = ["--metadata", "lines.csv", "--wavs", "wavs"]
+    run("espnet-distill", "new-recipe", "new", *corpus, "--g2p", "none", *ENGLISH)
+    assert "adim: 192" in (tmp_path / "new/conf/train_teacher.yaml").read_text()
+    scripts = Path(run("espnet-distill", "template").strip())
+    assert (scripts / "distill.sh").is_file()
+    assert (scripts / "../../../conf/students/fastspeech2_small.yaml").is_file()
 
 
 def test_prune(run, tmp_path):

@@ -18,6 +18,8 @@ EXAMPLES = 3
 LONGEST = 48  # characters of an example
 FLAG = re.compile(r"\([a-z]{2,3}(?:-[a-z0-9-]+)?\)")
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+ASCII = re.compile(r"[0-9A-Za-z]+")
+ONCE = "tokens seen once"
 MARKS = frozenset(".,;:?!\"'()[]{}<>«»“”„…—–-")
 
 
@@ -135,7 +137,7 @@ class _Reporter:
                 ("unknown", f"tokens that are {UNKNOWN}"),
                 ("flags", "language flags in tokens"),
                 ("joined", "tokens of several code points with punctuation"),
-                ("once", "tokens seen once"),
+                ("once", ONCE),
             )
         }
 
@@ -152,6 +154,8 @@ class _Reporter:
             self.rows["spelled"].add(self._spelled(text, cleaned))
         if self.phonemizer:
             self.rows["lost"].add(self._lost(cleaned))
+        elif self.front_end.token_type == "phn" and self.front_end.g2p:
+            self.rows["lost"].add(self._ignored(cleaned, tokens))
         if self.tokens is not None:
             unknown = [one for one in tokens if one not in self.tokens]
             self.rows["unknown"].add(list(map(repr, unknown)))
@@ -174,6 +178,15 @@ class _Reporter:
             [text], separator=self.phonemizer.separator, strip=True
         )
         return [" ".join(lines[1:])] if len(lines) > 1 else []
+
+    def _ignored(self, text: str, tokens: list[str]) -> list[str]:
+        """Return numbers and words in Latin letters that leave no tokens."""
+        return [
+            match[0]
+            for match in ASCII.finditer(text)
+            if _sounds(tokens)
+            == _sounds(self.tokenize(text[: match.start()] + text[match.end() :]))
+        ]
 
     def _spelled(self, text: str, cleaned: str) -> list[str]:
         after = set(WORD.findall(cleaned))
@@ -210,6 +223,11 @@ def _letters_lost(text: str, cleaned: str) -> list[str]:
     after = _letters(unicodedata.normalize("NFC", cleaned))
     lost = before - after
     return [letter for letter in lost.elements() if not letter.isascii()]
+
+
+def _sounds(tokens: Collection[str]) -> list[str]:
+    """Return tokens without spaces."""
+    return [token for token in tokens if token.strip() and token != "<space>"]
 
 
 def _phonemes(tokens: Collection[str]) -> str:

@@ -76,7 +76,7 @@ def new_recipe(
     front_end = choose_front_end(g2p, language)
     corpus = read_corpus(metadata, wavs)
     rate = choose_rate(corpus, fs)
-    first = _require_tokens(front_end, corpus.clips, str(metadata))
+    tokens = _try_front_end(front_end, corpus.clips, str(metadata))
     sizes = choose_sizes(corpus.hours, steps)
     values = _values(corpus, front_end, sizes, rate)
     values |= {
@@ -87,7 +87,7 @@ def new_recipe(
     }
     with folder_written_whole(folder) as beside:
         _write(beside, values, sizes)
-    return _report(folder, corpus, values, first)
+    return _report(folder, corpus, values, tokens)
 
 
 def _require_empty(folder: Path) -> None:
@@ -102,23 +102,30 @@ def _name_of(folder: Path) -> str:
     return folder.parent.name if folder.name == "tts1" else folder.name
 
 
-def _require_tokens(
+def _try_front_end(
     front_end: FrontEnd, clips: Sequence[Clip], metadata: str
 ) -> list[str]:
-    """Return the tokens of the first text; require words, and tokens of a sample.
+    """Return lines of the tokens of the first text, and of what a sample of them lost.
 
     Raises:
         ConfigError: A text has no words, a package of the front end is missing, or it
             fails on a text.
     """
-    from espnet_distill.data.text_report import tokens_of
+    from espnet_distill.data.text_report import ONCE, report_text, tokens_of
 
     texts = {clip.utterance: clip.text for clip in clips}
     prepared = prepare_lines(texts, replace(front_end, cleaner=None), metadata)
     sample = [clip.utterance for clip in clips[:: len(clips) // SAMPLE]]
+    lines = {name: prepared[name] for name in sample}
     with stderr_suppressed():
-        tokens = tokens_of({name: prepared[name] for name in sample}, front_end)
-    return tokens[sample[0]]
+        tokens = tokens_of(lines, front_end)[sample[0]]
+        findings = report_text(lines, front_end)
+    name, language = front_end.name, front_end.language
+    return [f"{name}, language {language}: {' '.join(tokens[:30])}"] + [
+        f"{finding.title}, in {len(lines)} texts: {', '.join(finding.examples)}"
+        for finding in findings
+        if finding.title != ONCE
+    ]
 
 
 def _values(
@@ -158,18 +165,19 @@ def _write(folder: Path, values: dict[str, str], sizes: Sizes) -> None:
 
 
 def _report(
-    folder: Path, corpus: Corpus, values: dict[str, str], first: list[str]
+    folder: Path, corpus: Corpus, values: dict[str, str], tokens: list[str]
 ) -> list[str]:
     left_out = f", {corpus.long} above 20 s left out" if corpus.long else ""
     lines = [
-        "{clips} clips, {hours} h at {rate} Hz" + left_out,
+        f"{{clips}} clips, {{hours}} h at {corpus.rate} Hz{left_out}",
         "{num_train} train, {num_dev} validate, {num_eval} are held out",
         "F0 from {f0min} to {f0max} Hz; trained at {fs} Hz",
-        "{front_end}, language {language}: {first}",
         "teacher: FastSpeech2, width {adim}, {teacher_steps} steps",
         "student: {student}, {student_steps} steps",
-        "{folder}: written; cd {quoted} && ./run.sh --train_teacher true",
     ]
-    more = {"first": " ".join(first[:30]), "folder": folder, "rate": corpus.rate}
-    more["quoted"] = shlex.quote(str(folder))
-    return [line.format(**values | more) for line in lines]
+    command = f"cd {shlex.quote(str(folder))} && ./run.sh --train_teacher true"
+    return [
+        *(line.format(**values) for line in lines),
+        *tokens,
+        f"{folder}: written; {command}",
+    ]

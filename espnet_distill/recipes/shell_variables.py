@@ -194,6 +194,9 @@ def _progress_folders(layout: Layout, student: Path) -> list[str]:
         "waveforms": layout.waves_dir,
         "vocoder": layout.vocoder_exp,
     }
+    if layout.options.vocoder_preset:
+        pair = student.parent.with_name(f"{student.parent.name}_pair")
+        folders["synthesis by student and vocoder"] = pair / tag
     if layout.text_set:
         folders["pseudo-labels"] = teacher / layout.text_set
     return [f"{title}={folder}" for title, folder in folders.items()]

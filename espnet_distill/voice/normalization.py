@@ -14,6 +14,7 @@ from .punctuation import simplify_punctuation
 CURRENCIES = {"$": "USD", "€": "EUR", "£": "GBP"}
 SCALES = "thousand|million|billion|trillion"  # English: $1.5 million
 INITIALS = re.compile(r"\b(?:[^\W\d_]\.){2,}")
+UNCHANGED = ("ja", "zh")
 YEARS = range(1100, 2100)
 MOST_DIGITS = 15  # longer numbers are left to the g2p
 
@@ -28,14 +29,14 @@ def normalize(text: str, language: str) -> str:
             g2p.
 
     Returns:
-        The text in the form of :func:`simplify_punctuation`; a fixed point. Japanese is
-        unchanged: Open JTalk names numbers, and brackets are pauses to it.
+        The text in the form of :func:`simplify_punctuation`; a fixed point. Japanese and
+        Mandarin are unchanged: their g2ps read the marks of their scripts.
 
     Raises:
         ConfigError: The language is not a tag.
     """
     code = require_language(language)
-    if code == "ja":
+    if code in UNCHANGED:
         return text
     if code in NUMBER_WORDS:
         text = _Normalizer(code, NUMBER_WORDS[code])(text)

@@ -175,3 +175,18 @@ def test_japanese_is_reported():
         require_front_end(
             FrontEnd(g2p="pyopenjtalk", cleaner="tacotron", language="ja")
         )
+
+
+@pytest.mark.parametrize(
+    "g2p, package, text, lost",
+    [
+        ("korean_jaso", "jamo", "책이 12권 있습니다.", ("12",)),
+        ("pypinyin_g2p_phone", "pypinyin", "我有12本书。", ("12",)),
+        ("pyopenjtalk_prosody", "pyopenjtalk", "本を12冊買いました。", None),
+    ],
+)
+def test_numbers_that_a_g2p_omits_are_lost_text(g2p, package, text, lost):
+    pytest.importorskip(package)
+    found = rows({"a": text, "b": text.replace("12", "")}, g2p=g2p)
+    assert (found["text that the g2p loses"].examples if lost else None) == lost
+    assert ("text that the g2p loses" in found) == bool(lost)
