@@ -18,6 +18,9 @@ from espnet_distill.errors import (
 )
 from espnet_distill.plugin import register_when_imported
 
+# ESPnet's scripts that extract speaker embeddings, and the toolkit that the plugin adds.
+EXTRACTORS = ("extract_spk_embed.py", "extract_spk_embed_parallel.py")
+TOOLKIT = ["--toolkit", "resemblyzer"]
 USAGE = "usage: python3 -m espnet_distill (-m MODULE | SCRIPT) [ARGS...]"
 
 
@@ -30,6 +33,8 @@ def run(arguments: list[str]) -> None:
     Raises:
         ConfigError: There is no such module or script.
     """
+    if _is_extraction_by_plugin(arguments):
+        arguments = ["-m", "espnet_distill.bin.extract_speakers", *arguments[1:]]
     as_module = arguments[0] == "-m"
     sys.argv = arguments[as_module:]
     program = sys.argv[0]
@@ -43,6 +48,11 @@ def run(arguments: list[str]) -> None:
         if not sys.flags.safe_path:
             sys.path[0] = os.path.dirname(os.path.realpath(program))
         runpy.run_path(program, run_name="__main__")
+
+
+def _is_extraction_by_plugin(arguments: list[str]) -> bool:
+    pairs = zip(arguments, arguments[1:])
+    return os.path.basename(arguments[0]) in EXTRACTORS and tuple(TOOLKIT) in pairs
 
 
 def _is_module(name: str) -> bool:

@@ -103,6 +103,14 @@ class Place:
             (folder / CHECKPOINT).write_bytes(checkpoint)
         return folder
 
+    def several(self, **conf) -> Path:
+        """A teacher of two speakers by its configuration and their ids."""
+        data = [["dump/raw/train/utt2sid", "sids", "text_int"]]
+        data = {"train_data_path_and_name_and_type": data}
+        folder = self.teacher("several", tts_conf={"spks": 3} | conf, **data)
+        (folder / "spk2sid").write_text("<unk> 0\nann 1\nbob 2\n")
+        return folder
+
     def text2wav(self) -> Path:
         """A VITS by its configuration alone."""
         return self.teacher("vits", checkpoint=b"", tts="vits")
@@ -365,6 +373,19 @@ def _plan(**options) -> Callable:
     """Return the arguments of `recipe-step plan` in a folder without a recipe."""
     options = {"student_config": SCRIPTS / "conf/train_student.yaml"} | options
     return lambda p: ["plan", *run_options(**options)]
+
+
+def _select(p, utt2spk: str, step="plan", embeddings="", **options) -> list:
+    """Return the arguments of a step with data of these speakers."""
+    raw = "dump/raw/train"
+    for name, text in {"utt2spk": utt2spk, "text": "x a\n", "wav.scp": "x f\n"}.items():
+        p.file(f"{raw}/{name}", text)
+    p.file("dump/espnet_spk/train/spk_espnet_spk.scp", embeddings)
+    options |= {"student_config": SCRIPTS / "conf/train_student.yaml"}
+    options |= {"valid_set": "train", "test_sets": "train", "stage": "2"}
+    if step == "plan":
+        options["teacher"] = p.several()
+    return [step, *run_options(**options)]
 
 
 TRIES = [
@@ -1597,6 +1618,61 @@ TRIES = [
             student_config=p.file("s.yaml", "tts_conf: {spks: 3}"),
         )(p),
         's.yaml: tts_conf.spks: requires --tts_opts "--use_sid true"',
+    ),
+    Try(
+        "recipe-step",
+        "a student without the teacher's speakers",
+        lambda p: _plan(
+            teacher=p.several(),
+            student_config=p.file("s.yaml", "tts: fastspeech2"),
+            tts_opts="--use_sid true",
+        )(p),
+        "s.yaml: tts_conf.spks: the teacher has 3, the student none; set spks there, or "
+        "name one --speaker",
+    ),
+    Try(
+        "recipe-step",
+        "a speaker that the teacher does not have",
+        lambda p: _plan(teacher=p.several(), speaker="bobb")(p),
+        "config.yaml has no such speaker; near: bob",
+    ),
+    Try(
+        "recipe-step",
+        "one speaker of a teacher of one",
+        lambda p: _plan(teacher=p.teacher(), speaker="bob")(p),
+        "config.yaml has one speaker; leave --speaker out",
+    ),
+    Try(
+        "recipe-step",
+        "one speaker of a teacher that is to be trained",
+        _plan(train_teacher="true", speaker="bob"),
+        "--speaker bob: requires a trained teacher: --train_teacher false --teacher",
+    ),
+    Try(
+        "recipe-step",
+        "a speaker whose name is no folder's",
+        lambda p: _plan(teacher=p.several(), speaker="a/b")(p),
+        "--speaker a/b: has /; folders have its name",
+    ),
+    Try(
+        "recipe-step",
+        "a speaker without utterances",
+        lambda p: _select(p, "x tim\n", speaker="bob"),
+        "dump/raw/train/utt2spk: has no utterance of this speaker; there are tim",
+    ),
+    Try(
+        "recipe-step",
+        "pseudo-labels of a speaker without a speaker embedding",
+        lambda p: _select(
+            p,
+            "x tim\n",
+            step="write-text-set",
+            pseudo_label_text=p.file("more", "y text\n").name,
+            tts_opts="--use_spk_embed true",
+            embeddings="tam ark:1\n",
+        ),
+        "spk_espnet_spk.scp: no speaker embedding of tim, which y of more needs; near: "
+        "tam",
     ),
     # focused
     Try(

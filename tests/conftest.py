@@ -145,11 +145,10 @@ def make_experiment(folder, seed=0, **config):
     return folder
 
 
-def load_stock(folder):
+def load_stock(folder, name="train.loss.ave.pth"):
     """Build an experiment's model with stock ESPnet."""
     from espnet2.tasks.tts import TTSTask
 
-    name = "train.loss.ave.pth"
     model, _ = TTSTask.build_model_from_file(folder / "config.yaml", folder / name)
     return model
 

@@ -78,6 +78,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "calibration data of wanda and taylor",
     )
     add("--durations", metavar="FILE", type=Path, help="frames per token of --data")
+    add(
+        "--speaker",
+        metavar="NAME",
+        help="make a student of this one speaker of the teacher",
+    )
 
 
 def main(args: argparse.Namespace) -> None:
@@ -97,6 +102,7 @@ def main(args: argparse.Namespace) -> None:
         importance=args.importance,
         data=args.data,
         durations=args.durations,
+        speaker=args.speaker,
     )
     student.save(args.out)
     print(describe(student))

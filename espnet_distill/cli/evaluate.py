@@ -74,7 +74,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR_OR_NAME",
         type=name_or_none,
         help="adds speaker similarity to the recordings: an ESPnet-SPK model by its "
-        "folder, .pth or tag, or resemblyzer",
+        "folder, .pth or tag, or resemblyzer (default: resemblyzer for data of several "
+        "speakers, if it is installed)",
     )
     add(
         "--durations",

@@ -3,11 +3,9 @@
 from pathlib import Path
 
 from espnet_distill.experiments.experiment import Experiment
+from espnet_distill.experiments.ids import LANGUAGES, SPEAKERS, ids_of
 from espnet_distill.recipes.teacher_data import (
-    LANGUAGES,
-    SPEAKERS,
     describe_unknown,
-    ids_of,
     inherit_ids,
     inherit_statistics,
     inherit_tokens,

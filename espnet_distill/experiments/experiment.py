@@ -103,7 +103,7 @@ class Experiment:
 
     def __str__(self) -> str:
         """Return the name for messages: the configuration's path."""
-        return str(self.config_file) if self._files else f"{self.origin}, pruned"
+        return str(self.config_file) if self._files else f"{self.origin}, changed"
 
     def __repr__(self) -> str:
         return f"Experiment({self})"

@@ -1,23 +1,17 @@
 """Complete what tts.sh has written: data folders, statistics, subsets."""
 
-import shutil
-from collections.abc import Collection
-from pathlib import Path
-
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.recipes.front_end import copy_records, report_front_end
 from espnet_distill.recipes.keys import mark_made, statistics_key
 from espnet_distill.recipes.layout import Layout
+from espnet_distill.recipes.one_speaker import require_speaker_data
 from espnet_distill.recipes.plan import check_texts, require_ids
+from espnet_distill.recipes.pseudo_label_sets import require_text_speakers
+from espnet_distill.recipes.subsets import write_subset
 from espnet_distill.recipes.teacher_data import inherit_for_data, inherit_statistics
 from espnet_distill.utils.files import (
-    folder_written_whole,
-    read_table,
     read_text,
-    write_text,
 )
-
-COPIED = ("feats_type", "audio_format", "frame_shift")
 
 
 def finish_data(layout: Layout) -> str:
@@ -31,6 +25,8 @@ def finish_data(layout: Layout) -> str:
     lines = [] if layout.options.train_teacher else inherit_for_data(layout)
     check_texts(layout.options)
     require_ids(layout)
+    require_speaker_data(layout)
+    require_text_speakers(layout)
     return "".join(f"{line}\n" for line in lines) + report_front_end(layout)
 
 
@@ -53,38 +49,12 @@ def select_subsets(layout: Layout) -> None:
     """Write the data folders of the sets of which utterances have no durations."""
     options = layout.options
     for name, subset in zip(
-        (options.train_set, options.valid_set), layout.aligned_sets
+        (options.train_set, options.valid_set), layout.sets_with_durations
     ):
         if subset == name:
             continue
         utterances = read_text(layout.align_dir / subset / "utterances").split()
         write_subset(layout.raw(name), layout.raw(subset), set(utterances))
-        embeddings = Path(options.dumpdir, layout.spk_embed_tag)
-        if (embeddings / name).is_dir():
-            (embeddings / subset).unlink(missing_ok=True)
-            (embeddings / subset).symlink_to(name)
-
-
-def write_subset(source: Path, out: Path, utterances: Collection[str]) -> None:
-    """Write a data folder of some utterances of another one.
-
-    Args:
-        source: The data folder; its tables ``text``, ``*.scp`` and ``utt2*`` are
-            filtered.
-        out: The folder to write.
-        utterances: The utterances to keep.
-    """
-    tables = [source / "text", *source.glob("*.scp"), *source.glob("utt2*")]
-    with folder_written_whole(out, instead=True) as beside:
-        for table in tables:
-            lines = read_text(table).splitlines(keepends=True)
-            kept = [line for line in lines if line.split(maxsplit=1)[0] in utterances]
-            write_text(beside / table.name, "".join(kept))
-        speakers: dict[str, list[str]] = {}
-        for utterance, speaker in read_table(beside / "utt2spk").items():
-            speakers.setdefault(speaker, []).append(utterance)
-        lines = (f"{name} {' '.join(utts)}\n" for name, utts in speakers.items())
-        write_text(beside / "spk2utt", "".join(lines))
-        for path in (source / name for name in COPIED):
-            if path.is_file():
-                shutil.copyfile(path, beside / path.name)
+        if layout.embeddings(name).is_dir():
+            layout.embeddings(subset).unlink(missing_ok=True)
+            layout.embeddings(subset).symlink_to(name)

@@ -24,6 +24,15 @@ class Layout:
         """Return the data folder of a set."""
         return Path(self.options.dumpdir, "raw", name)
 
+    def embeddings(self, name: str) -> Path:
+        """Return the folder of a set's speaker embeddings."""
+        return Path(self.options.dumpdir, self.spk_embed_tag, name)
+
+    def of_speaker(self, name: str) -> str:
+        """Return the name of a set, tag or folder for ``speaker``, if one is named."""
+        speaker = self.options.speaker
+        return f"{name}_{speaker}" if speaker else name
+
     @property
     def token_list(self) -> Path:
         """The token list that stage 5 of tts.sh writes."""
@@ -57,9 +66,20 @@ class Layout:
 
     # Sets of the training
 
-    @cached_property
+    @property
     def aligned_sets(self) -> tuple[str, str]:
-        """The training and validation sets of the utterances with durations."""
+        """The training and validation sets of ``speaker``'s utterances with durations."""
+        train, valid = self.sets_with_durations
+        return self.of_speaker(train), self.of_speaker(valid)
+
+    @property
+    def test_sets(self) -> list[str]:
+        """The test sets of ``speaker``'s utterances."""
+        return [self.of_speaker(name) for name in self.options.test_sets.split()]
+
+    @cached_property
+    def sets_with_durations(self) -> tuple[str, str]:
+        """The training and validation sets of all utterances with durations."""
         options = self.options
         if options.durations_from == "teacher":
             return f"{options.train_set}_focused", f"{options.valid_set}_focused"
@@ -72,7 +92,7 @@ class Layout:
     def text_set(self) -> str:
         """The set of the pseudo-labels, named like their text; empty without them."""
         text = self.options.pseudo_label_text
-        return Path(text).name if text else ""
+        return self.of_speaker(Path(text).name) if text else ""
 
     @property
     def training_sets(self) -> tuple[str, str]:
@@ -99,14 +119,26 @@ class Layout:
 
     def _folder(self, given: str, name: str) -> Path:
         text = f"_{self.text_set}" if self.text_set else ""
-        return Path(given or f"{self.options.expdir}/{name}{text}")
+        name = name + text if text else self.of_speaker(name)
+        return Path(given or f"{self.options.expdir}/{name}")
 
     @property
-    def teacher_model(self) -> Path:
-        """The teacher's checkpoint."""
+    def given_teacher(self) -> Path:
+        """The checkpoint of the teacher that is trained or given."""
         if self.options.train_teacher:
             return Path(self.options.expdir, "teacher", self.options.inference_model)
         return Path(self.options.teacher)
+
+    @property
+    def folded_teacher(self) -> Path:
+        """The teacher's model of ``speaker`` alone."""
+        return Path(self.options.expdir, self.of_speaker("teacher"), "model.pth")
+
+    @property
+    def teacher_model(self) -> Path:
+        """The teacher's checkpoint, that of ``speaker`` alone if there is one."""
+        is_folded = self.options.speaker and self.folded_teacher.is_file()
+        return self.folded_teacher if is_folded else self.given_teacher
 
     @property
     def teacher_config(self) -> Path:
@@ -118,7 +150,7 @@ class Layout:
     @property
     def student_exp(self) -> Path:
         """The student's experiment."""
-        return Path(self.options.expdir, self.options.student_tag)
+        return Path(self.options.expdir, self.of_speaker(self.options.student_tag))
 
     @property
     def student_config(self) -> Path:
@@ -143,7 +175,7 @@ class Layout:
     @property
     def vocoder_exp(self) -> Path:
         """The small vocoder's experiment."""
-        return Path(self.options.expdir, self.options.vocoder_tag)
+        return Path(self.options.expdir, self.of_speaker(self.options.vocoder_tag))
 
     @property
     def vocoder_preset(self) -> Path:
@@ -153,11 +185,11 @@ class Layout:
     @property
     def waves_dir(self) -> Path:
         """The folder of the small vocoder's targets."""
-        return Path(self.options.expdir, f"{self.options.vocoder_tag}_waves")
+        return self.vocoder_exp.with_name(f"{self.vocoder_exp.name}_waves")
 
     def wave_list(self, name: str) -> Path:
         """Return the list of waveforms of a set that the small vocoder learns from."""
         speech = self.options.vocoder_speech
         if speech in ("", "recordings"):
-            return self.raw(name) / "wav.scp"
+            return self.raw(self.of_speaker(name)) / "wav.scp"
         return Path(speech, name, "wav", "wav.scp")

@@ -12,7 +12,17 @@ from espnet_distill.experiments.unpack import unpack
 from espnet_distill.recipes.front_end import front_end_of_run
 from espnet_distill.recipes.keys import require_same_statistics
 from espnet_distill.recipes.layout import Layout
-from espnet_distill.recipes.pseudo_label_sets import prepared_text
+from espnet_distill.recipes.one_speaker import (
+    fold_teacher,
+    require_speaker_data,
+    require_speaker_options,
+    select_speaker,
+)
+from espnet_distill.recipes.pseudo_label_sets import (
+    prepared_text,
+    require_text_speakers,
+    speakers_of_text,
+)
 from espnet_distill.recipes.run_options import RunOptions
 from espnet_distill.recipes.sentencepieces import copy_bpemodel
 from espnet_distill.recipes.shell_values import require_plain
@@ -55,15 +65,23 @@ def plan(options: RunOptions) -> Layout:
         ConfigError: An option or an input cannot work.
     """
     _require_student_options(options)
+    require_speaker_options(options)
     require_vocoder_options(options)
     _require_pseudo_label_text(options)
     check_texts(options)
     _require_durations_from(options)
     layout = Layout(_with_settings(_with_teacher(options)))
     _require_bpemodel(layout)
+    if options.speaker:
+        if options.stage > 1:
+            require_speaker_data(layout)
+        fold_teacher(layout)
     _require_conditions(layout)
     if options.stage > 1:
         require_ids(layout)
+        require_text_speakers(layout)
+    if options.stage > 2:
+        select_speaker(layout)
     if options.stage > 3:
         _require_same_text(layout)
         require_same_statistics(layout)
@@ -98,8 +116,8 @@ def _require_pseudo_label_text(options: RunOptions) -> None:
     _require_file("pseudo_label_text", text)
     if options.train_teacher:
         raise ConfigError("--pseudo_label_text: requires a trained --teacher")
-    if "--use_" in options.tts_opts:
-        raise ConfigError("--pseudo_label_text: one speaker and language only")
+    if options.has_tts_flag("use_lid"):
+        raise ConfigError("--pseudo_label_text: one language only")
     if Layout(options).text_set in options.sets:
         raise ConfigError(f"--pseudo_label_text {text}: a set has its name; rename it")
 
@@ -179,7 +197,7 @@ def _require_bpemodel(layout: Layout) -> None:
 def _require_conditions(layout: Layout) -> None:
     """Require the ids and embeddings that the models of student and teacher use."""
     options = layout.options
-    for config in (options.student_config, layout.teacher_config):
+    for config in _configs_of(layout):
         conf = read_conf(config)
         for key, (flag, _) in CONDITIONS.items():
             sizes = _values(conf, key)
@@ -195,6 +213,33 @@ def _require_conditions(layout: Layout) -> None:
                 raise ConfigError(
                     f"{path}: no such file; --{flag} true makes it in stage 1"
                 )
+    if not options.speaker and not options.student:
+        _require_same_conditions(layout)
+
+
+def _require_same_conditions(layout: Layout) -> None:
+    """Raise a ConfigError if the teacher takes speakers, and the student does not."""
+    options = layout.options
+    student, teacher = (
+        read_conf(options.student_config),
+        read_conf(layout.teacher_config),
+    )
+    for key in CONDITIONS:
+        size = max(_values(teacher, key), default=0)
+        if size > 1 and not max(_values(student, key), default=0):
+            remedy = f"set {key} there"
+            if key != "langs":
+                remedy += ", or name one --speaker"
+            raise ConfigError(
+                f"{options.student_config}: tts_conf.{key}: the teacher has {size}, the "
+                f"student none; {remedy}"
+            )
+
+
+def _configs_of(layout: Layout) -> list[str | Path]:
+    """Return the configurations whose models take ids; a student of one speaker not."""
+    student = [] if layout.options.speaker else [layout.options.student_config]
+    return [*student, layout.teacher_config]
 
 
 def _values(conf, key: str) -> Iterator[int]:
@@ -209,7 +254,7 @@ def _values(conf, key: str) -> Iterator[int]:
 def require_ids(layout: Layout) -> None:
     """Raise a ConfigError if a model has too few embeddings for the data's ids."""
     options = layout.options
-    for config in (options.student_config, layout.teacher_config):
+    for config in _configs_of(layout):
         conf = read_conf(config)
         for key, (_, name) in CONDITIONS.items():
             table = layout.raw(options.train_set) / name if name else None
@@ -241,5 +286,11 @@ def _require_same_text(layout: Layout) -> None:
     if not used.is_file() or prepared_text(layout) != read_text(used):
         raise ConfigError(
             f"--pseudo_label_text {text}: differs from the text that stage 3 "
+            f"synthesized as {layout.text_set}; run it, or rename the file"
+        )
+    speakers = read_table(layout.raw(layout.text_set) / "utt2spk")
+    if speakers_of_text(layout, list(speakers)) != speakers:
+        raise ConfigError(
+            f"--pseudo_label_text {text}: has other speakers than those that stage 3 "
             f"synthesized as {layout.text_set}; run it, or rename the file"
         )

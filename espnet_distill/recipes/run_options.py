@@ -53,6 +53,7 @@ class RunOptions:
     train_teacher: bool
     teacher_config: str
     teacher: str
+    speaker: str
     more_teachers: str
     student_config: str
     student: str

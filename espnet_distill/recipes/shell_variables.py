@@ -6,8 +6,8 @@ from pathlib import Path
 
 from espnet_distill.recipes.finish_data import select_subsets
 from espnet_distill.recipes.layout import Layout
+from espnet_distill.recipes.one_speaker import select_speaker
 from espnet_distill.recipes.plan import plan
-from espnet_distill.recipes.run_options import RunOptions
 from espnet_distill.recipes.shell_values import require_plain
 from espnet_distill.recipes.student_training import student_model
 from espnet_distill.recipes.teacher_settings import FEATURES, PITCH, TEXT
@@ -17,7 +17,15 @@ TRAINING_DATA = ("training_set", "validation_set", "train_data", "valid_data")
 ALLOWED = frozenset(
     (
         *(*SETTINGS, "bpemodel", "teacher", "stats_dir", "dump_dir", "inference_tag"),
-        *("evaldir", "eval_set", "front_end", "token_list", "align_dir", "text_set"),
+        *(
+            "evaldir",
+            "speech_sets",
+            "eval_set",
+            "front_end",
+            "token_list",
+            "align_dir",
+            "text_set",
+        ),
         *("teacher_exp", "teacher_model", "student_exp", "student_train"),
         *("distill_config", "student_model", "vocoder_exp", "waves_dir"),
         *("train_waves", "valid_waves", "wave_options", "tts_options"),
@@ -56,6 +64,7 @@ def plan_variables(layout: Layout) -> str:
 def select_utterances(layout: Layout) -> str:
     """Write the subsets of utterances with durations; return the training's variables."""
     select_subsets(layout)
+    select_speaker(layout)
     return training_data_variables(layout)
 
 
@@ -76,9 +85,11 @@ def _variables_of(layout: Layout) -> dict[str, str | Path | list]:
             "teacher": options.teacher,
             "stats_dir": layout.stats_dir,
             "dump_dir": layout.dump_dir,
-            "inference_tag": inference_tag(options),
-            "evaldir": options.evaldir or f"{options.expdir}/evaluation",
-            "eval_set": options.test_sets.partition(" ")[0],
+            "inference_tag": inference_tag(layout),
+            "evaldir": options.evaldir
+            or f"{options.expdir}/{layout.of_speaker('evaluation')}",
+            "speech_sets": " ".join(layout.test_sets),
+            "eval_set": layout.test_sets[0],
             "front_end": layout.front_end,
             "token_list": layout.token_list,
             "align_dir": layout.align_dir,
@@ -183,7 +194,7 @@ def _wave_options(layout: Layout, student: Path) -> list[str]:
 
 def _progress_folders(layout: Layout, student: Path) -> list[str]:
     """Return the folders of the logs of local jobs, TITLE=FOLDER, for show_progress."""
-    teacher, tag = layout.teacher_model.parent, inference_tag(layout.options)
+    teacher, tag = layout.teacher_model.parent, inference_tag(layout)
     folders = {
         "alignment": layout.align_dir,
         "teacher": teacher,
@@ -202,9 +213,10 @@ def _progress_folders(layout: Layout, student: Path) -> list[str]:
     return [f"{title}={folder}" for title, folder in folders.items()]
 
 
-def inference_tag(options: RunOptions) -> str:
+def inference_tag(layout: Layout) -> str:
     """Return the folder of the speech in each experiment."""
-    return options.inference_tag or f"{options.student_tag}_decode"
+    options = layout.options
+    return options.inference_tag or f"{layout.of_speaker(options.student_tag)}_decode"
 
 
 def _words(values: Mapping) -> list[str]:

@@ -3,9 +3,12 @@
 import shutil
 from pathlib import Path
 
+import yaml
+
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.config import STATISTICS, statistics_name
 from espnet_distill.experiments.identity import MADE_FROM
+from espnet_distill.experiments.ids import without_speakers
 from espnet_distill.recipes.keys import (
     compaction_key,
     is_made,
@@ -14,6 +17,7 @@ from espnet_distill.recipes.keys import (
 )
 from espnet_distill.recipes.layout import Layout
 from espnet_distill.recipes.teacher_settings import FEATURES, PITCH
+from espnet_distill.recipes.trained import conditions_of
 from espnet_distill.utils.config_values import as_list, as_mapping
 from espnet_distill.utils.files import read_text, read_yaml, write_text
 
@@ -39,6 +43,7 @@ def write_student_config(layout: Layout) -> None:
     if options.student:
         text += read_text(layout.preset)
     write_text(layout.student_config, text)
+    _set_conditions(layout)
     if not options.warm_start:
         return
     student, teacher = (
@@ -49,6 +54,19 @@ def write_student_config(layout: Layout) -> None:
         raise ConfigError(
             f"--warm_start true: the student is {student}, its teacher {teacher}"
         )
+
+
+def _set_conditions(layout: Layout) -> None:
+    """Give a preset the teacher's speakers and languages; one speaker takes no inputs."""
+    options, conf = layout.options, read_conf(layout.student_config)
+    tts_conf = conf.get("tts_conf") or {}
+    if options.student:
+        tts_conf = conditions_of(read_conf(layout.teacher_config)) | tts_conf
+    if options.speaker:
+        tts_conf = without_speakers(tts_conf)
+    if tts_conf != (conf.get("tts_conf") or {}):
+        conf["tts_conf"] = tts_conf
+        write_text(layout.student_config, yaml.safe_dump(conf, sort_keys=False))
 
 
 def write_distill_config(layout: Layout) -> Path:
@@ -111,7 +129,12 @@ def init_student(layout: Layout) -> str:
             )
         return ""
     shutil.rmtree(result, ignore_errors=True)
-    student = derive(layout.teacher_model, student_config=layout.student_config)
+    is_folded = layout.teacher_model == layout.folded_teacher
+    student = derive(
+        layout.teacher_model,
+        student_config=layout.student_config,
+        speaker=None if is_folded else layout.options.speaker or None,
+    )
     student.save(result)
     mark_made(result, key)
     return f"{describe(student)}\n"
@@ -178,8 +201,6 @@ def compact_student(layout: Layout) -> str:
 
 def _name_relative_files(layout: Layout, config: Path) -> None:
     """Name statistics and front end by relative paths, as the recipe's experiments do."""
-    import yaml
-
     conf = read_yaml(config)
     for key, kind in STATISTICS.items():
         if (conf.get(key) or {}).get("stats_file"):

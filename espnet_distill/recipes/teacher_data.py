@@ -2,76 +2,16 @@
 
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.config import statistics_name
 from espnet_distill.experiments.experiment import Experiment
+from espnet_distill.experiments.ids import LANGUAGES, SPEAKERS, Kind, ids_of
 from espnet_distill.recipes.layout import Layout
 from espnet_distill.utils.files import read_table, read_text, write_text, written_whole
 
 UNKNOWN = "0"  # the id that tts.sh assigns outside of the training set
-
-
-@dataclass(frozen=True)
-class Kind:
-    """The names that tts.sh uses for speaker ids or for language ids.
-
-    Attributes:
-        data: The name of the ids in a training's data.
-        names: The file utterance → speaker or language name of a data folder.
-        numbers: The file utterance → id of a data folder.
-        table: The file name → id.
-        option: The option of tts.sh that enables the ids.
-    """
-
-    data: str
-    names: str
-    numbers: str
-    table: str
-    option: str
-
-
-SPEAKERS = Kind("sids", "utt2spk", "utt2sid", "spk2sid", "use_sid")
-
-
-LANGUAGES = Kind("lids", "utt2lang", "utt2lid", "lang2lid", "use_lid")
-
-
-def ids_of(kind: Kind, teacher: Experiment) -> dict[str, str]:
-    """Return the ids of the speakers or languages of a teacher: name → id.
-
-    Args:
-        kind: SPEAKERS or LANGUAGES.
-        teacher: The teacher. A packed model contains the table that tts.sh wrote; the
-            checkpoint may be a link into the folder of an unpacked model.
-
-    Raises:
-        ConfigError: The teacher was trained without such ids, or the table is missing.
-    """
-    data = teacher.config.get("train_data_path_and_name_and_type") or []
-    paths = [Path(path) for path, name, _ in data if name == kind.data]
-    if not paths:
-        raise ConfigError(
-            f"{teacher}: was trained without {kind.data}; leave out --{kind.option} true"
-        )
-    beside = teacher.config_file.parent / kind.table
-    if beside.is_file():  # written by `unpack`
-        return read_table(beside)
-    folder = paths[0].parent
-    org = _root(teacher.config_file, teacher.checkpoint) / folder.parent / "org"
-    table = org / folder.name / kind.table
-    if not table.is_file():
-        raise ConfigError(f"{table}: no such file; it has the {kind.data} of {teacher}")
-    return read_table(table)
-
-
-def _root(config: Path, checkpoint: Path) -> Path:
-    """Return the base of relative paths: the unpacked archive, or this folder."""
-    parents = (*config.resolve().parents, *checkpoint.resolve().parents)
-    unpacked = (folder for folder in parents if (folder / "meta.yaml").is_file())
-    return next(unpacked, Path())
 
 
 def inherit_ids(
@@ -158,7 +98,7 @@ def inherit_for_data(layout: Layout) -> list[str]:
     Returns:
         Lines that describe what was inherited.
     """
-    options, teacher = layout.options, Experiment(layout.teacher_model)
+    options, teacher = layout.options, Experiment(layout.given_teacher)
     unknown = inherit_tokens(teacher, layout.token_list)
     number = len(teacher.config["token_list"])
     lines = [f"{layout.token_list}: the {number} tokens of {teacher}"]

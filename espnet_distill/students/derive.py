@@ -14,9 +14,11 @@ from espnet_distill.data.calibration import read_calibration
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.config import read_config
 from espnet_distill.experiments.experiment import Experiment, require_origin
+from espnet_distill.experiments.ids import without_speakers
 from espnet_distill.experiments.training_config import training_of
 from espnet_distill.profiling.dummy_input import cost
 from espnet_distill.students.init_from_teacher import initialize
+from espnet_distill.students.one_speaker import one_speaker
 from espnet_distill.students.size_search import (
     SizeBudget,
     Sizes,
@@ -44,6 +46,7 @@ def derive(
     importance: str = "magnitude",
     data: str | Path | None = None,
     durations: str | Path | None = None,
+    speaker: str | None = None,
 ) -> Experiment:
     """Make a student of its teacher's class, initialized with its teacher's weights.
 
@@ -70,6 +73,8 @@ def derive(
             calibration data of ``wanda`` and ``taylor``.
         durations: ESPnet durations file of ``data``: frames per token, for a model
             that is trained with durations.
+        speaker: Name of the teacher's speaker that a student of one speaker
+            synthesizes as; None keeps the teacher's speakers.
 
     Returns:
         The student in memory, with the teacher's features and tokens.
@@ -92,8 +97,13 @@ def derive(
     teacher = Experiment.of(teacher)
     conf = teacher.config
     require_supported(conf["tts"], teacher, "derive")
+    if speaker:
+        teacher = one_speaker(teacher, speaker, exact=False)
+        conf = teacher.config
     training = read_config(student_config) if student_config else training_of(conf)
     training["tts_conf"] = dict(training.get("tts_conf") or {})
+    if speaker:
+        training["tts_conf"] = without_speakers(training["tts_conf"])
     if training["tts"] != conf["tts"]:
         raise ConfigError(
             f"{student_config}: tts: {training['tts']}; the teacher is {conf['tts']}"
@@ -114,7 +124,6 @@ def derive(
     initial = initialize(
         student.tts, sliced.model.tts, sizes, student_conf, importance, calibration
     )
-    names = ", ".join(initial.untouched)
     return teacher.with_model(
         conf["tts"],
         student_conf,
@@ -122,8 +131,12 @@ def derive(
         training=training,
         weights_name="init.pth",
         full_precision=True,
-        notes=[f"Not the teacher's: {names}."] if names else [],
+        notes=[*(teacher.notes if speaker else ()), *_note_of(initial.untouched)],
     )
+
+
+def _note_of(untouched: list[str]) -> list[str]:
+    return [f"Not the teacher's: {', '.join(untouched)}."] if untouched else []
 
 
 def _require_budget(budget: SizeBudget, student_config: Path | None) -> None:

@@ -75,7 +75,7 @@ def test_further_columns(recipe, write):
     assert "| VERSA utmos | VERSA mcd | VERSA espnet_wer |" in header
     assert "3.250" in student and "25.000" in student and teacher.count("–") == 3
     assert "stage 9 of `tts.sh`" in caption
-    rows, _ = read(recipe / "out" / "table.json")
+    rows, *_ = read(recipe / "out" / "table.json")
     assert rows[2].versa["espnet_wer"] == 25
     assert "VERSA utmos" in (recipe / "out" / "report.html").read_text()
     write("no result", wavs=wavs)

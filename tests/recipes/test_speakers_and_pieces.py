@@ -20,6 +20,7 @@ from ..vocoders.big import save_hifigan
 from .mini_an4 import copy_recipe, run, tacotron2, two_updates
 
 EXP = "exp/speakers"
+SCRIPT = "./run_multispeaker.sh"
 TOKENS = "dump/speakers/token_list/bpe/tokens.txt"
 BPEMODEL = "dump/speakers/token_list/bpe/bpe.model"
 NUM_PIECES = 28
@@ -37,9 +38,8 @@ def succeed(*arguments, **options):
 def made(tmp_path_factory):
     """The recipe's folder after all stages but the evaluation, with both."""
     recipe = copy_recipe(tmp_path_factory.mktemp("recipes"))
-    script = "./run_multispeaker.sh"
-    succeed(recipe, *BOTH, "--stop_stage", 7, script=script)
-    succeed(recipe, *BOTH, "--stage", 9, script=script)
+    succeed(recipe, *BOTH, "--stop_stage", 7, script=SCRIPT)
+    succeed(recipe, *BOTH, "--stage", 9, script=SCRIPT)
     return recipe
 
 
@@ -208,7 +208,7 @@ def test_too_few_speakers_are_one_line(made):
     (made / "conf/few.yaml").write_text(conf.replace("spks: 6", "spks: 5"))
     options = [*BOTH, "--stage", 2, "--student_config", "conf/few.yaml"]
     options += ["--student_tag", "few"]
-    done = run(made, *options, script="./run_multispeaker.sh")
+    done = run(made, *options, script=SCRIPT)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1 and done.stderr.endswith(
         "conf/few.yaml: tts_conf.spks: 5 has no room for id 5 of "
@@ -217,13 +217,50 @@ def test_too_few_speakers_are_one_line(made):
 
 
 @pytest.mark.slow
+def test_a_student_of_one_speaker(made, monkeypatch):
+    """Of the teacher of all: in its voice, with pseudo-labels, without speaker ids."""
+    pytest.importorskip("faster_whisper")
+    (made / "more").write_text("more_a START\nmore_b YES\n")
+    options = ["--speaker", "mwhw", "--train_teacher", "false", "--teacher"]
+    options += [f"{EXP}/teacher", "--pseudo_label_text", "more", "--stage", 3]
+    done = succeed(made, *BOTH, *options, "--warm_start", "true", script=SCRIPT)
+    assert (
+        "The embedding of mwhw is folded into encoder.after_norm.bias." in done.stderr
+    )
+    monkeypatch.chdir(made)
+    raw = made / "dump/speakers/raw"
+    assert set(read_table(raw / "train_speakers_mwhw/utt2spk").values()) == {"mwhw"}
+    labels = read_table(raw / "train_speakers_mwhw_more_mwhw/utt2spk")
+    assert labels["more_a"] == labels["more_b"] == "mwhw"
+    assert "spks" not in config_of("student_mwhw")["tts_conf"]
+    table = json.loads((made / EXP / "evaluation_mwhw/table.json").read_text())
+    assert [row["name"] for row in table["rows"]][1:] == ["teacher", "student_mwhw"]
+    folded = load_stock(made / EXP / "teacher_mwhw", "model.pth").eval()
+    several = load_stock(made / EXP / "teacher").eval()
+    text = torch.arange(3, 9)
+    options = {"use_teacher_forcing": False}
+    expected = several.inference(text, sids=torch.tensor([5]), **options)["feat_gen"]
+    mel = folded.inference(text, **options)["feat_gen"]
+    torch.testing.assert_close(mel, expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.slow
+def test_pseudo_labels_of_all_speakers(made):
+    (made / "texts").write_text("".join(f"text_{i} YES\n" for i in range(5)))
+    options = ["--train_teacher", "false", "--teacher", f"{EXP}/teacher", "--stage", 3]
+    options += ["--pseudo_label_text", "texts", "--student_tag", "labeled"]
+    succeed(made, *BOTH, *options, "--stop_stage", 6, script=SCRIPT)
+    ids = read_table(made / "dump/speakers/raw/train_speakers_texts/utt2sid")
+    assert sorted(ids[f"text_{i}"] for i in range(5)) == list("12345")
+
+
+@pytest.mark.slow
 def test_each_speaker_is_evaluated(tmp_path):
     pytest.importorskip("faster_whisper")
     recipe = copy_recipe(tmp_path)
-    script = "./run_multispeaker.sh"
-    succeed(recipe, "--stop_stage", 8, script=script)
+    succeed(recipe, "--stop_stage", 8, script=SCRIPT)
     for_mwhw = "--stage 8 --stop_stage 8 --test_sets test_mwhw --evaldir".split()
-    succeed(recipe, *for_mwhw, f"{EXP}/evaluation_mwhw", script=script)
+    succeed(recipe, *for_mwhw, f"{EXP}/evaluation_mwhw", script=SCRIPT)
     for place, text in {"evaluation": "YES", "evaluation_mwhw": "START"}.items():
         table = json.loads((recipe / EXP / place / "table.json").read_text())
         rows = {row["name"]: row for row in table["rows"]}
@@ -238,9 +275,7 @@ def test_student_inherits_pieces_and_ids_of_a_packed_teacher(made, tmp_path):
     (packed,) = made.glob(f"{EXP}/student/*.zip")
     options = f"--train_teacher false --teacher {packed} --train_set train --nj 1"
     options += " --test_sets test_fash --stop_stage 7"
-    done = succeed(
-        recipe, *options.split(), "--token_type", "", script="./run_multispeaker.sh"
-    )
+    done = succeed(recipe, *options.split(), "--token_type", "", script=SCRIPT)
     assert "unknown to the teacher" not in done.stdout
     given = yaml.safe_load((made / EXP / "student/config.yaml").read_text())
     config = yaml.safe_load((recipe / EXP / "student/config.yaml").read_text())
@@ -259,16 +294,15 @@ def test_student_inherits_pieces_and_ids_of_a_packed_teacher(made, tmp_path):
 def test_a_tacotron2_of_several_speakers_gives_durations(made):
     """Its focused utterances keep their ids, and the packed student their table."""
     (made / "conf/train_tacotron2.yaml").write_text(tacotron2(spks=6))
-    script = "./run_multispeaker.sh"
     train = "--teacher_config conf/train_tacotron2.yaml --student_tag unused"
     train += " --expdir exp/attentive --objectives_config conf/mel.yaml"
     (made / "conf/mel.yaml").write_text("distill_conf: {objectives: [{type: mel}]}")
-    succeed(made, *BOTH, *train.split(), "--stage", 2, "--stop_stage", 4, script=script)
+    succeed(made, *BOTH, *train.split(), "--stage", 2, "--stop_stage", 4, script=SCRIPT)
     options = "--train_teacher false --teacher exp/attentive/teacher --stage 2"
     options += " --durations_from teacher --least_focus_rate 0 --expdir exp/focused"
     options += " --objectives_config conf/mel.yaml"
     for stages in (["--stop_stage", 6], ["--stage", 9]):
-        succeed(made, *BOTH, *options.split(), *stages, script=script)
+        succeed(made, *BOTH, *options.split(), *stages, script=SCRIPT)
     ids = read_table(made / "dump/speakers/raw/train_speakers_focused/utt2sid")
     assert sorted(ids.values()) == list("12345")
     (packed,) = made.glob("exp/focused/student/*.zip")
@@ -311,7 +345,7 @@ def test_student_of_speakers_and_pieces_with_its_vocoder(made, tmp_path):
     student = yaml.safe_load((made / EXP / "student/config.yaml").read_text())
     big = save_hifigan(tmp_path, student["feats_extract_conf"], [16, 16])
     options = [*two_updates(made), "--vocoder_file", big, "--stage", 10]
-    succeed(made, *BOTH, *options, script="./run_multispeaker.sh")
+    succeed(made, *BOTH, *options, script=SCRIPT)
     table = json.loads((made / EXP / "evaluation_pair/table.json").read_text())
     assert [row["name"] for row in table["rows"]][2:] == ["student", "student_pair"]
     first, second = (

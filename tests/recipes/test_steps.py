@@ -1,5 +1,6 @@
 """The steps of distill.sh in Python: options, data folders, configurations, variables."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.evaluation.metrics import whisper_models
 from espnet_distill.recipes.finish_data import select_subsets
 from espnet_distill.recipes.front_end import copy_records, report_front_end
+from espnet_distill.recipes.one_speaker import select_speaker
 from espnet_distill.recipes.plan import plan
 from espnet_distill.recipes.pseudo_label_sets import (
     add_pseudo_labels,
@@ -120,8 +122,8 @@ def test_plan_sets_every_variable_of_the_script(teacher, capsys):
             "--pseudo_label_text: requires a trained --teacher",
         ),
         (
-            {"pseudo_label_text": STUDENT, "tts_opts": "--use_sid true"},
-            "--pseudo_label_text: one speaker and language only",
+            {"pseudo_label_text": STUDENT, "tts_opts": "--use_lid true"},
+            "--pseudo_label_text: one language only",
         ),
         (
             {"vocoder_preset": "istft_nano", "vocoder_speech": "speech"},
@@ -295,6 +297,89 @@ def test_pseudo_labels_are_added_to_the_recordings(data):
     for table in ("dump/raw/train_more/text", "exp/alignment/train_more/durations"):
         assert list(read_table(Path(table))) == ["B", "a", "b", "c", "z"]
     assert run.stats_dir == Path("exp/tts_stats_more")
+
+
+@pytest.fixture
+def speakers(data):
+    """Three speakers in the training set, of whom the teacher does not have cy."""
+    raw = Path("dump/raw/train")
+    (raw / "utt2spk").write_text("a ann\nb bob\nc cy\n")
+    (raw / "utt2sid").write_text("a 1\nb 2\nc 0\n")
+    Path("more").write_text("z two\nB one\ny three\n")
+
+
+BY_ID = {"tts_opts": "--use_sid true", "pseudo_label_text": "more"}
+
+
+def test_the_teachers_speakers_synthesize_pseudo_labels_in_turn(speakers):
+    run = layout(**BY_ID)
+    assert "by 2 speakers" in write_text_set(run)
+    more = Path("dump/raw/more")
+    assert read_table(more / "utt2spk") == {"B": "ann", "y": "bob", "z": "ann"}
+    assert read_table(more / "utt2sid") == {"B": "1", "y": "2", "z": "1"}
+    assert read_table(more / "wav.scp")["y"] == "wav/b.wav"
+    labels = Path("exp/alignment/more")
+    shutil.copytree(more, labels)
+    (labels / "durations").write_text("B 1\ny 1\nz 1\n")
+    add_pseudo_labels(run)
+    ids = read_table(Path("dump/raw/train_more/utt2sid"))
+    assert ids == {"B": "1", "a": "1", "b": "2", "c": "0", "y": "2", "z": "1"}
+
+
+def test_a_table_beside_the_text_names_its_speakers(speakers):
+    table = Path("more.utt2spk")
+    table.write_text("z bob\nB bob\ny ann\n")
+    write_text_set(layout(**BY_ID))
+    named = read_table(Path("dump/raw/more/utt2spk"))
+    assert named == {"B": "bob", "y": "ann", "z": "bob"}
+    table.write_text("z bob\nB cy\ny ann\n")
+    with pytest.raises(ConfigError, match="more.utt2spk: B: .* no speaker cy"):
+        write_text_set(layout(**BY_ID))
+
+
+def test_pseudo_labels_get_the_speakers_mean_embedding(speakers):
+    folder = Path("dump/xvector/train")
+    folder.mkdir(parents=True)
+    (folder / "xvector.scp").write_text("a x:1\nb x:2\nc x:3\n")
+    (folder / "spk_xvector.scp").write_text("ann m:1\nbob m:2\n")
+    options = {"tts_opts": "--use_spk_embed true --spk_embed_tag xvector"}
+    run = layout(**BY_ID | options)
+    with pytest.raises(
+        ConfigError, match="no speaker embedding of cy, which z of more"
+    ):
+        write_text_set(run)
+    (folder / "spk_xvector.scp").write_text("ann m:1\nbob m:2\ncy m:3\n")
+    write_text_set(run)
+    vectors = read_table(Path("dump/xvector/more/xvector.scp"))
+    assert vectors == {"B": "m:1", "y": "m:2", "z": "m:3"}
+
+
+def test_the_data_of_one_speaker(speakers):
+    Path("dump/raw/dev/utt2spk").write_text("d ann\n")
+    Path("dump/raw/train/words").write_text("a A\nb B\nc C\n")
+    run = layout(speaker="ann", test_sets="dev", pseudo_label_text="more")
+    select_speaker(run)
+    assert read_table(Path("dump/raw/train_ann/words")) == {"a": "A"}
+    assert read_table(Path("exp/alignment/train_ann/durations")) == {"a": "1 2"}
+    assert run.training_sets == ("train_ann_more_ann", "dev_ann")
+    assert (run.test_sets, run.text_set) == (["dev_ann"], "more_ann")
+    assert str(run.student_exp) == "exp/student_ann"
+    write_text_set(run)
+    assert set(read_table(Path("dump/raw/more_ann/utt2spk")).values()) == {"ann"}
+
+
+def test_a_preset_gets_the_teachers_speakers_and_a_student_of_one_none():
+    Path("given").mkdir()
+    conf = {"tts": "fastspeech2", "tts_conf": {"spks": 4, "adim": 512}}
+    Path("given/config.yaml").write_text(yaml.safe_dump(conf))
+    Path(STUDENT).write_text("max_epoch: 2")
+    options = {"student": "fastspeech2_nano", "student_config": STUDENT}
+    options |= {"teacher": "given/model.pth", "train_teacher": "false"}
+    for speaker, spks in (("", 4), ("ann", None)):
+        run = layout(**options, speaker=speaker)
+        write_student_config(run)
+        tts_conf = yaml.safe_load(run.student_config.read_text())["tts_conf"]
+        assert (tts_conf.get("spks"), tts_conf["adim"]) == (spks, 48)
 
 
 def test_pieces_are_those_of_sentencepiece():

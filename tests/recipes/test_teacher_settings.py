@@ -6,7 +6,7 @@ import yaml
 
 from espnet_distill.cli import main as cli
 from espnet_distill.errors import ConfigError
-from espnet_distill.recipes.teacher_data import LANGUAGES, SPEAKERS
+from espnet_distill.experiments.ids import LANGUAGES, SPEAKERS
 from espnet_distill.recipes.teacher_settings import require_settings
 
 FEATURES = {"fs": 22050, "n_fft": 1024, "hop_length": 256, "win_length": None}

@@ -57,11 +57,13 @@ max_unaligned=0.1    # Largest fraction of utterances that the aligner may leave
 least_focus_rate=    # Threshold of a teacher's attention (default: 0.65 Tacotron2, 0.9 Transformer).
 
 # Teacher and student
-pseudo_label_text=   # Text (<utterance> <words>) that the teacher synthesizes for its student.
+pseudo_label_text=   # Text (<utterance> <words>) that the teacher synthesizes for its student;
+                     # <pseudo_label_text>.utt2spk: its speakers (default: in turn).
 train_teacher=false  # Train the teacher with teacher_config in stage 4.
 teacher_config=conf/train_teacher.yaml
 teacher=             # Given teacher: an experiment folder, a .pth in one, a packed .zip,
                      # hub:owner/name[@revision] or a name of the model zoo.
+speaker=             # Make a student of this one speaker of the teacher.
 more_teachers=       # Experiments or .pth to fuse with it, as configured in objectives_config.
 student_config=conf/train_student.yaml
 student=             # Student model: a preset of conf/students (empty: that of student_config).
@@ -198,7 +200,7 @@ dump_waves() {  # dump_waves TABLE SPLIT: waveforms and mels that the small voco
 }
 
 synthesize() {  # synthesize CHECKPOINT [VOCODER]: skipped if the inputs are unchanged
-    local result key vocoder_file=${2:-${vocoder_file}}
+    local result key vocoder_file=${2:-${vocoder_file}} test_sets=${speech_sets}
     result=$(dirname "$1")/${inference_tag}
     key=$(step synthesis-key --checkpoint "$1") || exit 2
     if [ "$(cat "${result}/made_from" 2> /dev/null)" = "${key}" ]; then
@@ -267,7 +269,7 @@ fi
 
 if [ -n "${pseudo_label_text}" ] && begin 3 "Pseudo-labels: ${teacher_exp}/${text_set}"; then
     step write-text-set
-    test_sets=${text_set} inference_tag=${text_set} synthesize "${teacher_model}"
+    speech_sets=${text_set} inference_tag=${text_set} synthesize "${teacher_model}"
     espnet-distill pseudo-label "${teacher_exp}/${text_set}/${text_set}" \
         "${dumpdir}/raw/${text_set}" "${align_dir}/${text_set}" --n-shift "${n_shift}"
     step add-pseudo-labels
@@ -299,7 +301,7 @@ fi
 [ "${student_model%/*}" = "${student_exp}" ] || step compact-student
 [ ! -d "${student_exp}" ] || echo "${student_model}" > "${student_exp}/student_model"
 
-if begin 7 "Synthesis of ${test_sets} by teacher and student"; then
+if begin 7 "Synthesis of ${speech_sets} by teacher and student"; then
     synthesize "${teacher_model}"
     synthesize "${student_model}"
 fi

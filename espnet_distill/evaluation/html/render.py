@@ -72,7 +72,9 @@ def results(evaluation: Evaluation, number: int) -> str:
     return _template("RESULTS.md").render(
         **_contents(evaluation),
         table=table.markdown(
-            [one.row for one in evaluation.systems], evaluation.environment
+            [one.row for one in evaluation.systems],
+            evaluation.environment,
+            evaluation.by_speaker,
         ),
         labels=LABELS,
         utts=utts,
@@ -88,6 +90,7 @@ def _contents(evaluation: Evaluation) -> dict:
         "teacher": evaluation.teacher,
         "students": evaluation.students,
         "tables": table.tables(rows),
+        "by_speaker": table.table_by_speaker(evaluation.by_speaker),
         "trained": [one for one in evaluation.systems if one.training],
         "without_log": [
             one.name for one in evaluation.systems if one.place and not one.training

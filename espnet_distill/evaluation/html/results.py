@@ -71,6 +71,7 @@ class Evaluation:
     environment: dict
     scores: dict[str, dict[str, dict[str, str]]]
     texts: dict[str, str]
+    by_speaker: list[table.Row]
 
     @property
     def teacher(self) -> System | None:
@@ -100,7 +101,7 @@ def read_evaluation(folder: Path) -> Evaluation:
     Raises:
         ConfigError: table.json is missing, or a file is not readable.
     """
-    rows, environment = table.read(folder / "table.json")
+    rows, environment, by_speaker = table.read(folder / "table.json")
     places = {RECORDING: 0, TEACHER: 1}
     others = [row.name for row in rows if row.name not in places]
     places |= {name: place for place, name in enumerate(others, start=2)}
@@ -108,6 +109,7 @@ def read_evaluation(folder: Path) -> Evaluation:
         folder=folder,
         systems=[System(row, places[row.name], folder) for row in rows],
         environment=environment,
+        by_speaker=by_speaker,
         scores=_read_scores(folder / "scores.csv"),
         texts=_read_texts(folder, environment.get("data")),
     )

@@ -17,6 +17,7 @@ def prune(
     low_rank: bool = False,
     data: str | Path | None = None,
     durations: str | Path | None = None,
+    speaker: str | None = None,
 ) -> Experiment:
     """Prune a trained model.
 
@@ -31,6 +32,8 @@ def prune(
             calibration data; None ranks units by their weights alone.
         durations: ESPnet durations file of ``data``: frames per token, for a model
             that is trained with durations.
+        speaker: Name of the one speaker that is kept of several; the pressure then
+            refers to the model of that speaker.
 
     Returns:
         The pruned experiment in memory. :meth:`~.Experiment.save` writes it,
@@ -55,6 +58,10 @@ def prune(
 
     espnet_distill.register()
     experiment = Experiment.of(experiment)
+    if speaker:
+        from espnet_distill.students.one_speaker import one_speaker
+
+        experiment = one_speaker(experiment, speaker)
     if low_rank:
         from espnet_distill.pruning.post_training.low_rank import prune_low_rank
 
