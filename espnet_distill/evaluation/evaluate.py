@@ -1,6 +1,7 @@
 """Measure teacher and students, and write them into one table."""
 
 import shlex
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path

@@ -57,8 +57,7 @@ max_unaligned=0.1    # Largest fraction of utterances that the aligner may leave
 least_focus_rate=    # Threshold of a teacher's attention (default: 0.65 Tacotron2, 0.9 Transformer).
 
 # Teacher and student
-pseudo_label_text=   # Text (<utterance> <words>) that the teacher synthesizes for its student;
-                     # <pseudo_label_text>.utt2spk: its speakers (default: in turn).
+pseudo_label_text=   # Text (<utterance> <words>) that the teacher synthesizes for its student.
 train_teacher=false  # Train the teacher with teacher_config in stage 4.
 teacher_config=conf/train_teacher.yaml
 teacher=             # Given teacher: an experiment folder, a .pth in one, a packed .zip,
@@ -245,9 +244,7 @@ if begin 1 "Data preparation and token list"; then
     fi
     step finish-data
 fi
-if [ "${stage}" -le 8 ] && [ "${stop_stage}" -ge 8 ]; then
-    step check-evaluation
-fi
+[ "${stage}" -gt 8 ] || [ "${stop_stage}" -lt 8 ] || step check-evaluation
 
 if begin 2 "Durations of the ${durations_from} -> ${align_dir}"; then
     if [ "${durations_from}" = aligner ]; then
