@@ -17,6 +17,9 @@ SHARED = {
     )
 }
 
+# What writes and runs ONNX graphs.
+EXPORT = ["onnx", "onnxruntime"]
+
 setup(
     name="espnet_distill",
     version="0.1.0",
@@ -45,7 +48,15 @@ setup(
         "threadpoolctl",
     ],
     extras_require={
-        "test": ["pymcd", "pytest", "pytest-xdist"],
+        "test": [
+            *EXPORT,
+            "piper-tts==1.8.0",  # GPL: a subprocess of tests, never imported
+            "pymcd",
+            "pytest",
+            "pytest-xdist",
+            "sherpa-onnx",
+        ],
+        "export": EXPORT,
         "eval": [
             "faster-whisper",
             "jiwer",

@@ -20,8 +20,8 @@ from .conftest import FASTSPEECH2, load_stock, make_experiment
 PAGE = Path(__file__).parents[1] / "docs/api.md"
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FUNCTIONS = (
-    *("bench", "compact", "compare", "derive", "describe", "evaluate", "init"),
-    *("new_recipe", "prune", "unpack"),
+    *("bench", "compact", "compare", "derive", "describe", "evaluate", "export"),
+    *("init", "new_recipe", "prune", "unpack"),
 )
 WIDE = {"adim": 64, "eunits": 128, "dunits": 128, "postnet_chans": 32}
 

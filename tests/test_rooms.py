@@ -20,7 +20,7 @@ ROOMS = (
     ("students",),
     ("training",),
     ("pruning",),
-    ("evaluation", "recipes", "plugin"),
+    ("evaluation", "export", "recipes", "plugin"),
     ("tasks",),
     ("bin",),
     ("cli",),

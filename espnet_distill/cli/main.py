@@ -40,6 +40,10 @@ COMMANDS = {
         "extract a distilled vocoder from its training",
         "espnet_distill.cli.extract_vocoder",
     ),
+    "export": (
+        "export a model and a vocoder as a voice for ONNX runtimes",
+        "espnet_distill.cli.export",
+    ),
     "evaluate": ("measure experiments side by side", "espnet_distill.cli.evaluate"),
     "report": (
         "render an evaluation as an HTML page with audio",

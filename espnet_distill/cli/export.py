@@ -1,0 +1,87 @@
+"""``espnet-distill export``: write a voice that ONNX runtimes play."""
+
+import argparse
+import contextlib
+import sys
+from pathlib import Path
+
+from espnet_distill.utils.config_values import name_or_none
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    add = parser.add_argument
+    add("experiment", metavar="EXP", help="experiment folder, .pth, .zip or tag")
+    add("out", metavar="OUT", type=Path, help="new folder")
+    add(
+        "--vocoder",
+        metavar="VOCODER",
+        type=name_or_none,
+        help="checkpoint or experiment folder of a vocoder",
+    )
+    add(
+        "--weights",
+        choices=("fp16", "fp32", "int8"),
+        default="fp16",
+        help="storage of weights, which are computed in fp32 (default: %(default)s)",
+    )
+    add(
+        "--sample",
+        metavar="SENTENCE",
+        nargs="+",
+        default=[],
+        help="sentences to synthesize into OUT/samples",
+    )
+    add(
+        "--data",
+        metavar="DIR",
+        type=Path,
+        help="data folder of the experiment, for language and voice of its phonemes",
+    )
+    add(
+        "--espeak-voice",
+        metavar="VOICE",
+        help="espeak-ng's voice of the phonemes, such as de, without --data",
+    )
+    add(
+        "--speakers",
+        metavar="FILE",
+        type=Path,
+        help="names of speakers: ESPnet's spk2sid",
+    )
+    add(
+        "--language-id",
+        metavar="ID",
+        type=int,
+        help="language of the voice, for a model of several",
+    )
+    add("--license", metavar="TEXT", help="license of corpus and teacher, for the card")
+    add("--corpus", metavar="TEXT", help="name of the corpus, for the card")
+    add(
+        "--evaluation",
+        metavar="DIR",
+        type=Path,
+        help="folder of evaluate, whose table the card repeats",
+    )
+
+
+def main(args: argparse.Namespace) -> None:
+    """Write OUT and print the report."""
+    from espnet_distill.export.export import export
+
+    with contextlib.redirect_stdout(sys.stderr):  # whatever a text front end prints
+        exported = export(
+            args.experiment,
+            args.out,
+            vocoder=args.vocoder,
+            weights=args.weights,
+            samples=args.sample,
+            data=args.data,
+            espeak_voice=args.espeak_voice,
+            speakers=args.speakers,
+            language_id=args.language_id,
+            license=args.license,
+            corpus=args.corpus,
+            evaluation=args.evaluation,
+        )
+    print(exported.report())

@@ -1,0 +1,1 @@
+"""Export of a text-to-mel model and a vocoder as a voice: one ONNX graph, ids to wave."""

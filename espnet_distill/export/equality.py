@@ -1,0 +1,125 @@
+"""Comparison of a graph with PyTorch's synthesis on sentences of three lengths."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.export.graph import NOISE_SCALE
+from espnet_distill.export.phoneme_ids import padded
+from espnet_distill.export.voice import run
+
+LENGTHS = (8, 24, 64)  # tokens
+TOLERANCE = 1e-4
+PEAK, MOST = 0.7, 10.0  # peak to which quiet voices are raised, and the largest gain
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A sentence, synthesized by ESPnet and PyTorch.
+
+    Attributes:
+        tokens: Token ids without the end.
+        wave: The waveform (T,).
+    """
+
+    tokens: list[int]
+    wave: np.ndarray
+
+
+def synthesize_references(
+    model, vocoder, tokens: list[int], conditions: dict[str, torch.Tensor]
+) -> list[Reference]:
+    """Synthesize random sentences of LENGTHS.
+
+    Args:
+        model: The ESPnetTTSModel.
+        vocoder: The loaded vocoder.
+        tokens: Ids that stand for tokens.
+        conditions: `sids` and `lids`, if the model takes them.
+    """
+    generator = torch.Generator().manual_seed(0)
+    references = []
+    for length in LENGTHS:
+        drawn = torch.randint(len(tokens), (length,), generator=generator)
+        sentence = torch.tensor(tokens)[drawn]
+        options = {"use_teacher_forcing": False, "alpha": 1.0}
+        with torch.no_grad():
+            made = model.inference(text=sentence, **conditions, **options)
+            wave = vocoder(made.get("feat_gen_denorm", made["feat_gen"])).view(-1)
+        references.append(Reference(sentence.tolist(), wave.numpy()))
+    return references
+
+
+def choose_gain(references: list[Reference]) -> float:
+    """Return the factor that raises the highest peak to PEAK, at least 1."""
+    peak = max(float(np.abs(one.wave).max()) for one in references)
+    return min(max(1.0, PEAK / max(peak, 1e-9)), MOST)
+
+
+def require_equal(session, references: list[Reference], gain: float, where) -> float:
+    """Compare a graph's waveforms with references.
+
+    Returns:
+        The largest difference, at the level of the references.
+
+    Raises:
+        ConfigError: It is above TOLERANCE, or a length differs.
+    """
+    worst = 0.0
+    for reference in references:
+        wave, _ = run(session, padded(reference.tokens), NOISE_SCALE, 1.0, 0)
+        if wave.shape != reference.wave.shape:
+            raise ConfigError(
+                f"{where}: the graph synthesizes {len(wave)} samples and PyTorch "
+                f"{len(reference.wave)} of {len(reference.tokens)} tokens: the model "
+                "computes what the export does not cover; report its configuration"
+            )
+        expected = np.clip(reference.wave * gain, -1, 1)
+        worst = max(worst, float(np.abs(wave - expected).max()) / gain)
+    if not worst <= TOLERANCE:
+        raise ConfigError(
+            f"{where}: the graph's waveform differs from PyTorch's by {worst:.1e}, more "
+            f"than {TOLERANCE:g}: the model computes what the export does not cover; "
+            "report its configuration"
+        )
+    return worst
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The effect of a smaller storage of weights.
+
+    Attributes:
+        mel: Mean absolute difference of log-mels to those of fp32, of sentences of
+            equal durations; None without any.
+        frames: Largest difference of a sentence's number of frames.
+    """
+
+    mel: float | None
+    frames: int
+
+
+def measure_loss(stored, exact, references: list[Reference], extractor) -> Loss:
+    """Compare the waveforms of two graphs by their log-mels.
+
+    Args:
+        stored: The session of the graph with weights of a smaller type.
+        exact: That of the graph in fp32.
+        references: The sentences.
+        extractor: ESPnet's `feats_extract`.
+    """
+    mels, frames = [], [0]
+    for reference in references:
+        pair = [
+            run(session, padded(reference.tokens), NOISE_SCALE, 1.0, 0)
+            for session in (stored, exact)
+        ]
+        frames.append(abs(int(pair[0][1].sum()) - int(pair[1][1].sum())))
+        if np.array_equal(pair[0][1], pair[1][1]):
+            one, other = (
+                extractor(torch.from_numpy(wave.copy())[None])[0] for wave, _ in pair
+            )
+            mels.append(float((one - other).abs().mean()))
+    return Loss(sum(mels) / len(mels) if mels else None, max(frames))

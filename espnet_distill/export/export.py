@@ -1,0 +1,162 @@
+"""Export a text-to-mel experiment and a vocoder as a voice folder."""
+
+import importlib.util
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.experiments.experiment import Experiment
+from espnet_distill.utils.checksums import checksum
+from espnet_distill.utils.files import (
+    folder_written_whole,
+    require_new,
+    write_text,
+    write_wav,
+)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A voice that was written.
+
+    Attributes:
+        folder: Its folder.
+        settings: Content of voice.onnx.json.
+    """
+
+    folder: Path
+    settings: dict = field(repr=False)
+
+    def report(self) -> str:
+        """Return size, equality and warnings, a line each."""
+        settings, equality = self.settings, self.settings["equality"]
+        size = settings["files"]["voice.onnx"]["bytes"] / 1e6
+        lines = [
+            f"{self.folder}: {size:.2f} MB, weights in {settings['weights']}",
+            f"Largest difference of the waveform from PyTorch, fp32: "
+            f"{equality['wave']:.1e}",
+        ]
+        if equality.get("mel") is not None:
+            lines.append(
+                f"Mean difference of log-mels, stored weights to fp32: "
+                f"{equality['mel']:.4f}"
+            )
+        return "\n".join([*lines, *(f"Warning: {one}" for one in settings["warnings"])])
+
+
+def export(
+    experiment: Experiment | str | Path,
+    out: str | Path,
+    *,
+    vocoder: str | Path | None,
+    weights: str = "fp16",
+    samples: Sequence[str] = (),
+    data: str | Path | None = None,
+    espeak_voice: str | None = None,
+    speakers: str | Path | None = None,
+    language_id: int | None = None,
+    license: str | None = None,
+    corpus: str | None = None,
+    evaluation: str | Path | None = None,
+) -> Exported:
+    """Export a FastSpeech2 or FastSpeech and a vocoder as a voice of one ONNX graph.
+
+    The graph is compared with PyTorch on sentences of three lengths before the folder
+    gets its name.
+
+    Args:
+        experiment: Experiment, or a folder, ``.pth``, ``.zip`` or tag of one.
+        out: New folder.
+        vocoder: Vocoder: a checkpoint or an experiment folder.
+        weights: Storage of weights: fp16, fp32 or int8; they are computed in fp32.
+        samples: Sentences that are synthesized into ``samples/``.
+        data: Data folder of the experiment, whose ``front_end.yaml`` has the language
+            and espeak-ng's voice of phonemes.
+        espeak_voice: espeak-ng's language tag of phonemes, such as ``de``.
+        speakers: File of ``<name> <id>`` lines (ESPnet's ``spk2sid``).
+        language_id: The language's id, of a model of several languages.
+        license: License of corpus and teacher, for the card.
+        corpus: Name of the corpus, for the card.
+        evaluation: Folder that `evaluate` wrote, for the card.
+
+    Returns:
+        The voice that was written.
+
+    Raises:
+        ConfigError: A model or a vocoder that cannot be exported, mels of other
+            settings, masks that were not removed, or a waveform that differs from
+            PyTorch's by more than 1e-4.
+    """
+    require_packages()
+    out = Path(out)
+    require_new(out)
+    from espnet_distill.export.build import build_voice
+    from espnet_distill.export.storage import WEIGHTS
+    from espnet_distill.utils.config_values import one_of
+
+    one_of(weights, WEIGHTS, "--weights")
+    built = build_voice(
+        Experiment.of(experiment),
+        vocoder,
+        weights=weights,
+        data=data and Path(data),
+        espeak_voice=espeak_voice,
+        speakers=speakers and Path(speakers),
+        language_id=language_id,
+    )
+    settings = _write(built, out, samples, license, corpus, evaluation)
+    return Exported(out, settings)
+
+
+def _write(built, out, samples, license, corpus, evaluation) -> dict:
+    from espnet_distill.export.card import model_card
+    from espnet_distill.export.voice import CARD, GRAPH, SETTINGS, TOKENS
+
+    with folder_written_whole(out) as beside:
+        (beside / GRAPH).write_bytes(built.graph)
+        write_text(beside / TOKENS, tokens_file(built.settings["phoneme_id_map"]))
+        settings = built.settings | {
+            "files": {name: _described(beside / name) for name in (GRAPH, TOKENS)}
+        }
+        text = json.dumps(settings, ensure_ascii=False, indent=1)
+        write_text(beside / SETTINGS, f"{text}\n")
+        evaluation = evaluation and Path(evaluation)
+        card = model_card(
+            settings, built.experiment, out.name, license, corpus, evaluation
+        )
+        write_text(beside / CARD, card)
+        _write_samples(beside, built, samples)
+    return settings
+
+
+def _described(path: Path) -> dict[str, object]:
+    return {"bytes": path.stat().st_size, "sha256": checksum(path)}
+
+
+def tokens_file(ids: dict[str, list[int]]) -> str:
+    """Return sherpa-onnx's tokens.txt: a symbol and its id a line."""
+    return "".join(f"{symbol} {of[0]}\n" for symbol, of in ids.items())
+
+
+def _write_samples(folder: Path, built, sentences: Sequence[str]) -> None:
+    """Synthesize sentences with the graph, by ESPnet's front end."""
+    from espnet_distill.export.voice import Voice
+
+    if not sentences:
+        return
+    voice = Voice(folder)
+    (folder / "samples").mkdir()
+    for number, sentence in enumerate(sentences, start=1):
+        wave = voice.synthesize(built.tokens_of(sentence))
+        write_wav(folder / "samples" / f"{number}.wav", wave, voice.rate)
+
+
+def require_packages() -> None:
+    """Raise a ConfigError if a package that the export needs is not installed."""
+    for name in ("onnx", "onnxruntime"):
+        if importlib.util.find_spec(name) is None:
+            raise ConfigError(
+                f"{name} is not installed; pip install 'espnet_distill[export]'"
+            )

@@ -1,0 +1,148 @@
+"""Layers of ESPnet in the form in which they are exported: batch 1, no masks."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from espnet2.legacy.nets.pytorch_backend.transformer.attention import (
+    MultiHeadedAttention,
+)
+from espnet2.legacy.nets.pytorch_backend.transformer.embedding import (
+    LegacyRelPositionalEncoding,
+    PositionalEncoding,
+    RelPositionalEncoding,
+    ScaledPositionalEncoding,
+)
+from espnet2.legacy.nets.pytorch_backend.transformer.repeat import MultiSequential
+from torch import nn
+
+
+class Attention(nn.Module):
+    """MultiHeadedAttention of a sequence to itself.
+
+    Queries, keys and values are one product, with the scale in the queries' weights,
+    unless some are low-rank layers.
+    """
+
+    def __init__(self, attention: MultiHeadedAttention):
+        super().__init__()
+        self.heads, self.channels = attention.h, attention.d_k
+        self.out = attention.linear_out
+        parts = (attention.linear_q, attention.linear_k, attention.linear_v)
+        scale = 1 / math.sqrt(self.channels)
+        is_plain = all(type(part) is nn.Linear for part in parts)
+        self.scale = 1.0 if is_plain else scale
+        self.parts = nn.ModuleList([_joined(parts, scale)] if is_plain else parts)
+
+    def forward(self, query, key, value, mask=None) -> torch.Tensor:
+        """Map (1, T, channels) to the same shape; key and value are the query."""
+        parts = [part(query) for part in self.parts]
+        joined = parts[0] if len(parts) == 1 else torch.cat(parts, -1)
+        split = joined.view(-1, 3, self.heads, self.channels).permute(1, 2, 0, 3)
+        queries, keys, values = split.unbind()
+        if self.scale != 1:
+            queries = queries * self.scale
+        weights = torch.softmax(queries @ keys.transpose(1, 2), -1)
+        context = (weights @ values).transpose(0, 1)
+        return self.out(context.reshape(1, -1, self.heads * self.channels))
+
+
+def _joined(layers: tuple[nn.Linear, ...], scale: float) -> nn.Linear:
+    """Join linear layers of one input, the first one scaled."""
+    scales = (scale, *[1.0] * (len(layers) - 1))
+    joined = nn.Linear(layers[0].in_features, sum(one.out_features for one in layers))
+    for name in ("weight", "bias"):
+        values = [getattr(one, name).detach() * by for one, by in zip(layers, scales)]
+        setattr(joined, name, nn.Parameter(torch.cat(values)))
+    return joined
+
+
+class Positions(nn.Module):
+    """Sinusoidal positions (1, T, channels), computed for the length of an input.
+
+    Args:
+        encoding: ESPnet's.
+    """
+
+    def __init__(self, encoding: nn.Module):
+        super().__init__()
+        channels = encoding.d_model
+        steps = torch.arange(0, channels, 2, dtype=torch.float32)
+        rates = torch.exp(steps * -(math.log(10000.0) / channels))
+        self.register_buffer("rates", rates)
+        self.channels, self.xscale = channels, getattr(encoding, "xscale", 1.0)
+
+    def encode(self, positions: torch.Tensor) -> torch.Tensor:
+        """Encode positions (T,)."""
+        angles = positions.float().unsqueeze(-1) * self.rates
+        pairs = torch.stack((angles.sin(), angles.cos()), -1)
+        return pairs.flatten(1)[None, :, : self.channels]
+
+
+class AbsolutePositions(Positions):
+    """PositionalEncoding."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Add positions to (1, T, channels)."""
+        return x * self.xscale + self.encode(torch.arange(x.size(1)))
+
+
+class ScaledPositions(Positions):
+    """ScaledPositionalEncoding."""
+
+    def __init__(self, encoding: ScaledPositionalEncoding):
+        super().__init__(encoding)
+        self.alpha = encoding.alpha
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Add positions to (1, T, channels)."""
+        return x + self.alpha * self.encode(torch.arange(x.size(1)))
+
+
+class LegacyRelativePositions(Positions):
+    """LegacyRelPositionalEncoding: T - 1 … 0."""
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return scaled (1, T, channels) and positions (1, T, channels)."""
+        positions = x.size(1) - 1 - torch.arange(x.size(1))
+        return x * self.xscale, self.encode(positions)
+
+
+class RelativePositions(Positions):
+    """RelPositionalEncoding: T - 1 … 1 - T."""
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return scaled (1, T, channels) and positions (1, 2 T - 1, channels)."""
+        positions = x.size(1) - 1 - torch.arange(2 * x.size(1) - 1)
+        return x * self.xscale, self.encode(positions)
+
+
+class Repeated(nn.Sequential):
+    """MultiSequential without its random numbers."""
+
+    def __init__(self, layers: MultiSequential):
+        super().__init__(*layers)
+
+    def forward(self, *args):
+        """Apply each layer to the outputs of the one before."""
+        for layer in self:
+            args = layer(*args)
+        return args
+
+
+REPLACEMENTS: dict[type[nn.Module], Callable[[nn.Module], nn.Module]] = {
+    MultiHeadedAttention: Attention,
+    PositionalEncoding: AbsolutePositions,
+    ScaledPositionalEncoding: ScaledPositions,
+    LegacyRelPositionalEncoding: LegacyRelativePositions,
+    RelPositionalEncoding: RelativePositions,
+    MultiSequential: Repeated,
+}
+
+
+def replace_layers(module: nn.Module) -> nn.Module:
+    """Replace the layers in REPLACEMENTS in a module, in place, and return it."""
+    for name, child in module.named_children():
+        setattr(module, name, replace_layers(child))
+    build = REPLACEMENTS.get(type(module))
+    return build(module) if build else module

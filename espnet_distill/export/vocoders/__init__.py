@@ -1,0 +1,1 @@
+"""Inference modules of vocoders, which ONNX can express."""

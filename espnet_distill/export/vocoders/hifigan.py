@@ -1,0 +1,17 @@
+"""Inference module of HiFi-GAN's generator."""
+
+import torch
+from espnet2.gan_tts.hifigan import HiFiGANGenerator
+from torch import nn
+
+
+class HiFiGAN(nn.Module):
+    """ESPnet's HiFiGANGenerator as it is."""
+
+    def __init__(self, generator: HiFiGANGenerator):
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, mels: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        """Turn mels (1, n_mels, T) into waveforms (1, T * hop); noise has no effect."""
+        return self.generator(mels).squeeze(1)
