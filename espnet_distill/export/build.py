@@ -28,10 +28,10 @@ from espnet_distill.pruning.post_training.live_units import LiveUnits
 from espnet_distill.structure.zero_units import find_zero_layers, measure_sparsity
 from espnet_distill.students.infer_config import ConfigSpace
 from espnet_distill.utils.checksums import checksum, checksum_of
-from espnet_distill.utils.espeak import load_espeak
 from espnet_distill.utils.files import read_table
 from espnet_distill.vocoders.build import build_vocoder, is_none
 from espnet_distill.vocoders.checkpoint_formats import files_of, find_checkpoint
+from espnet_distill.voice.espeak import load_espeak
 
 FEW = 0.01  # sparsity that a model may have without being pruned
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from espnet_distill.data.front_end import GRAPHEMES, FrontEnd
-from espnet_distill.data.phonemes import SPACE
 from espnet_distill.errors import ConfigError
+from espnet_distill.voice.phonemes import SPACE
 
 PAD, START, END = "_", "^", "$"
 FRAME = (PAD, START, END)
