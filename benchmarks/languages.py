@@ -12,14 +12,13 @@ import sys
 from dataclasses import replace
 
 from espnet_distill.data.front_end import FrontEnd
-from espnet_distill.data.text_report import report_text, tokens_of
+from espnet_distill.data.text_report import ONCE, report_text, tokens_of
 from espnet_distill.errors import ConfigError
 from espnet_distill.evaluation.metrics import asr, wer
 from espnet_distill.recipes.corpus_front_end import choose_front_end
 from espnet_distill.utils.markdown import aligned
 from espnet_distill.utils.quiet import stderr_suppressed
 
-HARMLESS = ("tokens seen once",)  # in three sentences
 LINES = {  # language: (g2p, tag if it is not the g2p's, sentences)
     "US English": (
         "espeak_ng_english_us_vits",
@@ -134,7 +133,7 @@ def try_line(g2p: str, tag: str | None, sentences: list[str]) -> tuple[list, dic
     lost = [
         f"{finding.title}: {', '.join(finding.examples)}"
         for finding in findings
-        if finding.title not in HARMLESS
+        if finding.title != ONCE
     ]
     digits = {token for text in tokens.values() for token in text if token.isdecimal()}
     return [

@@ -78,4 +78,4 @@ def main(args: argparse.Namespace) -> None:
     try:
         require_recognizer(choose_front_end(args.g2p, args.language).language)
     except ConfigError as error:
-        print(f"note: no word errors in the evaluation: {error}", file=sys.stderr)
+        print(f"note: the evaluation requires more: {error}", file=sys.stderr)

@@ -10,8 +10,11 @@ FEWEST, MOST = 0.2, 10.0  # times these
 FEWEST_ALIGN_STEPS = 300
 EPOCHS = {"teacher": 20, "student": 4}
 # Hours from which on → width of the teacher, preset of the student
-WIDTHS = {20.0: (384, "fastspeech2_base"), 4.0: (256, "fastspeech2_base")}
-WIDTHS[0.0] = (192, "fastspeech2_small")
+WIDTHS = {
+    20.0: (384, "fastspeech2_base"),
+    4.0: (256, "fastspeech2_base"),
+    0.0: (192, "fastspeech2_small"),
+}
 NATURAL_LOG = "# natural-log mels, the input of HiFi-GAN\n"
 NATURAL_LOG += "feats_extract_conf:\n    log_base: null\n"
 

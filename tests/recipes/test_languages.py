@@ -29,9 +29,9 @@ def recipe(tmp_path_factory):
 
     The recipe is that of one speaker; its data.sh then names two.
     """
-    root = tmp_path_factory.mktemp("new recipe")
+    root = tmp_path_factory.mktemp("recipes")
     names = [f"{'ab'[number % 2]}-{number:02}" for number in range(20)]
-    corpus = write_corpus(root / "corpus", dict(zip(names, GERMAN * 4)), "de", 48000)
+    corpus = write_corpus(root / "my corpus", dict(zip(names, GERMAN * 4)), "de", 48000)
     recipe = root / "german/tts1"
     files = corpus / "metadata.csv", corpus / "wavs"
     new_recipe(recipe, *files, "espeak_ng_german", fs=16000)
