@@ -102,7 +102,7 @@ def bench(
 
     opened = dict(zip(names, map(Experiment.of, experiments)))
     if sentences is None:
-        sentences = _sentences_for(next(iter(opened.values())))
+        sentences = sentences_for(next(iter(opened.values())))
     sentences = three_lengths(list(sentences))
     rows = _rows(opened, sentences, vocoder, threads, repeats, chunk)
     environment = machine() | {
@@ -178,7 +178,7 @@ def _read(path: Path) -> list[str]:
     return sentences
 
 
-def _sentences_for(experiment: Experiment) -> list[str]:
+def sentences_for(experiment: Experiment) -> list[str]:
     """Return English sentences for an English g2p, otherwise the validation's texts.
 
     Raises:

@@ -2,10 +2,14 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
+import yaml
 
 from espnet_distill.cli.main import main
+from espnet_distill.errors import ConfigError
+from espnet_distill.evaluation.bench import SENTENCES, sentences_for
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.profiling.memory import memory_of
 
@@ -87,6 +91,25 @@ def test_sentences_that_are_not_there(experiments, tmp_path, capsys):
     refuse(capsys, "is empty", experiments["teacher"], "--sentences", path)
 
 
+def test_sentences_are_english_for_an_english_g2p_only(
+    experiments, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(experiments["student"], "exp")
+    conf = yaml.safe_load(Path("exp/config.yaml").read_text())
+    conf |= {"token_type": "phn", "g2p": "espeak_ng_english_us_vits"}
+    Path("exp/config.yaml").write_text(yaml.safe_dump(conf))
+    assert sentences_for(Experiment("exp")) == SENTENCES
+    conf["g2p"] = None
+    conf["valid_data_path_and_name_and_type"] = [["dev/text", "text", "text"]]
+    Path("exp/config.yaml").write_text(yaml.safe_dump(conf))
+    with pytest.raises(ConfigError, match="no English g2p, and the text of its valid"):
+        sentences_for(Experiment("exp"))
+    Path("dev").mkdir()
+    Path("dev/text").write_text("a ʃ ø n\nb z yː s\n", "utf-8")
+    assert sentences_for(Experiment("exp")) == ["ʃ ø n", "z yː s"]
+
+
 def test_a_folder_that_is_a_file(experiments, tmp_path, capsys):
     (tmp_path / "out").write_text("")
     refuse(capsys, "--out: ", experiments["teacher"], "--out", tmp_path / "out")
@@ -110,8 +133,6 @@ def test_memory_excludes_the_parent_process(experiments):
 
 
 def test_memory_of_a_failing_subprocess(experiments, tmp_path):
-    from espnet_distill.errors import ConfigError
-
     (tmp_path / "model.pth").write_text("no weights")
     shutil.copy(experiments["student"] / "config.yaml", tmp_path)
     with pytest.raises(ConfigError, match="cannot synthesize in a subprocess"):
