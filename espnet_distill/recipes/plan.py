@@ -1,5 +1,6 @@
 """Validate the options of a run of distill.sh, and complete them."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +30,7 @@ from espnet_distill.recipes.shell_values import require_plain
 from espnet_distill.recipes.student_training import read_conf
 from espnet_distill.recipes.teacher_settings import OPTIONS, require_settings
 from espnet_distill.recipes.vocoder_training import require_vocoder_options
+from espnet_distill.utils.espnet_root import SORT_EMBEDDINGS
 from espnet_distill.utils.files import read_table, read_text
 
 # Settings of a teacher that is trained here.
@@ -213,6 +215,10 @@ def _require_conditions(layout: Layout) -> None:
                 raise ConfigError(
                     f"{path}: no such file; --{flag} true makes it in stage 1"
                 )
+    script = Path(SORT_EMBEDDINGS)
+    if options.stage == 1 and options.has_tts_flag("use_spk_embed"):
+        if script.is_file() and not os.access(script, os.X_OK):
+            raise ConfigError(f"{script}: cannot be run; chmod +x {script.resolve()}")
     if not options.speaker and not options.student:
         _require_same_conditions(layout)
 

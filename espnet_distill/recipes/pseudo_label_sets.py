@@ -48,6 +48,8 @@ def write_text_set(layout: Layout) -> str:
     recorded, out = layout.raw(layout.aligned_sets[0]), layout.raw(layout.text_set)
     utterances = [line.split(maxsplit=1)[0] for line in text.splitlines()]
     speakers = speakers_of_text(layout, utterances)
+    if options.has_tts_flag("use_spk_embed"):
+        write_embeddings(layout, layout.text_set, speakers)
     write_text(out / "text", text)
     write_rows(out / "utt2spk", speakers.items())
     first = _first_recordings(recorded)
@@ -55,8 +57,6 @@ def write_text_set(layout: Layout) -> str:
         values = read_table(recorded / name)
         rows = ((utt, values[first[speaker]]) for utt, speaker in speakers.items())
         write_rows(out / name, rows)
-    if options.has_tts_flag("use_spk_embed"):
-        write_embeddings(layout, layout.text_set, speakers)
     write_text(out / "feats_type", "raw\n")
     number = len(set(speakers.values()))
     report = f"{out}: {len(utterances)} utterances to synthesize"

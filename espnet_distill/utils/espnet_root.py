@@ -13,6 +13,10 @@ from espnet_distill.utils.files import cache_folder, work_folder
 TTS_SH = "egs2/TEMPLATE/tts1/tts.sh"
 
 
+# tts.sh calls it for speaker embeddings; ESPnet 202611 has it without the mode to run.
+SORT_EMBEDDINGS = "scripts/utils/sort_spk_embed_scp.sh"
+
+
 SDIST_SHA256 = {  # of ESPnet's releases on PyPI, by version
     "202611": "eb5816c4d2e4a18eaa2afacc2f8cf74f93e5534dec0fdcee0b2c89b6f7ddd1fd"
 }
@@ -35,6 +39,9 @@ def espnet_root() -> Path:
     root = cache_folder() / f"espnet-{version}"
     if not _has_recipes(root):
         _fetch(version, root)
+    script = root / "egs2/TEMPLATE/asr1" / SORT_EMBEDDINGS
+    if script.is_file() and not os.access(script, os.X_OK):
+        script.chmod(0o755)
     return root
 
 

@@ -12,6 +12,7 @@ import pytest
 from espnet_distill.errors import ConfigError
 from espnet_distill.utils.espnet_root import (
     SDIST_SHA256,
+    SORT_EMBEDDINGS,
     TTS_SH,
     espnet_root,
     link_folders,
@@ -206,3 +207,5 @@ def test_real_recipe_has_its_folders():
     recipe = espnet_root() / "egs2/mini_an4/tts1"
     for name in ("utils", "steps", "scripts", "pyscripts", "sid", "local"):
         assert any((recipe / name).iterdir()), name
+    if "ESPNET_ROOT" not in os.environ:
+        assert os.access(recipe / SORT_EMBEDDINGS, os.X_OK)
