@@ -23,6 +23,7 @@ from espnet_distill.vocoders.generators.registry import build_generator
 
 from .conftest import FEATURES, PRODIFF, RATE, TOKENS, model_config
 from .recipes.run_options import SCRIPTS, run_options
+from .voice.tiny import RECORDED, make_voice
 
 CHECKPOINT = "train.loss.ave.pth"
 LAUGHS = "a0: &a0 [x]\n" + "".join(
@@ -140,6 +141,16 @@ class Place:
         with np.load(self.corpus.stats("feats")) as stats:
             np.savez(path, **dict(stats) | changes)
         return path
+
+    def voice(self, graph=1.0, settings=1.0, **changes) -> Path:
+        """A voice; of its files, there is a share."""
+        folder = make_voice(self.root / "voice", **changes)
+        for name, share in (("voice.onnx", graph), ("voice.onnx.json", settings)):
+            content = (folder / name).read_bytes()
+            (folder / name).write_bytes(content[: int(share * len(content))])
+        if not settings:
+            (folder / "voice.onnx.json").unlink()
+        return folder
 
     def bomb(self, name="teacher") -> Path:
         folder = self.teacher(name)
@@ -342,6 +353,13 @@ class Try:
 
 def on_full_disk(command: str, what: str, arguments: Callable) -> Try:
     return Try(command, what, arguments, "No space left on device", full_disk=True)
+
+
+def synthesizing(what: str, arguments: Callable, message: str) -> Try:
+    def with_target(place: Place) -> list:
+        return [*arguments(place), "--out", "x.wav"]
+
+    return Try("synthesize", what, with_target, message, needs=("onnxruntime",))
 
 
 def evaluating(what: str, arguments: Callable, message: str) -> Try:
@@ -1183,6 +1201,67 @@ TRIES = [
     ),
     on_full_disk(
         "extract-vocoder", "a full disk", lambda p: [p.vocoder(), p.disk / "out"]
+    ),
+    # synthesize
+    synthesizing("no voice", lambda p: [p.folder("empty"), "a"], "no such voice; name"),
+    synthesizing(
+        "a truncated graph", lambda p: [p.voice(graph=0.5), "a"], "cannot be loaded: "
+    ),
+    synthesizing(
+        "a truncated graph whose size is recorded",
+        lambda p: [p.voice(graph=0.5, files=RECORDED), "a"],
+        "voice.onnx: truncated or another file: ",
+    ),
+    synthesizing(
+        "a voice without its JSON file",
+        lambda p: [p.voice(settings=0), "a"],
+        "voice.onnx.json: no such file; name the voice's whole folder",
+    ),
+    synthesizing(
+        "a truncated JSON file",
+        lambda p: [p.voice(settings=0.5), "a"],
+        "voice.onnx.json: cannot be read: ",
+    ),
+    synthesizing(
+        "a voice of a newer format",
+        lambda p: [p.voice(format_version=2), "a"],
+        "format_version: 2 is newer than 1; upgrade the runtime",
+    ),
+    synthesizing(
+        "a voice of a g2p that no runtime has, and text",
+        lambda p: [p.voice(phoneme_type="ids"), "a"],
+        "phoneme_type: no front end for ids; give phonemes",
+    ),
+    synthesizing(
+        "a voice whose samples are not finite",
+        lambda p: [p.voice(finite=False), "a"],
+        "its output is not finite; export it again",
+    ),
+    synthesizing(
+        "an unknown speaker",
+        lambda p: [p.voice(speakers=("ann", "bob")), "a", "--speaker", "bo"],
+        "speaker 'bo': ",
+    ),
+    synthesizing("no words", lambda p: [p.voice(), "..."], "has nothing to synthesize"),
+    synthesizing(
+        "a text file that is missing",
+        lambda p: [p.voice(), "missing.txt"],
+        "missing.txt: no such file",
+    ),
+    synthesizing(
+        "a text file in Latin-1",
+        lambda p: [p.voice(), p.file("latin.txt", LATIN)],
+        "latin.txt: cannot be read: it is not UTF-8",
+    ),
+    synthesizing(
+        "a speed of 0",
+        lambda p: [p.voice(), "a", "--speed", 0],
+        "speed: 0.0: expected 0.1 to 10",
+    ),
+    on_full_disk(
+        "synthesize",
+        "a full disk",
+        lambda p: [p.voice(), "a " * 100, "--out", p.disk / "x.wav"],
     ),
     # bench
     Try(

@@ -35,8 +35,7 @@ class Graph:
                 f"{path}: was changed after the export; copy or export it again"
             )
         self.path = path
-        self.session = _load(path, threads)
-        names = {item.name for item in self.session.get_inputs()}
+        self.session, names = _load(path, threads)
         if names != inputs:
             raise ConfigError(
                 f"{path}: its inputs are {', '.join(sorted(names))}, not "
@@ -71,15 +70,20 @@ def require_whole(path: Path, recorded: tuple[int, str] | None) -> None:
 
 
 def _load(path: Path, threads: int):
-    import onnxruntime
-
+    """Return an InferenceSession and the names of its inputs."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ConfigError(
+            f"{path}: needs onnxruntime; pip install onnxruntime ({error})"
+        ) from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 4
+    choices = {"providers": ["CPUExecutionProvider"], "enable_fallback": 0}
     try:
-        return onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
+        session = onnxruntime.InferenceSession(str(path), options, **choices)
+        return session, {item.name for item in session.get_inputs()}
     except Exception as error:  # onnxruntime's exceptions have no common class
         fault = f"{path}: cannot be loaded: {summarize(error)}; copy or export it again"
         raise ConfigError(fault) from error

@@ -69,13 +69,18 @@ def read_text(text: str) -> str:
     try:
         if text == STANDARD:
             return sys.stdin.read()
-        if len(text) < 256 and path.is_file():
+        if len(text) < 256 and (path.is_file() or _is_substitution(path)):
             return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{text}: cannot be read: it is not UTF-8") from error
     if path.suffix == ".txt" and len(text.split()) == 1:
         raise ConfigError(f"{text}: no such file")
     return text
+
+
+def _is_substitution(path: Path) -> bool:
+    """Return True for a shell's ``<(command)``."""
+    return path.is_relative_to("/dev") and path.is_fifo()
 
 
 def _write_file(path: Path, waves: Iterator, rate: int, raw: bool) -> float:

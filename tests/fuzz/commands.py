@@ -201,6 +201,12 @@ COMMANDS = (
         ("sentences", *_files("vocoder")),
         0.7,
     ),
+    Command(
+        "synthesize",
+        ("voice", "sentences", "--out", f"{OUT}.wav"),
+        ("voice/voice.onnx", "voice/voice.onnx.json", "sentences"),
+        2,
+    ),
     Command("summarize-seeds", ("evaluation", "--csv", "runs.csv"), TABLE, 3),
     Command("unpack", ("packed.zip", OUT), ("packed.zip",), 2),
     Command("teacher-config", ("exp/teacher", "--fs", "16000"), TEACHER[:1], 3),

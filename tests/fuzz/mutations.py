@@ -271,6 +271,7 @@ def spoil_archive(path: Path, rng: random.Random) -> str:
 
 
 KINDS = {
+    ".onnx": (spoil_bytes,),
     ".yaml": (spoil_yaml,),
     ".yml": (spoil_yaml,),
     ".json": (spoil_json,),

@@ -24,6 +24,7 @@ from ..conftest import (
     model_config,
 )
 from ..vocoders.big import save_hifigan
+from ..voice.tiny import make_voice
 
 CHECKPOINT = "train.loss.ave.pth"
 TEACHER = Path("exp/teacher")
@@ -78,6 +79,7 @@ def build(root: Path) -> None:
             _dumps()
             _evaluation()
             _recipe()
+            make_voice(Path("voice"))
     logging.disable(logging.NOTSET)
 
 

@@ -1,6 +1,5 @@
 """Voice: its samples are those of the graph, for each option; bad voices."""
 
-import hashlib
 import wave
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from espnet_distill.voice.normalization import normalize
 from espnet_distill.voice.phonemes import SPACE, phonemize
 from espnet_distill.voice.voice import PAUSE
 
-from .tiny import RATE, expected, graph, make_voice
+from .tiny import RATE, RECORDED, expected, make_voice
 
 SILENCE = np.zeros(int(PAUSE * RATE), np.float32)
 
@@ -128,42 +127,17 @@ def test_a_voice_of_piper_is_a_file(folder, tmp_path):
     same(Voice(tmp_path / "en_US-joe.onnx").synthesize("ab"), expected("ab"))
 
 
-def broken_graph(folder):
-    content = (folder / "voice.onnx").read_bytes()
-    (folder / "voice.onnx").write_bytes(content[: len(content) // 2])
-
-
-def broken_json(folder):
-    text = (folder / "voice.onnx.json").read_text()
-    (folder / "voice.onnx.json").write_text(text[:100])
-
-
-def changed_graph(folder):
+def change_graph(folder):
     content = (folder / "voice.onnx").read_bytes()
     (folder / "voice.onnx").write_bytes(content.replace(b"tiny", b"tinx"))
 
 
-RECORDED = {
-    "files": {
-        "voice.onnx": {
-            "bytes": len(graph().SerializeToString()),
-            "sha256": hashlib.sha256(graph().SerializeToString()).hexdigest(),
-        }
-    }
-}
 BROKEN = {
-    "half a recorded graph": (RECORDED, broken_graph, "voice.onnx: truncated or "),
-    "a changed graph": (RECORDED, changed_graph, "voice.onnx: was changed after"),
-    "half a graph": ({}, broken_graph, "voice.onnx: cannot be loaded: "),
-    "half a JSON file": ({}, broken_json, "voice.onnx.json: cannot be read: "),
-    "no graph": ({}, lambda p: (p / "voice.onnx").unlink(), "voice.onnx: no such"),
-    "no JSON file": (
-        {},
-        lambda p: (p / "voice.onnx.json").unlink(),
-        "voice.onnx.json: no such file; name the voice's whole folder",
+    "a changed graph": (
+        {"files": RECORDED},
+        change_graph,
+        "voice.onnx: was changed after the export",
     ),
-    "newer": ({"format_version": 9}, None, "format_version: 9 is newer than 1"),
-    "not finite": ({"finite": False}, None, "its output is not finite"),
     "no rate": ({"audio": {}}, None, "audio.sample_rate: missing"),
     "a rate of 0": (
         {"audio": {"sample_rate": 0}},
@@ -180,11 +154,6 @@ BROKEN = {
         {"phoneme_id_map": {"a": [1]}},
         None,
         "phoneme_id_map: '_' is missing",
-    ),
-    "another g2p": (
-        {"phoneme_type": "pinyin"},
-        None,
-        "phoneme_type: no front end for pinyin; give phonemes",
     ),
     "speakers without an input": (
         {"num_speakers": 2},
@@ -211,13 +180,10 @@ def test_a_broken_voice_is_refused_in_one_line(case, tmp_path, capfd):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["...", "--out", "x.wav"], "text '...': has nothing to synthesize"),
         (["", "--out", "x.wav"], "text '': has nothing to synthesize"),
-        (["missing.txt", "--out", "x.wav"], "missing.txt: no such file"),
         (["ab", "--out", "no/x.wav"], "--out: no/x.wav: name a file in a folder that"),
         (["ab", "--out", "."], "--out: .: name a file"),
         (["ab", "--out", "x.wav", "--speaker", "ann"], "speaker 'ann': "),
-        (["ab", "--out", "x.wav", "--speed", "99"], "speed: 99.0: expected 0.1 to 10"),
         (["ab", "--out", "x.wav", "--threads", "0"], "--threads: 0: expected 1 or"),
     ],
 )
