@@ -351,6 +351,16 @@ class Try:
     environment: Callable[[Place], dict] = lambda place: {}
 
 
+def exporting(
+    what: str, arguments: Callable, message: str, needs: tuple[str, ...] = ()
+) -> Try:
+    def with_target(place: Place) -> list:
+        experiment, *options = arguments(place)
+        return [experiment, "out", *options]
+
+    return Try("export", what, with_target, message, needs=("onnx", *needs))
+
+
 def on_full_disk(command: str, what: str, arguments: Callable) -> Try:
     return Try(command, what, arguments, "No space left on device", full_disk=True)
 
@@ -1312,6 +1322,56 @@ TRIES = [
         lambda p: [p.teacher(), "--out", p.below_a_file()],
         "file is no folder",
     ),
+    # export
+    exporting("without a vocoder", lambda p: [p.teacher()], "Griffin-Lim cannot be"),
+    exporting(
+        "a vocoder of other mels",
+        lambda p: [p.teacher(feats_extract_conf={"fmax": 4000}), *_vocoder(p)],
+        "highest mel frequency 8000, but the model's mels have 4000",
+    ),
+    exporting(
+        "Tacotron2",
+        lambda p: [p.attentive(), *_vocoder(p)],
+        "tts: tacotron2 cannot be exported; fastspeech2, fastspeech and ",
+    ),
+    exporting("VITS", lambda p: [p.text2wav(), *_vocoder(p)], "tts: vits cannot be"),
+    exporting(
+        "a model of x-vectors",
+        lambda p: [p.teacher(tts_conf={"spk_embed_dim": 4}), *_vocoder(p)],
+        "tts_conf.spk_embed_dim: a model of x-vectors takes an input that no client",
+    ),
+    exporting(
+        "masks that were not compacted",
+        lambda p: [p.pruned(), *_vocoder(p)],
+        "has masked units; run espnet-distill compact first",
+    ),
+    exporting(
+        "a token list without padding",
+        lambda p: [p.teacher(token_list=["a", *TOKENS[1:]]), *_vocoder(p)],
+        "token_list: token 0 is 'a', and id 0 pads",
+    ),
+    exporting(
+        "tokens of several code points of espeak-ng",
+        lambda p: [p.teacher(**JOINED), *_vocoder(p)],
+        "g2p: espeak_ng_german joins several code points in a token (',k')",
+    ),
+    exporting(
+        "a voice that espeak-ng lacks",
+        lambda p: [p.teacher(), *_vocoder(p), "--espeak-voice", "en-xy"],
+        "voice 'en-xy': espeak-ng has no such language; near: ",
+        needs=("espeakng_loader",),
+    ),
+    exporting(
+        "a sample of nothing",
+        lambda p: [p.teacher(), *_vocoder(p), "--sample", ""],
+        "--sample: '': nothing to synthesize; give words",
+    ),
+    exporting(
+        "an evaluation without a table",
+        lambda p: [p.teacher(), *_vocoder(p), "--evaluation", p.folder("evaluated")],
+        "evaluated/table.md: no such file; name a folder that evaluate wrote",
+    ),
+    Try("export", "a folder that exists", lambda p: [p.teacher(), p.root], "exists: "),
     # seeds
     Try("summarize-seeds", "no such folder", lambda p: ["no"], "no/table.json: "),
     Try(
@@ -2125,6 +2185,17 @@ def _normalized(place: Place, **changes) -> Path:
     """A teacher with statistics some of whose numbers are others."""
     path = place.statistics(**changes)
     return place.teacher(normalize_conf={"stats_file": str(path)})
+
+
+JOINED = {
+    "token_type": "phn",
+    "g2p": "espeak_ng_german",
+    "token_list": [*TOKENS[:4], ",k", *TOKENS[5:]],
+}
+
+
+def _vocoder(place: Place) -> list:
+    return ["--vocoder", place.vocoder()]
 
 
 def _without_unknown(place: Place) -> Path:

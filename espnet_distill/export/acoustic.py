@@ -86,8 +86,8 @@ class FastSpeech2Module(FastSpeechModule):
 def _regulate(states: torch.Tensor, durations: torch.Tensor) -> torch.Tensor:
     """Repeat each state (1, N, channels) by its duration (N,)."""
     ends = durations.cumsum(0)
-    frames = torch.arange(ends[-1])
-    return states[:, (frames[:, None] >= ends).sum(1)]
+    ended = ends.new_zeros(ends[-1] + 1).scatter_add(0, ends, torch.ones_like(ends))
+    return states[:, ended[:-1].cumsum(0)]
 
 
 MODULES: dict[type[nn.Module], type[FastSpeechModule]] = {

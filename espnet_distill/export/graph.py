@@ -23,7 +23,7 @@ class VoiceGraph(nn.Module):
         statistics: Mean and deviation (n_mels,) of the log-mels, if normalized.
         vocabulary: Number of tokens; the last is the end of the sentence.
         dropped: Ids that stand for no token: padding, and those of other symbols.
-        gain: Factor of the waveform.
+        gain: Factor of the waveform, at least 1.
     """
 
     def __init__(
@@ -37,7 +37,6 @@ class VoiceGraph(nn.Module):
     ):
         super().__init__()
         self.acoustic, self.vocoder, self.gain = acoustic, vocoder, gain
-        self.hop_length = None
         mean, std = statistics or (None, None)
         self.register_buffer("mean", mean)
         self.register_buffer("std", std)
@@ -70,10 +69,10 @@ class VoiceGraph(nn.Module):
         mels, durations = self.acoustic(tokens[None], scales[1:2], sid)
         if self.mean is not None:
             mels = mels * self.std + self.mean
-        wave = self.vocoder(mels, scales[:1] / NOISE_SCALE)
+        wave = self.vocoder(mels, scales[:1] / NOISE_SCALE)[None]
         if self.gain != 1:
-            wave = (wave * self.gain).clamp(-1, 1)
-        return wave[None], _frames_of_ids(kept, durations)
+            wave = wave * self.gain
+        return wave.clamp(-1, 1), _frames_of_ids(kept, durations)
 
 
 def _frames_of_ids(kept: torch.Tensor, durations: torch.Tensor) -> torch.Tensor:

@@ -16,6 +16,8 @@ from espnet2.legacy.nets.pytorch_backend.transformer.embedding import (
 from espnet2.legacy.nets.pytorch_backend.transformer.repeat import MultiSequential
 from torch import nn
 
+from espnet_distill.export.linear import joined
+
 
 class Attention(nn.Module):
     """MultiHeadedAttention of a sequence to itself.
@@ -32,7 +34,9 @@ class Attention(nn.Module):
         scale = 1 / math.sqrt(self.channels)
         is_plain = all(type(part) is nn.Linear for part in parts)
         self.scale = 1.0 if is_plain else scale
-        self.parts = nn.ModuleList([_joined(parts, scale)] if is_plain else parts)
+        self.parts = nn.ModuleList(
+            [joined(*parts, scales=(scale, 1, 1))] if is_plain else parts
+        )
 
     def forward(self, query, key, value, mask=None) -> torch.Tensor:
         """Map (1, T, channels) to the same shape; key and value are the query."""
@@ -45,16 +49,6 @@ class Attention(nn.Module):
         weights = torch.softmax(queries @ keys.transpose(1, 2), -1)
         context = (weights @ values).transpose(0, 1)
         return self.out(context.reshape(1, -1, self.heads * self.channels))
-
-
-def _joined(layers: tuple[nn.Linear, ...], scale: float) -> nn.Linear:
-    """Join linear layers of one input, the first one scaled."""
-    scales = (scale, *[1.0] * (len(layers) - 1))
-    joined = nn.Linear(layers[0].in_features, sum(one.out_features for one in layers))
-    for name in ("weight", "bias"):
-        values = [getattr(one, name).detach() * by for one, by in zip(layers, scales)]
-        setattr(joined, name, nn.Parameter(torch.cat(values)))
-    return joined
 
 
 class Positions(nn.Module):
@@ -100,11 +94,15 @@ class ScaledPositions(Positions):
 
 
 class LegacyRelativePositions(Positions):
-    """LegacyRelPositionalEncoding: T - 1 … 0."""
+    """LegacyRelPositionalEncoding, which counts down from the size of its table."""
+
+    def __init__(self, encoding: LegacyRelPositionalEncoding):
+        super().__init__(encoding)
+        self.first = encoding.pe.size(1) - 1
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return scaled (1, T, channels) and positions (1, T, channels)."""
-        positions = x.size(1) - 1 - torch.arange(x.size(1))
+        positions = self.first - torch.arange(x.size(1))
         return x * self.xscale, self.encode(positions)
 
 

@@ -12,6 +12,11 @@ def even_odd(bins: int) -> torch.Tensor:
     return torch.cat((torch.arange(0, bins, 2), torch.arange(1, bins, 2)))
 
 
+def halves(bins: int) -> tuple[int, int]:
+    """Return the numbers of even and of odd bins."""
+    return (bins + 1) // 2, bins // 2
+
+
 def dft_matrix(window: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
     """Return the matrix (n_fft, 2 * bins) of a DFT of windowed frames.
 
@@ -135,25 +140,31 @@ class OverlapAdd(nn.Module):
 
 
 class InverseSTFT(nn.Module):
-    """FrameMajorISTFT (`vocoders.generators.spectra`) of bins in even-odd order.
+    """FrameMajorISTFT (`vocoders.generators.spectra`) of even bins and odd ones.
 
     Args:
         istft: The trained generator's.
+
+    Attributes:
+        bins: Number of bins.
+        sizes: Numbers of even and of odd bins.
     """
 
     def __init__(self, istft: nn.Module):
         super().__init__()
         self.bins = istft.n_fft // 2 + 1
+        self.sizes = halves(self.bins)
         self.dft = FoldedInverseDFT(istft.n_fft)
         self.add = OverlapAdd(istft.window, istft.hop_length, istft.edges)
         self.register_buffer("window", istft.window.clone())
 
-    def forward(self, real: torch.Tensor, imaginary: torch.Tensor) -> torch.Tensor:
-        """Turn spectra (B, T, bins) into waveforms (B, T * hop_length)."""
-        even = (self.bins + 1) // 2
-        sizes = (even, self.bins - even)
-        (even_real, odd_real), (even_imaginary, odd_imaginary) = (
-            part.split(sizes, -1) for part in (real, imaginary)
-        )
+    def forward(
+        self,
+        even_real: torch.Tensor,
+        even_imaginary: torch.Tensor,
+        odd_real: torch.Tensor,
+        odd_imaginary: torch.Tensor,
+    ) -> torch.Tensor:
+        """Turn spectra (B, T, even or odd bins) into waveforms (B, T * hop_length)."""
         frames = self.dft(even_real, odd_real, even_imaginary, odd_imaginary)
         return self.add(frames * self.window)

@@ -5,16 +5,10 @@ import math
 import torch
 from torch import nn
 
+from espnet_distill.export.linear import reordered
 from espnet_distill.export.transforms import InverseSTFT, even_odd
+from espnet_distill.export.vocoders.backbone import Backbone
 from espnet_distill.vocoders.generators.istft import MAX_MAGNITUDE, ISTFTGenerator
-
-
-def reordered(layer: nn.Linear, rows: torch.Tensor) -> nn.Linear:
-    """Return a layer with some of another one's outputs, in this order."""
-    made = nn.Linear(layer.in_features, len(rows))
-    made.weight = nn.Parameter(layer.weight.detach()[rows])
-    made.bias = nn.Parameter(layer.bias.detach()[rows])
-    return made
 
 
 class ISTFT(nn.Module):
@@ -23,13 +17,17 @@ class ISTFT(nn.Module):
     def __init__(self, generator: ISTFTGenerator):
         super().__init__()
         head = generator.head
-        self.backbone = generator.backbone
+        self.backbone = Backbone(generator.backbone)
         self.istft = InverseSTFT(head.istft)
         order = even_odd(self.istft.bins)
         self.out = reordered(head.out, torch.cat((order, order + self.istft.bins)))
 
     def forward(self, mels: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
         """Turn mels (1, n_mels, T) into waveforms (1, T * hop); noise has no effect."""
-        magnitudes, phases = self.out(self.backbone(mels)).chunk(2, dim=-1)
-        magnitudes = magnitudes.clamp(max=math.log(MAX_MAGNITUDE)).exp()
-        return self.istft(magnitudes * phases.cos(), magnitudes * phases.sin())
+        features = self.out(self.backbone(mels))
+        even, odd, even_phases, odd_phases = features.split(2 * self.istft.sizes, -1)
+        spectra = []
+        for magnitudes, phases in ((even, even_phases), (odd, odd_phases)):
+            magnitudes = magnitudes.clamp(max=math.log(MAX_MAGNITUDE)).exp()
+            spectra += [magnitudes * phases.cos(), magnitudes * phases.sin()]
+        return self.istft(*spectra)

@@ -51,7 +51,7 @@ class Vocoder(nn.Module):
             self.std = vocoder.scale
 
     def forward(self, mels: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        """Turn log-mels (1, T, n_mels) into waveforms (1, T * hop) in [-1, 1].
+        """Turn log-mels (1, T, n_mels) into waveforms (1, T * hop), which are not clipped.
 
         Args:
             mels: The log-mels.
@@ -61,4 +61,4 @@ class Vocoder(nn.Module):
             mels = mels.clamp(min=self.floor)
         if self.mean is not None:
             mels = (mels - self.mean) / self.std
-        return self.generator(mels.transpose(1, 2), noise).clamp(-1, 1)
+        return self.generator(mels.transpose(1, 2), noise)

@@ -1,0 +1,273 @@
+"""Every exported model and vocoder computes what ESPnet and PyTorch compute."""
+
+import itertools
+
+import pytest
+import torch
+from espnet2.gan_tts.hifigan import HiFiGANGenerator
+from espnet2.tasks.tts import tts_choices
+
+import espnet_distill
+from espnet_distill.data.mel_spec import MelSpec
+from espnet_distill.export.acoustic import MODULES
+from espnet_distill.export.equality import (
+    TOLERANCE,
+    require_equal,
+    synthesize_references,
+)
+from espnet_distill.export.graph import VoiceGraph, trace
+from espnet_distill.export.phoneme_ids import padded
+from espnet_distill.export.vocoders.registry import Vocoder
+from espnet_distill.export.voice import run, session
+from espnet_distill.vocoders.distilled import DistilledVocoder
+from espnet_distill.vocoders.generators.registry import (
+    build_generator,
+    prepare_inference,
+)
+from espnet_distill.vocoders.hifigan import HiFiGANVocoder
+
+from ..conftest import CONFORMER, FASTSPEECH, FASTSPEECH2, PREDICTORS
+from ..vocoders.test_generators import SMALL, conf
+
+IDIM, ODIM, HOP = 12, 20, 256
+FEATURES = {"fs": 16000, "n_fft": 512, "hop_length": HOP, "n_mels": ODIM}
+VARIANT = {"adim": 8, "elayers": 1, "dlayers": 1, "postnet_layers": 0, **PREDICTORS}
+SEPCONV = {
+    **{"adim": 8, "encoder_kernel_sizes": [3], "decoder_kernel_sizes": [5]},
+    **{"postnet_layers": 0, **PREDICTORS},
+}
+RANKS = {
+    "encoder.encoders.0.self_attn.linear_q": 3,
+    "decoder.encoders.0.feed_forward.w_1": 4,
+}
+MODELS = {
+    "transformer": ("fastspeech2", FASTSPEECH2 | {"positionwise_layer_type": "conv1d"}),
+    "plain positions": ("fastspeech2", FASTSPEECH2 | {"use_scaled_pos_enc": False}),
+    "after, concatenated": (
+        "fastspeech2",
+        FASTSPEECH2
+        | {
+            **{"encoder_concat_after": True, "decoder_concat_after": True},
+            **{"encoder_normalize_before": False, "decoder_normalize_before": False},
+            "positionwise_layer_type": "conv1d-linear",
+        },
+    ),
+    "conformer": (
+        "fastspeech2",
+        CONFORMER
+        | {
+            "conformer_rel_pos_type": "latest",
+            "conformer_pos_enc_layer_type": "rel_pos",
+            "conformer_self_attn_layer_type": "rel_selfattn",
+            **{"zero_triu": True, "reduction_factor": 2},
+        },
+    ),
+    "legacy conformer": ("fastspeech2", CONFORMER),
+    "speakers and languages": ("fastspeech2", FASTSPEECH2 | {"spks": 3, "langs": 2}),
+    "fastspeech": ("fastspeech", FASTSPEECH),
+    "low rank": (
+        "fastspeech2_sized",
+        FASTSPEECH2 | {"ranks": RANKS, "heads": {"decoder.encoders.0.self_attn": 1}},
+    ),
+    **{
+        f"{cell}": ("fastspeech2_rnn", VARIANT | {"cell": cell})
+        for cell in ("rnn", "lstm", "gru")
+    },
+    "one direction": ("fastspeech2_rnn", VARIANT | {"bidirectional": False}),
+    "sepconv": ("fastspeech2_sepconv", SEPCONV),
+    "convnext": ("fastspeech2_convnext", VARIANT),
+}
+VOCODERS = (*SMALL, "HiFi-GAN with a floor", "HiFi-GAN with statistics")
+
+
+def random_model(name, options):
+    """Build a model whose tokens last several frames."""
+    espnet_distill.register()
+    torch.manual_seed(0)
+    tts = tts_choices.get_class(name)(IDIM, ODIM, **options).eval()
+    last = tts.duration_predictor.linear
+    torch.nn.init.normal_(last.weight, std=0.5 / last.in_features**0.5)
+    torch.nn.init.constant_(last.bias, 1.4)
+    return tts
+
+
+def random_vocoder(name):
+    """Build a vocoder whose waveform is not near zero."""
+    torch.manual_seed(0)
+    statistics = torch.arange(float(ODIM)) / ODIM - 0.4, torch.full((ODIM,), 2.0)
+    if name in SMALL:
+        mels = MelSpec.of_conf(FEATURES)
+        generator = build_generator(conf(name), mels)
+        for value in generator.parameters():
+            torch.nn.init.normal_(value, std=0.2)
+        if name == "harmonic_istft_generator":
+            torch.nn.init.constant_(generator.log_f0.bias, 5.0)
+            generator.filters.bias.data -= 3
+        generator = prepare_inference(generator)
+        return DistilledVocoder(generator, mels, *statistics).eval()
+    small = {"channels": 16, "upsample_scales": [16, 16]}
+    generator = HiFiGANGenerator(
+        in_channels=ODIM, upsample_kernel_sizes=[32, 32], **small
+    )
+    generator.remove_weight_norm()
+    for value in generator.parameters():
+        torch.nn.init.normal_(value, std=0.1)
+    floor, statistics = (-0.5, None) if "floor" in name else (None, statistics)
+    return HiFiGANVocoder(generator, 16000, statistics, floor).eval()
+
+
+@pytest.fixture(scope="module")
+def acoustic():
+    """Build each model once: model, its exported module, and conditions."""
+    built = {}
+
+    def get(name):
+        if name not in built:
+            tts, options = random_model(*MODELS[name]), {}
+            if tts.spks:
+                options = {"sids": torch.tensor([0]), "lids": torch.tensor([1])}
+            kind = next(to for of, to in MODULES.items() if isinstance(tts, of))
+            module = kind(random_model(*MODELS[name]), language=1 if options else None)
+            built[name] = tts, module, options
+        return built[name]
+
+    return get
+
+
+@pytest.fixture(scope="module")
+def vocoder():
+    built = {}
+
+    def get(name):
+        if name not in built:
+            built[name] = random_vocoder(name)
+        return built[name]
+
+    return get
+
+
+@pytest.mark.parametrize("vocoder_name", VOCODERS)
+@pytest.mark.parametrize("name", MODELS)
+def test_the_waveform_equals_that_of_pytorch(acoustic, vocoder, name, vocoder_name):
+    tts, module, options = acoustic(name)
+    loaded = vocoder(vocoder_name)
+    tokens = list(range(2, IDIM - 1))
+    references = synthesize_references(tts, loaded, tokens, options)
+    assert references[-1].wave.std() > 1e-3
+    assert len(references[-1].wave) > HOP * 64
+    graph = VoiceGraph(module, Vocoder(loaded, ""), None, IDIM, [0, 1, IDIM - 1], 1.0)
+    made = session(trace(graph, padded(references[0].tokens), tts.spks or 1))
+    assert require_equal(made, references, 1.0, name) <= TOLERANCE
+
+
+@pytest.fixture(scope="module")
+def plain(acoustic, vocoder):
+    tts, module, _ = acoustic("transformer")
+    loaded = vocoder("harmonic_istft_generator")
+    graph = VoiceGraph(module, Vocoder(loaded, ""), None, IDIM, [0, 1, IDIM - 1], 1.0)
+    return tts, loaded, session(trace(graph, padded([2, 3, 4])))
+
+
+@pytest.mark.parametrize("speed", [0.3, 0.8, 1.0, 2.5])
+def test_the_length_scale_is_that_of_espnet(plain, speed):
+    tts, vocoder, made = plain
+    tokens = [5, 6, 2, 9, 4, 4, 8]
+    options = {"use_teacher_forcing": False, "alpha": speed}
+    with torch.no_grad():
+        expected = tts.inference(text=torch.tensor(tokens), **options)
+        wave = vocoder(expected["feat_gen"])
+    actual, frames = run(made, padded(tokens), 0.667, speed, 0)
+    assert len(actual) == len(wave) == frames.sum() * HOP
+    torch.testing.assert_close(torch.tensor(actual), wave, atol=1e-4, rtol=0)
+
+
+def test_frames_belong_to_the_ids_as_they_were_sent(plain):
+    tts, _, made = plain
+    tokens = [5, 6, 2, 9]
+    ids = padded(tokens)
+    with torch.no_grad():
+        options = {"use_teacher_forcing": False}
+        durations = tts.inference(torch.tensor(tokens), **options)["duration"]
+    _, frames = run(made, ids, 0.667, 1.0, 0)
+    assert len(frames) == len(ids)
+    assert frames[2:-2:2].tolist() == durations[:-1].tolist()
+    assert frames[-1] == durations[-1] and frames.sum() == durations.sum()
+
+
+def test_ids_without_tokens_are_dropped(plain):
+    _, _, made = plain
+    expected, _ = run(made, padded([5, 6, 2]), 0.667, 1.0, 0)
+    for ids in ([5, 6, 2], [1, 5, 1, 6, 2, 0, 0], [0, 0, 5, IDIM - 1, 6, 0, 2, 0]):
+        actual, _ = run(made, ids, 0.667, 1.0, 0)
+        assert (actual == expected).all()
+
+
+@pytest.mark.parametrize(
+    ("ids", "noise", "length"),
+    [([0, 0, 0], 0.667, 1.0), ([5], 0.667, 1.0), ([5, 6], 0.0, 0.01), ([5], 0.0, 3.0)],
+)
+def test_odd_inputs_are_finite(plain, ids, noise, length):
+    _, _, made = plain
+    wave, _ = run(made, ids, noise, length, 0)
+    assert len(wave) and torch.tensor(wave).isfinite().all()
+
+
+def test_the_noise_has_a_scale(plain):
+    _, _, made = plain
+    ids = padded([5, 6, 2, 9])
+    silent, usual, loud = (run(made, ids, by, 1.0, 0)[0] for by in (0.0, 0.667, 1.334))
+    noise = torch.tensor(usual - silent)
+    assert noise.std() > 1e-4
+    inside = (abs(loud) < 1) & (abs(usual) < 1) & (abs(silent) < 1)
+    torch.testing.assert_close(
+        torch.tensor(loud - silent)[inside], 2 * noise[inside], atol=1e-4, rtol=1e-3
+    )
+
+
+def test_a_speaker_is_chosen(acoustic, vocoder):
+    tts, module, options = acoustic("speakers and languages")
+    loaded = vocoder("istft_generator")
+    graph = VoiceGraph(module, Vocoder(loaded, ""), None, IDIM, [0, 1, IDIM - 1], 1.0)
+    made = session(trace(graph, padded([2, 3, 4]), 3))
+    tokens = [5, 6, 2, 9]
+    waves = []
+    for speaker in range(3):
+        chosen = options | {"sids": torch.tensor([speaker])}
+        with torch.no_grad():
+            mels = tts.inference(torch.tensor(tokens), **chosen)["feat_gen"]
+        waves.append(run(made, padded(tokens), 0.667, 1.0, speaker)[0])
+        expected = loaded(mels).numpy()
+        assert waves[-1].shape == expected.shape
+        assert abs(waves[-1] - expected).max() <= TOLERANCE
+    for one, other in itertools.combinations(waves, 2):
+        assert one.shape != other.shape or abs(one - other).max() > 1e-3
+
+
+LARGE = {
+    **{"adim": 384, "aheads": 2, "elayers": 4, "eunits": 1536, "dlayers": 4},
+    **{"dunits": 1536, "postnet_layers": 5, "postnet_chans": 256, "postnet_filts": 5},
+    **{"positionwise_layer_type": "conv1d", "positionwise_conv_kernel_size": 3},
+    **{f"{kind}_predictor_layers": 2 for kind in ("duration", "energy")},
+    **{"pitch_predictor_layers": 5, "pitch_predictor_kernel_size": 5},
+    **{f"{kind}_predictor_chans": 256 for kind in ("duration", "pitch", "energy")},
+    **{"use_scaled_pos_enc": True},
+}
+
+
+@pytest.mark.parametrize("encoder", ["transformer", "conformer"])
+def test_models_of_the_size_of_the_recipes(vocoder, encoder):
+    """LJSpeech's FastSpeech2 and Conformer of ESPnet, with random weights."""
+    options = LARGE | {"encoder_type": encoder, "decoder_type": encoder}
+    if encoder == "conformer":
+        options |= {
+            **{"conformer_enc_kernel_size": 7, "conformer_dec_kernel_size": 31},
+            **{"use_macaron_style_in_conformer": True, "use_cnn_in_conformer": True},
+        }
+    tts = random_model("fastspeech2", options)
+    loaded = vocoder("istft_generator")
+    tokens = list(range(2, IDIM - 1))
+    references = synthesize_references(tts, loaded, tokens, {})
+    module = MODULES[next(of for of in MODULES if isinstance(tts, of))](tts)
+    graph = VoiceGraph(module, Vocoder(loaded, ""), None, IDIM, [0, 1, IDIM - 1], 1.0)
+    made = session(trace(graph, padded(references[0].tokens)))
+    assert require_equal(made, references, 1.0, encoder) <= TOLERANCE

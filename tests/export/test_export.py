@@ -1,0 +1,342 @@
+"""The command, the folder that it writes, and clients as they come from PyPI."""
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import soundfile
+import torch
+
+from espnet_distill import Experiment, export
+from espnet_distill.cli.main import main
+from espnet_distill.data.front_end import FrontEnd
+from espnet_distill.data.phonemes import phonemize
+from espnet_distill.errors import ConfigError
+from espnet_distill.export.phoneme_ids import padded, phoneme_ids
+from espnet_distill.export.voice import GRAPH, SETTINGS, TOKENS, Voice
+from espnet_distill.utils.files import cache_folder
+from espnet_distill.vocoders import build_vocoder
+
+from ..conftest import FASTSPEECH2, global_mvn, make_experiment, run_python, write_stats
+from ..conftest import TOKENS as LETTERS
+from ..vocoders.test_distilled import FEATURES, save
+
+KATHLEEN = Path(__file__).parents[2] / "egs/kathleen/tts1/pretrained"
+IPA = "ˈɪːntdɹslə" + "i.æamðˌzʌɛʊkhwfɔupvbeɚʃoɑ,ɐɡŋɜᵻjʒɾθʔ̩"
+PHONEMES = ["<blank>", "<unk>", "<space>", *IPA, "<sos/eos>"]
+ENGLISH = {"token_type": "phn", "g2p": "espeak_ng_english_us_vits"}
+TEXT = "Hello world, this is a test."
+
+
+def make_pair(folder, **changes):
+    """Write a tiny experiment and a vocoder of its mels."""
+    folder.mkdir(exist_ok=True)
+    stats = write_stats(
+        folder / "feats.npz", torch.arange(20.0) - 8, torch.full((20,), 2)
+    )
+    conf = {"tts_conf": FASTSPEECH2, "feats_extract_conf": FEATURES}
+    conf |= {"token_list": PHONEMES, **ENGLISH, **global_mvn(feats=stats)}
+    experiment = make_experiment(folder / "exp", **(conf | changes))
+    checkpoint = experiment / "train.loss.ave.pth"
+    state = torch.load(checkpoint, weights_only=True)
+    state["tts.duration_predictor.linear.bias"].fill_(1.5)
+    torch.save(state, checkpoint)
+    (folder / "vocoder").mkdir()
+    vocoder, _ = save(folder / "vocoder", "harmonic_istft_generator")
+    state = torch.load(vocoder, weights_only=True)
+    state["tts.generator.filters.bias"] -= 3  # else the waveform exceeds 1
+    torch.save(state, vocoder)
+    return experiment, vocoder
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    return make_pair(tmp_path_factory.mktemp("pair"))
+
+
+@pytest.fixture(scope="module")
+def voice(pair, tmp_path_factory):
+    """A voice in fp32, by the command."""
+    experiment, vocoder = pair
+    out = tmp_path_factory.mktemp("voices") / "voice"
+    options = ["--vocoder", vocoder, "--weights", "fp32", "--sample", TEXT, "Again."]
+    options += ["--license", "CC0", "--corpus", "tiny"]
+    arguments = ["export", experiment, out, *options]
+    assert main(list(map(str, arguments))) == 0
+    return Voice(out)
+
+
+def test_the_folder(voice):
+    names = {path.name for path in voice.folder.iterdir()}
+    assert names == {GRAPH, SETTINGS, TOKENS, "MODEL_CARD.md", "samples"}
+    settings = voice.settings
+    assert settings["equality"]["wave"] <= 1e-4
+    assert settings["espeak"] == {"voice": "en-us"} and settings["num_speakers"] == 1
+    assert settings["phoneme_id_map"][" "] == [2]
+    assert settings["phoneme_id_map"][";"] == settings["phoneme_id_map"][","]
+    lines = (voice.folder / TOKENS).read_text().splitlines()
+    assert lines[:4] == ["_ 0", "^ 0", "$ 0", "  2"]
+    assert len({line.rpartition(" ")[0] for line in lines}) == len(lines)
+    inputs = [(one.name, one.type, one.shape) for one in voice.session.get_inputs()]
+    assert inputs == [
+        ("input", "tensor(int64)", [1, "ids"]),
+        ("input_lengths", "tensor(int64)", [1]),
+        ("scales", "tensor(float)", [3]),
+    ]
+    for number in (1, 2):
+        wave, rate = soundfile.read(voice.folder / f"samples/{number}.wav")
+        assert rate == 16000 and len(wave) > 1000
+
+
+def test_the_card(voice, pair):
+    card = (voice.folder / "MODEL_CARD.md").read_text()
+    experiment, _ = pair
+    for value in (
+        *Experiment(experiment).identity.values(),
+        *("| Corpus | tiny |", "| License | CC0 |", "espeak_ng_english_us_vits"),
+        *("HarmonicISTFTGenerator", "fastspeech2", "| espeak-ng voice | en-us |"),
+    ):
+        assert value in card
+
+
+def test_a_voice_synthesizes_what_espnet_does(voice, pair):
+    experiment, vocoder_file = map(Path, pair)
+    opened = Experiment(experiment)
+    tokens = opened.front_end("a", {"text": TEXT})["text"]
+    vocoder = build_vocoder(vocoder_file, model=opened.model)
+    with torch.no_grad():
+        options = {"use_teacher_forcing": False, "alpha": 1.0}
+        mels = opened.model.inference(torch.tensor(tokens), **options)
+        expected = vocoder(mels["feat_gen_denorm"]).numpy()
+    wave = voice.synthesize(tokens) / voice.settings["gain"]
+    assert wave.shape == expected.shape and abs(wave - expected).max() <= 1e-4
+
+
+@pytest.mark.parametrize("weights", ["fp16", "int8"])
+def test_weights_are_stored_smaller(voice, pair, tmp_path, weights):
+    experiment, vocoder = pair
+    made = export(experiment, tmp_path / "voice", vocoder=vocoder, weights=weights)
+    small = Voice(made.folder)
+    size = small.settings["files"][GRAPH]["bytes"]
+    assert size < 0.75 * voice.settings["files"][GRAPH]["bytes"]
+    assert small.settings["equality"]["wave"] == voice.settings["equality"]["wave"]
+    tokens = list(range(2, 40))
+    one, other = small.synthesize(tokens), voice.synthesize(tokens)
+    if weights == "fp16":
+        assert one.shape == other.shape
+        assert small.settings["equality"]["mel"] < 0.05
+
+
+# Clients
+
+
+def without_torch(*arguments, path=()):
+    """Run a program that finds no torch, and return its output."""
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, path))}
+    done = run_python(
+        "-c",
+        "import sys; sys.modules['torch'] = None\n" + arguments[0],
+        *arguments[1:],
+        env=env,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def piper_folder():
+    """Return the folder of piper-tts, which is not imported here."""
+    found = importlib.util.find_spec("piper")
+    assert found, "pip install 'espnet_distill[test]'"
+    return Path(found.origin).parent
+
+
+PIPER = """
+import sys, json
+import numpy as np
+from piper import PiperVoice, SynthesisConfig
+voice = PiperVoice.load(sys.argv[1] + "/voice.onnx")
+plain = SynthesisConfig(normalize_audio=False)
+chunk, = voice.synthesize(sys.argv[3], plain, include_alignments=True)
+np.save(sys.argv[2], chunk.audio_float_array)
+print(json.dumps([chunk.phoneme_ids, chunk.phoneme_id_samples.tolist(),
+                  [one.phoneme for one in chunk.phoneme_alignments]]))
+"""
+
+
+@pytest.fixture(scope="module")
+def played_by_piper(voice, tmp_path_factory):
+    path = tmp_path_factory.mktemp("piper") / "wave.npy"
+    ids, samples, aligned = json.loads(without_torch(PIPER, voice.folder, path, TEXT))
+    return ids, samples, aligned, np.load(path)
+
+
+def test_piper_plays_a_voice(voice, pair, played_by_piper):
+    ids, samples, aligned, wave = played_by_piper
+    tokens = [id for id in ids if id]
+    assert tokens == Experiment(pair[0]).front_end("a", {"text": TEXT})["text"].tolist()
+    assert ids == padded(tokens)
+    assert abs(wave - voice.synthesize(tokens)).max() <= 1e-4
+    assert sum(samples) == len(wave)
+    assert "".join(aligned[1:-1]) == "".join(phonemize(TEXT)).replace("<space>", " ")
+
+
+SHERPA = """
+import sys, json
+import numpy as np
+import sherpa_onnx as sherpa
+assert sherpa.__version__.startswith(sys.argv[3]), sherpa.__version__
+folder, text, data = sys.argv[1], sys.argv[4], sys.argv[5]
+vits = sherpa.OfflineTtsVitsModelConfig(
+    model=folder + "/voice.onnx", tokens=folder + "/tokens.txt", data_dir=data)
+model = sherpa.OfflineTtsModelConfig(vits=vits, num_threads=1)
+tts = sherpa.OfflineTts(sherpa.OfflineTtsConfig(model=model, silence_scale=1.0))
+if data:
+    audio = tts.generate(text)
+else:
+    how = sherpa.GenerationConfig()
+    how.silence_scale = 1.0
+    how.phoneme_codepoints = [list(map(ord, text))]
+    audio = tts.generate("", how)
+np.save(sys.argv[2], np.array(audio.samples, np.float32))
+"""
+
+
+@pytest.fixture(scope="module")
+def sherpa_1():
+    """sherpa-onnx 1.13.8 beside the newest: the last with espeak-ng in it."""
+    target = cache_folder() / "clients/sherpa-onnx-1.13.8"
+    if not target.is_dir():
+        names = ("sherpa-onnx==1.13.8", "sherpa-onnx-core==1.13.8")
+        beside = target.with_suffix(".part")
+        install = [sys.executable, "-m", "pip", "install", "--no-deps", "-q", *names]
+        subprocess.run([*install, "--target", str(beside)], check=True)
+        beside.rename(target)
+    return target
+
+
+def test_sherpa_1_plays_a_voice_as_piper_does(
+    voice, played_by_piper, sherpa_1, tmp_path
+):
+    *_, expected = played_by_piper
+    data = piper_folder() / "espeak-ng-data"
+    arguments = (voice.folder, tmp_path / "wave.npy", "1.13.8", TEXT, data)
+    without_torch(SHERPA, *arguments, path=[sherpa_1])
+    wave = np.load(tmp_path / "wave.npy")
+    assert wave.shape == expected.shape and abs(wave - expected).max() <= 1e-4
+
+
+def test_sherpa_2_plays_a_voice_as_piper_does(voice, played_by_piper, tmp_path):
+    *_, expected = played_by_piper
+    phonemes = "".join(phonemize(TEXT)).replace("<space>", " ")
+    without_torch(SHERPA, voice.folder, tmp_path / "wave.npy", "2.", phonemes, "")
+    wave = np.load(tmp_path / "wave.npy")
+    assert wave.shape == expected.shape and abs(wave - expected).max() <= 1e-4
+
+
+# Front ends
+
+
+def test_letters_are_text():
+    front_end = FrontEnd(token_type="char")
+    symbols = phoneme_ids(LETTERS, front_end, None, "exp")
+    assert symbols.kind == "text" and symbols.voice is None and not symbols.warnings
+    assert symbols.ids["a"] == LETTERS.index("a") and symbols.ids[" "] == 2
+    assert set(symbols.dropped) == {0, 1, len(LETTERS) - 1}
+
+
+def test_a_g2p_that_no_client_has_takes_ids():
+    tokens = ["<blank>", "<unk>", "AH0", "B", "<sos/eos>"]
+    symbols = phoneme_ids(tokens, FrontEnd(g2p="g2p_en"), None, "exp")
+    assert symbols.kind == "ids" and symbols.tokens == [2, 3]
+    assert symbols.warnings == (
+        "no client has the g2p g2p_en: this voice takes ids only",
+    )
+
+
+def test_prepared_phonemes_need_their_voice():
+    symbols = phoneme_ids(PHONEMES, FrontEnd(), None, "exp")
+    assert symbols.kind == "ids" and "--espeak-voice" in symbols.warnings[0]
+    symbols = phoneme_ids(PHONEMES, FrontEnd(), "de", "exp")
+    assert (symbols.kind, symbols.voice, symbols.warnings) == ("espeak", "de", ())
+
+
+def test_a_cleaner_is_a_warning():
+    front_end = FrontEnd(g2p=ENGLISH["g2p"], cleaner="tacotron")
+    symbols = phoneme_ids(PHONEMES, front_end, None, "exp")
+    assert symbols.kind == "espeak" and "cleaner tacotron" in symbols.warnings[0]
+
+
+# What is wrong with a folder
+
+
+@pytest.fixture
+def copied(voice, tmp_path):
+    return Path(shutil.copytree(voice.folder, tmp_path / "voice"))
+
+
+def refused(folder, *words):
+    with pytest.raises(ConfigError) as caught:
+        Voice(folder)
+    message = str(caught.value)
+    assert "\n" not in message and all(word in message for word in words), message
+
+
+@pytest.mark.parametrize("name", [GRAPH, SETTINGS, TOKENS])
+def test_a_file_is_missing(copied, name):
+    (copied / name).unlink()
+    refused(copied, f"{copied / name}: ")
+
+
+def test_a_graph_is_truncated(copied):
+    content = (copied / GRAPH).read_bytes()
+    (copied / GRAPH).write_bytes(content[:-1])
+    refused(copied, f"has {len(content) - 1} bytes instead of {len(content)}")
+
+
+def test_a_graph_was_changed(copied):
+    content = (copied / GRAPH).read_bytes()
+    (copied / GRAPH).write_bytes(bytes([content[0] ^ 1]) + content[1:])
+    refused(copied, GRAPH, "was changed")
+
+
+def test_a_folder_is_of_a_newer_version(copied):
+    path = copied / SETTINGS
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format_version": 2}))
+    refused(copied, "format_version: 2 is newer than 1", "update espnet_distill")
+
+
+def test_there_is_nothing_to_synthesize(voice):
+    with pytest.raises(ConfigError, match="nothing to synthesize"):
+        voice.synthesize([])
+
+
+def test_onnx_is_missing(pair, tmp_path, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "onnx" else find(name)
+    )
+    with pytest.raises(ConfigError, match=r"pip install 'espnet_distill\[export\]'"):
+        export(pair[0], tmp_path / "voice", vocoder=pair[1])
+
+
+# A trained model
+
+
+def test_kathleen(tmp_path):
+    made = export(
+        KATHLEEN / "teacher.zip", tmp_path / "voice", vocoder=KATHLEEN / "vocoder"
+    )
+    assert made.settings["equality"]["wave"] <= 1e-4
+    assert made.settings["equality"]["mel"] < 0.01
+    assert 15 < made.settings["files"][GRAPH]["bytes"] / 1e6 < 22
+    assert "Warning: clients do not apply cleaner tacotron" in made.report()
+    session = onnxruntime.InferenceSession(made.folder / GRAPH)
+    names = [one.name for one in session.get_inputs()]
+    assert names == ["input", "input_lengths", "scales"]
