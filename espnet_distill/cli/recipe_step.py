@@ -23,6 +23,8 @@ STEPS = {
     "compact-student": "recipes.student_training.compact_student",
     "synthesis-key": "recipes.keys.synthesis_key",
     "configure-vocoder": "tasks.checks.recipe.configure_vocoder",
+    "write-pair": "recipes.vocoder_training.write_pair",
+    "export-voice": "bin.export_voice.export_voice",
 }
 
 

@@ -178,6 +178,11 @@ class Layout:
         return Path(self.options.expdir, self.of_speaker(self.options.vocoder_tag))
 
     @property
+    def vocoder_model(self) -> Path:
+        """The small vocoder's checkpoint."""
+        return self.vocoder_exp / self.options.vocoder_model
+
+    @property
     def vocoder_preset(self) -> Path:
         """The preset of the small vocoder."""
         return self.options.shared / "vocoders" / f"{self.options.vocoder_preset}.yaml"

@@ -1,11 +1,13 @@
 """The training configuration of a run's small vocoder."""
 
+import os
+import shutil
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.recipes.layout import Layout
 from espnet_distill.recipes.run_options import RunOptions
-from espnet_distill.recipes.student_training import read_conf
+from espnet_distill.recipes.student_training import read_conf, student_model
 from espnet_distill.utils.files import read_text, write_text
 
 # Without recordings of the same phase, a complex STFT loss does not apply.
@@ -61,3 +63,16 @@ def write_vocoder_config(layout: Layout, student: Path) -> Path:
     path = layout.vocoder_exp / "train.yaml"
     write_text(path, "\n".join(parts))
     return path
+
+
+def write_pair(layout: Layout) -> str:
+    """Write ``<student>_pair``, the student's experiment with the small vocoder."""
+    model = student_model(layout)
+    pair = model.parent.with_name(f"{model.parent.name}_pair")
+    pair.mkdir(exist_ok=True)
+    shutil.copy(model.with_name("config.yaml"), pair)
+    link = pair / "model.pth"
+    link.unlink(missing_ok=True)
+    os.symlink(model.resolve(), link)
+    write_text(pair / "vocoder_file", f"{layout.vocoder_model}\n")
+    return ""

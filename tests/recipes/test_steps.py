@@ -148,9 +148,10 @@ def test_a_text_other_than_that_of_stage_3_is_refused(teacher):
     options = {"teacher": str(teacher), "student_config": STUDENT, "stage": "4"}
     options["pseudo_label_text"] = "more"
     Path("more").write_text("y two\nx one\n")
-    used = Path("dump/raw/more/text")
-    used.parent.mkdir(parents=True)
-    used.write_text("x one\ny two\n")
+    for name, table in {"train": "a s\n", "more": "x s\ny s\n"}.items():
+        Path("dump/raw", name).mkdir(parents=True)
+        Path("dump/raw", name, "utt2spk").write_text(table)
+    Path("dump/raw/more/text").write_text("x one\ny two\n")
     assert plan(layout(**options).options).text_set == "more"
     Path("more").write_text("y two\nx three\n")
     with pytest.raises(ConfigError, match="differs from the text that stage 3"):

@@ -15,7 +15,7 @@ shared=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../../../conf" && p
 
 # General
 stage=1              # First stage to run.
-stop_stage=12        # Last stage to run.
+stop_stage=13        # Last stage to run.
 ngpu=0               # Number of GPUs (0: CPU).
 nj=2                 # Parallel jobs of data preparation, statistics, teacher dump and
                      # waveforms.
@@ -93,14 +93,15 @@ inference_tag=       # Folder of the speech in each experiment (default: ${stude
 evaldir=             # Folder of the table and the audio (default: ${expdir}/evaluation);
                      # stage 12 writes ${evaldir}_pair.
 
-help_message="Usage: $0 [--stage 1] [--stop_stage 12] [--<variable> <value>] ...
+help_message="Usage: $0 [--stage 1] [--stop_stage 13] [--<variable> <value>] ...
 
 Stages: 1 data (tts.sh 1-5), 2 alignment, 3 pseudo-labels and statistics (tts.sh 6),
 4 teacher, 5 teacher dump, 6 student (tts.sh 7), 7 synthesis (tts.sh 8), 8 evaluation,
 9 packing of the student (tts.sh 10); with --vocoder_preset also 10 waveforms of
 --vocoder_file for the recordings' mels (or --vocoder_speech), 11 the small vocoder,
-12 synthesis and evaluation of the student with it. A pruned student is compacted after
-stage 6 into <student_tag>_compact, which later stages use.
+12 synthesis and evaluation of the student with it; 13 the voice, an ONNX graph of student
+and vocoder. A pruned student is compacted after stage 6 into <student_tag>_compact, which
+later stages use.
 Every variable at the head of this script is an option of the same name."
 
 # shellcheck source=egs/TEMPLATE/tts1/check_options.sh
@@ -333,16 +334,16 @@ if [ -n "${vocoder_preset}" ] && [ "${stop_stage}" -ge 10 ]; then
     fi
 
     if begin 12 "The student through ${vocoder_exp}: ${evaldir}_pair"; then
-        pair=${student_model%/*}_pair
-        mkdir -p "${pair}"
-        cp "${student_model%/*}/config.yaml" "${pair}"
-        ln -sf "$(realpath "${student_model}")" "${pair}/model.pth"
-        echo "${vocoder_exp}/${vocoder_model}" > "${pair}/vocoder_file"
+        step write-pair
         synthesize "${teacher_model}"
         synthesize "${student_model}"
-        synthesize "${pair}/model.pth" "${vocoder_exp}/${vocoder_model}"
-        evaluate "${evaldir}_pair" "${teacher_model}" "${student_model}" "${pair}/model.pth"
+        synthesize "${student_model%/*}_pair/model.pth" "${vocoder_exp}/${vocoder_model}"
+        evaluate "${evaldir}_pair" "${teacher_model}" "${student_model}" "${student_model%/*}_pair/model.pth"
     fi
+fi
+
+if [ "${vocoder_preset:-${vocoder_file}}" != none ] && begin 13 "Voice: ${student_model%/*}_voice"; then
+    step export-voice
 fi
 
 log "Successfully finished. [elapsed=${SECONDS}s]"
