@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from espnet_distill.data.front_end import FrontEnd
+from espnet_distill.data.languages import language_of
 from espnet_distill.errors import ConfigError, summarize
 from espnet_distill.experiments.text_frontend import UNKNOWN, front_end_of
 from espnet_distill.utils.markdown import aligned
@@ -19,6 +20,7 @@ LONGEST = 48  # characters of an example
 FLAG = re.compile(r"\([a-z]{2,3}(?:-[a-z0-9-]+)?\)")
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 ASCII = re.compile(r"[0-9A-Za-z]+")
+OTHER_SCRIPTS = ("ja", "ko", "zh")  # g2ps of which may omit what ASCII matches
 ONCE = "tokens seen once"
 MARKS = frozenset(".,;:?!\"'()[]{}<>«»“”„…—–-")
 
@@ -154,7 +156,7 @@ class _Reporter:
             self.rows["spelled"].add(self._spelled(text, cleaned))
         if self.phonemizer:
             self.rows["lost"].add(self._lost(cleaned))
-        elif self.front_end.token_type == "phn" and self.front_end.g2p:
+        elif language_of(self.front_end.g2p) in OTHER_SCRIPTS:
             self.rows["lost"].add(self._ignored(cleaned, tokens))
         if self.tokens is not None:
             unknown = [one for one in tokens if one not in self.tokens]
