@@ -39,11 +39,6 @@ def read_calibration(
     """
     model, tts = experiment.model, experiment.config["tts"]
     data = Path(data)
-    if getattr(model.tts, "spk_embed_dim", None):
-        raise ConfigError(
-            f"--data: {tts} takes speaker embeddings, which no data folder has; omit "
-            "--data"
-        )
     if model.feats_extract is None:
         raise ConfigError(
             f"--data: {tts} was trained on features of {experiment.config['odim']} "

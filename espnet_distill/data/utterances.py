@@ -12,6 +12,7 @@ from espnet2.tts.espnet_model import ESPnetTTSModel
 
 from espnet_distill.data.audio import read_audio, require_audio, required_by
 from espnet_distill.errors import ConfigError, ErrorCollector
+from espnet_distill.experiments.ids import read_embedding
 from espnet_distill.utils.files import (
     read_durations,
     read_rows,
@@ -58,7 +59,8 @@ def batches_of_one(
         utterances: The result of :func:`read_data`.
         durations: Frames per token, from :func:`read_durations`; None for a model that
             trains without durations.
-        data: The folder with ``utt2sid`` and ``utt2lid``, for a model that takes ids.
+        data: The folder with ``utt2sid`` and ``utt2lid``, for a model that takes ids;
+            for one that takes speaker embeddings see :func:`table_of_embeddings`.
 
     Raises:
         ConfigError: A text has no tokens, a recording does not fit the model's feature
@@ -70,6 +72,7 @@ def batches_of_one(
         for kind, attribute in (("sid", "spks"), ("lid", "langs"))
         if getattr(tts, attribute, None)
     }
+    embeddings = _embeddings_of(tts, utterances, data)
     for utt, utterance in utterances.items():
         text = torch.as_tensor(preprocess("", {"text": utterance.text})["text"])
         if not len(text):
@@ -88,7 +91,34 @@ def batches_of_one(
         }
         batch = {key: tensor[None] for key, tensor in batch.items()} | lengths
         batch |= {kind: _id_of(utt, table, kind) for kind, table in ids.items()}
+        if embeddings:
+            batch["spembs"] = read_embedding(embeddings[utt], data)[None]
         yield utt, batch
+
+
+def table_of_embeddings(data: Path) -> Path | None:
+    """Return the speaker embeddings that tts.sh wrote for a data folder.
+
+    They are ``<dump>/<tag>/<set>/<tag>.scp`` for ``<dump>/raw/<set>``; None if there are
+    none, or several.
+    """
+    data = data.absolute()
+    tables = data.parent.parent.glob(f"*/{data.name}/*.scp")
+    found = [table for table in tables if table.stem == table.parents[1].name]
+    return found[0] if len(found) == 1 else None
+
+
+def _embeddings_of(tts, utterances: Iterable[str], data: Path) -> dict[str, str]:
+    """Return utterance → place of its speaker embedding; {} for a model without."""
+    if not getattr(tts, "spk_embed_dim", None):
+        return {}
+    table = table_of_embeddings(data)
+    if table is None:
+        raise ConfigError(
+            f"{data}: no speaker embeddings of it, {data.absolute().parent.parent}/<tag>/"
+            f"{data.name}/<tag>.scp, which the model takes"
+        )
+    return read_rows(table, utterances)
 
 
 def _id_of(utt: str, table: dict[str, str], kind: str) -> torch.Tensor:

@@ -2,16 +2,18 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
+from omniio.kaldi import WriteHelper
 
 from espnet_distill.data.utterances import durations_of, read_data
 from espnet_distill.errors import ConfigError
 from espnet_distill.evaluation.metrics.teacher_forced import forced_errors
 from espnet_distill.utils.files import read_durations
 
-from ..conftest import HOP
-from .conftest import TEXTS
+from ..conftest import HOP, make_experiment
+from .conftest import ARCHITECTURE, TEXTS
 from .test_evaluate import evaluate
 
 
@@ -60,6 +62,31 @@ def test_teacher_forced_errors_are_in_the_table(recipe, durations):
     assert reference["mel_error"] is None
     for row in (teacher, student):
         assert row["mel_error"] > 0.1 and row["duration_error"] > 1
+
+
+def test_speaker_embeddings_are_those_of_the_dump(recipe, durations, tmp_path):
+    from espnet2.bin.tts_inference import Text2Speech
+
+    folder = make_experiment(
+        tmp_path / "speakers", tts_conf=ARCHITECTURE | {"spk_embed_dim": 4}
+    )
+    system = Text2Speech(folder / "config.yaml", folder / "train.loss.ave.pth")
+    data = recipe / "data" / "eval"
+    utterances = read_data(data)
+    tables = read_durations(durations, utterances)
+    assert forced_errors(system, utterances, tables, data, "student") == {}
+    out = recipe / "xvector/eval"
+    out.mkdir(parents=True)
+    errors = []
+    for seed in (1, 2):
+        rng = np.random.default_rng(seed)
+        place = f"ark,scp:{out}/xvector.ark,{out}/xvector.scp"
+        with WriteHelper(place) as writer:
+            for utt in utterances:
+                writer[utt] = 10 * rng.standard_normal(4).astype(np.float32)
+        errors.append(forced_errors(system, utterances, tables, data, "student"))
+    assert errors[0].keys() == utterances.keys()
+    assert all(errors[0][utt].mel != errors[1][utt].mel for utt in utterances)
 
 
 def test_durations_of_another_text(recipe, systems, durations):

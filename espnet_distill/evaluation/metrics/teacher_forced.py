@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from espnet2.bin.tts_inference import Text2Speech
 
-from espnet_distill.data.utterances import batches_of_one
+from espnet_distill.data.utterances import batches_of_one, table_of_embeddings
 from espnet_distill.evaluation.score import ForcedErrors
 from espnet_distill.teachers.taps import OUTPUTS, TapRecorder
 from espnet_distill.utils.progress import progress_bar
@@ -24,8 +24,8 @@ def forced_errors(
     """Compute the errors of each utterance in a forward pass, as in validation.
 
     Speaker and language ids come from ``utt2sid`` and ``utt2lid`` in the folder
-    ``data``. Returns {} for a model without taps, with speaker embeddings as input, or
-    trained on features from its data (``odim``).
+    ``data``. Returns {} for a model without taps, trained on features from its data
+    (``odim``), or of speaker embeddings that ``data`` does not have.
 
     Raises:
         ConfigError: An error that is NaN or infinite.
@@ -60,7 +60,9 @@ def require_batches(
 
 
 def _batches(system: Text2Speech, utterances: dict, durations: dict, data: Path):
-    if not isinstance(system.tts, tuple(OUTPUTS)) or system.use_spembs:
+    if not isinstance(system.tts, tuple(OUTPUTS)):
+        return None
+    if system.use_spembs and table_of_embeddings(data) is None:
         return None
     return batches_of_one(
         system.model, system.preprocess_fn, utterances, durations, data
