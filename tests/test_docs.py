@@ -20,6 +20,7 @@ from espnet_distill.cli import main as cli
 from espnet_distill.entry_points import entries
 from espnet_distill.plugin import register_students
 from espnet_distill.utils.espnet_root import TTS_SH, espnet_root
+from espnet_distill.voice import __main__ as runtime
 
 from .conftest import (
     FASTSPEECH2,
@@ -154,6 +155,8 @@ def test_a_command_is_understood(page, words, monkeypatch):
         assert set(words[1:]) <= set(targets)
     elif words[0] == "espnet-distill":
         parse_command(words[1:])
+    elif words[0] == "espnet-distill-voice":
+        runtime.get_parser().parse_args(words[1:])
     elif words[0] == "python3":
         understand_python(page, words[1:], monkeypatch)
     elif words[0].startswith("./"):
