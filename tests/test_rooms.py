@@ -20,7 +20,7 @@ ROOMS = (
     ("students",),
     ("training",),
     ("pruning",),
-    ("evaluation", "export", "recipes", "plugin"),
+    ("evaluation", "recipes", "plugin", "voices"),
     ("tasks",),
     ("bin",),
     ("cli",),

@@ -33,6 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="sentences to synthesize into OUT/samples",
     )
     add(
+        "--lexicon",
+        metavar="WORDS",
+        help="file of words, or auto for the most frequent ones: lexicon.txt for "
+        "runtimes without espeak-ng",
+    )
+    add(
         "--data",
         metavar="DIR",
         type=Path,
@@ -67,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Write OUT and print the report."""
-    from espnet_distill.export.export import export
+    from espnet_distill.voices.export import export
 
     with contextlib.redirect_stdout(sys.stderr):  # whatever a text front end prints
         exported = export(
@@ -76,6 +82,7 @@ def main(args: argparse.Namespace) -> None:
             vocoder=args.vocoder,
             weights=args.weights,
             samples=args.sample,
+            lexicon=args.lexicon,
             data=args.data,
             espeak_voice=args.espeak_voice,
             speakers=args.speakers,

@@ -12,18 +12,6 @@ from espnet_distill.data.front_end import FrontEnd
 from espnet_distill.data.mel_spec import MelSpec, require_extractor
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
-from espnet_distill.export.acoustic import MODULES
-from espnet_distill.export.equality import (
-    choose_gain,
-    measure_loss,
-    require_equal,
-    synthesize_references,
-)
-from espnet_distill.export.graph import NOISE_SCALE, VoiceGraph, trace
-from espnet_distill.export.phoneme_ids import PhonemeIds, padded, phoneme_ids
-from espnet_distill.export.storage import compact_names, store
-from espnet_distill.export.vocoders.registry import Vocoder
-from espnet_distill.export.voice import FORMAT_VERSION, session
 from espnet_distill.pruning.post_training.live_units import LiveUnits
 from espnet_distill.structure.zero_units import find_zero_layers, measure_sparsity
 from espnet_distill.students.infer_config import ConfigSpace
@@ -32,6 +20,18 @@ from espnet_distill.utils.files import read_table
 from espnet_distill.vocoders.build import build_vocoder, is_none
 from espnet_distill.vocoders.checkpoint_formats import files_of, find_checkpoint
 from espnet_distill.voice.espeak import load_espeak
+from espnet_distill.voices.acoustic import MODULES
+from espnet_distill.voices.equality import (
+    choose_gain,
+    measure_loss,
+    require_equal,
+    synthesize_references,
+)
+from espnet_distill.voices.graph import NOISE_SCALE, VoiceGraph, trace
+from espnet_distill.voices.phoneme_ids import PhonemeIds, padded, phoneme_ids
+from espnet_distill.voices.storage import compact_names, store
+from espnet_distill.voices.vocoders.registry import Vocoder
+from espnet_distill.voices.voice import FORMAT_VERSION, session
 
 FEW = 0.01  # sparsity that a model may have without being pruned
 

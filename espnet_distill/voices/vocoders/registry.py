@@ -5,15 +5,15 @@ from espnet2.gan_tts.hifigan import HiFiGANGenerator
 from torch import nn
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.export.vocoders.harmonic_istft import HarmonicISTFT
-from espnet_distill.export.vocoders.hifigan import HiFiGAN
-from espnet_distill.export.vocoders.istft import ISTFT
-from espnet_distill.export.vocoders.multiband_istft import MultibandISTFT
 from espnet_distill.vocoders.distilled import DistilledVocoder
 from espnet_distill.vocoders.generators.harmonic_istft import HarmonicISTFTGenerator
 from espnet_distill.vocoders.generators.istft import ISTFTGenerator
 from espnet_distill.vocoders.generators.multiband_istft import MultibandISTFTGenerator
 from espnet_distill.vocoders.hifigan import HiFiGANVocoder
+from espnet_distill.voices.vocoders.harmonic_istft import HarmonicISTFT
+from espnet_distill.voices.vocoders.hifigan import HiFiGAN
+from espnet_distill.voices.vocoders.istft import ISTFT
+from espnet_distill.voices.vocoders.multiband_istft import MultibandISTFT
 
 MODULES: dict[type[nn.Module], type[nn.Module]] = {
     HarmonicISTFTGenerator: HarmonicISTFT,
@@ -43,7 +43,12 @@ class Vocoder(nn.Module):
             )
         generator = vocoder.generator
         kind = next(kind for kind in MODULES if isinstance(generator, kind))
-        self.generator = MODULES[kind](generator)
+        try:
+            self.generator = MODULES[kind](generator)
+        except ValueError as error:
+            raise ConfigError(
+                f"vocoder {vocoder_file}: cannot be exported: {error}"
+            ) from error
         self.floor = getattr(vocoder, "mel_floor", None)
         self.register_buffer("mean", vocoder.mean)
         self.register_buffer("std", getattr(vocoder, "std", None))

@@ -6,19 +6,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from espnet_distill.export.linear import joined, reordered
-from espnet_distill.export.transforms import (
-    InverseSTFT,
-    dft_matrix,
-    even_odd,
-    halves,
-)
-from espnet_distill.export.vocoders.backbone import Backbone
 from espnet_distill.vocoders.generators.harmonic_istft import (
     NOISE_FRAMES,
     HarmonicISTFTGenerator,
 )
 from espnet_distill.vocoders.generators.istft import MAX_MAGNITUDE
+from espnet_distill.voices.linear import joined, reordered
+from espnet_distill.voices.transforms import InverseSTFT, dft_matrix
+from espnet_distill.voices.vocoders.backbone import Backbone
 
 
 class HarmonicISTFT(nn.Module):
@@ -32,13 +27,15 @@ class HarmonicISTFT(nn.Module):
         self.backbone = Backbone(generator.backbone)
         self.pulses = generator.pulses
         self.istft = InverseSTFT(generator.istft)
-        order, pulse_order = even_odd(self.istft.bins), even_odd(generator.bins)
-        self.out = _joined(generator, order, pulse_order)
-        self.pulse_bins = halves(generator.bins)
+        orders = self.istft.orders
+        pulse_orders = [order[order < generator.bins] for order in orders]
+        pulse_order = torch.cat(pulse_orders)
+        self.out = _joined(generator, torch.cat(orders), pulse_order)
+        self.pulse_bins = tuple(map(len, pulse_orders))
         self.sizes = (generator.bins, generator.bins, 1, *self.istft.sizes)
         noisy = torch.arange(sum(self.sizes)) > 2 * generator.bins
         self.register_buffer("noisy", noisy)
-        for half, bins in enumerate(order.split(self.istft.sizes)):
+        for half, bins in enumerate(orders):
             for part in range(2):
                 noise = generator.noise[:, bins, part].clone()
                 self.register_buffer(f"noise_{half}{part}", noise)
@@ -112,5 +109,5 @@ def _product(one, other) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _add_lowest(spectra: torch.Tensor, low: torch.Tensor) -> torch.Tensor:
-    """Add to the lowest bins."""
+    """Add to the first bins, which are the lowest."""
     return spectra + functional.pad(low, (0, spectra.size(-1) - low.size(-1)))

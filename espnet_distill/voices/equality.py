@@ -6,9 +6,9 @@ import numpy as np
 import torch
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.export.graph import NOISE_SCALE
-from espnet_distill.export.phoneme_ids import padded
-from espnet_distill.export.voice import run
+from espnet_distill.voices.graph import NOISE_SCALE
+from espnet_distill.voices.phoneme_ids import padded
+from espnet_distill.voices.voice import run
 
 LENGTHS = (8, 24, 64)  # tokens
 TOLERANCE = 1e-4

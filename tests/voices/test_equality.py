@@ -9,22 +9,22 @@ from espnet2.tasks.tts import tts_choices
 
 import espnet_distill
 from espnet_distill.data.mel_spec import MelSpec
-from espnet_distill.export.acoustic import MODULES
-from espnet_distill.export.equality import (
-    TOLERANCE,
-    require_equal,
-    synthesize_references,
-)
-from espnet_distill.export.graph import VoiceGraph, trace
-from espnet_distill.export.phoneme_ids import padded
-from espnet_distill.export.vocoders.registry import Vocoder
-from espnet_distill.export.voice import run, session
 from espnet_distill.vocoders.distilled import DistilledVocoder
 from espnet_distill.vocoders.generators.registry import (
     build_generator,
     prepare_inference,
 )
 from espnet_distill.vocoders.hifigan import HiFiGANVocoder
+from espnet_distill.voices.acoustic import MODULES
+from espnet_distill.voices.equality import (
+    TOLERANCE,
+    require_equal,
+    synthesize_references,
+)
+from espnet_distill.voices.graph import VoiceGraph, trace
+from espnet_distill.voices.phoneme_ids import padded
+from espnet_distill.voices.vocoders.registry import Vocoder
+from espnet_distill.voices.voice import run, session
 
 from ..conftest import CONFORMER, FASTSPEECH, FASTSPEECH2, PREDICTORS
 from ..vocoders.test_generators import SMALL, conf
@@ -77,6 +77,7 @@ MODELS = {
     "sepconv": ("fastspeech2_sepconv", SEPCONV),
     "convnext": ("fastspeech2_convnext", VARIANT),
 }
+FIRST = next(iter(MODELS))
 VOCODERS = (*SMALL, "HiFi-GAN with a floor", "HiFi-GAN with statistics")
 
 
@@ -146,8 +147,19 @@ def vocoder():
     return get
 
 
-@pytest.mark.parametrize("vocoder_name", VOCODERS)
-@pytest.mark.parametrize("name", MODELS)
+# Each model with one vocoder, each vocoder with the first model; slow: all
+PAIRS = [
+    pytest.param(
+        *pair,
+        marks=[]
+        if pair[0] == FIRST or pair[1] == "istft_generator"
+        else pytest.mark.slow,
+    )
+    for pair in itertools.product(MODELS, VOCODERS)
+]
+
+
+@pytest.mark.parametrize(("name", "vocoder_name"), PAIRS)
 def test_the_waveform_equals_that_of_pytorch(acoustic, vocoder, name, vocoder_name):
     tts, module, options = acoustic(name)
     loaded = vocoder(vocoder_name)
@@ -254,7 +266,9 @@ LARGE = {
 }
 
 
-@pytest.mark.parametrize("encoder", ["transformer", "conformer"])
+@pytest.mark.parametrize(
+    "encoder", [pytest.param("transformer", marks=pytest.mark.slow), "conformer"]
+)
 def test_models_of_the_size_of_the_recipes(vocoder, encoder):
     """LJSpeech's FastSpeech2 and Conformer of ESPnet, with random weights."""
     options = LARGE | {"encoder_type": encoder, "decoder_type": encoder}

@@ -17,12 +17,12 @@ import torch
 from espnet_distill import Experiment, export
 from espnet_distill.cli.main import main
 from espnet_distill.data.front_end import FrontEnd
-from espnet_distill.data.phonemes import phonemize
 from espnet_distill.errors import ConfigError
-from espnet_distill.export.phoneme_ids import padded, phoneme_ids
-from espnet_distill.export.voice import GRAPH, SETTINGS, TOKENS, Voice
 from espnet_distill.utils.files import cache_folder
 from espnet_distill.vocoders import build_vocoder
+from espnet_distill.voice.phonemes import phonemize
+from espnet_distill.voices.phoneme_ids import padded, phoneme_ids
+from espnet_distill.voices.voice import GRAPH, SETTINGS, TOKENS, Voice
 
 from ..conftest import FASTSPEECH2, global_mvn, make_experiment, run_python, write_stats
 from ..conftest import TOKENS as LETTERS
@@ -68,6 +68,9 @@ def voice(pair, tmp_path_factory):
     out = tmp_path_factory.mktemp("voices") / "voice"
     options = ["--vocoder", vocoder, "--weights", "fp32", "--sample", TEXT, "Again."]
     options += ["--license", "CC0", "--corpus", "tiny"]
+    words = out.with_name("words.txt")
+    words.write_text("Hello world, hello world's well-known 3 q\n")
+    options += ["--lexicon", words]
     arguments = ["export", experiment, out, *options]
     assert main(list(map(str, arguments))) == 0
     return Voice(out)
@@ -75,7 +78,9 @@ def voice(pair, tmp_path_factory):
 
 def test_the_folder(voice):
     names = {path.name for path in voice.folder.iterdir()}
-    assert names == {GRAPH, SETTINGS, TOKENS, "MODEL_CARD.md", "samples"}
+    assert names == {
+        *(GRAPH, SETTINGS, TOKENS, "MODEL_CARD.md", "samples", "lexicon.txt")
+    }
     settings = voice.settings
     assert settings["equality"]["wave"] <= 1e-4
     assert settings["espeak"] == {"voice": "en-us"} and settings["num_speakers"] == 1
@@ -93,6 +98,13 @@ def test_the_folder(voice):
     for number in (1, 2):
         wave, rate = soundfile.read(voice.folder / f"samples/{number}.wav")
         assert rate == 16000 and len(wave) > 1000
+
+
+def test_the_lexicon(voice):
+    lines = (voice.folder / "lexicon.txt").read_text().splitlines()
+    assert lines[0] == "hello h ə l ˈ o ʊ"
+    words = [line.partition(" ")[0] for line in lines]
+    assert words == ["hello", "world", "world's", "well", "known", "q"]
 
 
 def test_the_card(voice, pair):
@@ -238,6 +250,25 @@ def test_sherpa_2_plays_a_voice_as_piper_does(voice, played_by_piper, tmp_path):
     without_torch(SHERPA, voice.folder, tmp_path / "wave.npy", "2.", phonemes, "")
     wave = np.load(tmp_path / "wave.npy")
     assert wave.shape == expected.shape and abs(wave - expected).max() <= 1e-4
+
+
+LEXICON = """
+import sys
+import sherpa_onnx as sherpa
+folder = sys.argv[1]
+vits = sherpa.OfflineTtsVitsModelConfig(
+    model=folder + "/voice.onnx", tokens=folder + "/tokens.txt",
+    lexicon=folder + "/lexicon.txt")
+tts = sherpa.OfflineTts(sherpa.OfflineTtsConfig(
+    model=sherpa.OfflineTtsModelConfig(vits=vits, num_threads=1), silence_scale=1.0))
+print(len(tts.generate("Hello world").samples))
+"""
+
+
+def test_sherpa_2_synthesizes_text_by_the_lexicon(voice):
+    tokens = [PHONEMES.index(one) for one in phonemize("hello world")]
+    samples = int(without_torch(LEXICON, voice.folder))
+    assert samples == len(voice.synthesize(tokens))
 
 
 # Front ends

@@ -53,6 +53,7 @@ def export(
     vocoder: str | Path | None,
     weights: str = "fp16",
     samples: Sequence[str] = (),
+    lexicon: str | Path | None = None,
     data: str | Path | None = None,
     espeak_voice: str | None = None,
     speakers: str | Path | None = None,
@@ -72,6 +73,8 @@ def export(
         vocoder: Vocoder: a checkpoint or an experiment folder.
         weights: Storage of weights: fp16, fp32 or int8; they are computed in fp32.
         samples: Sentences that are synthesized into ``samples/``.
+        lexicon: File of words, or ``auto`` for the most frequent words of the language
+            (package wordfreq), whose phonemes ``lexicon.txt`` gets.
         data: Data folder of the experiment, whose ``front_end.yaml`` has the language
             and espeak-ng's voice of phonemes.
         espeak_voice: espeak-ng's language tag of phonemes, such as ``de``.
@@ -92,9 +95,9 @@ def export(
     require_packages()
     out = Path(out)
     require_new(out)
-    from espnet_distill.export.build import build_voice
-    from espnet_distill.export.storage import WEIGHTS
     from espnet_distill.utils.config_values import one_of
+    from espnet_distill.voices.build import build_voice
+    from espnet_distill.voices.storage import WEIGHTS
 
     one_of(weights, WEIGHTS, "--weights")
     built = build_voice(
@@ -106,17 +109,24 @@ def export(
         speakers=speakers and Path(speakers),
         language_id=language_id,
     )
-    settings = _write(built, out, samples, license, corpus, evaluation)
+    from espnet_distill.voices.lexicon import AUTO, NOTICE, words_of_voice
+
+    words = lexicon and words_of_voice(str(lexicon), built.settings)
+    if lexicon == AUTO:
+        built.settings["warnings"].append(NOTICE)
+    settings = _write(built, out, samples, words, license, corpus, evaluation)
     return Exported(out, settings)
 
 
-def _write(built, out, samples, license, corpus, evaluation) -> dict:
-    from espnet_distill.export.card import model_card
-    from espnet_distill.export.voice import CARD, GRAPH, SETTINGS, TOKENS
+def _write(built, out, samples, words, license, corpus, evaluation) -> dict:
+    from espnet_distill.voices.card import model_card
+    from espnet_distill.voices.voice import CARD, GRAPH, SETTINGS, TOKENS
 
     with folder_written_whole(out) as beside:
         (beside / GRAPH).write_bytes(built.graph)
         write_text(beside / TOKENS, tokens_file(built.settings["phoneme_id_map"]))
+        if words:
+            _write_lexicon(beside, words, built.settings)
         settings = built.settings | {
             "files": {name: _described(beside / name) for name in (GRAPH, TOKENS)}
         }
@@ -131,6 +141,13 @@ def _write(built, out, samples, license, corpus, evaluation) -> dict:
     return settings
 
 
+def _write_lexicon(folder: Path, words: Sequence[str], settings: dict) -> None:
+    from espnet_distill.voices.lexicon import LEXICON, lexicon_lines
+
+    voice, symbols = settings["espeak"]["voice"], settings["phoneme_id_map"]
+    write_text(folder / LEXICON, "".join(lexicon_lines(words, voice, symbols)))
+
+
 def _described(path: Path) -> dict[str, object]:
     return {"bytes": path.stat().st_size, "sha256": checksum(path)}
 
@@ -142,7 +159,7 @@ def tokens_file(ids: dict[str, list[int]]) -> str:
 
 def _write_samples(folder: Path, built, sentences: Sequence[str]) -> None:
     """Synthesize sentences with the graph, by ESPnet's front end."""
-    from espnet_distill.export.voice import Voice
+    from espnet_distill.voices.voice import Voice
 
     if not sentences:
         return

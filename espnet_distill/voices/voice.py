@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from espnet_distill.errors import ConfigError, summarize
-from espnet_distill.export.phoneme_ids import padded
 from espnet_distill.utils.checksums import checksum
 from espnet_distill.utils.config_values import as_mapping, as_whole
 from espnet_distill.utils.files import read_json
+from espnet_distill.voices.phoneme_ids import padded
 
 if TYPE_CHECKING:
     import numpy as np

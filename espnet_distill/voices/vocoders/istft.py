@@ -5,10 +5,10 @@ import math
 import torch
 from torch import nn
 
-from espnet_distill.export.linear import reordered
-from espnet_distill.export.transforms import InverseSTFT, even_odd
-from espnet_distill.export.vocoders.backbone import Backbone
 from espnet_distill.vocoders.generators.istft import MAX_MAGNITUDE, ISTFTGenerator
+from espnet_distill.voices.linear import reordered
+from espnet_distill.voices.transforms import InverseSTFT
+from espnet_distill.voices.vocoders.backbone import Backbone
 
 
 class ISTFT(nn.Module):
@@ -19,8 +19,8 @@ class ISTFT(nn.Module):
         head = generator.head
         self.backbone = Backbone(generator.backbone)
         self.istft = InverseSTFT(head.istft)
-        order = even_odd(self.istft.bins)
-        self.out = reordered(head.out, torch.cat((order, order + self.istft.bins)))
+        order = torch.cat(self.istft.orders)
+        self.out = reordered(head.out, torch.cat((order, order + len(order))))
 
     def forward(self, mels: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
         """Turn mels (1, n_mels, T) into waveforms (1, T * hop); noise has no effect."""
