@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from espnet_distill.data.list_clips import write_data_folder
 from espnet_distill.data.metadata import read_prompts
+from espnet_distill.utils.checksums import checksum_of
 
 NOISE = 1e-4  # -80 dB
 MARGIN = SAMPLE_RATE // 20  # 50 ms are left at both ends
@@ -35,7 +36,7 @@ def main(prompts: Path, wavs: Path, out: Path):
     wavs.mkdir(parents=True, exist_ok=True)
     rows = []
     for line in tqdm(read_prompts(prompts), desc="hibari-tts", unit="sentence"):
-        wav = wavs / f"{line.utterance}.wav"
+        wav = wavs / f"{line.utterance}_{checksum_of([line.text])[:12]}.wav"
         if not wav.exists():
             beside = wav.with_suffix(".part.wav")
             speech = trim_and_add_noise(voice(line.text, seed=0))
