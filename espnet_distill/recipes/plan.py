@@ -120,7 +120,7 @@ def _require_pseudo_label_text(options: RunOptions) -> None:
         raise ConfigError("--pseudo_label_text: requires a trained --teacher")
     if options.has_tts_flag("use_lid"):
         raise ConfigError("--pseudo_label_text: one language only")
-    if Layout(options).text_set in options.sets:
+    if Path(text).name in options.sets:
         raise ConfigError(f"--pseudo_label_text {text}: a set has its name; rename it")
 
 
