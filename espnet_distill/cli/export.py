@@ -69,12 +69,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="folder of evaluate, whose table the card repeats",
     )
+    add(
+        "--web",
+        action="store_true",
+        help="write OUT/web, a page that synthesizes in a browser",
+    )
+    add(
+        "--web-runtime",
+        metavar="DIR",
+        type=Path,
+        help="folder of the npm package onnxruntime-web; by default, npm downloads it",
+    )
 
 
 def main(args: argparse.Namespace) -> None:
     """Write OUT and print the report."""
     from espnet_distill.voices.export import export
+    from espnet_distill.voices.web.page import write_page
+    from espnet_distill.voices.web.runtime import find_runtime
 
+    runtime = find_runtime(args.web_runtime) if args.web else None
     with contextlib.redirect_stdout(sys.stderr):  # whatever a text front end prints
         exported = export(
             args.experiment,
@@ -91,4 +105,7 @@ def main(args: argparse.Namespace) -> None:
             corpus=args.corpus,
             evaluation=args.evaluation,
         )
+        page = runtime and write_page(args.out, args.out / "web", runtime, args.sample)
     print(exported.report())
+    if page:
+        print(f"{page}: open it in a browser")

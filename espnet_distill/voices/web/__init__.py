@@ -1,0 +1,1 @@
+"""A page to try a voice in a browser, without a server and without a network."""

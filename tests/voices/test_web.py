@@ -1,0 +1,103 @@
+"""The page of a voice in headless Chromium, from the disk; its runtime from npm."""
+
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.voices.web.page import write_page
+from espnet_distill.voices.web.runtime import (
+    MODULE,
+    VERSION,
+    WebRuntime,
+    find_runtime,
+)
+
+from ..voice.tiny import RATE, expected, make_voice
+from .chromium import PROGRAM, Chromium
+
+READY = "/real time|cannot|failed/.test(byId('status').textContent)"
+
+
+@pytest.fixture(scope="module")
+def runtime():
+    try:
+        return find_runtime()
+    except ConfigError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def page(runtime, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("page")
+    voice = make_voice(folder / "tiny", speakers=("ann", "bob"))
+    (voice / "lexicon.txt").write_text("it i t\nis i z\n", encoding="utf-8")
+    return write_page(voice, folder / "page", runtime, ["It is us. Who?"])
+
+
+def test_the_page_is_whole(page, runtime):
+    assert runtime.version == VERSION
+    names = {path.name for path in page.parent.iterdir()}
+    scripts = {"page.js", "runtime.js", "voice.js"}
+    assert names == {"index.html", "page.css", "onnxruntime-web.txt", *scripts}
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="Chromium is not installed")
+def test_it_synthesizes_without_a_network(page, tmp_path):
+    with Chromium(tmp_path / "profile") as browser:
+        browser.open(page)
+        browser.wait("typeof byId !== 'undefined'")
+        browser.wait(READY)
+        wave = np.array(browser.evaluate("[...wave]"), np.float32)
+        silence = np.zeros(int(0.2 * RATE), np.float32)
+        parts = (expected("It is us."), silence, expected("Who?"))
+        np.testing.assert_array_equal(wave, np.concatenate(parts))
+        for width in (400, 1280):
+            browser.resize(width)
+            assert browser.evaluate("document.documentElement.scrollWidth") <= width
+        browser.evaluate("byId('text').value = 'It is, 5!'; readText()")
+        assert browser.evaluate("byId('phonemes').value") == "it iz,"
+        missing = browser.evaluate("byId('missing').textContent")
+        assert missing == "Not in the lexicon, left out: 5"
+        browser.evaluate("byId('speaker').value = 1; byId('speed').value = 2")
+        browser.evaluate("synthesizeAndShow(false)")
+        wave = np.array(browser.evaluate("[...wave]"), np.float32)
+        np.testing.assert_array_equal(wave, expected("it iz,", sid=1, speed=2))
+        links = browser.evaluate(
+            "performance.getEntriesByType('resource').map((one) => one.name)"
+        )
+        assert all(link.startswith(("file:", "blob:")) for link in links)
+
+
+def test_a_package_is_one_that_npm_has_installed(tmp_path):
+    package = tmp_path / "onnxruntime-web"
+    (package / "dist").mkdir(parents=True)
+    settings = {"name": "onnxruntime-web", "version": "9"}
+    (package / "package.json").write_text(json.dumps(settings))
+    with pytest.raises(ConfigError, match=f"{MODULE}: no such file; take version"):
+        find_runtime(package)
+    (package / MODULE).write_bytes(b"1")
+    (package / "dist/ort-wasm-simd-threaded.wasm").write_bytes(b"2")
+    assert find_runtime(package).wasm == b"2"
+    (package / "package.json").write_text("{}")
+    with pytest.raises(ConfigError, match="is not that of onnxruntime-web"):
+        find_runtime(package)
+
+
+def test_without_npm(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(ConfigError, match="npm: not installed; install Node.js, or"):
+        find_runtime()
+
+
+def test_a_voice_of_tokens_has_no_examples(tmp_path):
+    voice = make_voice(tmp_path / "voice", phoneme_type="ids")
+    runtime = WebRuntime("1", b"", b"")
+    page = write_page(voice, tmp_path / "page", runtime, ["It is."])
+    assert '"examples": []' in page.with_name("voice.js").read_text()[:3000]
