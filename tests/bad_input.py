@@ -1323,6 +1323,11 @@ TRIES = [
         "file is no folder",
     ),
     # export
+    exporting(
+        "another folder than onnxruntime-web",
+        lambda p: [p.teacher(), "--web", "--web-runtime", p.folder("node_modules")],
+        "node_modules/package.json: cannot be read: No such file",
+    ),
     exporting("without a vocoder", lambda p: [p.teacher()], "Griffin-Lim cannot be"),
     exporting(
         "a vocoder of other mels",
