@@ -1,7 +1,7 @@
 """Write and check the training configurations of a run of distill.sh."""
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.evaluation.metrics import asr
+from espnet_distill.evaluation.metrics import asr, wer
 from espnet_distill.evaluation.metrics.registry import require_metric
 from espnet_distill.recipes.front_end import front_end_of_run
 from espnet_distill.recipes.layout import Layout
@@ -57,6 +57,7 @@ def check_evaluation(layout: Layout) -> str:
     language = front_end_of_run(options, data).language
     asr.require_known(language)
     asr.check_model(None, language)
+    wer.require_readings(language)
     return ""
 
 
