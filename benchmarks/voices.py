@@ -62,7 +62,9 @@ def voice_system(folder: Path, sentences: Sequence[str]) -> System:
     voice = Voice(folder)
     ids = voice.settings["phoneme_id_map"]
     scale = voice.settings["inference"]["noise_scale"]
-    runs = [_piper_run(voice.session, ids, scale, sentence) for sentence in sentences]
+    runs = [
+        _piper_run(voice.sessions.voice, ids, scale, sentence) for sentence in sentences
+    ]
     made_from = voice.settings["made_from"]
     params = made_from["parameters"] + made_from["vocoder_parameters"]
     return System(folder.name, params, _megabytes(folder / GRAPH), voice.rate, runs)

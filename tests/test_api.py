@@ -84,7 +84,9 @@ def choices(command, option):
 
 def test_options_have_the_choices_of_the_arguments():
     from espnet_distill.students import derive
+    from espnet_distill.voices import storage
 
+    assert choices("export", "--weights") == storage.WEIGHTS
     assert choices("derive", "--allocate-by") == derive.ALLOCATIONS
     assert choices("derive", "--importance") == derive.IMPORTANCES
     assert choices("prune", "--allocate-by") == ALLOCATIONS

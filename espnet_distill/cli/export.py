@@ -26,6 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="storage of weights, which are computed in fp32 (default: %(default)s)",
     )
     add(
+        "--streaming",
+        action="store_true",
+        help="also write acoustic.onnx and vocoder.onnx, which synthesize in pieces",
+    )
+    add(
         "--sample",
         metavar="SENTENCE",
         nargs="+",
@@ -95,6 +100,7 @@ def main(args: argparse.Namespace) -> None:
             args.out,
             vocoder=args.vocoder,
             weights=args.weights,
+            streaming=args.streaming,
             samples=args.sample,
             lexicon=args.lexicon,
             data=args.data,

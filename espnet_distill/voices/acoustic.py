@@ -63,7 +63,7 @@ class FastSpeechModule(nn.Module):
         """
         predictor = self.tts.duration_predictor
         frames = (predictor(states)[0].exp() - predictor.offset).round().clamp(min=0)
-        frames = (frames * length_scale).round().long()
+        frames = (frames * length_scale.clamp(min=0)).round().long()
         return torch.where(frames.sum() == 0, torch.ones_like(frames), frames)
 
     def _vary(self, states: torch.Tensor) -> torch.Tensor:

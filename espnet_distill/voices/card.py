@@ -115,6 +115,7 @@ def _export(settings: Mapping) -> dict[str, object]:
     equality, size = settings["equality"], settings["files"]["voice.onnx"]["bytes"]
     rows = {
         "Largest difference of the waveform from PyTorch, fp32": f"{equality['wave']:.1e}",
+        **_stream(equality),
         "Gain of the waveform": f"{settings['gain']:.2f}",
         "Weights": f"{settings['weights']}, {size / 1e6:.2f} MB",
     }
@@ -124,6 +125,12 @@ def _export(settings: Mapping) -> dict[str, object]:
             "durations differ" if mel is None else f"{mel:.4f}"
         )
     return rows
+
+
+def _stream(equality: Mapping) -> dict[str, object]:
+    if "stream" not in equality:
+        return {}
+    return {"The same, synthesized in pieces": f"{equality['stream']:.1e}"}
 
 
 def _evaluation(folder: Path | None) -> list[str]:

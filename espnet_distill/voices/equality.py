@@ -6,12 +6,14 @@ import numpy as np
 import torch
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.voices.graph import NOISE_SCALE
 from espnet_distill.voices.phoneme_ids import padded
-from espnet_distill.voices.voice import run
+from espnet_distill.voices.voice import Inputs, Sessions
 
 LENGTHS = (8, 24, 64)  # tokens
 TOLERANCE = 1e-4
+NOT_COVERED = (
+    "the model computes what the export does not cover; report its configuration"
+)
 PEAK, MOST = 0.7, 10.0  # peak to which quiet voices are raised, and the largest gain
 
 
@@ -58,8 +60,10 @@ def choose_gain(references: list[Reference]) -> float:
     return min(max(1.0, PEAK / max(peak, 1e-9)), MOST)
 
 
-def require_equal(session, references: list[Reference], gain: float, where) -> float:
-    """Compare a graph's waveforms with references.
+def require_equal(
+    sessions: Sessions, references: list[Reference], gain: float
+) -> float:
+    """Compare a voice's waveforms with references.
 
     Returns:
         The largest difference, at the level of the references.
@@ -69,20 +73,18 @@ def require_equal(session, references: list[Reference], gain: float, where) -> f
     """
     worst = 0.0
     for reference in references:
-        wave, _ = run(session, padded(reference.tokens), NOISE_SCALE, 1.0, 0)
+        wave, _ = sessions.synthesize(Inputs(padded(reference.tokens)))
         if wave.shape != reference.wave.shape:
             raise ConfigError(
-                f"{where}: the graph synthesizes {len(wave)} samples and PyTorch "
-                f"{len(reference.wave)} of {len(reference.tokens)} tokens: the model "
-                "computes what the export does not cover; report its configuration"
+                f"the graph synthesizes {len(wave)} samples of {len(reference.tokens)} "
+                f"tokens, PyTorch {len(reference.wave)}: {NOT_COVERED}"
             )
         expected = np.clip(reference.wave * gain, -1, 1)
         worst = max(worst, float(np.abs(wave - expected).max()) / gain)
     if not worst <= TOLERANCE:
         raise ConfigError(
-            f"{where}: the graph's waveform differs from PyTorch's by {worst:.1e}, more "
-            f"than {TOLERANCE:g}: the model computes what the export does not cover; "
-            "report its configuration"
+            f"the graph's waveform differs from PyTorch's by {worst:.1e}, more than "
+            f"{TOLERANCE:g}: {NOT_COVERED}"
         )
     return worst
 
@@ -101,25 +103,28 @@ class Loss:
     frames: int
 
 
-def measure_loss(stored, exact, references: list[Reference], extractor) -> Loss:
-    """Compare the waveforms of two graphs by their log-mels.
+def measure_loss(
+    stored: Sessions, exact: Sessions, references: list[Reference], extractor
+) -> Loss:
+    """Compare the waveforms of two voices by their log-mels.
 
     Args:
-        stored: The session of the graph with weights of a smaller type.
-        exact: That of the graph in fp32.
+        stored: With weights of a smaller type.
+        exact: In fp32.
         references: The sentences.
         extractor: ESPnet's `feats_extract`.
     """
     mels, frames = [], [0]
     for reference in references:
-        pair = [
-            run(session, padded(reference.tokens), NOISE_SCALE, 1.0, 0)
-            for session in (stored, exact)
-        ]
-        frames.append(abs(int(pair[0][1].sum()) - int(pair[1][1].sum())))
-        if np.array_equal(pair[0][1], pair[1][1]):
+        inputs = Inputs(padded(reference.tokens))
+        (wave, own), (exact_wave, expected) = (
+            sessions.synthesize(inputs) for sessions in (stored, exact)
+        )
+        frames.append(abs(int(own.sum() - expected.sum())))
+        if np.array_equal(own, expected):
             one, other = (
-                extractor(torch.from_numpy(wave.copy())[None])[0] for wave, _ in pair
+                extractor(torch.from_numpy(array.copy())[None])[0]
+                for array in (wave, exact_wave)
             )
             mels.append(float((one - other).abs().mean()))
     return Loss(sum(mels) / len(mels) if mels else None, max(frames))

@@ -52,6 +52,7 @@ def export(
     *,
     vocoder: str | Path | None,
     weights: str = "fp16",
+    streaming: bool = False,
     samples: Sequence[str] = (),
     lexicon: str | Path | None = None,
     data: str | Path | None = None,
@@ -72,6 +73,8 @@ def export(
         out: New folder.
         vocoder: Vocoder: a checkpoint or an experiment folder.
         weights: Storage of weights: fp16, fp32 or int8; they are computed in fp32.
+        streaming: Also write ``acoustic.onnx`` and ``vocoder.onnx``, which synthesize a
+            sentence in pieces.
         samples: Sentences that are synthesized into ``samples/``.
         lexicon: File of words, or ``auto`` for the most frequent words of the language
             (package wordfreq), whose phonemes ``lexicon.txt`` gets.
@@ -104,6 +107,7 @@ def export(
         Experiment.of(experiment),
         vocoder,
         weights=weights,
+        streaming=streaming,
         data=data and Path(data),
         espeak_voice=espeak_voice,
         speakers=speakers and Path(speakers),
@@ -120,15 +124,18 @@ def export(
 
 def _write(built, out, samples, words, license, corpus, evaluation) -> dict:
     from espnet_distill.voices.card import model_card
-    from espnet_distill.voices.voice import CARD, GRAPH, SETTINGS, TOKENS
+    from espnet_distill.voices.voice import CARD, SETTINGS, TOKENS
 
     with folder_written_whole(out) as beside:
-        (beside / GRAPH).write_bytes(built.graph)
+        for name, content in built.files.items():
+            (beside / name).write_bytes(content)
         write_text(beside / TOKENS, tokens_file(built.settings["phoneme_id_map"]))
         if words:
             _write_lexicon(beside, words, built.settings)
         settings = built.settings | {
-            "files": {name: _described(beside / name) for name in (GRAPH, TOKENS)}
+            "files": {
+                name: _described(beside / name) for name in (*built.files, TOKENS)
+            }
         }
         text = json.dumps(settings, ensure_ascii=False, indent=1)
         write_text(beside / SETTINGS, f"{text}\n")

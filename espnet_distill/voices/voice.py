@@ -1,9 +1,10 @@
 """A voice folder: what `export` writes, and its synthesis by ONNX Runtime."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from espnet_distill.errors import ConfigError, summarize
 from espnet_distill.utils.checksums import checksum
@@ -15,10 +16,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 FORMAT_VERSION = 1
-GRAPH, SETTINGS, TOKENS, CARD = (
-    *("voice.onnx", "voice.onnx.json", "tokens.txt"),
-    "MODEL_CARD.md",
-)
+GRAPH, SETTINGS, TOKENS = "voice.onnx", "voice.onnx.json", "tokens.txt"
+ACOUSTIC, VOCODER, CARD = "acoustic.onnx", "vocoder.onnx", "MODEL_CARD.md"
+CHUNK = 32  # frames of a piece
 
 
 class Voice:
@@ -48,7 +48,8 @@ class Voice:
                 "newest that this version reads; update espnet_distill"
             )
         files = as_mapping(self.settings.get("files"), f"{path}: files")
-        for name in (GRAPH, TOKENS):
+        streamed = (ACOUSTIC, VOCODER) * ("streaming" in self.settings)
+        for name in (GRAPH, TOKENS, *streamed):
             recorded = as_mapping(files.get(name), f"{path}: files: {name}")
             _require_file(self.folder / name, recorded)
 
@@ -58,33 +59,44 @@ class Voice:
         return self.settings["audio"]["sample_rate"]
 
     @cached_property
-    def session(self):
-        """The graph in ONNX Runtime, on one thread."""
-        return session(str(self.folder / GRAPH))
+    def sessions(self) -> "Sessions":
+        """The graphs in ONNX Runtime."""
+        streaming = self.settings.get("streaming")
+        names = {"voice": GRAPH}
+        if streaming:
+            names |= {"acoustic": ACOUSTIC, "vocoder": VOCODER}
+        opened = {one: session(str(self.folder / of)) for one, of in names.items()}
+        return Sessions(**opened, **(streaming or {}))
 
-    def synthesize(
-        self,
-        tokens: Sequence[int],
-        noise_scale: float | None = None,
-        length_scale: float = 1.0,
-        speaker: int = 0,
-    ) -> "np.ndarray":
+    def synthesize(self, tokens: Sequence[int], **options) -> "np.ndarray":
         """Synthesize a waveform (T,).
 
         Args:
             tokens: Token ids of a sentence, without padding and end.
-            noise_scale: Scale of the noise; None is that of the training.
-            length_scale: Factor of the durations.
-            speaker: Speaker id, of several.
+            options: See :class:`Inputs`.
 
         Raises:
             ConfigError: There are no tokens.
         """
+        return self.sessions.synthesize(self._inputs(tokens, options))[0]
+
+    def stream(self, tokens: Sequence[int], **options) -> Iterator["np.ndarray"]:
+        """Yield the waveform of `synthesize` in pieces.
+
+        Raises:
+            ConfigError: There are no tokens, or the voice has no graphs for it.
+        """
+        if "streaming" not in self.settings:
+            raise ConfigError(
+                f"{self.folder}: has no {ACOUSTIC}; export it with --streaming"
+            )
+        return self.sessions.stream(self._inputs(tokens, options))
+
+    def _inputs(self, tokens: Sequence[int], options: dict) -> "Inputs":
         if not len(tokens):
             raise ConfigError("text: nothing to synthesize; give words")
-        if noise_scale is None:
-            noise_scale = self.settings["inference"]["noise_scale"]
-        return run(self.session, padded(tokens), noise_scale, length_scale, speaker)[0]
+        usual = {"noise_scale": self.settings["inference"]["noise_scale"]}
+        return Inputs(padded(tokens), **(usual | options))
 
 
 def _require_file(path: Path, recorded: dict) -> None:
@@ -124,18 +136,91 @@ def session(graph: str | bytes):
         ) from error
 
 
-def run(
-    session, ids: Sequence[int], noise_scale: float, length_scale: float, speaker: int
-) -> tuple["np.ndarray", "np.ndarray"]:
-    """Run a graph on ids with padding; return a waveform (T,) and frames (N,)."""
-    import numpy as np
+@dataclass(frozen=True)
+class Inputs:
+    """The inputs of a voice.
 
-    inputs = {
-        "input": np.array([ids], np.int64),
-        "input_lengths": np.array([len(ids)], np.int64),
-        "scales": np.array([noise_scale, length_scale, 0.8], np.float32),
-        "sid": np.array([speaker], np.int64),
-    }
-    names = [one.name for one in session.get_inputs()]
-    wave, frames = session.run(None, {name: inputs[name] for name in names})
-    return wave[0, 0], frames[0]
+    Attributes:
+        ids: Ids with padding.
+        noise_scale: Scale of the noise.
+        length_scale: Factor of the durations.
+        speaker: Speaker id, of several.
+    """
+
+    ids: Sequence[int]
+    noise_scale: float = 0.667
+    length_scale: float = 1.0
+    speaker: int = 0
+
+    def of(self, session) -> dict[str, "np.ndarray"]:
+        """Return the inputs that a graph has, by name."""
+        import numpy as np
+
+        scales = (self.noise_scale, self.length_scale, 0.8)
+        inputs = {
+            "input": np.array([self.ids], np.int64),
+            "input_lengths": np.array([len(self.ids)], np.int64),
+            "scales": np.array(scales, np.float32),
+            "sid": np.array([self.speaker], np.int64),
+        }
+        return {one.name: inputs[one.name] for one in session.get_inputs()}
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """ONNX Runtime sessions of a voice.
+
+    Attributes:
+        voice: Of voice.onnx, or None.
+        acoustic: Of acoustic.onnx, or None.
+        vocoder: Of vocoder.onnx, or None.
+        context: Frames to either side of a piece.
+        chunk: Frames of a piece.
+    """
+
+    voice: Any = None
+    acoustic: Any = None
+    vocoder: Any = None
+    context: int = 0
+    chunk: int = CHUNK
+
+    def synthesize(self, inputs: Inputs) -> tuple["np.ndarray", "np.ndarray"]:
+        """Return a waveform (T,) and the frames of each id (N,).
+
+        Without voice.onnx, pieces are joined.
+        """
+        import numpy as np
+
+        if self.voice is None:
+            return np.concatenate(list(self.stream(inputs))), self._mels(inputs)[1]
+        wave, frames = self.voice.run(None, inputs.of(self.voice))
+        return wave[0, 0], frames[0]
+
+    def stream(self, inputs: Inputs) -> Iterator["np.ndarray"]:
+        """Yield a waveform in pieces."""
+        import numpy as np
+
+        mels, _ = self._mels(inputs)
+        passed = np.zeros(1)
+        names = {one.name for one in self.vocoder.get_inputs()}
+        for start in range(0, mels.shape[1], self.chunk):
+            end = min(start + self.chunk, mels.shape[1])
+            first, last = max(start - self.context, 0), end + self.context
+            piece = mels[:, first:last]
+            given = {
+                "mel": piece,
+                "noise_scale": np.array([inputs.noise_scale], np.float32),
+                "first": np.array([first]),
+                "anchor": np.array([start - first]),
+                "passed": passed,
+            }
+            given = {name: value for name, value in given.items() if name in names}
+            wave, *cycles = self.vocoder.run(None, given)
+            hop = wave.shape[2] // piece.shape[1]
+            yield wave[0, 0, (start - first) * hop : (end - first) * hop]
+            if cycles:
+                passed = cycles[0][end - first : end - first + 1]
+
+    def _mels(self, inputs: Inputs) -> tuple["np.ndarray", "np.ndarray"]:
+        mels, frames = self.acoustic.run(None, inputs.of(self.acoustic))
+        return mels, frames[0]

@@ -21,10 +21,16 @@ from espnet_distill.voices.equality import (
     require_equal,
     synthesize_references,
 )
-from espnet_distill.voices.graph import VoiceGraph, trace
+from espnet_distill.voices.graph import (
+    AcousticGraph,
+    VocoderGraph,
+    VoiceGraph,
+    trace_vocoder,
+    trace_voice,
+)
 from espnet_distill.voices.phoneme_ids import padded
 from espnet_distill.voices.vocoders.registry import Vocoder
-from espnet_distill.voices.voice import run, session
+from espnet_distill.voices.voice import Inputs, Sessions, session
 
 from ..conftest import CONFORMER, FASTSPEECH, FASTSPEECH2, PREDICTORS
 from ..vocoders.test_generators import SMALL, conf
@@ -117,6 +123,21 @@ def random_vocoder(name):
     return HiFiGANVocoder(generator, 16000, statistics, floor).eval()
 
 
+def make_graphs(module, loaded):
+    """Return the parts of a voice: ids to mels, mels to a waveform."""
+    return AcousticGraph(module, None, IDIM, [0, 1, IDIM - 1]), Vocoder(loaded, "")
+
+
+def open_voice(graphs, speakers=1):
+    """Export a voice and open it."""
+    traced = trace_voice(VoiceGraph(*graphs), padded([2, 3, 4]), speakers, "output")
+    return Sessions(voice=session(traced))
+
+
+def play(sessions, ids, noise=0.667, length=1.0, speaker=0):
+    return sessions.synthesize(Inputs(ids, noise, length, speaker))
+
+
 @pytest.fixture(scope="module")
 def acoustic():
     """Build each model once: model, its exported module, and conditions."""
@@ -167,17 +188,32 @@ def test_the_waveform_equals_that_of_pytorch(acoustic, vocoder, name, vocoder_na
     references = synthesize_references(tts, loaded, tokens, options)
     assert references[-1].wave.std() > 1e-3
     assert len(references[-1].wave) > HOP * 64
-    graph = VoiceGraph(module, Vocoder(loaded, ""), None, IDIM, [0, 1, IDIM - 1], 1.0)
-    made = session(trace(graph, padded(references[0].tokens), tts.spks or 1))
-    assert require_equal(made, references, 1.0, name) <= TOLERANCE
+    made = open_voice(make_graphs(module, loaded), tts.spks or 1)
+    assert require_equal(made, references, 1.0) <= TOLERANCE
 
 
 @pytest.fixture(scope="module")
 def plain(acoustic, vocoder):
     tts, module, _ = acoustic("transformer")
     loaded = vocoder("harmonic_istft_generator")
-    graph = VoiceGraph(module, Vocoder(loaded, ""), None, IDIM, [0, 1, IDIM - 1], 1.0)
-    return tts, loaded, session(trace(graph, padded([2, 3, 4])))
+    return tts, loaded, open_voice(make_graphs(module, loaded))
+
+
+@pytest.mark.parametrize("vocoder_name", VOCODERS)
+def test_pieces_equal_the_waveform_of_pytorch(acoustic, vocoder, vocoder_name):
+    tts, module, _ = acoustic(FIRST)
+    loaded = vocoder(vocoder_name)
+    tokens = list(range(2, IDIM - 1))
+    references = synthesize_references(tts, loaded, tokens, {})
+    mels, waves = make_graphs(module, loaded)
+    parts = Sessions(
+        acoustic=session(trace_voice(mels, padded([2, 3, 4]), 1, "mel")),
+        vocoder=session(trace_vocoder(VocoderGraph(waves), ODIM)),
+        context=waves.look_ahead,
+        chunk=29,
+    )
+    assert len(list(parts.stream(Inputs(padded(references[-1].tokens))))) > 3
+    assert require_equal(parts, references, 1.0) <= TOLERANCE
 
 
 @pytest.mark.parametrize("speed", [0.3, 0.8, 1.0, 2.5])
@@ -188,7 +224,7 @@ def test_the_length_scale_is_that_of_espnet(plain, speed):
     with torch.no_grad():
         expected = tts.inference(text=torch.tensor(tokens), **options)
         wave = vocoder(expected["feat_gen"])
-    actual, frames = run(made, padded(tokens), 0.667, speed, 0)
+    actual, frames = play(made, padded(tokens), length=speed)
     assert len(actual) == len(wave) == frames.sum() * HOP
     torch.testing.assert_close(torch.tensor(actual), wave, atol=1e-4, rtol=0)
 
@@ -200,7 +236,7 @@ def test_frames_belong_to_the_ids_as_they_were_sent(plain):
     with torch.no_grad():
         options = {"use_teacher_forcing": False}
         durations = tts.inference(torch.tensor(tokens), **options)["duration"]
-    _, frames = run(made, ids, 0.667, 1.0, 0)
+    _, frames = play(made, ids)
     assert len(frames) == len(ids)
     assert frames[2:-2:2].tolist() == durations[:-1].tolist()
     assert frames[-1] == durations[-1] and frames.sum() == durations.sum()
@@ -208,9 +244,9 @@ def test_frames_belong_to_the_ids_as_they_were_sent(plain):
 
 def test_ids_without_tokens_are_dropped(plain):
     _, _, made = plain
-    expected, _ = run(made, padded([5, 6, 2]), 0.667, 1.0, 0)
+    expected, _ = play(made, padded([5, 6, 2]))
     for ids in ([5, 6, 2], [1, 5, 1, 6, 2, 0, 0], [0, 0, 5, IDIM - 1, 6, 0, 2, 0]):
-        actual, _ = run(made, ids, 0.667, 1.0, 0)
+        actual, _ = play(made, ids)
         assert (actual == expected).all()
 
 
@@ -220,14 +256,14 @@ def test_ids_without_tokens_are_dropped(plain):
 )
 def test_odd_inputs_are_finite(plain, ids, noise, length):
     _, _, made = plain
-    wave, _ = run(made, ids, noise, length, 0)
+    wave, _ = play(made, ids, noise, length)
     assert len(wave) and torch.tensor(wave).isfinite().all()
 
 
 def test_the_noise_has_a_scale(plain):
     _, _, made = plain
     ids = padded([5, 6, 2, 9])
-    silent, usual, loud = (run(made, ids, by, 1.0, 0)[0] for by in (0.0, 0.667, 1.334))
+    silent, usual, loud = (play(made, ids, by)[0] for by in (0.0, 0.667, 1.334))
     noise = torch.tensor(usual - silent)
     assert noise.std() > 1e-4
     inside = (abs(loud) < 1) & (abs(usual) < 1) & (abs(silent) < 1)
@@ -239,15 +275,14 @@ def test_the_noise_has_a_scale(plain):
 def test_a_speaker_is_chosen(acoustic, vocoder):
     tts, module, options = acoustic("speakers and languages")
     loaded = vocoder("istft_generator")
-    graph = VoiceGraph(module, Vocoder(loaded, ""), None, IDIM, [0, 1, IDIM - 1], 1.0)
-    made = session(trace(graph, padded([2, 3, 4]), 3))
+    made = open_voice(make_graphs(module, loaded), 3)
     tokens = [5, 6, 2, 9]
     waves = []
     for speaker in range(3):
         chosen = options | {"sids": torch.tensor([speaker])}
         with torch.no_grad():
             mels = tts.inference(torch.tensor(tokens), **chosen)["feat_gen"]
-        waves.append(run(made, padded(tokens), 0.667, 1.0, speaker)[0])
+        waves.append(play(made, padded(tokens), speaker=speaker)[0])
         expected = loaded(mels).numpy()
         assert waves[-1].shape == expected.shape
         assert abs(waves[-1] - expected).max() <= TOLERANCE
@@ -282,6 +317,5 @@ def test_models_of_the_size_of_the_recipes(vocoder, encoder):
     tokens = list(range(2, IDIM - 1))
     references = synthesize_references(tts, loaded, tokens, {})
     module = MODULES[next(of for of in MODULES if isinstance(tts, of))](tts)
-    graph = VoiceGraph(module, Vocoder(loaded, ""), None, IDIM, [0, 1, IDIM - 1], 1.0)
-    made = session(trace(graph, padded(references[0].tokens)))
-    assert require_equal(made, references, 1.0, encoder) <= TOLERANCE
+    made = open_voice(make_graphs(module, loaded))
+    assert require_equal(made, references, 1.0) <= TOLERANCE

@@ -66,7 +66,16 @@ def voice(pair, tmp_path_factory):
     """A voice in fp32, by the command."""
     experiment, vocoder = pair
     out = tmp_path_factory.mktemp("voices") / "voice"
-    options = ["--vocoder", vocoder, "--weights", "fp32", "--sample", TEXT, "Again."]
+    options = [
+        "--vocoder",
+        vocoder,
+        "--weights",
+        "fp32",
+        "--streaming",
+        "--sample",
+        TEXT,
+        "Again.",
+    ]
     options += ["--license", "CC0", "--corpus", "tiny"]
     words = out.with_name("words.txt")
     words.write_text("Hello world, hello world's well-known 3 q\n")
@@ -79,7 +88,8 @@ def voice(pair, tmp_path_factory):
 def test_the_folder(voice):
     names = {path.name for path in voice.folder.iterdir()}
     assert names == {
-        *(GRAPH, SETTINGS, TOKENS, "MODEL_CARD.md", "samples", "lexicon.txt")
+        *(GRAPH, SETTINGS, TOKENS, "MODEL_CARD.md", "samples", "lexicon.txt"),
+        *("acoustic.onnx", "vocoder.onnx"),
     }
     settings = voice.settings
     assert settings["equality"]["wave"] <= 1e-4
@@ -89,7 +99,9 @@ def test_the_folder(voice):
     lines = (voice.folder / TOKENS).read_text().splitlines()
     assert lines[:4] == ["_ 0", "^ 0", "$ 0", "  2"]
     assert len({line.rpartition(" ")[0] for line in lines}) == len(lines)
-    inputs = [(one.name, one.type, one.shape) for one in voice.session.get_inputs()]
+    inputs = [
+        (one.name, one.type, one.shape) for one in voice.sessions.voice.get_inputs()
+    ]
     assert inputs == [
         ("input", "tensor(int64)", [1, "ids"]),
         ("input_lengths", "tensor(int64)", [1]),
@@ -98,6 +110,25 @@ def test_the_folder(voice):
     for number in (1, 2):
         wave, rate = soundfile.read(voice.folder / f"samples/{number}.wav")
         assert rate == 16000 and len(wave) > 1000
+
+
+OPEN = """
+from espnet_distill.voices.voice import Voice
+print(len(Voice(sys.argv[1]).synthesize(range(2, 40))))
+"""
+
+
+def test_a_voice_needs_no_torch(voice):
+    samples = without_torch(OPEN, voice.folder, path=[Path(__file__).parents[2]])
+    assert int(samples) == len(voice.synthesize(range(2, 40)))
+
+
+def test_a_voice_in_pieces(voice):
+    tokens = list(range(2, 40))
+    pieces = list(voice.stream(tokens, length_scale=1.5))
+    whole = voice.synthesize(tokens, length_scale=1.5)
+    assert len(pieces) > 2 and voice.settings["equality"]["stream"] <= 1e-4
+    assert abs(np.concatenate(pieces) - whole).max() <= 1e-4
 
 
 def test_the_lexicon(voice):
@@ -141,6 +172,8 @@ def test_weights_are_stored_smaller(voice, pair, tmp_path, weights):
     assert small.settings["equality"]["wave"] == voice.settings["equality"]["wave"]
     tokens = list(range(2, 40))
     one, other = small.synthesize(tokens), voice.synthesize(tokens)
+    with pytest.raises(ConfigError, match="export it with --streaming"):
+        small.stream(tokens)
     if weights == "fp16":
         assert one.shape == other.shape
         assert small.settings["equality"]["mel"] < 0.05
@@ -319,7 +352,7 @@ def refused(folder, *words):
     assert "\n" not in message and all(word in message for word in words), message
 
 
-@pytest.mark.parametrize("name", [GRAPH, SETTINGS, TOKENS])
+@pytest.mark.parametrize("name", [GRAPH, SETTINGS, TOKENS, "vocoder.onnx"])
 def test_a_file_is_missing(copied, name):
     (copied / name).unlink()
     refused(copied, f"{copied / name}: ")

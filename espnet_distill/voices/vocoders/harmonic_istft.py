@@ -22,6 +22,8 @@ class HarmonicISTFT(nn.Module):
     One layer computes filters, phases and F0, with the even bins before the odd ones.
     """
 
+    has_pulses = True
+
     def __init__(self, generator: HarmonicISTFTGenerator):
         super().__init__()
         self.backbone = Backbone(generator.backbone)
@@ -44,21 +46,39 @@ class HarmonicISTFT(nn.Module):
         self.edges, self.overlap = stft.edges, stft.overlap
         self.pulse_hop = stft.hop_length
 
-    def forward(self, mels: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self,
+        mels: torch.Tensor,
+        noise: torch.Tensor,
+        place: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Turn mels (1, n_mels, T) into waveforms (1, T * hop).
 
         Args:
             mels: The mels.
             noise: Factor of the noise (1,).
+            place: Of a piece of a sentence: the index of its first frame, and the index
+                in `mels` of a frame and the cycles of F0 before that frame, (1,) each.
+
+        Returns:
+            The waveforms, and the cycles of F0 before each frame and the end (T + 1,).
         """
-        bias = self.out.bias + torch.where(self.noisy, noise.log(), torch.zeros(1))
+        louder = noise.clamp(min=0).log()
+        bias = self.out.bias + torch.where(self.noisy, louder, torch.zeros(1))
         features = self.backbone(mels) @ self.out.weight.t() + bias
         voiced, phases, log_f0, *unvoiced = features.split(self.sizes, -1)
+        f0 = log_f0.squeeze(-1).exp()
+        cycles = self.pulses.cycles(f0)
+        frames = torch.arange(features.size(1))
+        if place is not None:
+            first, anchor, passed = place
+            cycles = cycles - cycles[:, anchor] + passed
+            frames = frames + first
         filters = _magnitudes(voiced)
         filters = filters * phases.cos(), filters * phases.sin()
-        pulses = self._pulse_spectra(log_f0.squeeze(-1).exp())
-        pulses = [part.split(self.pulse_bins, -1) for part in _product(pulses, filters)]
-        frames = torch.arange(features.size(1)) % NOISE_FRAMES
+        pulses = _product(self._pulse_spectra(f0, cycles[:, :-1]), filters)
+        pulses = [part.split(self.pulse_bins, -1) for part in pulses]
+        frames = frames % NOISE_FRAMES
         spectra = [
             _add_lowest(
                 self._noise(half, part)[frames] * magnitudes, pulses[part][half]
@@ -66,15 +86,21 @@ class HarmonicISTFT(nn.Module):
             for half, magnitudes in enumerate(map(_magnitudes, unvoiced))
             for part in range(2)
         ]
-        return self.istft(*spectra)
+        return self.istft(*spectra), cycles[0]
 
     def _noise(self, half: int, part: int) -> torch.Tensor:
         """Return the noise of even (0) or odd bins, real (0) or imaginary."""
         return getattr(self, f"noise_{half}{part}")
 
-    def _pulse_spectra(self, f0: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the spectra of pulses, real and imaginary, of F0 (1, T) in Hz."""
-        cycles = self.pulses.cycles(f0)[:, :-1]
+    def _pulse_spectra(
+        self, f0: torch.Tensor, cycles: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the spectra of pulses, real and imaginary.
+
+        Args:
+            f0: In Hz (1, T).
+            cycles: Cycles of F0 before each frame (1, T).
+        """
         wave = functional.pad(self.pulses(f0, cycles), self.edges)
         hops = wave.view(1, -1, self.pulse_hop)
         frames = f0.size(1)

@@ -14,6 +14,8 @@ from espnet_distill.voices.vocoders.backbone import Backbone
 class ISTFT(nn.Module):
     """ISTFTGenerator in real arithmetic."""
 
+    has_pulses = False
+
     def __init__(self, generator: ISTFTGenerator):
         super().__init__()
         head = generator.head
@@ -22,12 +24,14 @@ class ISTFT(nn.Module):
         order = torch.cat(self.istft.orders)
         self.out = reordered(head.out, torch.cat((order, order + len(order))))
 
-    def forward(self, mels: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        """Turn mels (1, n_mels, T) into waveforms (1, T * hop); noise has no effect."""
+    def forward(
+        self, mels: torch.Tensor, noise: torch.Tensor, place=None
+    ) -> tuple[torch.Tensor, None]:
+        """Turn mels (1, n_mels, T) into waveforms (1, T * hop), without noise."""
         features = self.out(self.backbone(mels))
         even, odd, even_phases, odd_phases = features.split(2 * self.istft.sizes, -1)
         spectra = []
         for magnitudes, phases in ((even, even_phases), (odd, odd_phases)):
             magnitudes = magnitudes.clamp(max=math.log(MAX_MAGNITUDE)).exp()
             spectra += [magnitudes * phases.cos(), magnitudes * phases.sin()]
-        return self.istft(*spectra)
+        return self.istft(*spectra), None

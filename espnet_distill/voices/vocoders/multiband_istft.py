@@ -14,6 +14,8 @@ from espnet_distill.voices.transforms import OverlapAdd, inverse_matrix
 class MultibandISTFT(nn.Module):
     """MultibandISTFTGenerator in real arithmetic."""
 
+    has_pulses = False
+
     def __init__(self, generator: MultibandISTFTGenerator):
         super().__init__()
         self.generator = generator
@@ -22,8 +24,10 @@ class MultibandISTFT(nn.Module):
         self.register_buffer("inverse", inverse_matrix(window))
         self.add = OverlapAdd(window, generator.hop_samples, (half, half))
 
-    def forward(self, mels: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        """Turn mels (1, n_mels, T) into waveforms (1, T * hop); noise has no effect."""
+    def forward(
+        self, mels: torch.Tensor, noise: torch.Tensor, place=None
+    ) -> tuple[torch.Tensor, None]:
+        """Turn mels (1, n_mels, T) into waveforms (1, T * hop), without noise."""
         generator = self.generator
         spectra = HiFiGAN.forward(generator, mels)
         spectra = torch.cat((spectra, spectra[..., -1:]), -1)
@@ -32,4 +36,4 @@ class MultibandISTFT(nn.Module):
         magnitudes = magnitudes.exp().clip(max=MAX_MAGNITUDE)
         parts = torch.cat((magnitudes * phases.cos(), magnitudes * phases.sin()), -1)
         bands = self.add(parts @ self.inverse)
-        return generator.pqmf.synthesis(bands[None]).squeeze(1)
+        return generator.pqmf.synthesis(bands[None]).squeeze(1), None

@@ -6,10 +6,12 @@ from torch import nn
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.vocoders.distilled import DistilledVocoder
+from espnet_distill.vocoders.generators.base import Generator
 from espnet_distill.vocoders.generators.harmonic_istft import HarmonicISTFTGenerator
 from espnet_distill.vocoders.generators.istft import ISTFTGenerator
 from espnet_distill.vocoders.generators.multiband_istft import MultibandISTFTGenerator
 from espnet_distill.vocoders.hifigan import HiFiGANVocoder
+from espnet_distill.vocoders.streaming import context_of
 from espnet_distill.voices.vocoders.harmonic_istft import HarmonicISTFT
 from espnet_distill.voices.vocoders.hifigan import HiFiGAN
 from espnet_distill.voices.vocoders.istft import ISTFT
@@ -30,6 +32,9 @@ class Vocoder(nn.Module):
         vocoder: A loaded vocoder.
         vocoder_file: Its checkpoint, for messages.
 
+    Attributes:
+        look_ahead: Frames to either side on which a frame's samples depend.
+
     Raises:
         ConfigError: A vocoder that ONNX cannot express.
     """
@@ -49,21 +54,34 @@ class Vocoder(nn.Module):
             raise ConfigError(
                 f"vocoder {vocoder_file}: cannot be exported: {error}"
             ) from error
+        self.look_ahead = _look_ahead(generator)
         self.floor = getattr(vocoder, "mel_floor", None)
         self.register_buffer("mean", vocoder.mean)
         self.register_buffer("std", getattr(vocoder, "std", None))
         if isinstance(vocoder, HiFiGANVocoder):
             self.std = vocoder.scale
 
-    def forward(self, mels: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self, mels: torch.Tensor, noise: torch.Tensor, place=None
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Turn log-mels (1, T, n_mels) into waveforms (1, T * hop), which are not clipped.
 
         Args:
             mels: The log-mels.
             noise: Factor of the noise (1,), for vocoders that have one.
+            place: See HarmonicISTFT; None for a whole sentence.
+
+        Returns:
+            The waveforms, and the cycles of F0 (T + 1,), of vocoders with pulses.
         """
         if self.floor is not None:
             mels = mels.clamp(min=self.floor)
         if self.mean is not None:
             mels = (mels - self.mean) / self.std
-        return self.generator(mels.transpose(1, 2), noise)
+        return self.generator(mels.transpose(1, 2), noise, place)
+
+
+def _look_ahead(generator: nn.Module) -> int:
+    if isinstance(generator, Generator):
+        return generator.look_ahead
+    return context_of(generator, generator.input_conv.in_channels)

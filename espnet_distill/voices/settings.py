@@ -1,0 +1,66 @@
+"""Settings of a voice: voice.onnx.json, and the metadata of its graph."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from espnet_distill.data.front_end import FrontEnd
+from espnet_distill.data.mel_spec import MelSpec
+from espnet_distill.errors import ConfigError
+from espnet_distill.utils.files import read_table
+from espnet_distill.voices.graph import NOISE_SCALE
+from espnet_distill.voices.phoneme_ids import PhonemeIds
+
+
+def piper_settings(symbols: PhonemeIds, mels: MelSpec, speakers: dict) -> dict:
+    """Return the keys that Piper reads."""
+    return {
+        "audio": {"sample_rate": mels.fs},
+        "espeak": {"voice": symbols.voice or ""},
+        "phoneme_type": symbols.kind,
+        "phoneme_id_map": {symbol: [id] for symbol, id in symbols.ids.items()},
+        "num_symbols": max(symbols.ids.values()) + 1,
+        "num_speakers": max(len(speakers), 1),
+        "speaker_id_map": speakers,
+        "inference": {"noise_scale": NOISE_SCALE, "length_scale": 1.0, "noise_w": 0.8},
+        "hop_length": mels.hop_length,
+    }
+
+
+def speaker_ids(path: Path | None, count: int) -> dict[str, int]:
+    """Return name → id of several speakers; without a name, it is the id.
+
+    Raises:
+        ConfigError: A value of the file is no speaker's id.
+    """
+    if count == 1:
+        return {}
+    names = {}
+    for name, value in read_table(path).items() if path else ():
+        if not value.isdecimal() or int(value) >= count:
+            raise ConfigError(
+                f"{path}: {name}: {value!r} is no speaker id from 0 to {count - 1}"
+            )
+        names[int(value)] = name
+    return {names.get(index, str(index)): index for index in range(count)}
+
+
+def front_end_settings(front_end: FrontEnd) -> dict[str, str | None]:
+    """Return the front end without the voice, which Piper's keys have."""
+    return {key: value for key, value in asdict(front_end).items() if key != "voice"}
+
+
+def graph_metadata(
+    symbols: PhonemeIds, front_end: FrontEnd, rate: int, speakers: int, version: int
+) -> dict[str, str]:
+    """Return what sherpa-onnx reads from a graph of Piper's kind."""
+    values = {
+        "model_type": "vits",
+        "comment": "piper",
+        "language": front_end.language or symbols.voice or "unknown",
+        "voice": symbols.voice or "",
+        "has_espeak": int(symbols.kind == "espeak"),
+        "n_speakers": speakers,
+        "sample_rate": rate,
+        "version": version,
+    }
+    return {key: str(value) for key, value in values.items()}
