@@ -30,6 +30,8 @@ class VoiceConfig:
         speakers: Speaker ids by name; empty if there is one speaker.
         scales: ``noise_scale``, ``length_scale`` and ``noise_w``.
         checksums: Bytes and SHA-256 of the voice's files by name, if recorded.
+        streaming: Frames of context to either side of a piece, and of a piece; None
+            without graphs for it.
     """
 
     path: Path
@@ -41,6 +43,7 @@ class VoiceConfig:
     speakers: Mapping[str, int]
     scales: Mapping[str, float]
     checksums: Mapping[str, tuple[int, str]]
+    streaming: tuple[int, int] | None
 
     def speaker_id(self, name: str | None) -> int:
         """Return the id of a speaker; the first one's if none is named.
@@ -87,6 +90,7 @@ def read_config(path: Path) -> VoiceConfig:
         _speakers(values),
         {name: inference.get(name, float, SCALES[name], least=0) for name in SCALES},
         _checksums(values.inner("files")),
+        _streaming(values) if "streaming" in values.content else None,
     )
 
 
@@ -146,6 +150,11 @@ def _checksums(files: _Values) -> dict[str, tuple[int, str]]:
         name: (entry.get("bytes", int, least=0), entry.get("sha256", str))
         for name, entry in entries.items()
     }
+
+
+def _streaming(values: _Values) -> tuple[int, int]:
+    frames = values.inner("streaming")
+    return frames.get("context", int, least=0), frames.get("chunk", int, least=1)
 
 
 def _ids(values: _Values) -> dict[str, tuple[int, ...]]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +15,10 @@ class Graph:
 
     Args:
         path: The file.
-        inputs: The names of its inputs.
         recorded: Its bytes and SHA-256, if the voice has them.
         threads: The number of threads.
+        inputs: The names of its inputs.
+        optional: The names of inputs that it may have.
 
     Raises:
         ConfigError: The file was changed, is no ONNX graph, or has other inputs.
@@ -26,16 +27,18 @@ class Graph:
     def __init__(
         self,
         path: Path,
-        inputs: set[str],
         recorded: tuple[int, str] | None,
         threads: int,
+        inputs: set[str],
+        optional: Set[str] = frozenset(),
     ):
         if recorded and hashlib.sha256(path.read_bytes()).hexdigest() != recorded[1]:
             raise ConfigError(
                 f"{path}: was changed after the export; copy or export it again"
             )
         self.path = path
-        self.session, names = _load(path, threads)
+        self.session, self.names = _load(path, threads)
+        names = self.names - optional
         if names != inputs:
             raise ConfigError(
                 f"{path}: its inputs are {', '.join(sorted(names))}, not "
@@ -45,11 +48,15 @@ class Graph:
     def run(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """Return the outputs.
 
+        Args:
+            inputs: By name; those that the graph lacks are left out.
+
         Raises:
             ConfigError: The graph fails, or its first output is not finite.
         """
         try:
-            outputs = self.session.run(None, dict(inputs))
+            given = {name: inputs[name] for name in self.names}
+            outputs = self.session.run(None, given)
         except Exception as error:  # onnxruntime's exceptions have no common class
             raise ConfigError(f"{self.path}: {summarize(error)}") from error
         if not math.isfinite(outputs[0].sum()):

@@ -43,20 +43,22 @@ def main(args) -> None:
     if args.threads < 1:
         raise ConfigError(f"--threads: {args.threads}: expected 1 or more")
     voice = Voice(args.voice, args.threads)
-    started = time.perf_counter()
-    waves = voice.stream(
-        read_text(args.text),
-        speaker=args.speaker,
-        speed=args.speed,
-        noise_scale=args.noise_scale,
-        phonemes=args.phonemes,
-    )
+    options = {
+        "speaker": args.speaker,
+        "speed": args.speed,
+        "noise_scale": args.noise_scale,
+        "phonemes": args.phonemes,
+    }
+    text, rate = read_text(args.text), voice.sample_rate
     if args.out == STANDARD:
-        _write_stream(waves, None if args.raw else voice.sample_rate)
+        _write_stream(voice.stream(text, **options), None if args.raw else rate)
         return
-    seconds = _write_file(Path(args.out), waves, voice.sample_rate, args.raw)
+    _require_place(Path(args.out))
+    started = time.perf_counter()
+    wave = voice.synthesize(text, **options)
     took = time.perf_counter() - started
-    print(f"{args.out}: {seconds:.2f} s of audio in {took:.2f} s")
+    _write_file(Path(args.out), wave, None if args.raw else rate)
+    print(f"{args.out}: {len(wave) / rate:.2f} s of audio in {took:.2f} s")
 
 
 def read_text(text: str) -> str:
@@ -83,21 +85,23 @@ def _is_substitution(path: Path) -> bool:
     return path.is_relative_to("/dev") and path.is_fifo()
 
 
-def _write_file(path: Path, waves: Iterator, rate: int, raw: bool) -> float:
-    """Write a file under its name once it is whole; return its seconds."""
-    from .audio import BYTES, to_pcm, wav_header
-
+def _require_place(path: Path) -> None:
     if path.is_dir() or not path.absolute().parent.is_dir():
         raise ConfigError(f"--out: {path}: name a file in a folder that exists")
-    pcm = b"".join(map(to_pcm, waves))
-    header = b"" if raw else wav_header(rate, len(pcm))
+
+
+def _write_file(path: Path, wave, rate: int | None) -> None:
+    """Write a file under its name once it is whole, with a header if rate is given."""
+    from .audio import to_pcm, wav_header
+
+    pcm = to_pcm(wave)
+    header = wav_header(rate, len(pcm)) if rate else b""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         part.write_bytes(header + pcm)
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
-    return len(pcm) / BYTES / rate
 
 
 def _write_stream(waves: Iterator, rate: int | None) -> None:

@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +11,14 @@ from .config import VoiceConfig, read_config
 from .errors import ConfigError
 from .graph import Graph, require_whole
 from .sentences import split_long
+from .streaming import ACOUSTIC, VOCODER, StreamingGraphs
 from .text_to_ids import TextToIds
 
 GRAPH = "voice.onnx"
 PAUSE = 0.2  # seconds between sentences
 SPEEDS = (0.1, 10.0)
 INPUTS = ("input", "input_lengths", "scales")
+Inputs = dict[str, np.ndarray]
 
 
 class Voice:
@@ -48,7 +50,10 @@ class Voice:
         self.threads = threads
         self.config: VoiceConfig = read_config(Path(f"{self.path}.json"))
         self._front_end = TextToIds(self.config)
-        require_whole(self.path, self.config.checksums.get(self.path.name))
+        names = (ACOUSTIC, VOCODER) if self.config.streaming else ()
+        for name in (self.path.name, *names):
+            recorded = self.config.checksums.get(name)
+            require_whole(self.path.with_name(name), recorded)
 
     @property
     def sample_rate(self) -> int:
@@ -67,18 +72,12 @@ class Voice:
             text: One or several sentences.
             options: As in :meth:`stream`.
         """
-        return np.concatenate(list(self.stream(text, **options)))
+        return np.concatenate(list(self._waves(self._run, text, **options)))
 
-    def stream(
-        self,
-        text: str,
-        speaker: str | None = None,
-        speed: float = 1.0,
-        noise_scale: float | None = None,
-        phonemes: bool = False,
-        pause: float = PAUSE,
-    ) -> Iterator[np.ndarray]:
-        """Yield the waveform of a text in pieces (T,), a sentence at a time.
+    def stream(self, text: str, **options) -> Iterator[np.ndarray]:
+        """Yield the waveform of a text in pieces (T,).
+
+        A piece is a sentence, or a part of one if the voice has graphs for it.
 
         Args:
             text: One or several sentences.
@@ -93,22 +92,9 @@ class Voice:
             ConfigError: The speaker is unknown, a number is out of range, the text has
                 nothing to synthesize, or the voice is not valid.
         """
-        scales = self._scales(speed, noise_scale)
-        sid = self.config.speaker_id(speaker)
-        seconds = _require_within("pause", pause, 0, 60)
-        silence = np.zeros(int(seconds * self.sample_rate), np.float32)
-        front_end = self._front_end
-        read = front_end.given_phonemes if phonemes else front_end.sentences
-        waves = (self._stream_sentence(one, scales, sid) for one in read(text))
-        is_first = True
-        for wave in waves:
-            for number, piece in enumerate(wave):
-                if number == 0 and not is_first:
-                    yield silence
-                yield piece
-                is_first = False
-        if is_first:
-            raise ConfigError(f"text {text[:40]!r}: has nothing to synthesize")
+        if self.config.streaming is None:
+            return self._waves(self._run, text, **options)
+        return self._waves(self._streaming_graphs.stream, text, **options)
 
     def phonemize(self, text: str) -> list[list[str]]:
         """Return the phonemes of each sentence of a text.
@@ -122,12 +108,36 @@ class Voice:
         """Return the ids that the graph gets for phonemes."""
         return self._front_end.ids(phonemes)
 
-    def _stream_sentence(
-        self, phonemes: list[str], scales: np.ndarray, sid: int
+    def _waves(
+        self,
+        run: Callable[[Inputs], Iterator[np.ndarray]],
+        text: str,
+        speaker: str | None = None,
+        speed: float = 1.0,
+        noise_scale: float | None = None,
+        phonemes: bool = False,
+        pause: float = PAUSE,
     ) -> Iterator[np.ndarray]:
-        for piece in split_long(phonemes):
-            if ids := self.ids(piece):
-                yield self._run(ids, scales, sid)
+        """Yield what `run` makes of each sentence, and silence between them."""
+        scales = self._scales(speed, noise_scale)
+        sid = self.config.speaker_id(speaker)
+        seconds = _require_within("pause", pause, 0, 60)
+        silence = np.zeros(int(seconds * self.sample_rate), np.float32)
+        front_end = self._front_end
+        read = front_end.given_phonemes if phonemes else front_end.sentences
+        is_first = True
+        for sentence in filter(None, map(self._id_pieces, read(text))):
+            if not is_first:
+                yield silence
+            is_first = False
+            for ids in sentence:
+                yield from run(self._inputs(ids, scales, sid))
+        if is_first:
+            raise ConfigError(f"text {text[:40]!r}: has nothing to synthesize")
+
+    def _id_pieces(self, phonemes: list[str]) -> list[list[int]]:
+        """Return the ids of a sentence, in pieces if it is long."""
+        return list(filter(None, map(self.ids, split_long(phonemes))))
 
     def _scales(self, speed: float, noise_scale: float | None) -> np.ndarray:
         own = self.config.scales
@@ -136,19 +146,27 @@ class Voice:
         noise = _require_within("noise_scale", noise, 0, 10)
         return np.array((noise, length, own["noise_w"]), dtype=np.float32)
 
-    def _run(self, ids: list[int], scales: np.ndarray, sid: int) -> np.ndarray:
-        values = (np.array([ids]), np.array([len(ids)]), scales)
-        inputs = dict(zip(INPUTS, values, strict=True))
-        if self.config.speakers:
-            inputs["sid"] = np.array([sid])
+    def _inputs(self, ids: list[int], scales: np.ndarray, sid: int) -> Inputs:
+        values = (np.array([ids]), np.array([len(ids)]), scales, np.array([sid]))
+        return dict(zip(self._names, values))
+
+    def _run(self, inputs: Inputs) -> Iterator[np.ndarray]:
         wave, *_ = self._graph.run(inputs)
-        return wave.reshape(-1)
+        yield wave.reshape(-1)
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return (*INPUTS, "sid") if self.config.speakers else INPUTS
 
     @functools.cached_property
     def _graph(self) -> Graph:
-        inputs = {*INPUTS, *(["sid"] if self.config.speakers else [])}
         recorded = self.config.checksums.get(self.path.name)
-        return Graph(self.path, inputs, recorded, self.threads)
+        return Graph(self.path, recorded, self.threads, {*self._names})
+
+    @functools.cached_property
+    def _streaming_graphs(self) -> StreamingGraphs:
+        folder, names = self.path.parent, {*self._names}
+        return StreamingGraphs(folder, self.config, names, self.threads)
 
 
 def _require_within(name: str, value: float, least: float, most: float) -> float:

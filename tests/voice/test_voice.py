@@ -13,8 +13,9 @@ from espnet_distill.voice.normalization import normalize
 from espnet_distill.voice.phonemes import SPACE, phonemize
 from espnet_distill.voice.voice import PAUSE
 
-from .tiny import RATE, RECORDED, expected, make_voice
+from .tiny import HOP, RATE, RECORDED, STEP, expected, make_voice
 
+PIECES = {"context": 3, "chunk": 8}
 SILENCE = np.zeros(int(PAUSE * RATE), np.float32)
 
 
@@ -120,6 +121,21 @@ def test_a_voice_of_espeak_phonemes(tmp_path):
     assert voice.ids(["ˈ", "ɪ", SPACE]) == [0, 0, 3, 4, 0, 1, 0, 0, 0, 0]
 
 
+def test_a_stream_in_pieces_of_a_sentence(tmp_path):
+    """Each frame has the index and the cycles that it has in the whole sentence."""
+    voice = Voice(make_voice(tmp_path, streaming=PIECES))
+    pieces = list(voice.stream("it is us.", noise_scale=2))
+    whole = expected("it is us.", noise=2)
+    frames = len(whole) // HOP
+    sizes = [8] * (frames // 8) + [frames % 8] * (frames % 8 > 0)
+    assert [len(piece) // HOP for piece in pieces] == sizes and len(sizes) > 2
+    times = 2 * STEP * np.repeat(np.arange(frames), HOP)
+    np.testing.assert_allclose(np.concatenate(pieces), whole + times, atol=1e-6)
+    same(voice.synthesize("it is us."), expected("it is us."))
+    both = np.concatenate(list(voice.stream("it. Us.", noise_scale=2)))
+    assert len(both) == len(expected("it.")) + len(SILENCE) + len(expected("Us."))
+
+
 def test_a_voice_of_piper_is_a_file(folder, tmp_path):
     for suffix in (".onnx", ".onnx.json"):
         content = (folder / f"voice{suffix}").read_bytes()
@@ -133,6 +149,16 @@ def change_graph(folder):
 
 
 BROKEN = {
+    "no graph for a stream": (
+        {"streaming": PIECES},
+        lambda p: (p / "acoustic.onnx").unlink(),
+        "acoustic.onnx: no such file; name the voice's whole folder",
+    ),
+    "pieces of no frames": (
+        {"streaming": PIECES | {"chunk": 0}},
+        None,
+        "streaming.chunk: 0 is not valid",
+    ),
     "a changed graph": (
         {"files": RECORDED},
         change_graph,

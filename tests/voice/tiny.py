@@ -15,16 +15,22 @@ INFERENCE = {"noise_scale": 0.5, "length_scale": 1.0, "noise_w": 0.25}
 STEP = 1 / 1024
 
 
-def make_voice(folder: Path, speakers=(), finite=True, **changes) -> Path:
+def make_voice(
+    folder: Path, speakers=(), finite=True, streaming=None, **changes
+) -> Path:
     """Write ``voice.onnx`` and ``voice.onnx.json``; return the folder.
 
     Args:
         folder: The folder, which is created.
         speakers: Names, if there are several.
         finite: Whether the samples are finite.
+        streaming: Frames of context and of a piece, if there are graphs for a stream.
         changes: Keys of the JSON file with other values; None removes one.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    if streaming:
+        write_streaming(folder)
+        changes["streaming"] = streaming
     save(graph(bool(speakers), finite), folder / "voice.onnx")
     content = {
         "format_version": 1,
@@ -67,10 +73,7 @@ def graph(has_speakers: bool = False, finite: bool = True):
         "last": np.array([2], np.int64),
     }
     nodes = [
-        *(
-            node("Constant", [], [name], value=_tensor(name, value))
-            for name, value in constants.items()
-        ),
+        *_constants(**constants),
         node("Split", ["scales"], ["noise", "length", "width"], num_outputs=3),
         node("Mul", [speaker, "hundred"], ["offset"]),
         node("Add", ["input", "offset"], ["shifted"]),
@@ -87,11 +90,80 @@ def graph(has_speakers: bool = False, finite: bool = True):
         node("Reshape", ["frames", "flat"], ["output"]),
     ]
     output = helper.make_tensor_value_info("output", TensorProto.FLOAT, [1, 1, "T"])
-    return helper.make_model(
-        helper.make_graph(nodes, "tiny", inputs, [output]),
-        opset_imports=[helper.make_opsetid("", 18)],
-        ir_version=9,
-    )
+    return _model(helper.make_graph(nodes, "tiny", inputs, [output]))
+
+
+def write_streaming(folder: Path) -> None:
+    """Write two graphs of the same samples, to which the time is added."""
+    node, info = helper.make_node, helper.make_tensor_value_info
+    ids = info("input", TensorProto.INT64, [1, "ids"])
+    inputs = [ids, info("input_lengths", TensorProto.INT64, [1])]
+    inputs.append(info("scales", TensorProto.FLOAT, [3]))
+    mel = info("mel", TensorProto.FLOAT, [1, "frames", 1])
+    acoustic = [
+        *_constants(last=np.array([2], np.int64)),
+        node("Split", ["scales"], ["noise", "length", "width"], num_outputs=3),
+        node("Cast", ["input"], ["real"], to=TensorProto.FLOAT),
+        node("Mul", ["real", "length"], ["longer"]),
+        node("Add", ["longer", "width"], ["wide"]),
+        node("Unsqueeze", ["wide", "last"], ["mel"]),
+    ]
+    _save(acoustic, inputs, [mel], folder / "acoustic.onnx")
+    state = [
+        mel,
+        info("noise_scale", TensorProto.FLOAT, [1]),
+        *(info(name, TensorProto.INT64, [1]) for name in ("first", "anchor")),
+        info("passed", TensorProto.DOUBLE, [1]),
+    ]
+    vocoder = [
+        *_constants(
+            step=np.array(STEP, np.float32),
+            zero=np.array(0, np.int64),
+            one=np.array(1, np.int64),
+            axis=np.array([1], np.int64),
+            hop=np.array([1, 1, HOP], np.int64),
+            flat=np.array([1, 1, -1], np.int64),
+            none=np.array([-1], np.int64),
+            begin=np.array([0], np.int64),
+        ),
+        node("Shape", ["mel"], ["size"], start=1, end=2),
+        node("Squeeze", ["size"], ["count"]),
+        node("Add", ["count", "one"], ["ends"]),
+        node("Range", ["zero", "ends", "one"], ["indices"]),
+        node("Sub", ["indices", "anchor"], ["since"]),
+        node("Cast", ["since"], ["turns"], to=TensorProto.DOUBLE),
+        node("Add", ["turns", "passed"], ["cycles"]),
+        node("Add", ["indices", "first"], ["places"]),
+        node("Cast", ["places"], ["times"], to=TensorProto.FLOAT),
+        node("Cast", ["cycles"], ["phases"], to=TensorProto.FLOAT),
+        node("Add", ["times", "phases"], ["both"]),
+        node("Slice", ["both", "begin", "none"], ["frames"]),
+        node("Unsqueeze", ["frames", "axis"], ["column"]),
+        node("Add", ["mel", "column"], ["timed"]),
+        node("Add", ["timed", "noise_scale"], ["noisy"]),
+        node("Mul", ["noisy", "step"], ["values"]),
+        node("Expand", ["values", "hop"], ["samples"]),
+        node("Reshape", ["samples", "flat"], ["wave"]),
+    ]
+    outputs = [info("wave", TensorProto.FLOAT, [1, 1, "T"])]
+    outputs.append(info("cycles", TensorProto.DOUBLE, ["ends"]))
+    _save(vocoder, state, outputs, folder / "vocoder.onnx")
+
+
+def _constants(**values: np.ndarray) -> list:
+    return [
+        helper.make_node("Constant", [], [name], value=_tensor(name, value))
+        for name, value in values.items()
+    ]
+
+
+def _save(nodes, inputs, outputs, path: Path) -> None:
+    save(_model(helper.make_graph(nodes, "tiny", inputs, outputs)), path)
+
+
+def _model(graph):
+    opsets = [helper.make_opsetid("", 18)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=9)
 
 
 def _tensor(name: str, value: np.ndarray):
