@@ -83,14 +83,23 @@ def _record(experiment: Experiment) -> dict[str, object]:
     record = read_yaml(path) if path.is_file() else {}
     if not isinstance(record, dict):
         return {}
-    teacher, callbacks = record.get("teacher"), record.get("callbacks") or []
+    teachers, callbacks = record.get("teacher") or [], record.get("callbacks") or []
     pressures = [
         callback["pressure"]
         for callback in callbacks
         if isinstance(callback, dict) and "pressure" in callback
     ]
-    found = {"Teacher": teacher, "Pressure": ", ".join(map(str, pressures)) or None}
+    found = {
+        "Teacher, SHA-256 of its checkpoint": ", ".join(map(_teacher, teachers)),
+        "Pressure": ", ".join(map(str, pressures)),
+    }
     return {label: value for label, value in found.items() if value}
+
+
+def _teacher(record: object) -> str:
+    if not isinstance(record, Mapping):
+        return str(record)
+    return f"`{record.get('model')}`, `{record.get('model_sha256')}`"
 
 
 def _front_end(settings: Mapping) -> dict[str, object]:
