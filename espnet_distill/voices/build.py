@@ -8,7 +8,6 @@ import torch
 
 from espnet_distill.data.front_end import FrontEnd
 from espnet_distill.data.mel_spec import MelSpec, require_extractor
-from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.utils.checksums import checksum, checksum_of
 from espnet_distill.vocoders.build import build_vocoder
@@ -63,29 +62,11 @@ class Built:
         experiment: The text-to-mel model.
         files: Name → content of the graphs.
         settings: Content of voice.onnx.json, without the files.
-        front_end: The model's.
     """
 
     experiment: Experiment
     files: dict[str, bytes]
     settings: dict
-    front_end: FrontEnd
-
-    def tokens_of(self, sentence: str) -> list[int]:
-        """Return the token ids of a sentence, by ESPnet's front end.
-
-        Raises:
-            ConfigError: The model has no front end, or the sentence no tokens.
-        """
-        if self.experiment.front_end is None:
-            raise ConfigError("--sample: the model takes token ids; leave it out")
-        text = self.front_end.prepare(sentence)
-        tokens = self.experiment.front_end("sample", {"text": text})["text"].tolist()
-        if not tokens:
-            raise ConfigError(
-                f"--sample: {sentence!r}: nothing to synthesize; give words"
-            )
-        return tokens
 
 
 def build_voice(
@@ -161,7 +142,7 @@ def build_voice(
     }
     if streaming:
         settings["streaming"] = graphs.streaming
-    return Built(experiment, files, settings, front_end)
+    return Built(experiment, files, settings)
 
 
 @dataclass(frozen=True)

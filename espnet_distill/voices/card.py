@@ -16,7 +16,7 @@ def model_card(
     name: str,
     license: str | None,
     corpus: str | None,
-    evaluation: Path | None,
+    figures: str | None,
 ) -> str:
     """Return the card of a voice.
 
@@ -26,10 +26,7 @@ def model_card(
         name: The title.
         license: Of corpus and teacher, as given.
         corpus: Its name, as given.
-        evaluation: A folder that `evaluate` wrote.
-
-    Raises:
-        ConfigError: The evaluation has no table.
+        figures: The table of an evaluation.
     """
     sections = (
         [f"# {name}", _summary(settings)],
@@ -37,7 +34,7 @@ def model_card(
         ["## Data", *_rows({"Corpus": corpus, "License": license})],
         ["## Front end", *_rows(_front_end(settings)), *_warnings(settings)],
         ["## Export", *_rows(_export(settings))],
-        _evaluation(evaluation),
+        ["## Evaluation", figures] if figures else [],
     )
     return (
         "\n\n".join("\n".join(part) for part in map(_spaced, sections) if part) + "\n"
@@ -142,12 +139,15 @@ def _stream(equality: Mapping) -> dict[str, object]:
     return {"The same, synthesized in pieces": f"{equality['stream']:.1e}"}
 
 
-def _evaluation(folder: Path | None) -> list[str]:
-    if folder is None:
-        return []
-    path = Path(folder) / EVALUATION
+def read_figures(folder: Path) -> str:
+    """Return the table of a folder that `evaluate` wrote.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    path = folder / EVALUATION
     if not path.is_file():
         raise ConfigError(
             f"--evaluation: {path}: no such file; name a folder that evaluate wrote"
         )
-    return ["## Evaluation", read_text(path).strip()]
+    return read_text(path).strip()

@@ -100,11 +100,15 @@ def export(
     require_new(out)
     from espnet_distill.utils.config_values import one_of
     from espnet_distill.voices.build import build_voice
+    from espnet_distill.voices.card import read_figures
     from espnet_distill.voices.storage import WEIGHTS
 
     one_of(weights, WEIGHTS, "--weights")
+    figures = evaluation and read_figures(Path(evaluation))
+    experiment = Experiment.of(experiment)
+    sentences = [_tokens_of(experiment, data, sentence) for sentence in samples]
     built = build_voice(
-        Experiment.of(experiment),
+        experiment,
         vocoder,
         weights=weights,
         streaming=streaming,
@@ -118,11 +122,11 @@ def export(
     words = lexicon and words_of_voice(str(lexicon), built.settings)
     if lexicon == AUTO:
         built.settings["warnings"].append(NOTICE)
-    settings = _write(built, out, samples, words, license, corpus, evaluation)
+    settings = _write(built, out, sentences, words, license, corpus, figures)
     return Exported(out, settings)
 
 
-def _write(built, out, samples, words, license, corpus, evaluation) -> dict:
+def _write(built, out, sentences, words, license, corpus, figures) -> dict:
     from espnet_distill.voices.card import model_card
     from espnet_distill.voices.voice import CARD, SETTINGS, TOKENS
 
@@ -139,12 +143,11 @@ def _write(built, out, samples, words, license, corpus, evaluation) -> dict:
         }
         text = json.dumps(settings, ensure_ascii=False, indent=1)
         write_text(beside / SETTINGS, f"{text}\n")
-        evaluation = evaluation and Path(evaluation)
         card = model_card(
-            settings, built.experiment, out.name, license, corpus, evaluation
+            settings, built.experiment, out.name, license, corpus, figures
         )
         write_text(beside / CARD, card)
-        _write_samples(beside, built, samples)
+        _write_samples(beside, sentences)
     return settings
 
 
@@ -164,17 +167,33 @@ def tokens_file(ids: dict[str, list[int]]) -> str:
     return "".join(f"{symbol} {of[0]}\n" for symbol, of in ids.items())
 
 
-def _write_samples(folder: Path, built, sentences: Sequence[str]) -> None:
-    """Synthesize sentences with the graph, by ESPnet's front end."""
+def _tokens_of(experiment: Experiment, data, sentence: str) -> list[int]:
+    """Return the token ids of a sentence, by ESPnet's front end.
+
+    Raises:
+        ConfigError: The model has no front end, or the sentence no tokens.
+    """
+    from espnet_distill.data.front_end import FrontEnd
+
+    if experiment.front_end is None:
+        raise ConfigError("--sample: the model takes token ids; leave it out")
+    text = FrontEnd.of(experiment.config, data and Path(data)).prepare(sentence)
+    tokens = experiment.front_end("sample", {"text": text})["text"].tolist()
+    if not tokens:
+        raise ConfigError(f"--sample: {sentence!r}: nothing to synthesize; give words")
+    return tokens
+
+
+def _write_samples(folder: Path, sentences: Sequence[Sequence[int]]) -> None:
     from espnet_distill.voices.voice import Voice
 
     if not sentences:
         return
     voice = Voice(folder)
     (folder / "samples").mkdir()
-    for number, sentence in enumerate(sentences, start=1):
-        wave = voice.synthesize(built.tokens_of(sentence))
-        write_wav(folder / "samples" / f"{number}.wav", wave, voice.rate)
+    for number, tokens in enumerate(sentences, start=1):
+        path = folder / "samples" / f"{number}.wav"
+        write_wav(path, voice.synthesize(tokens), voice.rate)
 
 
 def require_packages() -> None:
