@@ -17,9 +17,6 @@ SHARED = {
     )
 }
 
-# What writes and runs ONNX graphs.
-EXPORT = ["onnx", "onnxruntime"]
-
 setup(
     name="espnet_distill",
     version="0.1.0",
@@ -37,6 +34,8 @@ setup(
         "espnet[train,tts]>=202611,<202612",
         "jinja2",
         "num2words>=0.5.14",
+        "onnx",
+        "onnxruntime",
         "pillow",
         "pyworld",
         "resampy",  # ESPnet resamples with it
@@ -50,14 +49,12 @@ setup(
     ],
     extras_require={
         "test": [
-            *EXPORT,
             "piper-tts==1.8.0",  # GPL: a subprocess of tests, never imported
             "pymcd",
             "pytest",
             "pytest-xdist",
             "sherpa-onnx",
         ],
-        "export": EXPORT,
         "eval": [
             "faster-whisper",
             "jiwer",

@@ -1,6 +1,5 @@
 """Export a text-to-mel experiment and a vocoder as a voice folder."""
 
-import importlib.util
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -95,7 +94,6 @@ def export(
             settings, masks that were not removed, or a waveform that differs from
             PyTorch's by more than 1e-4.
     """
-    require_packages()
     out = Path(out)
     require_new(out)
     from espnet_distill.utils.config_values import one_of
@@ -194,12 +192,3 @@ def _write_samples(folder: Path, sentences: Sequence[Sequence[int]]) -> None:
     for number, tokens in enumerate(sentences, start=1):
         path = folder / "samples" / f"{number}.wav"
         write_wav(path, voice.synthesize(tokens), voice.rate)
-
-
-def require_packages() -> None:
-    """Raise a ConfigError if a package that the export needs is not installed."""
-    for name in ("onnx", "onnxruntime"):
-        if importlib.util.find_spec(name) is None:
-            raise ConfigError(
-                f"{name} is not installed; pip install 'espnet_distill[export]'"
-            )
