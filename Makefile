@@ -13,7 +13,7 @@ setup: $(READY)  ## make .venv, install into it, get ESPnet's recipe tree
 demo: $(READY)  ## distil the shipped hibari teacher and print the table
 	@source .venv/bin/activate; cd egs/hibari/tts1; ./run.sh
 
-test: $(READY)  ## run the tests that take less than 15 minutes
+test: $(READY)  ## run the tests that are not slow, in some 20 minutes
 	@source .venv/bin/activate; OMP_NUM_THREADS=1 python -m pytest -q -n 2 --dist loadfile -m "not slow" tests
 
 test-all: $(READY)  ## run every test

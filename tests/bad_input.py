@@ -1331,49 +1331,56 @@ TRIES = [
     exporting("without a vocoder", lambda p: [p.teacher()], "Griffin-Lim cannot be"),
     exporting(
         "a vocoder of other mels",
-        lambda p: [p.teacher(feats_extract_conf={"fmax": 4000}), *_vocoder(p)],
+        lambda p: [p.teacher(feats_extract_conf={"fmax": 4000}), *_vocoder_option(p)],
         "highest mel frequency 7600, but the model's mels have 4000",
     ),
     exporting(
         "Tacotron2",
-        lambda p: [p.attentive(), *_vocoder(p)],
+        lambda p: [p.attentive(), *_vocoder_option(p)],
         "tts: tacotron2 cannot be exported; fastspeech2, fastspeech and ",
     ),
-    exporting("VITS", lambda p: [p.text2wav(), *_vocoder(p)], "tts: vits cannot be"),
+    exporting(
+        "VITS", lambda p: [p.text2wav(), *_vocoder_option(p)], "tts: vits cannot be"
+    ),
     exporting(
         "a model of x-vectors",
-        lambda p: [p.teacher(tts_conf={"spk_embed_dim": 4}), *_vocoder(p)],
+        lambda p: [p.teacher(tts_conf={"spk_embed_dim": 4}), *_vocoder_option(p)],
         "tts_conf.spk_embed_dim: a model of x-vectors takes an input that no client",
     ),
     exporting(
         "masks that were not compacted",
-        lambda p: [p.pruned(), *_vocoder(p)],
+        lambda p: [p.pruned(), *_vocoder_option(p)],
         "has masked units; run espnet-distill compact first",
     ),
     exporting(
         "a token list without padding",
-        lambda p: [p.teacher(token_list=["a", *TOKENS[1:]]), *_vocoder(p)],
+        lambda p: [p.teacher(token_list=["a", *TOKENS[1:]]), *_vocoder_option(p)],
         "token_list: token 0 is 'a', and id 0 pads",
     ),
     exporting(
         "tokens of several code points of espeak-ng",
-        lambda p: [p.teacher(**JOINED), *_vocoder(p)],
+        lambda p: [p.teacher(**JOINED), *_vocoder_option(p)],
         "g2p: espeak_ng_german joins several code points in a token (',k')",
     ),
     exporting(
         "a voice that espeak-ng lacks",
-        lambda p: [p.teacher(), *_vocoder(p), "--espeak-voice", "en-xy"],
+        lambda p: [p.teacher(), *_vocoder_option(p), "--espeak-voice", "en-xy"],
         "voice 'en-xy': espeak-ng has no such language; near: ",
         needs=("espeakng_loader",),
     ),
     exporting(
         "a sample of nothing",
-        lambda p: [p.teacher(), *_vocoder(p), "--sample", ""],
+        lambda p: [p.teacher(), *_vocoder_option(p), "--sample", ""],
         "--sample: '': nothing to synthesize; give words",
     ),
     exporting(
         "an evaluation without a table",
-        lambda p: [p.teacher(), *_vocoder(p), "--evaluation", p.folder("evaluated")],
+        lambda p: [
+            p.teacher(),
+            *_vocoder_option(p),
+            "--evaluation",
+            p.folder("evaluated"),
+        ],
         "evaluated/table.md: no such file; name a folder that evaluate wrote",
     ),
     Try("export", "a folder that exists", lambda p: [p.teacher(), p.root], "exists: "),
@@ -2199,7 +2206,7 @@ JOINED = {
 }
 
 
-def _vocoder(place: Place) -> list:
+def _vocoder_option(place: Place) -> list:
     return ["--vocoder", place.vocoder()]
 
 

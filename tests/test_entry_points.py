@@ -104,7 +104,9 @@ def test_what_there_is_names_those_of_others(install):
     assert refusal(build_objective, {"type": "lod"}).endswith(
         ", relation, stft, f0, loud"
     )
-    assert refusal(build_callback, {"type": "x"}).endswith("there are prune, watch")
+    assert refusal(build_callback, {"type": "x"}).endswith(
+        "there are bfloat16, prune, watch"
+    )
 
 
 @pytest.mark.parametrize(

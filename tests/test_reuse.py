@@ -255,7 +255,7 @@ fail() { echo "fail: $*"; exit 2; }
 run_tts() { echo made; mkdir -p "exp/decode"; }
 espnet-distill() { echo made; mkdir -p "$3"; }
 step() { command espnet-distill recipe-step "$@" OPTIONS; }
-test_sets=eval inference_tag=decode vocoder_file=vocoder/checkpoint.pkl
+speech_sets=eval inference_tag=decode vocoder_file=vocoder/checkpoint.pkl
 train_set=train expdir=exp root=. options=""
 """
 RUN = {

@@ -60,7 +60,9 @@ def test_every_module_is_imported(run):
         "print(len(names))"
     )
     sources = (ROOT / "espnet_distill").rglob("*.py")
-    assert int(run("python3", "-c", program)) >= len(list(sources)) - 2
+    assert (
+        int(run("python3", "-c", program)) >= len(list(sources)) - 3
+    )  # two __main__, __init__
 
 
 def test_init_then_check(run, tmp_path):

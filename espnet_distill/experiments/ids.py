@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from espnet_distill.errors import ConfigError, suggest, summarize
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.utils.files import read_table
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def has_speakers(tts_conf: Mapping) -> bool:
     return (tts_conf.get("spks") or 0) > 1 or (tts_conf.get("spk_embed_dim") or 0) > 0
 
 
-def speaker_inputs(experiment: Experiment, speaker: str) -> dict[str, torch.Tensor]:
+def speaker_inputs(experiment: Experiment, speaker: str) -> dict[str, "torch.Tensor"]:
     """Return the inputs of a model that select one of its speakers.
 
     Args:
@@ -114,6 +116,8 @@ def speaker_inputs(experiment: Experiment, speaker: str) -> dict[str, torch.Tens
         ids = dict(ids_of(SPEAKERS, experiment))
         ids.pop(UNKNOWN, None)
         _require_speaker(speaker, ids, experiment)
+        import torch
+
         inputs["sids"] = torch.tensor([[int(ids[speaker])]])
     if (conf.get("spk_embed_dim") or 0) > 0:
         table = _table_of_embeddings(experiment)
@@ -155,7 +159,7 @@ def _table_of_embeddings(experiment: Experiment) -> Path:
     return table
 
 
-def read_embedding(place: str, table: Path) -> torch.Tensor:
+def read_embedding(place: str, table: Path) -> "torch.Tensor":
     """Return an embedding (values,) of a Kaldi archive.
 
     Args:
@@ -173,6 +177,8 @@ def read_embedding(place: str, table: Path) -> torch.Tensor:
     if not Path(source).is_file() or not offset.isdecimal():
         raise ConfigError(f"{table}: {place!r} is no archive and offset")
     try:
+        import torch
+
         embedding = torch.tensor(load_mat(f"{source}:{offset}")).float()
     except Exception as error:  # of the archive's reader
         raise ConfigError(f"{table}: {place}: {summarize(error)}") from error

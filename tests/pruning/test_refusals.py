@@ -29,7 +29,7 @@ def error_line(excinfo):
         ({"pressure": None}, "pressure: missing; give the share"),
         ({"floor": 1.0}, "floor: 1.0 is not from 0 to below 1"),
         ({"presure": 0.3}, "no key 'presure'; near: pressure"),
-        ({"type": "prun"}, "no callback 'prun'; there is prune"),
+        ({"type": "prun"}, "no callback 'prun'; there are bfloat16, prune"),
         (
             {"granularity": "structure"},
             "granularity: no 'structure'; there are structured, layers, unstructured",

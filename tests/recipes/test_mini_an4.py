@@ -148,6 +148,7 @@ def test_vocoder_is_trained_on_given_speech(recipe):
 FUSED = "distill_conf: {fusion: confidence, objectives: [{type: mel}]}"
 
 
+@pytest.mark.slow
 def test_tacotron2_gives_durations_and_is_fused_with_a_fastspeech2(recipe):
     (recipe / "conf/train_tacotron2.yaml").write_text(
         tacotron2(use_guided_attn_loss=True)

@@ -403,6 +403,8 @@ def test_pieces_are_those_of_sentencepiece():
 def test_configuration_of_the_student_is_made_of_its_parts():
     Path(STUDENT).write_text("max_epoch: 2  # short")
     options = {"student": "fastspeech2_nano", "more_teachers": "exp/b exp/c"}
+    Path("exp/a").mkdir(parents=True)
+    Path("exp/a/config.yaml").write_text("tts_conf: {}\n")
     run = layout(**options, student_config=STUDENT, teacher="exp/a/model.pth")
     write_student_config(run)
     conf = yaml.safe_load(write_distill_config(run).read_text())

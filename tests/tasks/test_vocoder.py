@@ -339,7 +339,7 @@ def test_recordings_that_are_given_pass_for_real(
         ),
         (
             {"model_conf": MODEL | {"discriminator_type": "hifigan"}},
-            "discriminator_type: 'hifigan'; there are hifigan_period",
+            "discriminator_type: 'hifigan'; near: hifigan_scale",
         ),
         (
             {"distill_conf": {"objectives": [{"type": "mel"}]}},
