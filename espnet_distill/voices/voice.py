@@ -10,14 +10,15 @@ from espnet_distill.errors import ConfigError, summarize
 from espnet_distill.utils.checksums import checksum
 from espnet_distill.utils.config_values import as_mapping, as_whole
 from espnet_distill.utils.files import read_json
+from espnet_distill.voice.config import FORMAT_VERSION
+from espnet_distill.voice.streaming import ACOUSTIC, VOCODER, synthesize_pieces
+from espnet_distill.voice.voice import GRAPH
 from espnet_distill.voices.phoneme_ids import padded
 
 if TYPE_CHECKING:
     import numpy as np
 
-FORMAT_VERSION = 1
-GRAPH, SETTINGS, TOKENS = "voice.onnx", "voice.onnx.json", "tokens.txt"
-ACOUSTIC, VOCODER, CARD = "acoustic.onnx", "vocoder.onnx", "MODEL_CARD.md"
+SETTINGS, TOKENS, CARD = f"{GRAPH}.json", "tokens.txt", "MODEL_CARD.md"
 CHUNK = 32  # frames of a piece
 
 
@@ -201,25 +202,13 @@ class Sessions:
         import numpy as np
 
         mels, _ = self._mels(inputs)
-        passed = np.zeros(1)
         names = {one.name for one in self.vocoder.get_inputs()}
-        for start in range(0, mels.shape[1], self.chunk):
-            end = min(start + self.chunk, mels.shape[1])
-            first, last = max(start - self.context, 0), end + self.context
-            piece = mels[:, first:last]
-            given = {
-                "mel": piece,
-                "noise_scale": np.array([inputs.noise_scale], np.float32),
-                "first": np.array([first]),
-                "anchor": np.array([start - first]),
-                "passed": passed,
-            }
-            given = {name: value for name, value in given.items() if name in names}
-            wave, *cycles = self.vocoder.run(None, given)
-            hop = wave.shape[2] // piece.shape[1]
-            yield wave[0, 0, (start - first) * hop : (end - first) * hop]
-            if cycles:
-                passed = cycles[0][end - first : end - first + 1]
+
+        def run(given: dict) -> list["np.ndarray"]:
+            return self.vocoder.run(None, {name: given[name] for name in names})
+
+        noise_scale = np.array([inputs.noise_scale], np.float32)
+        yield from synthesize_pieces(run, mels, noise_scale, self.context, self.chunk)
 
     def _mels(self, inputs: Inputs) -> tuple["np.ndarray", "np.ndarray"]:
         mels, frames = self.acoustic.run(None, inputs.of(self.acoustic))
