@@ -199,6 +199,11 @@ class Place:
         changes = {"teacher": teacher} | changes
         return self.corpus.config(self.root / "train.yaml", **changes)
 
+    def repeated(self, config: Path, line: str) -> Path:
+        """A configuration with one line twice at its end."""
+        config.write_text(f"{config.read_text()}\n{line}\n{line}\n")
+        return config
+
     def learning(self, **conf) -> Path:
         return self.train(distill_conf=conf)
 
@@ -652,6 +657,18 @@ TRIES = [
         "an unknown key of `distill_conf`",
         lambda p: [p.learning(weight=1)],
         "distill_conf: no key 'weight'; there are ",
+    ),
+    Try(
+        "check",
+        "objectives without a teacher",
+        lambda p: [p.train([], distill_conf={"objectives": [{"type": "mel"}]})],
+        "distill_conf: there is no teacher; name one (teacher: [exp/teacher])",
+    ),
+    Try(
+        "check",
+        "a key of a configuration given twice",
+        lambda p: [p.repeated(p.train(), "batch_size: 2")],
+        "key 'batch_size' is given twice",
     ),
     Try(
         "check",

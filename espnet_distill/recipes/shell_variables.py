@@ -195,7 +195,18 @@ def _wave_options(layout: Layout, student: Path) -> list[str]:
 def _progress_folders(layout: Layout, student: Path) -> list[str]:
     """Return the folders of the logs of local jobs, TITLE=FOLDER, for show_progress."""
     teacher, tag = layout.teacher_model.parent, inference_tag(layout)
+    options = layout.options
+    sets = (
+        f"org/{options.train_set}",
+        f"org/{options.valid_set}",
+        *options.test_sets.split(),
+    )
     folders = {
+        **{
+            f"data of {name.removeprefix('org/')}": layout.raw(name) / "logs"
+            for name in sets
+        },
+        "statistics": layout.stats_dir / "logdir",
         "alignment": layout.align_dir,
         "teacher": teacher,
         "teacher dump": layout.dump_dir,
@@ -205,7 +216,7 @@ def _progress_folders(layout: Layout, student: Path) -> list[str]:
         "waveforms": layout.waves_dir,
         "vocoder": layout.vocoder_exp,
     }
-    if layout.options.vocoder_preset:
+    if options.vocoder_preset:
         pair = student.parent.with_name(f"{student.parent.name}_pair")
         folders["synthesis by student and vocoder"] = pair / tag
     if layout.text_set:

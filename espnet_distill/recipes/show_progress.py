@@ -4,7 +4,8 @@
 
 follows the logs of each FOLDER (*.log, */log/*.log) that change after the start, and ends
 with its parent process PID. It reads the progress bars of this package, the epochs of
-ESPnet's trainings and the utterances of ESPnet's synthesis.
+ESPnet's trainings and the utterances of ESPnet's data preparation, statistics and
+synthesis.
 """
 
 import argparse
@@ -27,6 +28,8 @@ BATCH = re.compile(r"INFO: (\d+)epoch:train:\d+-(\d+)batch:")
 BATCHES = re.compile(r"\[train\] mini-batch sizes summary: N-batch=(\d+)")
 EPOCH_SIZE = re.compile(r"^num_iters_per_epoch: (\d+)$", re.MULTILINE)
 UTTERANCE = re.compile(r"INFO: (\S+) \(size:")
+COUNT = re.compile(r"^(\d+)it \[", re.MULTILINE)
+JOB = re.compile(r"(format_wav_scp|stats|tts_inference)\.(\d+)\.log")
 
 
 @dataclass(frozen=True)
@@ -58,11 +61,35 @@ def read_progress(log: Path) -> Progress | None:
     if bars := BAR.findall(text):
         label, done, total = bars[-1]
         return Progress(int(done), int(total), label)
-    keys = log.with_name(log.name.replace("tts_inference", "keys")).with_suffix(".scp")
-    if log.name.startswith("tts_inference.") and keys.is_file():
-        done = set(UTTERANCE.findall(text))
-        return Progress(len(done), len(_end_of(keys).splitlines()), unit="utterances")
+    if job := JOB.fullmatch(log.name):
+        done, tables = UTTERANCES[job[1]](log.parent, job[2], text)
+        paths = [log.parent / f"{name}.{job[2]}.scp" for name in tables]
+        if all(path.is_file() for path in paths):
+            total = sum(len(_end_of(path).splitlines()) for path in paths)
+            return Progress(done, total, unit="utterances")
     return None
+
+
+def _formatted(folder: Path, job: str, text: str) -> tuple[int, list[str]]:
+    counts = COUNT.findall(text)
+    return int(counts[-1]) if counts else 0, ["wav"]
+
+
+def _collected(folder: Path, job: str, text: str) -> tuple[int, list[str]]:
+    done = folder.glob(f"stats.{job}/*/collect_feats/data_feats/*")
+    return len(list(done)), ["train", "valid"]
+
+
+def _synthesized(folder: Path, job: str, text: str) -> tuple[int, list[str]]:
+    return len(set(UTTERANCE.findall(text))), ["keys"]
+
+
+# From the logs of a program's job: finished utterances, and the tables of all
+UTTERANCES = {
+    "format_wav_scp": _formatted,
+    "stats": _collected,
+    "tts_inference": _synthesized,
+}
 
 
 def _end_of(path: Path) -> str:

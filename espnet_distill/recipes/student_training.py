@@ -1,6 +1,7 @@
 """The training configuration of a run's student, its initial weights, its compaction."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -19,7 +20,9 @@ from espnet_distill.recipes.layout import Layout
 from espnet_distill.recipes.teacher_settings import FEATURES, PITCH
 from espnet_distill.recipes.trained import conditions_of
 from espnet_distill.utils.config_values import as_list, as_mapping
-from espnet_distill.utils.files import read_text, read_yaml, write_text
+from espnet_distill.utils.files import read_yaml, write_text
+
+DISTILL_KEYS = ("distill_conf", "teacher", "teacher_dump")
 
 
 def read_conf(path: str | Path) -> dict:
@@ -31,6 +34,11 @@ def read_conf(path: str | Path) -> dict:
     return as_mapping(read_yaml(Path(path)) or {}, str(path))
 
 
+def write_conf(path: Path, conf: Mapping) -> None:
+    """Write a configuration."""
+    write_text(path, yaml.safe_dump(dict(conf), sort_keys=False, allow_unicode=True))
+
+
 def write_student_config(layout: Layout) -> None:
     """Write the stock part of the student's training configuration.
 
@@ -39,11 +47,11 @@ def write_student_config(layout: Layout) -> None:
             teacher.
     """
     options = layout.options
-    text = read_text(Path(options.student_config)) + "\n"
+    conf = read_conf(options.student_config)
     if options.student:
-        text += read_text(layout.preset)
-    write_text(layout.student_config, text)
-    _set_conditions(layout)
+        conf |= read_conf(layout.preset)
+    _set_conditions(layout, conf)
+    write_conf(layout.student_config, conf)
     if not options.warm_start:
         return
     student, teacher = (
@@ -56,39 +64,38 @@ def write_student_config(layout: Layout) -> None:
         )
 
 
-def _set_conditions(layout: Layout) -> None:
+def _set_conditions(layout: Layout, conf: dict) -> None:
     """Give a preset the teacher's speakers and languages; one speaker takes no inputs."""
-    options, conf = layout.options, read_conf(layout.student_config)
-    tts_conf = conf.get("tts_conf") or {}
+    options, tts_conf = layout.options, conf.get("tts_conf") or {}
     if options.student:
         tts_conf = conditions_of(read_conf(layout.teacher_config)) | tts_conf
     if options.speaker:
         tts_conf = without_speakers(tts_conf)
     if tts_conf != (conf.get("tts_conf") or {}):
         conf["tts_conf"] = tts_conf
-        write_text(layout.student_config, yaml.safe_dump(conf, sort_keys=False))
 
 
 def write_distill_config(layout: Layout) -> Path:
     """Write the student's training configuration; return its path."""
-    options = layout.options
-    text = read_text(layout.student_config)
+    options, conf = layout.options, read_conf(layout.student_config)
     if options.warm_start:
-        text += f"init_param: ['{layout.student_exp}/warm_start/init.pth:tts:tts']\n"
+        conf["init_param"] = [f"{layout.student_exp}/warm_start/init.pth:tts:tts"]
     if options.distill:
-        text += _distill_keys(layout)
-    write_text(layout.distill_config, text)
+        conf |= _distill_keys(layout)
+    else:
+        conf = {key: value for key, value in conf.items() if key not in DISTILL_KEYS}
+    write_conf(layout.distill_config, conf)
     return layout.distill_config
 
 
-def _distill_keys(layout: Layout) -> str:
+def _distill_keys(layout: Layout) -> dict:
     """Return the keys of the plugin: objectives, teachers, dump."""
     options = layout.options
-    config = options.objectives_config
-    text = read_text(Path(config)) if config else ""
-    teachers = (str(layout.teacher_model), *options.more_teachers.split())
-    text += "\nteacher:\n" + "".join(f"- '{teacher}'\n" for teacher in teachers)
-    return text + f"teacher_dump: '{layout.dump_dir}'\n" * options.teacher_dump
+    keys = read_conf(options.objectives_config) if options.objectives_config else {}
+    keys["teacher"] = [str(layout.teacher_model), *options.more_teachers.split()]
+    if options.teacher_dump:
+        keys["teacher_dump"] = str(layout.dump_dir)
+    return keys
 
 
 def training_options(layout: Layout) -> list[str]:

@@ -7,11 +7,15 @@ from pathlib import Path
 from espnet_distill.errors import ConfigError
 from espnet_distill.recipes.layout import Layout
 from espnet_distill.recipes.run_options import RunOptions
-from espnet_distill.recipes.student_training import read_conf, student_model
-from espnet_distill.utils.files import read_text, write_text
+from espnet_distill.recipes.student_training import (
+    read_conf,
+    student_model,
+    write_conf,
+)
+from espnet_distill.utils.files import write_text
 
 # Without recordings of the same phase, a complex STFT loss does not apply.
-MAGNITUDE_ONLY = "distill_conf: {objectives: [{type: stft, complex: 0.0}]}\n"
+MAGNITUDE_ONLY = {"objectives": [{"type": "stft", "complex": 0.0}]}
 
 
 def require_vocoder_options(options: RunOptions) -> None:
@@ -51,17 +55,14 @@ def write_vocoder_config(layout: Layout, student: Path) -> Path:
         student: The student's experiment, whose mels the vocoder is trained for.
     """
     options = layout.options
-    parts = [
-        read_text(Path(options.vocoder_config)),
-        read_text(layout.vocoder_preset),
-        f"text2mel: '{student}'\nteacher_dump: '{layout.waves_dir}'\n",
-    ]
     conf = read_conf(options.vocoder_config)
     is_harmonic = options.vocoder_preset.startswith("harmonic_")
-    if options.vocoder_speech and not is_harmonic and "distill_conf" not in conf:
-        parts.append(MAGNITUDE_ONLY)
+    if options.vocoder_speech and not is_harmonic:
+        conf.setdefault("distill_conf", MAGNITUDE_ONLY)
+    conf |= read_conf(layout.vocoder_preset)
+    conf |= {"text2mel": str(student), "teacher_dump": str(layout.waves_dir)}
     path = layout.vocoder_exp / "train.yaml"
-    write_text(path, "\n".join(parts))
+    write_conf(path, conf)
     return path
 
 

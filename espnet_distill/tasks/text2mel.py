@@ -92,6 +92,8 @@ class DistillTTSTask(TTSTask):
         names = [name for _, name, _ in args.train_data_path_and_name_and_type]
         require_conditions(names, vars(args), args.tts)
         require_own_trainer(args, distill_options)
+        if _trains(args):
+            require_teacher(args)
         if not distill_options.is_stock:
             require_text2mel(args)
             if _trains(args):
@@ -277,6 +279,16 @@ def require_text2mel(args: argparse.Namespace) -> argparse.Namespace:
     """
     require_taps(args.tts, "student")
     return args
+
+
+def require_teacher(args: argparse.Namespace) -> None:
+    """Raise a ConfigError if there are keys of a distillation, but no teacher."""
+    given = [key for key in ("distill_conf", "teacher_dump") if getattr(args, key, None)]
+    if given and not args.teacher:
+        raise ConfigError(
+            f"{given[0]}: there is no teacher; name one (teacher: [exp/teacher]) or "
+            f"leave {' and '.join(given)} out"
+        )
 
 
 def require_own_trainer(

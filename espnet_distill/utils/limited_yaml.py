@@ -3,11 +3,7 @@
 import yaml
 
 MAX_BYTES = 64 * 2**20
-
-
 MAX_DEPTH = 100
-
-
 MAX_NODES = 2_000_000  # with aliases expanded
 
 
@@ -18,8 +14,8 @@ class LimitedLoader(yaml.SafeLoader):
     configuration visits that value each time.
 
     Raises:
-        yaml.composer.ComposerError: The document exceeds the limits, or an alias is
-            inside the value of its own anchor.
+        yaml.composer.ComposerError: The document exceeds the limits, a mapping has a key
+            twice, or an alias is inside the value of its own anchor.
     """
 
     def __init__(self, stream):
@@ -44,6 +40,17 @@ class LimitedLoader(yaml.SafeLoader):
             self._sizes[event.anchor] = self._nodes - before
         return node
 
+    def compose_mapping_node(self, anchor):
+        """Compose a mapping, whose keys differ."""
+        node = super().compose_mapping_node(anchor)
+        keys = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if (key.tag, key.value) in keys:
+                    self._refuse(key, f"key {key.value!r} is given twice")
+                keys.add((key.tag, key.value))
+        return node
+
     def _size_of(self, event) -> int:
         if not isinstance(event, yaml.AliasEvent) or event.anchor not in self.anchors:
             return 1
@@ -51,8 +58,9 @@ class LimitedLoader(yaml.SafeLoader):
             self._refuse(event, f"alias {event.anchor!r} inside its own anchor")
         return self._sizes[event.anchor]
 
-    def _refuse(self, event, problem: str):
-        raise yaml.composer.ComposerError(None, None, problem, event.start_mark)
+    def _refuse(self, part, problem: str):
+        """Raise the error of an event or a node."""
+        raise yaml.composer.ComposerError(None, None, problem, part.start_mark)
 
 
 def load_limited(text: str):

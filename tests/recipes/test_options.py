@@ -6,6 +6,7 @@ import subprocess
 from dataclasses import fields
 
 import pytest
+import yaml
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.recipes.run_options import RunOptions
@@ -144,3 +145,16 @@ def test_python_and_the_shell_refuse_the_same(call):
 def test_python_and_the_shell_have_the_same_options():
     names = [field.name for field in fields(RunOptions)]
     assert names == ["shared", *options_of("distill.sh")]
+
+
+def test_a_setting_of_pruning_keeps_the_callbacks_of_the_training(tmp_path):
+    config = tmp_path / "train.yaml"
+    config.write_text("batch_size: 2\ncallbacks:\n- {type: bfloat16}\n")
+    script = (SCRIPTS / "pruning.sh").read_text()
+    function = script[script.index("add_callback()") : script.index("\nrun()")]
+    command = f"{function}\nadd_callback {config} '{{type: prune, pressure: 0.5}}'"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert yaml.safe_load(done.stdout) == {
+        "batch_size": 2,
+        "callbacks": [{"type": "bfloat16"}, {"type": "prune", "pressure": 0.5}],
+    }

@@ -53,6 +53,26 @@ def test_synthesis(tmp_path):
     assert read_progress(log) == Progress(2, 3, unit="utterances")
 
 
+def test_data_preparation(tmp_path):
+    log = tmp_path / "format_wav_scp.2.log"
+    (tmp_path / "wav.2.scp").write_text("a 1\nb 1\nc 1\n")
+    log.write_text(
+        "# python3 format_wav_scp.py\n0it [00:00, ?it/s]\r2it [00:01, 2it/s]"
+    )
+    assert read_progress(log) == Progress(2, 3, unit="utterances")
+
+
+def test_statistics(tmp_path):
+    log, features = tmp_path / "stats.1.log", "collect_feats/data_feats"
+    log.write_text("INFO: Niter: 100\n")
+    for name in ("train", "valid"):
+        (tmp_path / f"{name}.1.scp").write_text("a 1\nb 1\n")
+    (tmp_path / "stats.1/train" / features).mkdir(parents=True)
+    for name in ("a", "b"):
+        (tmp_path / "stats.1/train" / features / f"{name}.npy").touch()
+    assert read_progress(log) == Progress(2, 4, unit="utterances")
+
+
 def bar(path, done, total, seconds):
     path.write_text(
         f"train: {100 * done // total:3d}% ### {done}/{total} [00:10 < 00:10]"

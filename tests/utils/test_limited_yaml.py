@@ -25,6 +25,12 @@ def test_tags_are_refused(text):
         load_limited(text)
 
 
+@pytest.mark.parametrize("text", ["a: 1\nb: 2\na: 3", "x: {a: 1, 'a': 1}"])
+def test_a_key_given_twice_is_refused(text):
+    with pytest.raises(yaml.YAMLError, match="key 'a' is given twice"):
+        load_limited(text)
+
+
 def test_aliases_count_with_their_expanded_size(monkeypatch):
     text = "a: &a [1, 2, 3]\nb: [*a, *a]\n"  # 1 + 2 + 4 + 1 + 2 * 4
     monkeypatch.setattr(limited_yaml, "MAX_NODES", 16)

@@ -83,6 +83,15 @@ print(yaml.safe_dump(training | model))
 ' "${student_config}" "$1"
 }
 
+add_callback() {  # add_callback CONFIG CALLBACK: CONFIG with one callback more, in YAML
+    python3 -c '
+import sys, yaml
+conf, callback = yaml.safe_load(open(sys.argv[1])), yaml.safe_load(sys.argv[2])
+callbacks = [*(conf.get("callbacks") or []), callback]
+print(yaml.safe_dump(conf | {"callbacks": callbacks}))
+' "$1" "$2"
+}
+
 run() {  # run SETTING SEED STAGE [OPTIONS]
     local name=$1_seed$2 config=${root}/$1.yaml model=()
     [ -z "${student}" ] || model=(--student "${student}")
@@ -132,8 +141,7 @@ fi
 for setting in ${settings}; do
     [[ ${setting} != low-rank_* ]] || continue
     callback=$(callback_of "${setting}")
-    { cat "${root}/${begin_as}.yaml"; printf '\ncallbacks:\n- %s\n' "${callback}"; } \
-        > "${root}/${setting}.yaml"
+    add_callback "${root}/${begin_as}.yaml" "${callback}" > "${root}/${setting}.yaml"
 done
 
 for seed in ${unpruned:+${seeds}}; do

@@ -67,6 +67,7 @@ def check(
         DistillTTSTask,
         require_own_trainer,
         require_read,
+        require_teacher,
         require_text2mel,
     )
     from espnet_distill.training.callback import TrainingContext
@@ -77,6 +78,7 @@ def check(
         DistillTTSTask, train_config, conf, espnet_options, faults
     )
     faults.check(require_own_trainer, args, distill_options)
+    faults.check(require_teacher, args)
     faults.check(check_espnet.require_data, args)
     faults.check(require_bpemodel, vars(args), "student")
     faults.check(check_vocoder, vocoder_file, args.feats_extract_conf)
