@@ -1,0 +1,163 @@
+"""Waveforms, durations and latents are those of ESPnet's own inference."""
+
+import copy
+
+import pytest
+import torch
+import yaml
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.experiments.experiment import Experiment
+from espnet_distill.teachers.text_to_wave import DECODERS, synthesize
+
+from ..configurations import TEXT2WAV, find_configurations, recipe_tree
+from ..conftest import HOP, TACOTRON2, TOKENS, make_experiment, model_config
+from .text_to_wave_models import SEVERAL, jets, joint, vits
+
+MODELS = {
+    "vits": vits(),
+    "vits of several speakers": vits(**SEVERAL),
+    "jets": jets(),
+    "jets of several speakers": jets(spks=3, langs=2, spk_embed_dim=5),
+    "joint": joint(),
+}
+
+
+IDS = torch.tensor([4, 7, 2, 9, 5, 11])
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    root = tmp_path_factory.mktemp("models")
+    return {
+        name: Experiment(make_experiment(root / name, **conf)).model
+        for name, conf in MODELS.items()
+    }
+
+
+def conditions(model):
+    """Return speaker, language and embedding of a model, for `synthesize`."""
+    tts = model.tts
+    given = {
+        "sid": 1,
+        "lid": 1,
+        "spembs": torch.linspace(-1, 1, tts.spk_embed_dim or 1),
+    }
+    taken = {"sid": tts.spks, "lid": tts.langs, "spembs": tts.spk_embed_dim}
+    return {name: value for name, value in given.items() if taken[name]}
+
+
+def stock(model, **noise):
+    """Return what the model's own inference makes of the same inputs and noise."""
+    inputs = conditions(model)
+    for name in ("sid", "lid"):
+        if name in inputs:
+            inputs[f"{name}s"] = torch.tensor([inputs.pop(name)])
+    torch.manual_seed(0)
+    with torch.no_grad():
+        return model.tts.inference(IDS, **inputs, **noise)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_waveform_is_that_of_the_models_inference(models, name):
+    model = models[name]
+    torch.manual_seed(0)
+    noise = {"noise_scale": 0.5, "noise_scale_dur": 0.7}
+    made = synthesize(model, IDS, **noise, **conditions(model))
+    expected = stock(model, **(noise if name.startswith("vits") else {}))
+    assert torch.equal(made.waveform, expected["wav"].view(-1))
+    assert made.waveform.std() > 0
+    frames = int(made.durations.sum())
+    assert made.durations.dtype == torch.long
+    assert torch.equal(made.durations, expected["duration"].long())
+    assert len(made.durations) == len(IDS) + name.startswith("joint")
+    assert len(made.waveform) == frames * HOP and len(made.latents) == frames
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_decoder_makes_the_waveform_of_the_latents(models, name):
+    model = models[name]
+    made = synthesize(model, IDS, **conditions(model))
+    generator = model.tts.generator
+    with torch.no_grad():
+        if name.startswith("joint"):
+            wave = generator["vocoder"].inference(made.latents)
+        elif name.startswith("jets"):
+            wave = generator.generator(made.latents.t()[None])
+        else:
+            condition = made.condition
+            if condition is not None:
+                condition = condition[None, :, None]
+            wave = generator.decoder(made.latents.t()[None], g=condition)
+    torch.testing.assert_close(wave.view(-1), made.waveform, rtol=0, atol=1e-6)
+    conditioned = name == "vits of several speakers"
+    assert (made.condition is not None) == conditioned
+
+
+def test_without_noise_the_synthesis_is_deterministic(models):
+    first, second = (
+        synthesize(models["vits"], IDS, noise_scale=0.0, noise_scale_dur=0.0)
+        for _ in range(2)
+    )
+    assert torch.equal(first.waveform, second.waveform)
+    assert not torch.equal(first.latents, synthesize(models["vits"], IDS).latents)
+
+
+@pytest.mark.parametrize(
+    "name, given, line",
+    [
+        ("vits", {"sid": 1}, "sids: the model takes none"),
+        ("vits of several speakers", {"lid": 0}, "sids: missing; the model has 3"),
+        ("vits of several speakers", {"sid": 3}, "sids: 3: the model has 0 to 2"),
+        ("jets of several speakers", {"sid": 0, "lid": 1}, "spembs: missing"),
+        (
+            "jets of several speakers",
+            {"sid": 0, "lid": 1, "spembs": torch.ones(4)},
+            r"spembs: shape \(4,\): the model takes 5 values",
+        ),
+    ],
+)
+def test_speakers_and_languages_must_be_those_of_the_model(models, name, given, line):
+    with pytest.raises(ConfigError, match=line):
+        synthesize(models[name], IDS, **given)
+
+
+def test_no_tokens_are_refused(models):
+    with pytest.raises(ConfigError, match="text: has no tokens"):
+        synthesize(models["vits"], IDS[:0])
+
+
+def test_a_text_to_mel_model_is_refused(tmp_path):
+    folder = make_experiment(tmp_path / "exp", tts="tacotron2", tts_conf=TACOTRON2)
+    with pytest.raises(ConfigError, match="Tacotron2: synthesizes no waveform"):
+        synthesize(Experiment(folder).model, IDS)
+
+
+def configurations():
+    tree = recipe_tree()
+    found = find_configurations(tree) if tree else []
+    return [one for one in found if one.tts in TEXT2WAV]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("one", configurations(), ids=lambda one: one.name)
+def test_espnets_configurations_at_their_size(one):
+    """Random weights of the recipes' sizes synthesize, durations and samples agree."""
+    from espnet2.tasks.tts import TTSTask
+
+    recipe = yaml.safe_load((recipe_tree() / "egs2" / one.files[0]).read_text())
+    keys = ("feats_extract", "feats_extract_conf", "pitch_extract", "energy_extract")
+    features = {key: recipe[key] for key in keys if key in recipe}
+    conf = model_config(one.tts, copy.deepcopy(one.conf), **features)
+    parser = TTSTask.get_parser()
+    args = parser.parse_args(["--config", "/dev/null"])
+    vars(args).update(conf | {"pitch_extract_conf": {}, "energy_extract_conf": {}})
+    torch.manual_seed(0)
+    model = TTSTask.build_model(args).eval()
+    inputs = conditions(model)
+    made = synthesize(model, torch.arange(3, 9) % len(TOKENS), **inputs)
+    decoder = next((v for k, v in DECODERS.items() if isinstance(model.tts, k)), None)
+    hop, rest = divmod(len(made.waveform), int(made.durations.sum()))
+    assert rest == 0 and hop > 1 and len(made.latents) == int(made.durations.sum())
+    if decoder:
+        assert hop == model.tts.get_submodule(decoder).upsample_factor

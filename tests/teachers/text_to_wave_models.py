@@ -1,0 +1,68 @@
+"""Tiny text-to-waveform models of ESPnet, and configurations of several speakers."""
+
+from ..conftest import FASTSPEECH2, HOP, PREDICTORS, RATE, STFT
+
+SCALES = [8, HOP // 8]
+DISCRIMINATOR = {  # not used in synthesis
+    "discriminator_type": "hifigan_period_discriminator",
+    "discriminator_params": {"channels": 2, "max_downsample_channels": 4},
+}
+VITS_GENERATOR = {
+    "hidden_channels": 8,
+    "segment_size": 4,
+    "text_encoder_blocks": 1,
+    "decoder_channels": 8,
+    "decoder_upsample_scales": SCALES,
+    "decoder_upsample_kernel_sizes": [2 * scale for scale in SCALES],
+    "decoder_resblock_kernel_sizes": [3],
+    "decoder_resblock_dilations": [[1, 3]],
+    "posterior_encoder_layers": 1,
+    "flow_flows": 2,
+    "flow_layers": 2,
+    "stochastic_duration_predictor_dds_conv_layers": 1,
+}
+SEVERAL = {"global_channels": 4, "spks": 3, "langs": 2, "spk_embed_dim": 5}
+JETS_GENERATOR = {
+    **{key: value for key, value in FASTSPEECH2.items() if "postnet" not in key},
+    **PREDICTORS,
+    "segment_size": 4,
+    "generator_channels": 8,
+    "generator_upsample_scales": SCALES,
+    "generator_upsample_kernel_sizes": [2 * scale for scale in SCALES],
+    "generator_resblock_kernel_sizes": [3],
+    "generator_resblock_dilations": [[1, 3]],
+}
+
+
+def vits(**generator):
+    """Return the configuration of a tiny VITS, for `make_experiment`."""
+    conf = {"sampling_rate": RATE, "generator_params": VITS_GENERATOR | generator}
+    return {
+        "tts": "vits",
+        "tts_conf": conf | DISCRIMINATOR,
+        "feats_extract": "linear_spectrogram",
+        "feats_extract_conf": {key: STFT[key] for key in ("n_fft", "hop_length")},
+    }
+
+
+def jets(**generator):
+    """Return the configuration of a tiny JETS."""
+    conf = {"sampling_rate": RATE, "generator_params": JETS_GENERATOR | generator}
+    return {"tts": "jets", "tts_conf": conf | DISCRIMINATOR}
+
+
+def joint():
+    """Return the configuration of a tiny JointText2Wav."""
+    vocoder = {
+        "channels": 8,
+        "upsample_scales": SCALES,
+        "upsample_kernel_sizes": [2 * scale for scale in SCALES],
+        "resblock_kernel_sizes": [3],
+        "resblock_dilations": [[1, 3]],
+    }
+    conf = {
+        "sampling_rate": RATE,
+        "text2mel_params": FASTSPEECH2,
+        "vocoder_params": vocoder,
+    }
+    return {"tts": "joint_text2wav", "tts_conf": conf | DISCRIMINATOR}
