@@ -46,7 +46,8 @@ def dump(
             wave = vocoder(mel.to(args.device)).cpu()
         f0 = pitch(wave[None], feats_lengths=torch.tensor([len(mel)]))[0][0, :, 0]
         mel = mel.numpy() if mel_reader is None else np.asarray(mel_reader[key])
-        files.write(key, mel, f0.numpy(), wave.numpy(), rate)
+        arrays = {"mel": mel, "f0": f0.numpy(), "wave": wave.numpy()}
+        files.write(key, arrays, rate, "check the recording, or name another vocoder")
     flush_disk()
 
 

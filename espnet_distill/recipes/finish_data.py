@@ -9,9 +9,7 @@ from espnet_distill.recipes.plan import check_texts, require_ids
 from espnet_distill.recipes.pseudo_label_sets import require_text_speakers
 from espnet_distill.recipes.subsets import write_subset
 from espnet_distill.recipes.teacher_data import inherit_for_data, inherit_statistics
-from espnet_distill.utils.files import (
-    read_text,
-)
+from espnet_distill.utils.files import read_table, read_text
 
 
 def finish_data(layout: Layout) -> str:
@@ -46,15 +44,24 @@ def finish_statistics(layout: Layout) -> str:
 
 
 def select_subsets(layout: Layout) -> None:
-    """Write the data folders of the sets of which utterances have no durations."""
+    """Write the data folders of sets whose utterances or speech are not the recordings'.
+
+    Those are the sets of which utterances have no durations, and those that the teacher
+    synthesized.
+    """
     options = layout.options
     for name, subset in zip(
         (options.train_set, options.valid_set), layout.sets_with_durations
     ):
         if subset == name:
             continue
-        utterances = read_text(layout.align_dir / subset / "utterances").split()
-        write_subset(layout.raw(name), layout.raw(subset), set(utterances))
+        data = layout.raw(name)
+        if layout.is_synthesized:
+            data = layout.align_dir / subset
+            utterances = read_table(data / "text")
+        else:
+            utterances = read_text(layout.align_dir / subset / "utterances").split()
+        write_subset(data, layout.raw(subset), set(utterances))
         if layout.embeddings(name).is_dir():
             layout.embeddings(subset).unlink(missing_ok=True)
             layout.embeddings(subset).symlink_to(name)

@@ -203,15 +203,17 @@ def _student(teacher) -> str:
     root = template_root()
     training = (root / SCRIPTS / "conf/train_student.yaml").read_text("utf-8")
     model = (root / PRESET).read_text("utf-8")
-    objectives = (root / OBJECTIVES).read_text("utf-8").splitlines(keepends=True)
     conf = teacher.conf if teacher else {}
+    if conditions := conditions_of(conf):  # the preset ends with its tts_conf
+        model += "".join(f"    {line}\n" for line in _lines(conditions))
+    if teacher and teacher.is_text_to_wave:
+        return "\n".join([training, model])
+    objectives = (root / OBJECTIVES).read_text("utf-8").splitlines(keepends=True)
     tap_names = tap_names_of(conf.get("tts", "fastspeech2"))
     objective_lines = ["# Objectives of the distillation.\n"]
     objective_lines += [line for line in objectives if _is_supported(line, tap_names)]
     if own := own_extraction(conf):
         training += "\n# as the teacher's\n" + yaml.safe_dump(own)
-    if conditions := conditions_of(conf):  # the preset ends with its tts_conf
-        model += "".join(f"    {line}\n" for line in _lines(conditions))
     return "\n".join([training, model, "".join(objective_lines)])
 
 

@@ -3,7 +3,9 @@
 from functools import cached_property
 from pathlib import Path
 
+from espnet_distill.experiments.text_to_wave import is_text_to_wave
 from espnet_distill.recipes.run_options import RunOptions
+from espnet_distill.utils.files import read_yaml
 
 
 class Layout:
@@ -81,6 +83,11 @@ class Layout:
     def sets_with_durations(self) -> tuple[str, str]:
         """The training and validation sets of all utterances with durations."""
         options = self.options
+        if self.is_synthesized:
+            return (
+                f"{options.train_set}_synthesized",
+                f"{options.valid_set}_synthesized",
+            )
         if options.durations_from == "teacher":
             return f"{options.train_set}_focused", f"{options.valid_set}_focused"
         return tuple(
@@ -99,6 +106,21 @@ class Layout:
         """The sets of the student's training and validation."""
         train, valid = self.aligned_sets
         return (f"{train}_{self.text_set}" if self.text_set else train), valid
+
+    # Speech of the teacher
+
+    @cached_property
+    def is_synthesized(self) -> bool:
+        """Whether the student is trained on speech that its teacher synthesizes."""
+        if self.options.train_teacher:
+            return False
+        conf = read_yaml(self.teacher_config)
+        return isinstance(conf, dict) and is_text_to_wave(conf)
+
+    @property
+    def speech_dir(self) -> Path:
+        """The folder of the dump of the teacher's speech."""
+        return Path(self.options.dump_dir or f"{self.options.expdir}/teacher_speech")
 
     # Experiments
 
@@ -195,6 +217,8 @@ class Layout:
     def wave_list(self, name: str) -> Path:
         """Return the list of waveforms of a set that the small vocoder learns from."""
         speech = self.options.vocoder_speech
+        if not speech and self.is_synthesized:
+            speech = str(self.speech_dir)
         if speech in ("", "recordings"):
             return self.raw(self.of_speaker(name)) / "wav.scp"
         return Path(speech, name, "wav", "wav.scp")

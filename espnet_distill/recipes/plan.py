@@ -30,6 +30,7 @@ from espnet_distill.recipes.shell_values import require_plain
 from espnet_distill.recipes.student_training import read_conf
 from espnet_distill.recipes.teacher_settings import OPTIONS, require_settings
 from espnet_distill.recipes.vocoder_training import require_vocoder_options
+from espnet_distill.utils.config_values import as_number
 from espnet_distill.utils.espnet_root import SORT_EMBEDDINGS
 from espnet_distill.utils.files import read_table, read_text
 
@@ -74,10 +75,13 @@ def plan(options: RunOptions) -> Layout:
     _require_durations_from(options)
     layout = Layout(_with_settings(_with_teacher(options)))
     _require_bpemodel(layout)
+    if layout.is_synthesized:
+        _require_synthesis(options)
     if options.speaker:
         if options.stage > 1:
             require_speaker_data(layout)
-        fold_teacher(layout)
+        if not layout.is_synthesized:
+            fold_teacher(layout)
     _require_conditions(layout)
     if options.stage > 1:
         require_ids(layout)
@@ -139,6 +143,29 @@ def _require_durations_from(options: RunOptions) -> None:
         raise ConfigError(f"--durations_from {source}: is neither aligner nor teacher")
     if source == "teacher" and options.train_teacher:
         raise ConfigError("--durations_from teacher: requires a trained --teacher")
+
+
+def _require_synthesis(options: RunOptions) -> None:
+    """Raise a ConfigError for options that a teacher of waveforms does not allow."""
+    if options.more_teachers:
+        raise ConfigError(
+            f"--more_teachers {options.more_teachers}: {options.teacher} synthesizes the "
+            "speech that the student is trained on, alone; leave it out"
+        )
+    if options.warm_start:
+        raise ConfigError(
+            f"--warm_start true: {options.teacher} is no text-to-mel model, from whose "
+            "weights a student could begin; set it to false"
+        )
+    for name in ("noise_scale", "noise_scale_dur"):
+        as_number(_number(name, getattr(options, name)), f"--{name}", least=0)
+
+
+def _number(name: str, value: str) -> float:
+    try:
+        return float(value)
+    except ValueError as error:
+        raise ConfigError(f"--{name} {value}: is no number") from error
 
 
 def _with_teacher(options: RunOptions) -> RunOptions:

@@ -55,6 +55,8 @@ class RunOptions:
     teacher: str
     speaker: str
     more_teachers: str
+    noise_scale: str
+    noise_scale_dur: str
     student_config: str
     student: str
     objectives_config: str

@@ -14,6 +14,7 @@ from espnet_distill.recipes.teacher_settings import FEATURES, PITCH, TEXT
 
 SETTINGS = (*FEATURES, *PITCH, *TEXT)
 TRAINING_DATA = ("training_set", "validation_set", "train_data", "valid_data")
+SPEECH_DATA = ("train_texts", "valid_texts", "more_texts")
 ALLOWED = frozenset(
     (
         *(*SETTINGS, "bpemodel", "teacher", "stats_dir", "dump_dir", "inference_tag"),
@@ -30,6 +31,7 @@ ALLOWED = frozenset(
         *("distill_config", "student_model", "vocoder_exp", "waves_dir"),
         *("train_waves", "valid_waves", "wave_options", "tts_options"),
         *("align_options", "bpe_options", "progress_folders", *TRAINING_DATA),
+        *("distill", "is_synthesized", "speech_dir", *SPEECH_DATA),
     )
 )
 
@@ -109,6 +111,13 @@ def _variables_of(layout: Layout) -> dict[str, str | Path | list]:
             "align_options": _align_options(layout),
             "bpe_options": _bpe_options(layout),
             "progress_folders": _progress_folders(layout, student),
+            "distill": str(options.distill and not layout.is_synthesized).lower(),
+            "is_synthesized": str(layout.is_synthesized).lower(),
+            "speech_dir": layout.speech_dir,
+        }
+        | {
+            name: _text_options(layout, dataset)
+            for name, dataset in zip(SPEECH_DATA, _text_sets(layout))
         }
         | _training_data(layout)
     )
@@ -128,23 +137,38 @@ def _training_data(layout: Layout) -> dict[str, str | list]:
     }
 
 
+def _text_sets(layout: Layout) -> tuple[str, str, str]:
+    """Return the sets of which a text-to-waveform teacher synthesizes the text."""
+    return layout.options.train_set, layout.options.valid_set, layout.text_set
+
+
 def _data_options(layout: Layout, name: str, split: str) -> list[str]:
-    options, raw = layout.options, layout.raw(name)
-    collected = layout.stats_dir / split / "collect_feats"
+    """Return the data of a set of the training, for its teacher dump."""
+    raw, collected = layout.raw(name), layout.stats_dir / split / "collect_feats"
     data = [
-        f"{raw}/text,text,text",
         f"{raw}/wav.scp,speech,sound",
         f"{layout.align_dir}/{name}/durations,durations,text_int",
     ]
     for item in ("pitch", "energy"):  # otherwise the teacher extracts them
         if (collected / f"{item}.scp").exists():
             data.append(f"{collected}/{item}.scp,{item},npy")
+    return _text_options(layout, name) + _as_words(data)
+
+
+def _text_options(layout: Layout, name: str) -> list[str]:
+    """Return a set's text, and its ids and embeddings of speakers and languages."""
+    options, raw = layout.options, layout.raw(name)
+    data = [f"{raw}/text,text,text"]
     for kind in ("sid", "lid"):
         if options.has_tts_flag(f"use_{kind}"):
             data.append(f"{raw}/utt2{kind},{kind}s,text_int")
     if options.has_tts_flag("use_spk_embed"):
         tag = layout.spk_embed_tag
         data.append(f"{options.dumpdir}/{tag}/{name}/{tag}.scp,spembs,kaldi_ark")
+    return _as_words(data)
+
+
+def _as_words(data: list[str]) -> list[str]:
     return [word for item in data for word in ("--data_path_and_name_and_type", item)]
 
 
@@ -221,6 +245,8 @@ def _progress_folders(layout: Layout, student: Path) -> list[str]:
         folders["synthesis by student and vocoder"] = pair / tag
     if layout.text_set:
         folders["pseudo-labels"] = teacher / layout.text_set
+    if layout.is_synthesized:
+        folders["speech of the teacher"] = layout.speech_dir
     return [f"{title}={folder}" for title, folder in folders.items()]
 
 

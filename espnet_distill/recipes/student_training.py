@@ -80,7 +80,7 @@ def write_distill_config(layout: Layout) -> Path:
     options, conf = layout.options, read_conf(layout.student_config)
     if options.warm_start:
         conf["init_param"] = [f"{layout.student_exp}/warm_start/init.pth:tts:tts"]
-    if options.distill:
+    if options.distill and not layout.is_synthesized:
         conf |= _distill_keys(layout)
     else:
         conf = {key: value for key, value in conf.items() if key not in DISTILL_KEYS}

@@ -11,6 +11,7 @@ from espnet_distill.data.mel_spec import MelSpec
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.experiments.text_frontend import is_same_file, require_bpemodel
+from espnet_distill.experiments.text_to_wave import is_text_to_wave
 from espnet_distill.recipes.shell_values import NOTHING, require_shell_value
 
 # Options of tts.sh, and the keys of feats_extract_conf that they set.
@@ -49,6 +50,8 @@ def settings_of(conf: Mapping, config: Path) -> dict[str, str]:
     """
     keys = {name: ("feats_extract_conf", key) for name, key in FEATURES.items()}
     keys |= {name: ("pitch_extract_conf", name) for name in PITCH}
+    if is_text_to_wave(conf):  # others are the student's own
+        keys = {"n_shift": keys["n_shift"], "fs": ("tts_conf", "sampling_rate")}
     keys |= {name: (name,) for name in TEXT}
     if conf.get("token_type") == "bpe":
         keys[BPEMODEL] = (BPEMODEL,)

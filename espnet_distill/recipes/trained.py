@@ -6,6 +6,7 @@ from pathlib import Path
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
+from espnet_distill.experiments.text_to_wave import is_text_to_wave, parameters
 from espnet_distill.recipes.shell_values import require_plain
 from espnet_distill.recipes.teacher_settings import FEATURES, PITCH
 from espnet_distill.students.registry import VARIANTS
@@ -49,7 +50,13 @@ class Trained:
     @property
     def is_supported(self) -> bool:
         """Whether the package supports the model class."""
-        return self.kind in TAPS_OF or self.kind in VARIANTS
+        is_text2mel = self.kind in TAPS_OF or self.kind in VARIANTS
+        return is_text2mel or self.is_text_to_wave
+
+    @property
+    def is_text_to_wave(self) -> bool:
+        """Whether the model synthesizes waveforms."""
+        return is_text_to_wave(self.conf)
 
     def data(self, name: str) -> dict[str, Path]:
         """Return the data files of ``train`` or ``valid``: name → path."""
@@ -93,8 +100,8 @@ def tap_names_of(kind: str) -> tuple[str, ...]:
 
 def conditions_of(conf: Mapping) -> dict:
     """Return the keys of ``tts_conf`` that condition on speakers and languages."""
-    tts_conf = conf.get("tts_conf") or {}
-    return {key: tts_conf[key] for key in CONDITIONS if tts_conf.get(key) is not None}
+    given = parameters(conf)
+    return {key: given[key] for key in CONDITIONS if given.get(key) is not None}
 
 
 def own_extraction(conf: Mapping) -> dict[str, dict]:

@@ -283,7 +283,9 @@ def require_text2mel(args: argparse.Namespace) -> argparse.Namespace:
 
 def require_teacher(args: argparse.Namespace) -> None:
     """Raise a ConfigError if there are keys of a distillation, but no teacher."""
-    given = [key for key in ("distill_conf", "teacher_dump") if getattr(args, key, None)]
+    given = [
+        key for key in ("distill_conf", "teacher_dump") if getattr(args, key, None)
+    ]
     if given and not args.teacher:
         raise ConfigError(
             f"{given[0]}: there is no teacher; name one (teacher: [exp/teacher]) or "

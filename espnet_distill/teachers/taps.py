@@ -53,7 +53,10 @@ def family(tts: AbsTTS | type[AbsTTS]) -> type[AbsTTS]:
         if issubclass(kind, known):
             return known
     names = ", ".join(known.__name__ for known in OUTPUTS)
-    raise ConfigError(f"tts: {kind.__name__} has no taps; models that have are {names}")
+    raise ConfigError(
+        f"tts: {kind.__name__} has no taps; models that have are {names}; a student of a "
+        "model that synthesizes waveforms is trained on its speech: distill.sh --teacher"
+    )
 
 
 def class_of(tts, where) -> type[AbsTTS]:

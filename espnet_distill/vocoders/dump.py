@@ -14,27 +14,14 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
-
 from espnet_distill.data.mel_spec import LABELS, MelSpec
 from espnet_distill.errors import ConfigError, summarize
 from espnet_distill.teachers.dump_writer import BEGUN
 from espnet_distill.teachers.dumped import MANIFEST, begin
 from espnet_distill.utils.checksums import checksum, checksum_of_listed
-from espnet_distill.utils.files import (
-    flush_disk,
-    read_table,
-    read_text,
-    read_yaml,
-    remove_abandoned,
-    utterance_file,
-    write_array,
-    write_text,
-    write_wav,
-    written_whole,
-)
+from espnet_distill.utils.files import read_table, read_text, read_yaml, write_text
 from espnet_distill.utils.locking import locked
-from espnet_distill.utils.validation import require_finite
+from espnet_distill.utils.utterance_files import ARRAY, WAVE, UtteranceFiles
 from espnet_distill.utils.whole_files import is_whole_array, is_whole_wav
 from espnet_distill.vocoders.build import is_none
 from espnet_distill.vocoders.checkpoint_formats import files_of
@@ -42,49 +29,12 @@ from espnet_distill.vocoders.checkpoint_formats import files_of
 REMEDY = "remove the folder and dump the waves again"
 
 
-class WaveFiles:
+class WaveFiles(UtteranceFiles):
     """Arrays and WAV files of one set."""
 
     def __init__(self, folder: Path):
-        self.folder = folder
-
-    def mel(self, utterance: str) -> Path:
-        return utterance_file(self.folder / "mel", utterance, ".npy")
-
-    def f0(self, utterance: str) -> Path:
-        return utterance_file(self.folder / "f0", utterance, ".npy")
-
-    def wave(self, utterance: str) -> Path:
-        return utterance_file(self.folder / "wave", utterance, ".wav")
-
-    def has(self, utterance: str) -> bool:
-        """Return True if all files of an utterance exist and are complete."""
-        arrays = (self.mel(utterance), self.f0(utterance))
-        return all(map(is_whole_array, arrays)) and is_whole_wav(self.wave(utterance))
-
-    def write(
-        self,
-        utterance: str,
-        mel: np.ndarray,
-        f0: np.ndarray,
-        wave: np.ndarray,
-        rate: int,
-    ) -> None:
-        """Write a mel (T, n_mels), F0 (T,) and a waveform of `rate` Hz atomically.
-
-        Raises:
-            ConfigError: One of them is NaN or infinite.
-        """
-        require_finite(
-            {"mel": mel, "F0": f0, "waveform": wave},
-            f"{self.folder}: {utterance}",
-            "check the recording, or name another vocoder",
-        )
-        for path, array in ((self.mel(utterance), mel), (self.f0(utterance), f0)):
-            with written_whole(path, flush=False) as temporary:
-                write_array(temporary, array)
-        with written_whole(self.wave(utterance), flush=False) as temporary:
-            write_wav(temporary, wave, rate)
+        kinds = {"mel": ARRAY, "f0": ARRAY, "wave": WAVE}
+        super().__init__(folder, kinds, "run the dump again")
 
     def begin(self, record: dict) -> None:
         """Write the record of a new dump, or compare it with that of a started one.
@@ -102,22 +52,8 @@ class WaveFiles:
             ConfigError: Utterances are not dumped; the message names ten.
         """
         with locked(self.folder):
-            self._finish(list(utterances))
-
-    def _finish(self, utterances: list[str]) -> None:
-        missing = [utterance for utterance in utterances if not self.has(utterance)]
-        if missing:
-            raise ConfigError(
-                f"{self.folder}: {len(missing)} of {len(utterances)} utterances are not "
-                f"dumped: {', '.join(missing[:10])}; run the dump again"
-            )
-        flush_disk()
-        for name in ("mel", "f0", "wave"):
-            remove_abandoned(self.folder / name)
-            path_of = getattr(self, name)
-            lines = (f"{utterance} {path_of(utterance)}\n" for utterance in utterances)
-            write_text(self.folder / f"{name}.scp", "".join(lines))
-        write_text(self.folder / MANIFEST, read_text(self.folder / BEGUN))
+            self.write_lists(utterances)
+            write_text(self.folder / MANIFEST, read_text(self.folder / BEGUN))
 
 
 def record(

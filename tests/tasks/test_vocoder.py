@@ -507,15 +507,15 @@ def test_recordings_that_do_not_fit_the_mels_are_refused(
     assert not (tmp_path / "dump").exists()
 
 
-@pytest.mark.parametrize("name", ["mel", "F0", "waveform"])
+@pytest.mark.parametrize("name", ["mel", "f0", "wave"])
 def test_waves_that_are_not_finite_are_not_written(name, tmp_path):
-    arrays = {"mel": np.zeros((4, 20)), "F0": np.zeros(4), "waveform": np.zeros(512)}
+    arrays = {"mel": np.zeros((4, 20)), "f0": np.zeros(4), "wave": np.zeros(512)}
     arrays[name].flat[0] = np.inf
     files = WaveFiles(tmp_path)
     with pytest.raises(
         ConfigError, match=f"{tmp_path}: a1: NaN or infinity in {name};"
     ):
-        files.write("a1", *arrays.values(), RATE)
+        files.write("a1", arrays, RATE, "check the recording")
     assert not files.has("a1") and not list(tmp_path.rglob("*.npy"))
 
 

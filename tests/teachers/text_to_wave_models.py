@@ -1,6 +1,8 @@
 """Tiny text-to-waveform models of ESPnet, and configurations of several speakers."""
 
-from ..conftest import FASTSPEECH2, HOP, PREDICTORS, RATE, STFT
+import torch
+
+from ..conftest import FASTSPEECH2, HOP, PREDICTORS, RATE, STFT, make_experiment
 
 SCALES = [8, HOP // 8]
 DISCRIMINATOR = {  # not used in synthesis
@@ -66,3 +68,16 @@ def joint():
         "vocoder_params": vocoder,
     }
     return {"tts": "joint_text2wav", "tts_conf": conf | DISCRIMINATOR}
+
+
+def make_slow(folder, **config):
+    """Write an experiment with random weights that predicts some 8 frames a token."""
+    path = make_experiment(folder, **config) / "train.loss.ave.pth"
+    state = torch.load(path, weights_only=True)
+    for name, tensor in state.items():
+        if name.endswith("duration_predictor.flows.0.m"):
+            tensor -= 2
+        elif name.endswith("duration_predictor.linear.bias"):
+            tensor += 2
+    torch.save(state, path)
+    return folder

@@ -64,6 +64,8 @@ teacher=             # Given teacher: an experiment folder, a .pth in one, a pac
                      # hub:owner/name[@revision] or a name of the model zoo.
 speaker=             # Make a student of this one speaker of the teacher.
 more_teachers=       # Experiments or .pth to fuse with it, as configured in objectives_config.
+noise_scale=0.333    # Noise of a teacher that synthesizes waveforms (VITS), in its latents
+noise_scale_dur=0.0  # and in its durations.
 student_config=conf/train_student.yaml
 student=             # Student model: a preset of conf/students (empty: that of student_config).
 objectives_config=${shared}/objectives/fastspeech2.yaml  # Empty: those of student_config.
@@ -114,6 +116,8 @@ log "$0 $*"
 run_args=$(scripts/utils/print_args.sh "$0" "$@")
 . utils/parse_options.sh
 . ./cmd.sh
+# shellcheck source=egs/TEMPLATE/tts1/dumps.sh
+. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/dumps.sh"
 
 fail() {
     echo "$0: error: $*" >&2
@@ -161,42 +165,6 @@ run_training() {  # run_training CONFIG EXPERIMENT [more arguments]
         --train_set "${training_set}" --valid_set "${validation_set}" \
         --train_config "$1" --tts_exp "$2" --teacher_dumpdir "${align_dir}" \
         --train_args "${front_end} ${3:-}"
-}
-
-run_job() {  # run_job TITLE SUBMIT LOG PROGRAM...: on failure, print the log's last error
-    # shellcheck disable=SC2086
-    $2 "$3" ${python} -m "${@:4}" \
-        || fail "$1: $(grep -hE "[Ee]rror: " ${3/JOB/*} | tail -n 1)"
-}
-
-run_array() {  # run_array TITLE TABLE LOGDIR PROGRAM...: a job array over parts of a table
-    local submit=${train_cmd} keys jobs
-    [ "${ngpu}" -eq 0 ] || submit="${cuda_cmd} --gpu 1"
-    jobs=$(wc -l < "$2")
-    [ "${jobs}" -lt "${nj}" ] || jobs=${nj}
-    mkdir -p "$3"
-    keys=$(seq -f "$3/keys.%g.scp" "${jobs}")
-    # shellcheck disable=SC2086
-    utils/split_scp.pl "$2" ${keys}
-    run_job "$1" "${submit} JOB=1:${jobs}" "$3/dump.JOB.log" \
-        "${@:4}" --key_file "$3/keys.JOB.scp"
-}
-
-dump_teacher() {  # dump_teacher SET SPLIT [data options]: the teacher's taps of a set
-    local text=${dumpdir}/raw/$1/text log=${dump_dir}/$2/log title="teacher dump failed"
-    local output=(--config "${distill_config}" --output_dir "${dump_dir}/$2")
-    run_array "${title}" "${text}" "${log}" espnet_distill.bin.dump_teacher "${output[@]}" \
-        "${@:3}" --token_list "${token_list}" --ngpu "${ngpu}" --batch_size "${dump_batch_size}"
-    run_job "${title}" "${train_cmd}" "${log}/finish.log" \
-        espnet_distill.bin.finish_dump "${output[@]}" --text "${text}"
-}
-
-dump_waves() {  # dump_waves TABLE SPLIT: waveforms and mels that the small vocoder learns from
-    local log=${waves_dir}/$2/log title="dump of waves failed"
-    local program=(espnet_distill.bin.dump_waves "${wave_options[@]}"
-        --output_dir "${waves_dir}/$2" --wav_scp "$1")
-    run_array "${title}" "$1" "${log}" "${program[@]}"
-    run_job "${title}" "${train_cmd}" "${log}/finish.log" "${program[@]}" --finish
 }
 
 synthesize() {  # synthesize CHECKPOINT [VOCODER]: skipped if the inputs are unchanged
@@ -247,7 +215,11 @@ if begin 1 "Data preparation and token list"; then
 fi
 [ "${stage}" -gt 8 ] || [ "${stop_stage}" -lt 8 ] || step check-evaluation
 
-if begin 2 "Durations of the ${durations_from} -> ${align_dir}"; then
+if ${is_synthesized} && begin 2 "Speech of ${teacher_exp} -> ${speech_dir}"; then
+    dump_speech "${train_set}" "${align_dir}/${train_set}_synthesized" "${train_texts[@]}"
+    dump_speech "${valid_set}" "${align_dir}/${valid_set}_synthesized" "${valid_texts[@]}"
+    set_variables select-utterances
+elif begin 2 "Durations of the ${durations_from} -> ${align_dir}"; then
     if [ "${durations_from}" = aligner ]; then
         OMP_NUM_THREADS=${num_threads} run_job "alignment failed" "${cuda_cmd} --gpu ${ngpu}" \
             "${align_dir}/align.log" espnet_distill.data.aligner "${align_options[@]}"
@@ -267,9 +239,13 @@ fi
 
 if [ -n "${pseudo_label_text}" ] && begin 3 "Pseudo-labels: ${teacher_exp}/${text_set}"; then
     step write-text-set
-    speech_sets=${text_set} inference_tag=${text_set} synthesize "${teacher_model}"
-    espnet-distill pseudo-label "${teacher_exp}/${text_set}/${text_set}" \
-        "${dumpdir}/raw/${text_set}" "${align_dir}/${text_set}" --n-shift "${n_shift}"
+    if ${is_synthesized}; then
+        dump_speech "${text_set}" "${align_dir}/${text_set}" "${more_texts[@]}"
+    else
+        speech_sets=${text_set} inference_tag=${text_set} synthesize "${teacher_model}"
+        espnet-distill pseudo-label "${teacher_exp}/${text_set}/${text_set}" \
+            "${dumpdir}/raw/${text_set}" "${align_dir}/${text_set}" --n-shift "${n_shift}"
+    fi
     step add-pseudo-labels
 fi
 

@@ -34,7 +34,7 @@ def configure_student(layout: Layout) -> str:
 def check_student(layout: Layout) -> str:
     """Check the student's training configuration; return the report of the check."""
     options = layout.options
-    if not options.distill:
+    if not options.distill or layout.is_synthesized:
         return ""
     with stderr_suppressed():
         report = check(

