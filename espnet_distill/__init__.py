@@ -20,6 +20,7 @@ _API = {  # name: its module
     "describe": "espnet_distill.students.derive",
     "evaluate": "espnet_distill.evaluation.evaluate",
     "export": "espnet_distill.onnx_export.export",
+    "import_piper": "espnet_distill.students.import_piper",
     "init": "espnet_distill.recipes.init",
     "new_recipe": "espnet_distill.recipes.new_recipe",
     "prune": "espnet_distill.pruning.post_training.prune",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from espnet_distill.entry_points import entries, load, taken
 from espnet_distill.errors import ConfigError
-from espnet_distill.students.registry import VARIANTS
+from espnet_distill.students.registry import SYNTHESIZERS, VARIANTS
 from espnet_distill.voice.espeak import provide_espeak
 
 TTS, GAN_TTS = "espnet2.tasks.tts", "espnet2.tasks.gan_tts"
@@ -68,13 +68,13 @@ def _replace_task(module: str) -> None:
 
 
 def register_students() -> None:
-    """Add the students of this and of other packages to the choices of ``--tts``.
+    """Add the models of this and of other packages to the choices of ``--tts``.
 
     Raises:
         ConfigError: An entry point's name is not lower case, or is taken.
     """
     choices = importlib.import_module(TTS).tts_choices.classes
-    for name, place in VARIANTS.items():
+    for name, place in (VARIANTS | SYNTHESIZERS).items():
         module, _, kind = place.rpartition(".")
         students = importlib.import_module(f"espnet_distill.students.models.{module}")
         choices[name] = getattr(students, kind)

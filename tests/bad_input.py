@@ -152,6 +152,18 @@ class Place:
             (folder / "voice.onnx.json").unlink()
         return folder
 
+    def piper(self, graph=b"", **changes) -> Path:
+        """Settings of Piper's beside a file that is no graph of its."""
+        settings = {
+            "audio": {"sample_rate": RATE},
+            "espeak": {"voice": "en-us"},
+            "num_symbols": 4,
+            "num_speakers": 1,
+            "phoneme_id_map": {"_": [0], "^": [1], "$": [2], " ": [3]},
+        }
+        self.file("voice.onnx.json", json.dumps(settings | changes))
+        return self.file("voice.onnx", graph)
+
     def bomb(self, name="teacher") -> Path:
         folder = self.teacher(name)
         torch.save({"tts.bomb": Bomb(self.root / "exploded")}, folder / CHECKPOINT)
@@ -375,6 +387,12 @@ def synthesizing(what: str, arguments: Callable, message: str) -> Try:
         return [*arguments(place), "--out", "x.wav"]
 
     return Try("synthesize", what, with_target, message, needs=("onnxruntime",))
+
+
+def importing(what: str, voice: Callable, message: str) -> Try:
+    return Try(
+        "import-piper", what, lambda p: [voice(p), OUT], message, needs=("onnx",)
+    )
 
 
 def evaluating(what: str, arguments: Callable, message: str) -> Try:
@@ -1228,6 +1246,34 @@ TRIES = [
     ),
     on_full_disk(
         "extract-vocoder", "a full disk", lambda p: [p.vocoder(), p.disk / "out"]
+    ),
+    # import-piper
+    importing("no such voice", lambda p: "none.onnx", "none.onnx.json: no such file"),
+    importing(
+        "a JSON without a sampling rate",
+        lambda p: p.piper(audio={}),
+        "voice.onnx.json: audio.sample_rate: missing",
+    ),
+    importing(
+        "a JSON of more phonemes than symbols",
+        lambda p: p.piper(num_symbols=3),
+        "phoneme_id_map.' ': [3]: expected ids below num_symbols, 3",
+    ),
+    importing(
+        "a text instead of a graph",
+        lambda p: p.piper(b"mel 80"),
+        "voice.onnx: is no ONNX graph",
+    ),
+    importing(
+        "a graph of something else",
+        lambda p: p.voice() / "voice.onnx",
+        "voice.onnx: is no Piper voice but a graph with inputs ",
+    ),
+    Try(
+        "import-piper",
+        "a folder that is there",
+        lambda p: [p.piper(), p.folder()],
+        "exists: name a new folder",
     ),
     # synthesize
     synthesizing("no voice", lambda p: [p.folder("empty"), "a"], "no such voice; name"),

@@ -394,6 +394,22 @@ def stopped_in(epoch):
 
 
 @pytest.fixture(scope="session")
+def piper_voice(tmp_path_factory):
+    """A tiny voice with Piper's structure, its `.onnx`."""
+    from .students.piper_voice import make_piper
+
+    return make_piper(tmp_path_factory.mktemp("piper") / "voice")
+
+
+@pytest.fixture(scope="session")
+def piper_experiment(piper_voice, tmp_path_factory):
+    """The experiment that `import-piper` makes of it."""
+    from espnet_distill import import_piper
+
+    return import_piper(piper_voice, tmp_path_factory.mktemp("piper") / "exp")
+
+
+@pytest.fixture(scope="session")
 def wheel(tmp_path_factory):
     """A wheel of the package."""
     from .wheel import build

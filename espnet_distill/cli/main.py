@@ -65,6 +65,10 @@ COMMANDS = {
         "unpack a packed model or a tag into an experiment folder",
         "espnet_distill.cli.unpack",
     ),
+    "import-piper": (
+        "make an experiment of a Piper voice",
+        "espnet_distill.cli.import_piper",
+    ),
     "teacher-config": (
         "print the data settings of a teacher, for a shell",
         "espnet_distill.cli.teacher_config",

@@ -37,13 +37,16 @@ def path_of(source) -> Path:
     return source.checkpoint if isinstance(source, Experiment) else Path(source)
 
 
-def _build_untrained(conf: Mapping) -> tuple:
+def build_untrained(conf: Mapping) -> tuple:
     """Build an ESPnetTTSModel with its initial weights; return it and ESPnet's args.
 
     ESPnet changes its arguments, so they are a copy of the configuration.
     """
     from espnet2.tasks.tts import TTSTask
 
+    import espnet_distill
+
+    espnet_distill.register()
     args = argparse.Namespace(**copy.deepcopy(dict(conf)))
     return TTSTask.build_model(args), args
 
@@ -169,7 +172,7 @@ class Experiment:
 
         espnet_distill.register()
         if self._files is None:
-            model, args = _build_untrained(self.config)
+            model, args = build_untrained(self.config)
             model.load_state_dict(self.weights)
             return model.eval(), args
         require_bpemodel(self.config, str(self))
@@ -192,7 +195,7 @@ class Experiment:
 
     def build_untrained(self, tts_conf: Mapping):
         """Build an ESPnetTTSModel of another ``tts_conf`` with its initial weights."""
-        return _build_untrained(self.config | {"tts_conf": tts_conf})[0]
+        return build_untrained(self.config | {"tts_conf": tts_conf})[0]
 
     @cached_property
     def front_end(self) -> Callable | None:
@@ -277,7 +280,7 @@ class Experiment:
 
     def _complete(self, conf: dict, state: Mapping) -> dict:
         """Return all weights of an ESPnetTTSModel whose ``tts`` has a state."""
-        model, _ = _build_untrained(conf)
+        model, _ = build_untrained(conf)
         shapes = model.tts.state_dict()
         model.tts.load_state_dict(
             {

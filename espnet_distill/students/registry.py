@@ -12,3 +12,7 @@ VARIANTS = {
     "fastspeech2_sepconv_sized": "per_layer.FastSpeech2SepConvSized",
     "fastspeech2_convnext_sized": "per_layer.FastSpeech2ConvNeXtSized",
 }
+
+
+# Models that only synthesize; they are no students, which a task would train.
+SYNTHESIZERS = {"vits_synthesizer": "synthesizers.VITSSynthesizer"}
