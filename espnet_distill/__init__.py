@@ -19,7 +19,7 @@ _API = {  # name: its module
     "derive": "espnet_distill.students.derive",
     "describe": "espnet_distill.students.derive",
     "evaluate": "espnet_distill.evaluation.evaluate",
-    "export": "espnet_distill.voices.export",
+    "export": "espnet_distill.onnx_export.export",
     "init": "espnet_distill.recipes.init",
     "new_recipe": "espnet_distill.recipes.new_recipe",
     "prune": "espnet_distill.pruning.post_training.prune",

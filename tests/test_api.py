@@ -83,8 +83,8 @@ def choices(command, option):
 
 
 def test_options_have_the_choices_of_the_arguments():
+    from espnet_distill.onnx_export import storage
     from espnet_distill.students import derive
-    from espnet_distill.voices import storage
 
     assert choices("export", "--weights") == storage.WEIGHTS
     assert choices("derive", "--allocate-by") == derive.ALLOCATIONS

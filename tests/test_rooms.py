@@ -20,7 +20,7 @@ ROOMS = (
     ("students",),
     ("training",),
     ("pruning",),
-    ("evaluation", "recipes", "plugin", "voices"),
+    ("evaluation", "recipes", "plugin", "onnx_export"),
     ("tasks",),
     ("bin",),
     ("cli",),

@@ -4,9 +4,9 @@ import shutil
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError
+from espnet_distill.onnx_export.export import export
 from espnet_distill.recipes.layout import Layout
 from espnet_distill.recipes.student_training import student_model
-from espnet_distill.voices.export import export
 
 
 def export_voice(layout: Layout) -> str:

@@ -89,9 +89,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Write OUT and print the report."""
-    from espnet_distill.voices.export import export
-    from espnet_distill.voices.web.page import write_page
-    from espnet_distill.voices.web.runtime import find_runtime
+    from espnet_distill.onnx_export.export import export
+    from espnet_distill.onnx_export.web.page import write_page
+    from espnet_distill.onnx_export.web.runtime import find_runtime
 
     runtime = find_runtime(args.web_runtime) if args.web else None
     with contextlib.redirect_stdout(sys.stderr):  # whatever a text front end prints

@@ -1,24 +1,49 @@
-"""The graph of a voice in ONNX Runtime."""
+"""The graphs of a voice in ONNX Runtime."""
 
 import hashlib
 import math
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
 import numpy as np
 
 from .errors import ConfigError, summarize
 
+Inputs = Mapping[str, np.ndarray]
 
-class Graph:
-    """An ONNX file that was validated and loaded.
+
+def input_names(has_speakers: bool) -> set[str]:
+    """Return the names of the inputs of ``voice.onnx``."""
+    return {"input", "input_lengths", "scales"} | ({"sid"} if has_speakers else set())
+
+
+def graph_inputs(
+    ids: Sequence[int], scales: Sequence[float], speaker: int = 0
+) -> Inputs:
+    """Return the inputs of ``voice.onnx``, by name.
 
     Args:
-        path: The file.
-        recorded: Its bytes and SHA-256, if the voice has them.
-        threads: The number of threads.
+        ids: Ids of a sentence, with padding.
+        scales: ``noise_scale``, ``length_scale`` and ``noise_w``.
+        speaker: Speaker id, of several.
+    """
+    return {
+        "input": np.array([ids], np.int64),
+        "input_lengths": np.array([len(ids)], np.int64),
+        "scales": np.array(scales, np.float32),
+        "sid": np.array([speaker], np.int64),
+    }
+
+
+class Graph:
+    """An ONNX graph that was validated and loaded.
+
+    Args:
+        source: The file, or its content.
         inputs: The names of its inputs.
         optional: The names of inputs that it may have.
+        threads: The number of threads.
+        recorded: Bytes and SHA-256 of the file, if the voice has them.
 
     Raises:
         ConfigError: The file was changed, is no ONNX graph, or has other inputs.
@@ -26,26 +51,28 @@ class Graph:
 
     def __init__(
         self,
-        path: Path,
-        recorded: tuple[int, str] | None,
-        threads: int,
-        inputs: set[str],
+        source: Path | bytes,
+        inputs: Set[str],
         optional: Set[str] = frozenset(),
+        *,
+        threads: int = 1,
+        recorded: tuple[int, str] | None = None,
     ):
-        if recorded and hashlib.sha256(path.read_bytes()).hexdigest() != recorded[1]:
+        if recorded and hashlib.sha256(source.read_bytes()).hexdigest() != recorded[1]:
             raise ConfigError(
-                f"{path}: was changed after the export; copy or export it again"
+                f"{source}: was changed after the export; copy or export it again"
             )
-        self.path = path
-        self.session, self.names = _load(path, threads)
+        self.name = _name(source)
+        self.session = open_session(source, threads)
+        self.names = {item.name for item in self.session.get_inputs()}
         names = self.names - optional
         if names != inputs:
             raise ConfigError(
-                f"{path}: its inputs are {', '.join(sorted(names))}, not "
+                f"{self.name}: its inputs are {', '.join(sorted(names))}, not "
                 f"{', '.join(sorted(inputs))}; export it again"
             )
 
-    def run(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    def run(self, inputs: Inputs) -> list[np.ndarray]:
         """Return the outputs.
 
         Args:
@@ -58,10 +85,23 @@ class Graph:
             given = {name: inputs[name] for name in self.names}
             outputs = self.session.run(None, given)
         except Exception as error:  # onnxruntime's exceptions have no common class
-            raise ConfigError(f"{self.path}: {summarize(error)}") from error
+            raise ConfigError(f"{self.name}: {summarize(error)}") from error
         if not math.isfinite(outputs[0].sum()):
-            raise ConfigError(f"{self.path}: its output is not finite; export it again")
+            raise ConfigError(f"{self.name}: its output is not finite; export it again")
         return outputs
+
+    def synthesize(self, inputs: Inputs) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return a waveform (T,) and, of a graph that has them, frames of each id (N,).
+
+        Args:
+            inputs: See :func:`graph_inputs`.
+        """
+        wave, *frames = self.run(inputs)
+        return wave.reshape(-1), frames[0].reshape(-1) if frames else None
+
+    def stream(self, inputs: Inputs) -> Iterator[np.ndarray]:
+        """Yield the waveform (T,) in one piece."""
+        yield self.synthesize(inputs)[0]
 
 
 def require_whole(path: Path, recorded: tuple[int, str] | None) -> None:
@@ -76,21 +116,35 @@ def require_whole(path: Path, recorded: tuple[int, str] | None) -> None:
         )
 
 
-def _load(path: Path, threads: int):
-    """Return an InferenceSession and the names of its inputs."""
+def open_session(graph: Path | bytes, threads: int = 1):
+    """Return an InferenceSession of a graph on the CPU.
+
+    Args:
+        graph: The file, or its content.
+        threads: The number of threads.
+
+    Raises:
+        ConfigError: It is no ONNX graph, or onnxruntime is not installed.
+    """
     try:
         import onnxruntime
     except ImportError as error:
         raise ConfigError(
-            f"{path}: needs onnxruntime; pip install onnxruntime ({error})"
+            f"{_name(graph)}: needs onnxruntime; pip install onnxruntime ({error})"
         ) from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 4
     choices = {"providers": ["CPUExecutionProvider"], "enable_fallback": 0}
+    source = graph if isinstance(graph, bytes) else str(graph)
     try:
-        session = onnxruntime.InferenceSession(str(path), options, **choices)
-        return session, {item.name for item in session.get_inputs()}
+        return onnxruntime.InferenceSession(source, options, **choices)
     except Exception as error:  # onnxruntime's exceptions have no common class
-        fault = f"{path}: cannot be loaded: {summarize(error)}; copy or export it again"
-        raise ConfigError(fault) from error
+        raise ConfigError(
+            f"{_name(graph)}: cannot be loaded: {summarize(error)}; copy or export it "
+            "again"
+        ) from error
+
+
+def _name(source: Path | bytes) -> str:
+    return "graph" if isinstance(source, bytes) else str(source)

@@ -1,40 +1,31 @@
 """The two graphs of a voice that synthesize a sentence in pieces."""
 
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from .config import VoiceConfig
-from .graph import Graph
+from .graph import Graph, Inputs
 
 ACOUSTIC, VOCODER = "acoustic.onnx", "vocoder.onnx"
-STATE = {"noise_scale", "first", "anchor", "passed"}
+REQUIRED = {"mel"}  # inputs of vocoder.onnx
+STATE = {"noise_scale", "first", "anchor", "passed"}  # inputs that it may have
 
 
 class StreamingGraphs:
     """``acoustic.onnx``, ids to log-mels, and ``vocoder.onnx``, those to a waveform.
 
     Args:
-        folder: The voice's.
-        config: The voice's.
-        inputs: The names of the inputs of ``voice.onnx``.
-        threads: The number of threads.
-
-    Raises:
-        ConfigError: A graph was changed, or has other inputs.
+        acoustic: Graph with the inputs of ``voice.onnx``.
+        vocoder: Graph with the inputs in REQUIRED and STATE.
+        context: Frames to either side of a piece.
+        chunk: Frames of a piece.
     """
 
-    def __init__(
-        self, folder: Path, config: VoiceConfig, inputs: set[str], threads: int
-    ):
-        self.context, self.chunk = config.streaming
-        paths = [folder / name for name in (ACOUSTIC, VOCODER)]
-        sums = [config.checksums.get(path.name) for path in paths]
-        self.acoustic = Graph(paths[0], sums[0], threads, inputs)
-        self.vocoder = Graph(paths[1], sums[1], threads, {"mel"}, STATE)
+    def __init__(self, acoustic: Graph, vocoder: Graph, context: int, chunk: int):
+        self.acoustic, self.vocoder = acoustic, vocoder
+        self.context, self.chunk = context, chunk
 
-    def stream(self, inputs: Mapping[str, np.ndarray]) -> Iterator[np.ndarray]:
+    def stream(self, inputs: Inputs) -> Iterator[np.ndarray]:
         """Yield the waveform of a sentence in pieces (T,).
 
         Args:

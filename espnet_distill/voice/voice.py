@@ -2,23 +2,22 @@
 
 import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence, Set
 from pathlib import Path
 
 import numpy as np
 
 from .config import VoiceConfig, read_config
 from .errors import ConfigError
-from .graph import Graph, require_whole
+from .graph import Graph, Inputs, graph_inputs, input_names, require_whole
 from .sentences import split_long
-from .streaming import ACOUSTIC, VOCODER, StreamingGraphs
+from .streaming import ACOUSTIC, REQUIRED, STATE, VOCODER, StreamingGraphs
 from .text_to_ids import TextToIds
 
 GRAPH = "voice.onnx"
 PAUSE = 0.2  # seconds between sentences
 SPEEDS = (0.1, 10.0)
-INPUTS = ("input", "input_lengths", "scales")
-Inputs = dict[str, np.ndarray]
+Stream = Callable[[Inputs], Iterator[np.ndarray]]
 
 
 class Voice:
@@ -72,7 +71,7 @@ class Voice:
             text: One or several sentences.
             options: As in :meth:`stream`.
         """
-        return np.concatenate(list(self._waves(self._run, text, **options)))
+        return np.concatenate(list(self._waves(self._graph.stream, text, **options)))
 
     def stream(self, text: str, **options) -> Iterator[np.ndarray]:
         """Yield the waveform of a text in pieces (T,).
@@ -92,9 +91,27 @@ class Voice:
             ConfigError: The speaker is unknown, a number is out of range, the text has
                 nothing to synthesize, or the voice is not valid.
         """
-        if self.config.streaming is None:
-            return self._waves(self._run, text, **options)
-        return self._waves(self._streaming_graphs.stream, text, **options)
+        return self._waves(self._pieces, text, **options)
+
+    def synthesize_ids(
+        self, ids: Sequence[int], **options
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return a sentence's waveform (T,) and the frames of each id (N,).
+
+        A voice of Piper's may have no frames.
+
+        Args:
+            ids: The ids that the graph gets, as of :meth:`ids`.
+            options: `speaker`, `speed` and `noise_scale` of :meth:`stream`.
+
+        Raises:
+            ConfigError: As :meth:`stream`.
+        """
+        return self._graph.synthesize(self._id_inputs(ids, **options))
+
+    def stream_ids(self, ids: Sequence[int], **options) -> Iterator[np.ndarray]:
+        """Yield the waveform of :meth:`synthesize_ids` in pieces (T,)."""
+        return self._pieces(self._id_inputs(ids, **options))
 
     def phonemize(self, text: str) -> list[list[str]]:
         """Return the phonemes of each sentence of a text.
@@ -110,17 +127,14 @@ class Voice:
 
     def _waves(
         self,
-        run: Callable[[Inputs], Iterator[np.ndarray]],
+        stream: Stream,
         text: str,
-        speaker: str | None = None,
-        speed: float = 1.0,
-        noise_scale: float | None = None,
         phonemes: bool = False,
         pause: float = PAUSE,
+        **options,
     ) -> Iterator[np.ndarray]:
-        """Yield what `run` makes of each sentence, and silence between them."""
-        scales = self._scales(speed, noise_scale)
-        sid = self.config.speaker_id(speaker)
+        """Yield what `stream` makes of each sentence, and silence between them."""
+        conditions = self._conditions(**options)
         seconds = _require_within("pause", pause, 0, 60)
         silence = np.zeros(int(seconds * self.sample_rate), np.float32)
         front_end = self._front_end
@@ -131,7 +145,7 @@ class Voice:
                 yield silence
             is_first = False
             for ids in sentence:
-                yield from run(self._inputs(ids, scales, sid))
+                yield from stream(graph_inputs(ids, *conditions))
         if is_first:
             raise ConfigError(f"text {text[:40]!r}: has nothing to synthesize")
 
@@ -139,34 +153,48 @@ class Voice:
         """Return the ids of a sentence, in pieces if it is long."""
         return list(filter(None, map(self.ids, split_long(phonemes))))
 
-    def _scales(self, speed: float, noise_scale: float | None) -> np.ndarray:
+    def _id_inputs(self, ids: Sequence[int], **options) -> Inputs:
+        if not len(ids):
+            raise ConfigError("ids: there are none to synthesize")
+        return graph_inputs(ids, *self._conditions(**options))
+
+    def _conditions(
+        self,
+        speaker: str | None = None,
+        speed: float = 1.0,
+        noise_scale: float | None = None,
+    ) -> tuple[tuple[float, float, float], int]:
+        """Return the scales of the graph and the id of the speaker."""
         own = self.config.scales
         length = own["length_scale"] / _require_within("speed", speed, *SPEEDS)
         noise = own["noise_scale"] if noise_scale is None else noise_scale
         noise = _require_within("noise_scale", noise, 0, 10)
-        return np.array((noise, length, own["noise_w"]), dtype=np.float32)
-
-    def _inputs(self, ids: list[int], scales: np.ndarray, sid: int) -> Inputs:
-        values = (np.array([ids]), np.array([len(ids)]), scales, np.array([sid]))
-        return dict(zip(self._names, values))
-
-    def _run(self, inputs: Inputs) -> Iterator[np.ndarray]:
-        wave, *_ = self._graph.run(inputs)
-        yield wave.reshape(-1)
+        return (noise, length, own["noise_w"]), self.config.speaker_id(speaker)
 
     @property
-    def _names(self) -> tuple[str, ...]:
-        return (*INPUTS, "sid") if self.config.speakers else INPUTS
+    def _pieces(self) -> Stream:
+        if self.config.streaming is None:
+            return self._graph.stream
+        return self._streaming_graphs.stream
 
     @functools.cached_property
     def _graph(self) -> Graph:
-        recorded = self.config.checksums.get(self.path.name)
-        return Graph(self.path, recorded, self.threads, {*self._names})
+        return self._open(self.path.name, self._inputs)
 
     @functools.cached_property
     def _streaming_graphs(self) -> StreamingGraphs:
-        folder, names = self.path.parent, {*self._names}
-        return StreamingGraphs(folder, self.config, names, self.threads)
+        acoustic = self._open(ACOUSTIC, self._inputs)
+        vocoder = self._open(VOCODER, REQUIRED, STATE)
+        return StreamingGraphs(acoustic, vocoder, *self.config.streaming)
+
+    @property
+    def _inputs(self) -> set[str]:
+        return input_names(bool(self.config.speakers))
+
+    def _open(self, name: str, *inputs: Set[str]) -> Graph:
+        recorded = self.config.checksums.get(name)
+        options = {"threads": self.threads, "recorded": recorded}
+        return Graph(self.path.with_name(name), *inputs, **options)
 
 
 def _require_within(name: str, value: float, least: float, most: float) -> float:

@@ -4,8 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from espnet_distill.onnx_export.linear import linear
 from espnet_distill.vocoders.generators.istft import FrameMajorBackbone
-from espnet_distill.voices.linear import linear
 
 
 class Backbone(nn.Module):

@@ -9,28 +9,29 @@ from espnet2.tasks.tts import tts_choices
 
 import espnet_distill
 from espnet_distill.data.mel_spec import MelSpec
-from espnet_distill.vocoders.distilled import DistilledVocoder
-from espnet_distill.vocoders.generators.registry import (
-    build_generator,
-    prepare_inference,
-)
-from espnet_distill.vocoders.hifigan import HiFiGANVocoder
-from espnet_distill.voices.acoustic import MODULES
-from espnet_distill.voices.equality import (
+from espnet_distill.onnx_export.acoustic import MODULES
+from espnet_distill.onnx_export.equality import (
     TOLERANCE,
     require_equal,
     synthesize_references,
 )
-from espnet_distill.voices.graph import (
+from espnet_distill.onnx_export.graph import (
     AcousticGraph,
     VocoderGraph,
     VoiceGraph,
     trace_vocoder,
     trace_voice,
 )
-from espnet_distill.voices.phoneme_ids import padded
-from espnet_distill.voices.vocoders.registry import Vocoder
-from espnet_distill.voices.voice import Inputs, Sessions, session
+from espnet_distill.onnx_export.phoneme_ids import padded
+from espnet_distill.onnx_export.vocoders.registry import Vocoder
+from espnet_distill.vocoders.distilled import DistilledVocoder
+from espnet_distill.vocoders.generators.registry import (
+    build_generator,
+    prepare_inference,
+)
+from espnet_distill.vocoders.hifigan import HiFiGANVocoder
+from espnet_distill.voice.graph import Graph, graph_inputs, input_names
+from espnet_distill.voice.streaming import REQUIRED, STATE, StreamingGraphs
 
 from ..conftest import CONFORMER, FASTSPEECH, FASTSPEECH2, PREDICTORS
 from ..vocoders.test_generators import SMALL, conf
@@ -131,11 +132,11 @@ def make_graphs(module, loaded):
 def open_voice(graphs, speakers=1):
     """Export a voice and open it."""
     traced = trace_voice(VoiceGraph(*graphs), padded([2, 3, 4]), speakers, "output")
-    return Sessions(voice=session(traced))
+    return Graph(traced, input_names(speakers > 1))
 
 
-def play(sessions, ids, noise=0.667, length=1.0, speaker=0):
-    return sessions.synthesize(Inputs(ids, noise, length, speaker))
+def play(graph, ids, noise=0.667, length=1.0, speaker=0):
+    return graph.synthesize(graph_inputs(ids, (noise, length, 0.8), speaker))
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +190,7 @@ def test_the_waveform_equals_that_of_pytorch(acoustic, vocoder, name, vocoder_na
     assert references[-1].wave.std() > 1e-3
     assert len(references[-1].wave) > HOP * 64
     made = open_voice(make_graphs(module, loaded), tts.spks or 1)
-    assert require_equal(made, references, 1.0) <= TOLERANCE
+    assert require_equal(made.stream, references, 1.0) <= TOLERANCE
 
 
 @pytest.fixture(scope="module")
@@ -206,14 +207,15 @@ def test_pieces_equal_the_waveform_of_pytorch(acoustic, vocoder, vocoder_name):
     tokens = list(range(2, IDIM - 1))
     references = synthesize_references(tts, loaded, tokens, {})
     mels, waves = make_graphs(module, loaded)
-    parts = Sessions(
-        acoustic=session(trace_voice(mels, padded([2, 3, 4]), 1, "mel")),
-        vocoder=session(trace_vocoder(VocoderGraph(waves), ODIM)),
+    acoustic = trace_voice(mels, padded([2, 3, 4]), 1, "mel")
+    parts = StreamingGraphs(
+        Graph(acoustic, input_names(False)),
+        Graph(trace_vocoder(VocoderGraph(waves), ODIM), REQUIRED, STATE),
         context=waves.look_ahead,
         chunk=29,
     )
-    assert len(list(parts.stream(Inputs(padded(references[-1].tokens))))) > 3
-    assert require_equal(parts, references, 1.0) <= TOLERANCE
+    assert len(list(parts.stream(references[-1].inputs))) > 3
+    assert require_equal(parts.stream, references, 1.0) <= TOLERANCE
 
 
 @pytest.mark.parametrize("speed", [0.3, 0.8, 1.0, 2.5])
@@ -318,4 +320,4 @@ def test_models_of_the_size_of_the_recipes(vocoder, encoder):
     references = synthesize_references(tts, loaded, tokens, {})
     module = MODULES[next(of for of in MODULES if isinstance(tts, of))](tts)
     made = open_voice(make_graphs(module, loaded))
-    assert require_equal(made, references, 1.0) <= TOLERANCE
+    assert require_equal(made.stream, references, 1.0) <= TOLERANCE

@@ -7,10 +7,10 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from espnet_distill.onnx_export.web.runtime import WebRuntime
 from espnet_distill.utils.files import folder_written_whole, read_json, require_new
 from espnet_distill.voice import Voice
 from espnet_distill.voice.phonemes import SPACE
-from espnet_distill.voices.web.runtime import WebRuntime
 
 SOURCES = Path(__file__).parent
 PAGE = ("index.html", "page.css", "page.js")

@@ -16,7 +16,7 @@ from espnet2.legacy.nets.pytorch_backend.transformer.embedding import (
 from espnet2.legacy.nets.pytorch_backend.transformer.repeat import MultiSequential
 from torch import nn
 
-from espnet_distill.voices.linear import joined
+from espnet_distill.onnx_export.linear import joined
 
 
 class Attention(nn.Module):

@@ -6,9 +6,11 @@ from pathlib import Path
 from espnet_distill.data.front_end import FrontEnd
 from espnet_distill.data.mel_spec import MelSpec
 from espnet_distill.errors import ConfigError
+from espnet_distill.onnx_export.graph import NOISE_SCALE
+from espnet_distill.onnx_export.phoneme_ids import PhonemeIds
 from espnet_distill.utils.files import read_table
-from espnet_distill.voices.graph import NOISE_SCALE
-from espnet_distill.voices.phoneme_ids import PhonemeIds
+
+INFERENCE = {"noise_scale": NOISE_SCALE, "length_scale": 1.0, "noise_w": 0.8}
 
 
 def piper_settings(symbols: PhonemeIds, mels: MelSpec, speakers: dict) -> dict:
@@ -21,7 +23,7 @@ def piper_settings(symbols: PhonemeIds, mels: MelSpec, speakers: dict) -> dict:
         "num_symbols": max(symbols.ids.values()) + 1,
         "num_speakers": max(len(speakers), 1),
         "speaker_id_map": speakers,
-        "inference": {"noise_scale": NOISE_SCALE, "length_scale": 1.0, "noise_w": 0.8},
+        "inference": INFERENCE,
         "hop_length": mels.hop_length,
     }
 

@@ -6,14 +6,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from espnet_distill.onnx_export.linear import joined, reordered
+from espnet_distill.onnx_export.transforms import InverseSTFT, dft_matrix
+from espnet_distill.onnx_export.vocoders.backbone import Backbone
 from espnet_distill.vocoders.generators.harmonic_istft import (
     NOISE_FRAMES,
     HarmonicISTFTGenerator,
 )
 from espnet_distill.vocoders.generators.istft import MAX_MAGNITUDE
-from espnet_distill.voices.linear import joined, reordered
-from espnet_distill.voices.transforms import InverseSTFT, dft_matrix
-from espnet_distill.voices.vocoders.backbone import Backbone
 
 
 class HarmonicISTFT(nn.Module):

@@ -9,49 +9,52 @@ import torch
 from espnet_distill.data.front_end import FrontEnd
 from espnet_distill.data.mel_spec import MelSpec, require_extractor
 from espnet_distill.experiments.experiment import Experiment
-from espnet_distill.utils.checksums import checksum, checksum_of
-from espnet_distill.vocoders.build import build_vocoder
-from espnet_distill.vocoders.checkpoint_formats import files_of
-from espnet_distill.voice.espeak import load_espeak
-from espnet_distill.voices.checks import (
+from espnet_distill.onnx_export.checks import (
     require_compacted,
     require_conditions,
     require_supported,
     require_vocoder,
     statistics_of,
 )
-from espnet_distill.voices.equality import (
+from espnet_distill.onnx_export.equality import (
     Reference,
     choose_gain,
     measure_loss,
     require_equal,
     synthesize_references,
 )
-from espnet_distill.voices.graph import (
+from espnet_distill.onnx_export.graph import (
     AcousticGraph,
     VocoderGraph,
     VoiceGraph,
     trace_vocoder,
     trace_voice,
 )
-from espnet_distill.voices.phoneme_ids import padded, phoneme_ids
-from espnet_distill.voices.settings import (
+from espnet_distill.onnx_export.phoneme_ids import padded, phoneme_ids
+from espnet_distill.onnx_export.settings import (
     front_end_settings,
     graph_metadata,
     piper_settings,
     speaker_ids,
 )
-from espnet_distill.voices.storage import compact_names, store
-from espnet_distill.voices.vocoders.registry import Vocoder
-from espnet_distill.voices.voice import (
+from espnet_distill.onnx_export.storage import compact_names, store
+from espnet_distill.onnx_export.vocoders.registry import Vocoder
+from espnet_distill.utils.checksums import checksum, checksum_of
+from espnet_distill.vocoders.build import build_vocoder
+from espnet_distill.vocoders.checkpoint_formats import files_of
+from espnet_distill.voice.config import FORMAT_VERSION
+from espnet_distill.voice.espeak import load_espeak
+from espnet_distill.voice.graph import Graph, input_names
+from espnet_distill.voice.streaming import (
     ACOUSTIC,
-    CHUNK,
-    FORMAT_VERSION,
-    GRAPH,
+    REQUIRED,
+    STATE,
     VOCODER,
-    Sessions,
-    session,
+    StreamingGraphs,
 )
+from espnet_distill.voice.voice import GRAPH
+
+CHUNK = 32  # frames of a piece
 
 
 @dataclass(frozen=True)
@@ -206,18 +209,16 @@ def _compare(
     Raises:
         ConfigError: A waveform in fp32 differs.
     """
-    sessions = {
-        name: session(graph.SerializeToString()) for name, graph in exact.items()
-    }
-    whole = Sessions(voice=sessions[GRAPH])
-    equality = {"wave": require_equal(whole, references, graphs.gain)}
-    if ACOUSTIC in sessions:
-        parts = Sessions(
-            acoustic=sessions[ACOUSTIC], vocoder=sessions[VOCODER], **graphs.streaming
-        )
-        equality["stream"] = require_equal(parts, references, graphs.gain)
+    inputs = input_names(graphs.speakers > 1)
+    whole = Graph(exact[GRAPH].SerializeToString(), inputs)
+    equality = {"wave": require_equal(whole.stream, references, graphs.gain)}
+    if ACOUSTIC in exact:
+        acoustic = Graph(exact[ACOUSTIC].SerializeToString(), inputs)
+        vocoder = Graph(exact[VOCODER].SerializeToString(), REQUIRED, STATE)
+        parts = StreamingGraphs(acoustic, vocoder, **graphs.streaming)
+        equality["stream"] = require_equal(parts.stream, references, graphs.gain)
     if files:
-        stored = Sessions(voice=session(files[GRAPH]))
+        stored = Graph(files[GRAPH], inputs)
         loss = measure_loss(stored, whole, references, extractor)
         equality |= {"mel": loss.mel, "frames": loss.frames}
     return equality

@@ -8,12 +8,12 @@ from espnet2.layers.global_mvn import GlobalMVN
 import espnet_distill
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
+from espnet_distill.onnx_export.acoustic import MODULES, FastSpeechModule
 from espnet_distill.pruning.post_training.live_units import LiveUnits
 from espnet_distill.structure.zero_units import find_zero_layers, measure_sparsity
 from espnet_distill.students.infer_config import ConfigSpace
 from espnet_distill.vocoders.build import is_none
 from espnet_distill.vocoders.checkpoint_formats import find_checkpoint
-from espnet_distill.voices.acoustic import MODULES, FastSpeechModule
 
 FEW = 0.01  # sparsity that a model may have without being pruned
 INPUTS = {"use_gst": "style tokens", "spk_embed_dim": "x-vectors"}

@@ -5,7 +5,7 @@ from espnet2.tts.fastspeech import FastSpeech
 from espnet2.tts.fastspeech2 import FastSpeech2
 from torch import nn
 
-from espnet_distill.voices.layers import replace_layers
+from espnet_distill.onnx_export.layers import replace_layers
 
 
 class FastSpeechModule(nn.Module):

@@ -15,6 +15,8 @@ from espnet_distill.utils.files import (
     write_wav,
 )
 
+CARD, TOKENS = "MODEL_CARD.md", "tokens.txt"
+
 
 @dataclass(frozen=True)
 class Exported:
@@ -96,10 +98,10 @@ def export(
     """
     out = Path(out)
     require_new(out)
+    from espnet_distill.onnx_export.build import build_voice
+    from espnet_distill.onnx_export.card import read_figures
+    from espnet_distill.onnx_export.storage import WEIGHTS
     from espnet_distill.utils.config_values import one_of
-    from espnet_distill.voices.build import build_voice
-    from espnet_distill.voices.card import read_figures
-    from espnet_distill.voices.storage import WEIGHTS
 
     one_of(weights, WEIGHTS, "--weights")
     figures = evaluation and read_figures(Path(evaluation))
@@ -115,7 +117,7 @@ def export(
         speakers=speakers and Path(speakers),
         language_id=language_id,
     )
-    from espnet_distill.voices.lexicon import AUTO, NOTICE, words_of_voice
+    from espnet_distill.onnx_export.lexicon import AUTO, NOTICE, words_of_voice
 
     words = lexicon and words_of_voice(str(lexicon), built.settings)
     if lexicon == AUTO:
@@ -125,8 +127,8 @@ def export(
 
 
 def _write(built, out, sentences, words, license, corpus, figures) -> dict:
-    from espnet_distill.voices.card import model_card
-    from espnet_distill.voices.voice import CARD, SETTINGS, TOKENS
+    from espnet_distill.onnx_export.card import model_card
+    from espnet_distill.voice.voice import GRAPH
 
     with folder_written_whole(out) as beside:
         for name, content in built.files.items():
@@ -140,7 +142,7 @@ def _write(built, out, sentences, words, license, corpus, figures) -> dict:
             }
         }
         text = json.dumps(settings, ensure_ascii=False, indent=1)
-        write_text(beside / SETTINGS, f"{text}\n")
+        write_text(beside / f"{GRAPH}.json", f"{text}\n")
         card = model_card(
             settings, built.experiment, out.name, license, corpus, figures
         )
@@ -150,7 +152,7 @@ def _write(built, out, sentences, words, license, corpus, figures) -> dict:
 
 
 def _write_lexicon(folder: Path, words: Sequence[str], settings: dict) -> None:
-    from espnet_distill.voices.lexicon import LEXICON, lexicon_lines
+    from espnet_distill.onnx_export.lexicon import LEXICON, lexicon_lines
 
     voice, symbols = settings["espeak"]["voice"], settings["phoneme_id_map"]
     write_text(folder / LEXICON, "".join(lexicon_lines(words, voice, symbols)))
@@ -183,7 +185,8 @@ def _tokens_of(experiment: Experiment, data, sentence: str) -> list[int]:
 
 
 def _write_samples(folder: Path, sentences: Sequence[Sequence[int]]) -> None:
-    from espnet_distill.voices.voice import Voice
+    from espnet_distill.onnx_export.phoneme_ids import padded
+    from espnet_distill.voice import Voice
 
     if not sentences:
         return
@@ -191,4 +194,5 @@ def _write_samples(folder: Path, sentences: Sequence[Sequence[int]]) -> None:
     (folder / "samples").mkdir()
     for number, tokens in enumerate(sentences, start=1):
         path = folder / "samples" / f"{number}.wav"
-        write_wav(path, voice.synthesize(tokens), voice.rate)
+        wave, _ = voice.synthesize_ids(padded(tokens))
+        write_wav(path, wave, voice.sample_rate)

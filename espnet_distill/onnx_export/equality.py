@@ -1,13 +1,15 @@
 """Comparison of a graph with PyTorch's synthesis on sentences of three lengths."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.voices.phoneme_ids import padded
-from espnet_distill.voices.voice import Inputs, Sessions
+from espnet_distill.onnx_export.phoneme_ids import padded
+from espnet_distill.onnx_export.settings import INFERENCE
+from espnet_distill.voice.graph import Graph, Inputs, graph_inputs
 
 LENGTHS = (8, 24, 64)  # tokens
 TOLERANCE = 1e-4
@@ -28,6 +30,11 @@ class Reference:
 
     tokens: list[int]
     wave: np.ndarray
+
+    @property
+    def inputs(self) -> Inputs:
+        """Those of a voice's graph, with the first speaker of several."""
+        return graph_inputs(padded(self.tokens), list(INFERENCE.values()))
 
 
 def synthesize_references(
@@ -61,9 +68,16 @@ def choose_gain(references: list[Reference]) -> float:
 
 
 def require_equal(
-    sessions: Sessions, references: list[Reference], gain: float
+    stream: Callable[[Inputs], Iterator[np.ndarray]],
+    references: list[Reference],
+    gain: float,
 ) -> float:
     """Compare a voice's waveforms with references.
+
+    Args:
+        stream: The inputs of a graph to pieces of a waveform (T,).
+        references: The sentences.
+        gain: Factor of the voice's waveform.
 
     Returns:
         The largest difference, at the level of the references.
@@ -73,7 +87,7 @@ def require_equal(
     """
     worst = 0.0
     for reference in references:
-        wave, _ = sessions.synthesize(Inputs(padded(reference.tokens)))
+        wave = np.concatenate(list(stream(reference.inputs)))
         if wave.shape != reference.wave.shape:
             raise ConfigError(
                 f"the graph synthesizes {len(wave)} samples of {len(reference.tokens)} "
@@ -104,7 +118,7 @@ class Loss:
 
 
 def measure_loss(
-    stored: Sessions, exact: Sessions, references: list[Reference], extractor
+    stored: Graph, exact: Graph, references: list[Reference], extractor
 ) -> Loss:
     """Compare the waveforms of two voices by their log-mels.
 
@@ -116,9 +130,8 @@ def measure_loss(
     """
     mels, frames = [], [0]
     for reference in references:
-        inputs = Inputs(padded(reference.tokens))
         (wave, own), (exact_wave, expected) = (
-            sessions.synthesize(inputs) for sessions in (stored, exact)
+            graph.synthesize(reference.inputs) for graph in (stored, exact)
         )
         frames.append(abs(int(own.sum() - expected.sum())))
         if np.array_equal(own, expected):

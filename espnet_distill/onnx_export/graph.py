@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 import torch
 from torch import nn
 
-from espnet_distill.voices.acoustic import FastSpeechModule
-from espnet_distill.voices.vocoders.registry import Vocoder
+from espnet_distill.onnx_export.acoustic import FastSpeechModule
+from espnet_distill.onnx_export.vocoders.registry import Vocoder
 
 OPSET = 18
 NOISE_SCALE = 0.667  # clients send it unasked; the noise is then that of the training

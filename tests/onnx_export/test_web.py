@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.voices.web.page import write_page
-from espnet_distill.voices.web.runtime import (
+from espnet_distill.onnx_export.web.page import write_page
+from espnet_distill.onnx_export.web.runtime import (
     MODULE,
     VERSION,
     WebRuntime,

@@ -3,12 +3,12 @@
 import torch
 from torch import nn
 
+from espnet_distill.onnx_export.transforms import OverlapAdd, inverse_matrix
 from espnet_distill.vocoders.generators.base import HiFiGAN
 from espnet_distill.vocoders.generators.multiband_istft import (
     MAX_MAGNITUDE,
     MultibandISTFTGenerator,
 )
-from espnet_distill.voices.transforms import OverlapAdd, inverse_matrix
 
 
 class MultibandISTFT(nn.Module):

@@ -5,6 +5,10 @@ from espnet2.gan_tts.hifigan import HiFiGANGenerator
 from torch import nn
 
 from espnet_distill.errors import ConfigError
+from espnet_distill.onnx_export.vocoders.harmonic_istft import HarmonicISTFT
+from espnet_distill.onnx_export.vocoders.hifigan import HiFiGAN
+from espnet_distill.onnx_export.vocoders.istft import ISTFT
+from espnet_distill.onnx_export.vocoders.multiband_istft import MultibandISTFT
 from espnet_distill.vocoders.distilled import DistilledVocoder
 from espnet_distill.vocoders.generators.base import Generator
 from espnet_distill.vocoders.generators.harmonic_istft import HarmonicISTFTGenerator
@@ -12,10 +16,6 @@ from espnet_distill.vocoders.generators.istft import ISTFTGenerator
 from espnet_distill.vocoders.generators.multiband_istft import MultibandISTFTGenerator
 from espnet_distill.vocoders.hifigan import HiFiGANVocoder
 from espnet_distill.vocoders.streaming import context_of
-from espnet_distill.voices.vocoders.harmonic_istft import HarmonicISTFT
-from espnet_distill.voices.vocoders.hifigan import HiFiGAN
-from espnet_distill.voices.vocoders.istft import ISTFT
-from espnet_distill.voices.vocoders.multiband_istft import MultibandISTFT
 
 MODULES: dict[type[nn.Module], type[nn.Module]] = {
     HarmonicISTFTGenerator: HarmonicISTFT,

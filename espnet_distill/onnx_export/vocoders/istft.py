@@ -5,10 +5,10 @@ import math
 import torch
 from torch import nn
 
+from espnet_distill.onnx_export.linear import reordered
+from espnet_distill.onnx_export.transforms import InverseSTFT
+from espnet_distill.onnx_export.vocoders.backbone import Backbone
 from espnet_distill.vocoders.generators.istft import MAX_MAGNITUDE, ISTFTGenerator
-from espnet_distill.voices.linear import reordered
-from espnet_distill.voices.transforms import InverseSTFT
-from espnet_distill.voices.vocoders.backbone import Backbone
 
 
 class ISTFT(nn.Module):
