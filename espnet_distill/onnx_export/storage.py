@@ -28,9 +28,7 @@ def store(
     made = onnx.ModelProto()
     made.CopyFrom(model)
     graph = made.graph
-    columns = {
-        node.input[1] for node in graph.node if node.op_type in ("MatMul", "Gemm")
-    }
+    columns = {node.input[1] for node in graph.node if _has_outputs_last(node)}
     nodes, tensors = [], []
     for tensor in graph.initializer:
         values = numpy_helper.to_array(tensor)
@@ -48,6 +46,12 @@ def store(
     graph.node.extend(kept)
     graph.initializer.extend(tensors)
     return made
+
+
+def _has_outputs_last(node: onnx.NodeProto) -> bool:
+    """Return whether the second input of a product has a column for each output."""
+    transposed = any(one.name == "transB" and one.i for one in node.attribute)
+    return node.op_type in ("MatMul", "Gemm") and not transposed
 
 
 def _is_large(values: np.ndarray) -> bool:
