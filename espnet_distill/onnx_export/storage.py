@@ -16,14 +16,19 @@ MAX_HALF = float(np.finfo(np.float16).max)
 
 
 def store(
-    model: onnx.ModelProto, weights: str, tables: Collection[str] = ()
+    model: onnx.ModelProto,
+    weights: str,
+    tables: Collection[str] = (),
+    noise: Collection[str] = (),
 ) -> onnx.ModelProto:
     """Return a copy of a graph with its large tensors stored as another type.
 
     Args:
         model: The graph, with tensors in fp32.
         weights: One of WEIGHTS; int8 has one scale for each output.
-        tables: Tensors that are not trained, stored in half precision at least.
+        tables: Tensors that are computed, stored in half precision at least.
+        noise: Tensors of random numbers, in 8 bits unless `weights` is fp32: the error
+            is 40 dB below the noise.
     """
     made = onnx.ModelProto()
     made.CopyFrom(model)
@@ -32,7 +37,9 @@ def store(
     nodes, tensors = [], []
     for tensor in graph.initializer:
         values = numpy_helper.to_array(tensor)
-        kind = "fp16" if weights == "int8" and tensor.name in tables else weights
+        kind = weights
+        if weights != "fp32" and tensor.name in (*tables, *noise):
+            kind = "fp16" if tensor.name in tables else "int8"
         if not _is_large(values) or kind == "fp32":
             tensors.append(tensor)
             continue
