@@ -113,7 +113,7 @@ def build_voice(
     mels = MelSpec.of_extractor(model.feats_extract)
     exact = graphs.trace(references[0].tokens, mels.n_mels, streaming)
     stored = {
-        name: _stored(graph, weights, graphs.tables) for name, graph in exact.items()
+        name: _stored(graph, weights, graphs.computed) for name, graph in exact.items()
     }
     metadata = graph_metadata(
         symbols, front_end, mels.fs, graphs.speakers, FORMAT_VERSION
@@ -164,10 +164,12 @@ class _Graphs:
         return {"context": context, "chunk": max(CHUNK, context)}
 
     @property
-    def tables(self) -> set[str]:
-        """Names of tensors that are computed, without the noise."""
+    def computed(self) -> dict[str, set[str]]:
+        """Names of tensors that are not trained: tables, and noise."""
         voice = VoiceGraph(self.acoustic, self.vocoder)
-        return {name for name, _ in voice.named_buffers() if ".noise" not in name}
+        names = {name for name, _ in voice.named_buffers()}
+        noise = {name for name in names if ".noise" in name}
+        return {"tables": names - noise, "noise": noise}
 
     def trace(
         self, tokens: list[int], bands: int, streaming: bool
@@ -183,8 +185,10 @@ class _Graphs:
         return {name: onnx.load_from_string(graph) for name, graph in graphs.items()}
 
 
-def _stored(graph: onnx.ModelProto, weights: str, tables: set[str]) -> onnx.ModelProto:
-    stored = store(graph, weights, tables)
+def _stored(
+    graph: onnx.ModelProto, weights: str, computed: dict[str, set[str]]
+) -> onnx.ModelProto:
+    stored = store(graph, weights, **computed)
     compact_names(stored)
     stored.producer_name = "espnet_distill"
     return stored

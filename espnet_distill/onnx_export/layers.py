@@ -42,8 +42,8 @@ class Attention(nn.Module):
         """Map (1, T, channels) to the same shape; key and value are the query."""
         parts = [part(query) for part in self.parts]
         joined = parts[0] if len(parts) == 1 else torch.cat(parts, -1)
-        split = joined.view(-1, 3, self.heads, self.channels).permute(1, 2, 0, 3)
-        queries, keys, values = split.unbind()
+        heads = joined.view(-1, 3 * self.heads, self.channels).transpose(0, 1)
+        queries, keys, values = heads.split(self.heads)
         if self.scale != 1:
             queries = queries * self.scale
         weights = torch.softmax(queries @ keys.transpose(1, 2), -1)
@@ -70,7 +70,8 @@ class Positions(nn.Module):
         """Encode positions (T,)."""
         angles = positions.float().unsqueeze(-1) * self.rates
         pairs = torch.stack((angles.sin(), angles.cos()), -1)
-        return pairs.flatten(1)[None, :, : self.channels]
+        encoded = pairs.view(1, -1, 2 * len(self.rates))
+        return encoded[..., : self.channels] if self.channels % 2 else encoded
 
 
 class AbsolutePositions(Positions):

@@ -16,25 +16,30 @@ MAX_HALF = float(np.finfo(np.float16).max)
 
 
 def store(
-    model: onnx.ModelProto, weights: str, tables: Collection[str] = ()
+    model: onnx.ModelProto,
+    weights: str,
+    tables: Collection[str] = (),
+    noise: Collection[str] = (),
 ) -> onnx.ModelProto:
     """Return a copy of a graph with its large tensors stored as another type.
 
     Args:
         model: The graph, with tensors in fp32.
         weights: One of WEIGHTS; int8 has one scale for each output.
-        tables: Tensors that are not trained, stored in half precision at least.
+        tables: Tensors that are computed, stored in half precision at least.
+        noise: Tensors of random numbers, in 8 bits unless `weights` is fp32: the error
+            is 40 dB below the noise.
     """
     made = onnx.ModelProto()
     made.CopyFrom(model)
     graph = made.graph
-    columns = {
-        node.input[1] for node in graph.node if node.op_type in ("MatMul", "Gemm")
-    }
+    columns = {node.input[1] for node in graph.node if _has_outputs_last(node)}
     nodes, tensors = [], []
     for tensor in graph.initializer:
         values = numpy_helper.to_array(tensor)
-        kind = "fp16" if weights == "int8" and tensor.name in tables else weights
+        kind = weights
+        if weights != "fp32" and tensor.name in (*tables, *noise):
+            kind = "fp16" if tensor.name in tables else "int8"
         if not _is_large(values) or kind == "fp32":
             tensors.append(tensor)
             continue
@@ -48,6 +53,12 @@ def store(
     graph.node.extend(kept)
     graph.initializer.extend(tensors)
     return made
+
+
+def _has_outputs_last(node: onnx.NodeProto) -> bool:
+    """Return whether the second input of a product has a column for each output."""
+    transposed = any(one.name == "transB" and one.i for one in node.attribute)
+    return node.op_type in ("MatMul", "Gemm") and not transposed
 
 
 def _is_large(values: np.ndarray) -> bool:

@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+MIN_ENVELOPE = 1e-3  # in hops that are cut; the scale is then finite in half precision
+
 
 def folded_order(n_fft: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the even bins and the odd ones of a DFT, in the order of InverseSTFT.
@@ -73,7 +75,10 @@ class OverlapAdd(nn.Module):
         self.hop_length, self.edges = hop_length, edges
         self.overlap = len(window) // hop_length
         power = window.double().square().view(self.overlap, hop_length).cumsum(0)
-        self.register_buffer("power", functional.pad(power, (0, 0, 1, 0)).float())
+        power = functional.pad(power, (0, 0, 1, 0))
+        # By the number of frames that have begun, and that have ended
+        envelope = (power[:, None] - power).clamp(min=MIN_ENVELOPE)
+        self.register_buffer("scale", (1 / envelope).flatten(0, 1).float())
 
     def forward(self, frames: torch.Tensor) -> torch.Tensor:
         """Turn frames (B, T, n_fft) into waveforms (B, T * hop_length …)."""
@@ -86,16 +91,16 @@ class OverlapAdd(nn.Module):
 
     def finish(self, added: torch.Tensor, frames: int) -> torch.Tensor:
         """Normalize the sum of frames (B, hops, hop_length), and cut its edges."""
-        wave = (added / self._envelope(frames)).flatten(1)
+        wave = (added * self._scale(frames)).flatten(1)
         first, last = self.edges
         return wave[:, first : wave.size(1) - last]
 
-    def _envelope(self, frames: int) -> torch.Tensor:
-        """Return the sum of squared windows (frames + overlap - 1, hop_length)."""
+    def _scale(self, frames: int) -> torch.Tensor:
+        """Return 1 / the sum of squared windows (frames + overlap - 1, hop_length)."""
         hop = torch.arange(frames + self.overlap - 1)
         begun = (hop + 1).clamp(max=self.overlap)
         ended = (hop - frames + 1).clamp(min=0)
-        return self.power[begun] - self.power[ended]
+        return self.scale[begun * (self.overlap + 1) + ended]
 
 
 class InverseSTFT(nn.Module):
@@ -154,7 +159,7 @@ class InverseSTFT(nn.Module):
         odd_real: torch.Tensor,
         odd_imaginary: torch.Tensor,
     ) -> torch.Tensor:
-        """Turn spectra (B, T, even or odd bins) into waveforms (B, T * hop_length)."""
+        """Turn spectra (1, T, even or odd bins) into waveforms (1, T * hop_length)."""
         reals, imaginaries = (even_real, odd_real), (even_imaginary, odd_imaginary)
         cosines = [self._fold(part, parity) for parity, part in enumerate(reals)]
         sines = [self._fold(part, parity) for parity, part in enumerate(imaginaries)]
@@ -177,8 +182,8 @@ class InverseSTFT(nn.Module):
                 even_before + odd_before,
             )
             halves.append(self._add(quarters, first))
-        added = torch.cat(halves, -1).unflatten(-1, (2, self.hop // 2))
-        added = added.transpose(-1, -2).flatten(-2)
+        added = torch.cat(halves, -1).view(-1, 2, self.hop // 2)
+        added = added.transpose(1, 2).reshape(1, -1, self.hop)
         return self.overlap.finish(added, even_real.size(1))
 
     def _rows(self, parity: int, is_sum: bool) -> int:
@@ -197,7 +202,7 @@ class InverseSTFT(nn.Module):
         )
 
     def _add(self, quarters: tuple[torch.Tensor, ...], first: int) -> torch.Tensor:
-        """Add quarters of frames at every second sample to hops (B, T + 3, hop / 2)."""
+        """Add quarters of frames at every second sample to hops (1, T + 3, hop / 2)."""
         shifted = [
             functional.pad(
                 quarter * getattr(self, f"window_{shift}{first}"),

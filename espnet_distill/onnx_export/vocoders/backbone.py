@@ -18,8 +18,11 @@ class Backbone(nn.Module):
         self.final_norm = backbone.final_layer_norm
 
     def forward(self, mels: torch.Tensor) -> torch.Tensor:
-        """Turn mels (1, n_mels, T) into representations (1, T, dim)."""
-        x = self.norm(self.embed(mels).transpose(1, 2))
+        """Turn mels (1, n_mels, T) into representations (T, dim).
+
+        Matrices, not batches of one: ONNX adds the bias in their product.
+        """
+        x = self.norm(self.embed(mels)[0].t())
         for block in self.blocks:
             x = block(x)
         return self.final_norm(x)
@@ -40,10 +43,10 @@ class Block(nn.Module):
         self.bias = conv.bias
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Map (1, T, dim) to the same shape."""
-        image = x.transpose(1, 2).unsqueeze(2)
+        """Map (T, dim) to the same shape."""
+        image = x.t().view(1, self.groups, 1, -1)
         y = functional.conv2d(
             image, self.weight, self.bias, padding=self.padding, groups=self.groups
         )
-        y = self.norm(y.squeeze(2).transpose(1, 2))
+        y = self.norm(y.view(self.groups, -1).t())
         return x + self.contract(self.act(self.expand(y)))

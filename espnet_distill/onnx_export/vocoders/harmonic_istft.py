@@ -17,10 +17,7 @@ from espnet_distill.vocoders.generators.istft import MAX_MAGNITUDE
 
 
 class HarmonicISTFT(nn.Module):
-    """HarmonicISTFTGenerator in real arithmetic.
-
-    One layer computes filters, phases and F0, with the even bins before the odd ones.
-    """
+    """HarmonicISTFTGenerator in real arithmetic, with the even bins before the odd ones."""
 
     has_pulses = True
 
@@ -32,11 +29,13 @@ class HarmonicISTFT(nn.Module):
         orders = self.istft.orders
         pulse_orders = [order[order < generator.bins] for order in orders]
         pulse_order = torch.cat(pulse_orders)
-        self.out = _joined(generator, torch.cat(orders), pulse_order)
         self.pulse_bins = tuple(map(len, pulse_orders))
-        self.sizes = (generator.bins, generator.bins, 1, *self.istft.sizes)
-        noisy = torch.arange(sum(self.sizes)) > 2 * generator.bins
-        self.register_buffer("noisy", noisy)
+        self.voiced = reordered(generator.filters, pulse_order)
+        phases = reordered(generator.phases, pulse_order)
+        self.phases = joined(phases, generator.log_f0)
+        self.unvoiced = nn.ModuleList(
+            reordered(generator.filters, generator.bins + order) for order in orders
+        )
         for half, bins in enumerate(orders):
             for part in range(2):
                 noise = generator.noise[:, bins, part].clone()
@@ -63,30 +62,30 @@ class HarmonicISTFT(nn.Module):
         Returns:
             The waveforms, and the cycles of F0 before each frame and the end (T + 1,).
         """
-        louder = noise.clamp(min=0).log()
-        bias = self.out.bias + torch.where(self.noisy, louder, torch.zeros(1))
-        features = self.backbone(mels) @ self.out.weight.t() + bias
-        voiced, phases, log_f0, *unvoiced = features.split(self.sizes, -1)
-        f0 = log_f0.squeeze(-1).exp()
+        features = self.backbone(mels)
+        phases, log_f0 = self.phases(features).split((sum(self.pulse_bins), 1), -1)
+        f0 = log_f0.t().exp()
         cycles = self.pulses.cycles(f0)
-        frames = torch.arange(features.size(1))
+        frames = torch.arange(features.size(0))
         if place is not None:
             first, anchor, passed = place
             cycles = cycles - cycles[:, anchor] + passed
             frames = frames + first
-        filters = _magnitudes(voiced)
+        filters = _magnitudes(self.voiced(features))
         filters = filters * phases.cos(), filters * phases.sin()
         pulses = _product(self._pulse_spectra(f0, cycles[:, :-1]), filters)
         pulses = [part.split(self.pulse_bins, -1) for part in pulses]
         frames = frames % NOISE_FRAMES
-        spectra = [
-            _add_lowest(
-                self._noise(half, part)[frames] * magnitudes, pulses[part][half]
-            )
-            for half, magnitudes in enumerate(map(_magnitudes, unvoiced))
-            for part in range(2)
-        ]
-        return self.istft(*spectra), cycles[0]
+        louder = noise.clamp(min=0).log()
+        spectra = []
+        for half, layer in enumerate(self.unvoiced):
+            bias = layer.bias + louder
+            magnitudes = _magnitudes(torch.addmm(bias, features, layer.weight.t()))
+            missing = (0, self.istft.sizes[half] - self.pulse_bins[half])
+            for part in range(2):
+                low = functional.pad(pulses[part][half], missing)  # the lowest bins
+                spectra.append(self._noise(half, part)[frames] * magnitudes + low)
+        return self.istft(*(one[None] for one in spectra)), cycles[0]
 
     def _noise(self, half: int, part: int) -> torch.Tensor:
         """Return the noise of even (0) or odd bins, real (0) or imaginary."""
@@ -95,30 +94,18 @@ class HarmonicISTFT(nn.Module):
     def _pulse_spectra(
         self, f0: torch.Tensor, cycles: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the spectra of pulses, real and imaginary.
+        """Return the spectra of pulses (T, bins), real and imaginary.
 
         Args:
             f0: In Hz (1, T).
             cycles: Cycles of F0 before each frame (1, T).
         """
         wave = functional.pad(self.pulses(f0, cycles), self.edges)
-        hops = wave.view(1, -1, self.pulse_hop)
+        hops = wave.view(-1, self.pulse_hop)
         frames = f0.size(1)
-        shifted = [hops[:, first : first + frames] for first in range(self.overlap)]
-        return (torch.cat(shifted, -1) @ self.pulse_dft).chunk(2, -1)
-
-
-def _joined(
-    generator: HarmonicISTFTGenerator, order: torch.Tensor, pulse_order: torch.Tensor
-) -> nn.Linear:
-    """Join the layers: filters of pulses, phases, F0, filters of noise."""
-    filters = generator.filters
-    return joined(
-        reordered(filters, pulse_order),
-        reordered(generator.phases, pulse_order),
-        generator.log_f0,
-        reordered(filters, generator.bins + order),
-    )
+        shifted = [hops[first : first + frames] for first in range(self.overlap)]
+        spectra = torch.cat(shifted, -1) @ self.pulse_dft
+        return spectra.split(sum(self.pulse_bins), -1)
 
 
 def _magnitudes(logarithms: torch.Tensor) -> torch.Tensor:
@@ -132,8 +119,3 @@ def _product(one, other) -> tuple[torch.Tensor, torch.Tensor]:
         real * other_real - imaginary * other_imaginary,
         real * other_imaginary + imaginary * other_real,
     )
-
-
-def _add_lowest(spectra: torch.Tensor, low: torch.Tensor) -> torch.Tensor:
-    """Add to the first bins, which are the lowest."""
-    return spectra + functional.pad(low, (0, spectra.size(-1) - low.size(-1)))

@@ -28,7 +28,7 @@ class ISTFT(nn.Module):
         self, mels: torch.Tensor, noise: torch.Tensor, place=None
     ) -> tuple[torch.Tensor, None]:
         """Turn mels (1, n_mels, T) into waveforms (1, T * hop), without noise."""
-        features = self.out(self.backbone(mels))
+        features = self.out(self.backbone(mels))[None]
         even, odd, even_phases, odd_phases = features.split(2 * self.istft.sizes, -1)
         spectra = []
         for magnitudes, phases in ((even, even_phases), (odd, odd_phases)):
