@@ -214,11 +214,15 @@ class Layout:
         """The folder of the small vocoder's targets."""
         return self.vocoder_exp.with_name(f"{self.vocoder_exp.name}_waves")
 
+    @property
+    def vocoder_speech(self) -> str:
+        """The speech that the small vocoder is trained on; empty is a vocoder's."""
+        given = self.options.vocoder_speech
+        return given or (str(self.speech_dir) if self.is_synthesized else "")
+
     def wave_list(self, name: str) -> Path:
         """Return the list of waveforms of a set that the small vocoder learns from."""
-        speech = self.options.vocoder_speech
-        if not speech and self.is_synthesized:
-            speech = str(self.speech_dir)
+        speech = self.vocoder_speech
         if speech in ("", "recordings"):
             return self.raw(self.of_speaker(name)) / "wav.scp"
         return Path(speech, name, "wav", "wav.scp")

@@ -69,11 +69,11 @@ def plan(options: RunOptions) -> Layout:
     """
     _require_student_options(options)
     require_speaker_options(options)
-    require_vocoder_options(options)
     _require_pseudo_label_text(options)
     check_texts(options)
     _require_durations_from(options)
     layout = Layout(_with_settings(_with_teacher(options)))
+    require_vocoder_options(layout)
     _require_bpemodel(layout)
     if layout.is_synthesized:
         _require_synthesis(options)

@@ -210,7 +210,7 @@ def _bpe_options(layout: Layout) -> list[str]:
 
 def _wave_options(layout: Layout, student: Path) -> list[str]:
     values = {"config": student.with_name("config.yaml")}
-    if not layout.options.vocoder_speech:
+    if not layout.vocoder_speech:
         values["vocoder_file"] = layout.options.vocoder_file
     words = _words(values)
     return words + (["--device", "cuda"] if layout.options.ngpu else [])

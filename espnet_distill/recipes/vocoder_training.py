@@ -6,7 +6,6 @@ from pathlib import Path
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.recipes.layout import Layout
-from espnet_distill.recipes.run_options import RunOptions
 from espnet_distill.recipes.student_training import (
     read_conf,
     student_model,
@@ -18,12 +17,12 @@ from espnet_distill.utils.files import write_text
 MAGNITUDE_ONLY = {"objectives": [{"type": "stft", "complex": 0.0}]}
 
 
-def require_vocoder_options(options: RunOptions) -> None:
+def require_vocoder_options(layout: Layout) -> None:
     """Raise a ConfigError if the preset or the targets of the vocoder are missing."""
+    options = layout.options
     if not options.vocoder_preset:
         return
-    layout = Layout(options)
-    preset, speech = layout.vocoder_preset, options.vocoder_speech
+    preset, speech = layout.vocoder_preset, layout.vocoder_speech
     if not preset.is_file():
         raise ConfigError(
             f"--vocoder_preset: {preset.parent}: no such preset: "
@@ -37,7 +36,7 @@ def require_vocoder_options(options: RunOptions) -> None:
             f"{options.vocoder_file} is no generator to learn from; or set "
             "--vocoder_speech"
         )
-    if speech in ("", "recordings"):
+    if speech in ("", "recordings") or not options.vocoder_speech:
         return
     for name in (options.train_set, options.valid_set):
         if not layout.wave_list(name).is_file():
@@ -57,7 +56,7 @@ def write_vocoder_config(layout: Layout, student: Path) -> Path:
     options = layout.options
     conf = read_conf(options.vocoder_config)
     is_harmonic = options.vocoder_preset.startswith("harmonic_")
-    if options.vocoder_speech and not is_harmonic:
+    if layout.vocoder_speech and not is_harmonic:
         conf.setdefault("distill_conf", MAGNITUDE_ONLY)
     conf |= read_conf(layout.vocoder_preset)
     conf |= {"text2mel": str(student), "teacher_dump": str(layout.waves_dir)}
