@@ -24,6 +24,7 @@ _API = {  # name: its module
     "init": "espnet_distill.recipes.init",
     "new_recipe": "espnet_distill.recipes.new_recipe",
     "prune": "espnet_distill.pruning.post_training.prune",
+    "replace_decoder": "espnet_distill.students.replace_decoder",
     "unpack": "espnet_distill.experiments.unpack",
 }
 __all__ = [*_API, "register", "version"]

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
 from espnet2.train.dataset import ESPnetDataset
 from espnet2.utils.types import str2triple_str
@@ -23,7 +24,11 @@ from espnet_distill.experiments.text_to_wave import require_text_to_wave, sampli
 from espnet_distill.tasks.checks.compatibility import require_conditions
 from espnet_distill.teachers.dumped import checksum_of_data, identity
 from espnet_distill.teachers.speech_dump import SpeechFiles
-from espnet_distill.teachers.text_to_wave import Synthesis, synthesize
+from espnet_distill.teachers.text_to_wave import (
+    Synthesis,
+    condition_channels,
+    synthesize,
+)
 from espnet_distill.utils.config_values import as_number
 from espnet_distill.utils.files import flush_disk, read_rows, read_table
 from espnet_distill.utils.progress import progress_bar
@@ -44,7 +49,11 @@ def speech_of(
     for key in progress_bar(keys, desc=args.output_dir.name, mininterval=10):
         data = dataset[key][1]
         ids = torch.as_tensor(data["text"], dtype=torch.long, device=device)
-        given = {to: int(data[name]) for name, to in CONDITIONS.items() if name in data}
+        given = {
+            to: int(np.ravel(data[name])[0])
+            for name, to in CONDITIONS.items()
+            if name in data
+        }
         if "spembs" in data:
             given["spembs"] = torch.as_tensor(data["spembs"]).reshape(-1)
         torch.manual_seed(zlib.crc32(key.encode()))
@@ -75,7 +84,7 @@ def get_parser() -> argparse.ArgumentParser:
 def main(cmd=None) -> None:
     logging.basicConfig(level="INFO")
     args = get_parser().parse_args(cmd)
-    files = SpeechFiles(args.output_dir, args.latents)
+    files = SpeechFiles(args.output_dir, args.latents, _is_conditioned(args))
     data = {name: path for path, name, _ in args.data_path_and_name_and_type}
     if "text" not in data:
         raise ConfigError(
@@ -100,6 +109,13 @@ def main(cmd=None) -> None:
     for key, speech, tokens in speech_of(teacher, args, keys):
         files.add(key, speech, tokens, rate)
     flush_disk()
+
+
+def _is_conditioned(args: argparse.Namespace) -> bool:
+    """Return whether the teacher's decoder is given more than the latents."""
+    conf = Experiment(args.teacher).config
+    is_vits = conf["tts"] in ("vits", "vits_synthesizer")
+    return is_vits and condition_channels(conf["tts_conf"].get("generator_params")) > 0
 
 
 def _record(teacher: Experiment, args: argparse.Namespace) -> dict:

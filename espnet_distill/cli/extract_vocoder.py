@@ -34,9 +34,9 @@ def main(args) -> None:
     if conf["tts"] != "vocoder":
         raise ConfigError(f"{experiment}: is no vocoder's (tts: {conf['tts']})")
 
-    from espnet_distill.vocoders.distilled import load_distilled, weights_of
+    from espnet_distill.vocoders.distilled import load_generator, weights_of
 
-    load_distilled(experiment.checkpoint, experiment.config_file)  # refuses faults
+    load_generator(experiment.checkpoint, experiment.config_file)  # refuses faults
     weights = weights_of(experiment.checkpoint)
     if args.half:
         weights = {

@@ -69,6 +69,10 @@ COMMANDS = {
         "make an experiment of a Piper voice",
         "espnet_distill.cli.import_piper",
     ),
+    "replace-decoder": (
+        "put a small vocoder into a VITS or JETS",
+        "espnet_distill.cli.replace_decoder",
+    ),
     "teacher-config": (
         "print the data settings of a teacher, for a shell",
         "espnet_distill.cli.teacher_config",

@@ -50,6 +50,11 @@ class MelSpec:
         self.fmax = float(_default(self.fmax, self.fs / 2))
         self.log_base = float(_default(self.log_base, math.e))
 
+    @property
+    def channels(self):
+        """Channels of a frame, as of any input of a vocoder."""
+        return self.n_mels
+
     @classmethod
     def of_extractor(cls, extractor):
         """Return the parameters of a model's ``feats_extract``."""

@@ -28,6 +28,7 @@ from espnet_distill.utils.files import (
     tensor_bytes,
     work_folder,
     write_tensors,
+    write_text,
     written_whole,
 )
 
@@ -81,6 +82,7 @@ class Experiment:
     Attributes:
         origin: The experiment that this one was made from; None on disk.
         notes: Sentences on how it was made.
+        files: Text files that :meth:`save` writes beside it, by name.
     """
 
     def __init__(self, source, usual: tuple[str, ...] = USUAL_NAMES):
@@ -97,6 +99,7 @@ class Experiment:
         self._files: tuple[Path, Path] | None = locate(source, usual)
         self.origin: Experiment | None = None
         self.notes: tuple[str, ...] = ()
+        self.files: dict[str, str] = {}
         self._weights_name = "model.pth"
 
     @classmethod
@@ -247,6 +250,7 @@ class Experiment:
         weights_name: str = "model.pth",
         full_precision: bool = False,
         notes: Iterable[str] = (),
+        files: Mapping[str, str] = {},
     ) -> "Experiment":
         """Return this experiment with another text-to-mel model, in memory.
 
@@ -257,11 +261,12 @@ class Experiment:
             tts_conf: Its configuration.
             state: Its state dict, without the prefix ``tts.``; every key must match.
             training: The training configuration that continues from it; None is that
-                of this experiment.
+                of this experiment, an empty one of a model that cannot train.
             weights_name: The name of its checkpoint in a folder.
             full_precision: Keep the state's precision; else the checkpoint gets that of
                 this experiment.
             notes: Sentences on how it was made.
+            files: Text files that :meth:`save` writes beside it, by name.
 
         Raises:
             RuntimeError: The configuration describes another model than the state's.
@@ -270,8 +275,9 @@ class Experiment:
         for name in ("_model_and_args", "front_end", "weights", "training"):
             made.__dict__.pop(name, None)
         made._files, made.origin, made.notes = None, self, tuple(notes)
+        made.files = dict(files)
         made.config = self.config | {"tts": tts, "tts_conf": dict(tts_conf)}
-        made.training = dict(training) if training else training_of(made.config)
+        made.training = training_of(made.config) if training is None else dict(training)
         made._weights_name = weights_name
         made.weights = self._complete(made.config, state)
         if not full_precision:
@@ -299,7 +305,7 @@ class Experiment:
 
         The folder gets ``config.yaml``, the checkpoint, the statistics and other files
         that the configuration names, and ``train.yaml``, with which stock ESPnet
-        continues the training.
+        continues the training of a model that can train.
 
         Returns:
             The experiment on disk.
@@ -311,7 +317,10 @@ class Experiment:
         require_new(out)
         with folder_written_whole(out) as beside:
             self._write(beside, out.absolute())
-            write_training(beside, self.training, out / self._weights_name)
+            if self.training:
+                write_training(beside, self.training, out / self._weights_name)
+            for name, text in self.files.items():
+                write_text(beside / name, text)
         return Experiment(out / self._weights_name)
 
     def _write(self, folder: Path, seen_as: Path) -> None:

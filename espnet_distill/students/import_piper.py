@@ -15,6 +15,7 @@ from espnet_distill.experiments.experiment import Experiment, build_untrained
 from espnet_distill.experiments.text_frontend import UNKNOWN
 from espnet_distill.students.piper_graph import read_graph
 from espnet_distill.students.piper_weights import to_synthesizer
+from espnet_distill.teachers.piper_padding import PiperPadding
 from espnet_distill.utils.checksums import checksum
 from espnet_distill.utils.files import (
     folder_written_whole,
@@ -31,8 +32,8 @@ SETTINGS = "voice.onnx.json"  # Piper's, with which text becomes tokens
 def import_piper(voice: str | Path, out: str | Path) -> Experiment:
     """Write a Piper voice as an experiment, whose waveforms equal the voice's.
 
-    Its tokens are the voice's phonemes in the order of their ids. A text of tokens is
-    what Piper sends, with padding: `^ _ h _ ə _ … $`; see `tokens_of`.
+    Its tokens are the voice's phonemes in the order of their ids, of a text without the
+    padding of Piper's clients, which the model adds: `^ _ h _ ə _ … $`.
 
     Args:
         voice: The `.onnx`, with its `.onnx.json` beside it.
@@ -50,8 +51,10 @@ def import_piper(voice: str | Path, out: str | Path) -> Experiment:
     settings = read_config(Path(f"{voice}.json"))
     graph = read_graph(voice)
     conf, arrays = to_synthesizer(graph)
-    conf = {"sampling_rate": settings.sample_rate, **conf}
-    config = _config(conf, _token_list(settings, arrays, voice))
+    token_list = _token_list(settings, arrays, voice)
+    padding = PiperPadding.of_tokens(token_list, str(settings.path))
+    conf = {"sampling_rate": settings.sample_rate, **conf, "padding": list(padding)}
+    config = _config(conf, token_list)
     weights = {f"tts.{name}": torch.from_numpy(array) for name, array in arrays.items()}
     _require_speakers(settings, conf, voice)
     _require_model(config, weights, voice)
@@ -69,11 +72,6 @@ def import_piper(voice: str | Path, out: str | Path) -> Experiment:
             rows = (f"{name} {id}\n" for name, id in settings.speakers.items())
             write_text(beside / "spk2sid", "".join(rows))
     return Experiment(out)
-
-
-def tokens_of(ids: list[int], token_list: list[str]) -> str:
-    """Return the text of an imported experiment for ids that Piper sends."""
-    return " ".join(token_list[id] for id in ids)
 
 
 def _token_list(settings: VoiceConfig, arrays: dict, voice: Path) -> list[str]:

@@ -15,4 +15,7 @@ VARIANTS = {
 
 
 # Models that only synthesize; they are no students, which a task would train.
-SYNTHESIZERS = {"vits_synthesizer": "synthesizers.VITSSynthesizer"}
+SYNTHESIZERS = {
+    "vits_synthesizer": "synthesizers.VITSSynthesizer",
+    "jets_synthesizer": "synthesizers.JETSSynthesizer",
+}

@@ -37,6 +37,12 @@ from espnet_distill.utils.locking import require_unlocked
 from espnet_distill.vocoders.dump import identity, is_finished, require_dump
 from espnet_distill.vocoders.generators.base import Generator
 from espnet_distill.vocoders.generators.registry import build_generator
+from espnet_distill.vocoders.latents import (
+    STATISTICS,
+    LatentSpec,
+    input_of,
+    is_latent_dump,
+)
 from espnet_distill.vocoders.training.gan import SEGMENT, VocoderGAN
 from espnet_distill.vocoders.training.model import DistillVocoderModel
 from espnet_distill.vocoders.training.segment import Segment
@@ -55,7 +61,7 @@ PREDICTED_F0 = [
 ]
 
 
-# Data names, and the lists and types of their files in a dump.
+# Data names, and the lists and types of their files in a dump of mels.
 DATA_FILES = {
     "mel": ("mel.scp", "npy"),
     "f0": ("f0.scp", "npy"),
@@ -135,7 +141,7 @@ class DistillGANTTSTask(GANTTSTask):
         cls, train: bool = True, inference: bool = False
     ) -> tuple[str, ...]:
         if cls.trains_vocoder:
-            return tuple(DATA_FILES)
+            return ("f0", "teacher_wave")
         return super().required_data_names(train, inference)
 
     @classmethod
@@ -143,14 +149,14 @@ class DistillGANTTSTask(GANTTSTask):
         cls, train: bool = True, inference: bool = False
     ) -> tuple[str, ...]:
         if cls.trains_vocoder:
-            return ("speech",)
+            return ("mel", "latents", "condition", "speech")
         return super().optional_data_names(train, inference)
 
     @classmethod
     def build_preprocess_fn(cls, args: argparse.Namespace, train: bool):
         if args.tts != VOCODER:
             return super().build_preprocess_fn(args, train)
-        hop_length = MelSpec.of_conf(args.feats_extract_conf).hop_length
+        hop_length = input_of(vars(args)).hop_length
         frames = args.model_conf.get("segment_size", SEGMENT)
         return Segment(frames, hop_length, train)
 
@@ -168,8 +174,9 @@ class DistillGANTTSTask(GANTTSTask):
             cls.trainer = GANTrainer
             return super().build_model(args)
         distill_options = vocoder_options(args)
+        text2mel = {"text2mel": args.text2mel} if args.text2mel else {}
         cls.record = {
-            "text2mel": args.text2mel,
+            **text2mel,
             "teacher": identity(Path(distill_options.dump) / "train")["teacher"],
             "teacher_dump": distill_options.dump,
             "distill_conf": {"objectives": distill_options.objectives},
@@ -217,23 +224,24 @@ def check_vocoder_conf(
         planned: Whether the dump may be made later.
 
     Returns:
-        The options and the mel settings, each INVALID if its check fails.
+        The options and the settings of the input, each INVALID if its check fails.
     """
     distill_options = faults.check(vocoder_options, args)
     faults.check(_require_gan_trainer, args)
-    mels = faults.check(_take_mels, args)
+    has_latents = is_latent_dump(args.teacher_dump)
+    inputs = faults.check(_take_latents if has_latents else _take_mels, args)
     if not args.teacher_dump:
         faults.lines.append(
             "teacher_dump: missing; name the folder of waveforms that "
             f"espnet_distill.bin.dump_waves wrote, to train tts: {VOCODER}"
         )
-        return distill_options, mels
+        return distill_options, inputs
     if faults.check(as_text, args.teacher_dump, "teacher_dump") is INVALID:
-        return distill_options, mels
+        return distill_options, inputs
     for name in ("train", "valid"):
         if not planned or is_finished(Path(args.teacher_dump) / name):
-            faults.check(_add_dump, args, name, mels)
-    return distill_options, mels
+            faults.check(_add_dump, args, name, inputs)
+    return distill_options, inputs
 
 
 def vocoder_options(args: argparse.Namespace) -> DistillOptions:
@@ -287,18 +295,19 @@ def _require_gan_trainer(args: argparse.Namespace) -> None:
 def build_vocoder_model(
     args: argparse.Namespace, objectives: Sequence[Objective]
 ) -> DistillVocoderModel:
-    """Build the model of a vocoder's training from `tts_conf`, `model_conf` and mels.
+    """Build the model of a vocoder's training from `tts_conf`, `model_conf` and input.
 
     Raises:
         ConfigError: Settings from which it cannot be built.
     """
-    mels = MelSpec.of_conf(args.feats_extract_conf)
+    inputs = input_of(vars(args))
     require_statistics({"normalize": "global_mvn", **vars(args)})
     try:
         normalize = GlobalMVN(**args.normalize_conf)
     except Exception as error:  # NumPy, typeguard and the file system
         raise ConfigError(f"normalize_conf: {summarize(error)}") from error
-    generator = build_generator(args.tts_conf, mels)
+    generator = build_generator(args.tts_conf, inputs)
+    mels = inputs if isinstance(inputs, MelSpec) else inputs.mels()
     _require_taps(generator, objectives)
     try:
         tts = VocoderGAN(generator, mels, objectives, **args.model_conf)
@@ -363,6 +372,22 @@ def _take_mels(args: argparse.Namespace) -> MelSpec:
     return MelSpec.of_conf(args.feats_extract_conf)
 
 
+def _take_latents(args: argparse.Namespace) -> LatentSpec:
+    """Copy the settings and statistics of a dump of latents."""
+    if args.text2mel:
+        raise ConfigError(
+            f"text2mel: {args.text2mel}: teacher_dump {args.teacher_dump} has latents, "
+            "which no text-to-mel model predicts; leave it out"
+        )
+    folder = Path(args.teacher_dump) / "train"
+    spec = LatentSpec.of_set(folder)
+    args.tts_conf = dict(args.tts_conf) | {"latents": spec.as_dict()}
+    args.feats_extract, args.feats_extract_conf = None, {}
+    args.normalize = "global_mvn"
+    args.normalize_conf = {"stats_file": str(folder / STATISTICS)}
+    return spec
+
+
 def _require_stock(args: argparse.Namespace) -> None:
     given = _given(args, "teacher", "teacher_dump", "text2mel", "callbacks")
     if given:
@@ -371,13 +396,23 @@ def _require_stock(args: argparse.Namespace) -> None:
         )
 
 
-def _add_dump(args: argparse.Namespace, name: str, mels: MelSpec) -> None:
+def _add_dump(
+    args: argparse.Namespace, name: str, inputs: MelSpec | LatentSpec
+) -> None:
     folder = Path(args.teacher_dump) / name
-    require_dump(folder, mels)
+    lists = DATA_FILES
+    if isinstance(inputs, MelSpec):
+        require_dump(folder, inputs)
+    else:
+        lists = inputs.lists
+        if LatentSpec.of_set(folder) != inputs:
+            raise ConfigError(
+                f"{folder}: latents of another model than those of the training set; "
+                "dump both sets with one teacher"
+            )
     key = f"{name}_data_path_and_name_and_type"
     paths = [
-        (str(folder / scp), data_name, kind)
-        for data_name, (scp, kind) in DATA_FILES.items()
+        (str(folder / scp), data_name, kind) for data_name, (scp, kind) in lists.items()
     ]
     setattr(args, key, paths + list(getattr(args, key)))
     setattr(args, f"{name}_shape_file", [paths[0][0]])  # lists the utterances

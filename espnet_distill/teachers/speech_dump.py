@@ -6,6 +6,7 @@ A dump is a folder for one set of texts:
     durations       utterance and frames of each token and of the end of sentence
     wav/wav.scp     utterance and path of a WAV file, of (sum of durations) * hop samples
     latents.scp     with latents: utterance and path of an array (T, C)
+    condition.scp   with latents of a conditioned decoder: the same of an array (G,)
 
 `durations` and `wav/wav.scp` are where stage 8 of tts.sh writes them.
 """
@@ -27,6 +28,7 @@ REMEDY = "remove the folder and run the dump again"
 OTHERS = f"speech of another teacher, of other texts or other noise; {REMEDY}"
 KINDS = {"wav": WAVE, "frames": ARRAY}
 LATENTS = {"latents": ARRAY}
+CONDITION = {"condition": ARRAY}
 
 
 class SpeechFiles(UtteranceFiles):
@@ -35,10 +37,14 @@ class SpeechFiles(UtteranceFiles):
     Args:
         folder: The folder.
         with_latents: Whether the input of the waveform decoder is written, too.
+        with_condition: Whether it includes the decoder's global conditioning.
     """
 
-    def __init__(self, folder: Path, with_latents: bool = False):
+    def __init__(
+        self, folder: Path, with_latents: bool = False, with_condition: bool = False
+    ):
         kinds = KINDS | (LATENTS if with_latents else {})
+        kinds |= CONDITION if with_latents and with_condition else {}
         super().__init__(folder, kinds, "run the dump again")
 
     def begin(self, record: Mapping) -> None:
@@ -67,6 +73,8 @@ class SpeechFiles(UtteranceFiles):
             "frames": np.pad(frames, (0, tokens + 1 - len(frames))),
             "latents": speech.latents.cpu().numpy(),
         }
+        if speech.condition is not None:
+            arrays["condition"] = speech.condition.cpu().numpy()
         remedy = "leave out the text, or name another teacher"
         if not frames.sum():
             raise ConfigError(f"{self.folder}: {utterance}: has no frames; {remedy}")

@@ -1,5 +1,6 @@
 """Synthesis with ESPnet's text-to-waveform models: VITS, JETS, JointText2Wav."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -25,7 +26,7 @@ class Synthesis:
     Attributes:
         waveform: Samples (T * hop length,).
         durations: Frames a token (N,), integers whose sum is T; (N + 1,) with the end
-            of sentence that JointText2Wav appends.
+            of sentence that JointText2Wav and imported voices append.
         latents: The input of the waveform decoder (T, C): z of VITS, the output of the
             frame decoder of JETS, the normalized mel of JointText2Wav.
         condition: The waveform decoder's global conditioning (G,); None without one.
@@ -135,6 +136,25 @@ def _require_given(name: str, value, size: int | None) -> None:
         raise ConfigError(f"{name}: the model takes none; leave it out")
 
 
+def condition_channels(conf: Mapping | None) -> int:
+    """Return the size of the global conditioning of a VITS's decoder; 0 without one.
+
+    Args:
+        conf: `generator_params` of its `tts_conf`, if it has them.
+    """
+    conf = conf or {}
+    conditions = (conf.get("spks") or 0) > 1, (conf.get("langs") or 0) > 1
+    if any(conditions) or (conf.get("spk_embed_dim") or 0) > 0:
+        return conf["global_channels"]
+    return 0
+
+
+def decoder_of(tts: AbsTTS) -> torch.nn.Module:
+    """Return the waveform decoder of a model of a class in DECODERS."""
+    path = next(path for kind, path in DECODERS.items() if isinstance(tts, kind))
+    return tts.get_submodule(path)
+
+
 class DecoderInput:
     """Records what a model's waveform decoder is given, within a context.
 
@@ -145,8 +165,7 @@ class DecoderInput:
 
     def __init__(self, tts: AbsTTS):
         self.latents = self.condition = None
-        paths = (path for kind, path in DECODERS.items() if isinstance(tts, kind))
-        self._decoders = [tts.get_submodule(path) for path in paths]
+        self._decoders = [] if isinstance(tts, JointText2Wav) else [decoder_of(tts)]
 
     def __enter__(self) -> "DecoderInput":
         self._handles = [

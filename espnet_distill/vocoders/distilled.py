@@ -15,6 +15,7 @@ from espnet_distill.vocoders.generators.registry import (
     build_generator,
     prepare_inference,
 )
+from espnet_distill.vocoders.latents import input_of
 
 GENERATOR, STATISTICS = "tts.generator.", "normalize."
 
@@ -99,14 +100,32 @@ def load_distilled(vocoder_file: Path, config: Path) -> DistilledVocoder:
     Raises:
         ConfigError: Checkpoint or configuration are unreadable or do not fit.
     """
+    mels = input_of(read_config(config), f"{config}: ")
+    if not isinstance(mels, MelSpec):
+        raise ConfigError(
+            f"vocoder {vocoder_file}: takes the latents of a model, not mels; put it "
+            "into the model by espnet-distill replace-decoder"
+        )
+    generator, mean, std = load_generator(vocoder_file, config)
+    return DistilledVocoder(generator, mels, mean, std).eval()
+
+
+def load_generator(
+    vocoder_file: Path, config: Path
+) -> tuple[Generator, torch.Tensor, torch.Tensor]:
+    """Load a generator strictly, ready for inference, and mean and std of its input.
+
+    Raises:
+        ConfigError: Checkpoint or configuration are unreadable or do not fit.
+    """
     conf = read_config(config)
-    mels = MelSpec.of_conf(conf.get("feats_extract_conf") or {})
-    generator = build_generator(conf["tts_conf"], mels, f"{config}: tts_conf")
+    inputs = input_of(conf, f"{config}: ")
+    generator = build_generator(conf["tts_conf"], inputs, f"{config}: tts_conf")
     state = weights_of(vocoder_file)
     statistics = [state.pop(f"{STATISTICS}{name}", None) for name in ("mean", "std")]
     if any(value is None for value in statistics):
         raise ConfigError(
-            f"{vocoder_file}: has no {STATISTICS}mean and std of the mels; name a "
+            f"{vocoder_file}: has no {STATISTICS}mean and std of its input; name a "
             "checkpoint that the training has written"
         )
     try:
@@ -123,7 +142,7 @@ def load_distilled(vocoder_file: Path, config: Path) -> DistilledVocoder:
             f"{vocoder_file}: {STATISTICS}std is not above 0; name a checkpoint that "
             "the training has written"
         )
-    return DistilledVocoder(prepare_inference(generator), mels, mean, std).eval()
+    return prepare_inference(generator), mean, std
 
 
 def weights_of(vocoder_file: Path) -> dict[str, torch.Tensor]:

@@ -2,15 +2,17 @@
 
 import numpy as np
 import pytest
+import torch
 import yaml
 
 from espnet_distill.bin import dump_speech
 from espnet_distill.data.audio import read_audio
 from espnet_distill.errors import ConfigError
+from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.utils.files import read_durations, read_table
 
 from ..conftest import HOP, RATE, make_experiment
-from .text_to_wave_models import jets, joint, make_slow, vits
+from .text_to_wave_models import SEVERAL, jets, joint, make_slow, vits
 
 TEXTS = {"a": "a b c d", "b": "h e l l o", "c": "s t o p"}
 
@@ -89,3 +91,29 @@ def test_a_model_without_waveforms_is_refused(dump, tmp_path):
     with pytest.raises(ConfigError, match="tts: fastspeech2: synthesizes no waveform"):
         dump(teacher)
     assert not (tmp_path / "out").exists()
+
+
+def test_the_conditioning_is_written_with_the_latents(tmp_path):
+    teacher = make_experiment(tmp_path / "vits", token_type="phn", **vits(**SEVERAL))
+    rows = {"text": "a b c", "sids": "2", "lids": "1"}
+    command = ["--teacher", str(teacher), "--latents"]
+    command += ["--output_dir", str(tmp_path / "out")]
+    for name, value in rows.items():
+        (tmp_path / name).write_text(f"x {value}\n")
+        kind = "text" if name == "text" else "text_int"
+        triple = f"{tmp_path / name},{name},{kind}"
+        command += ["--data_path_and_name_and_type", triple]
+    np.save(tmp_path / "x.npy", np.ones(5, np.float32))
+    (tmp_path / "spembs").write_text(f"x {tmp_path}/x.npy\n")
+    command += ["--data_path_and_name_and_type", f"{tmp_path}/spembs,spembs,npy"]
+    dump_speech.main(command)
+    dump_speech.main([*command, "--finish"])
+    generator = Experiment(teacher).model.tts.generator
+    with torch.no_grad():
+        expected = (
+            generator.global_emb.weight[2]
+            + generator.lang_emb.weight[1]
+            + generator.spemb_proj(torch.full((5,), 5**-0.5))
+        )
+    (path,) = read_table(tmp_path / "out/condition.scp").values()
+    np.testing.assert_allclose(np.load(path), expected, rtol=1e-5)

@@ -6,16 +6,41 @@ from typing import Any
 
 import torch
 from espnet2.gan_tts.hifigan import HiFiGANGenerator
+from espnet2.gan_tts.jets import JETS
 from espnet2.gan_tts.vits import VITS
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.students.models.windowed_attention import WindowedTextEncoder
+from espnet_distill.teachers.piper_padding import PiperPadding
+from espnet_distill.teachers.text_to_wave import condition_channels
 from espnet_distill.utils.config_values import one_of
+from espnet_distill.vocoders.latent_decoder import LatentDecoder
+from espnet_distill.vocoders.latents import LatentSpec
 
-# Arguments with which ESPnet builds a part that is replaced: small, whatever the model.
+TEXT_ENCODERS = ("conformer", "windowed")
+HIFIGAN = "hifigan"  # ESPnet's decoder; others are vocoders of this package
+WIDTH = 192  # default of hidden_channels
+
+
+# Arguments of parts that are built by ESPnet's constructor and then replaced: small.
 SMALL_DISCRIMINATOR = {
     "discriminator_type": "hifigan_period_discriminator",
     "discriminator_params": {"channels": 1, "max_downsample_channels": 1},
+}
+SMALL_POSTERIOR = {"posterior_encoder_layers": 1, "posterior_encoder_stacks": 1}
+
+
+# Arguments of VITSGenerator → those of its HiFiGANGenerator.
+DECODER_ARGUMENTS = {
+    "hidden_channels": "in_channels",
+    "global_channels": "global_channels",
+    "decoder_channels": "channels",
+    "decoder_kernel_size": "kernel_size",
+    "decoder_upsample_scales": "upsample_scales",
+    "decoder_upsample_kernel_sizes": "upsample_kernel_sizes",
+    "decoder_resblock_kernel_sizes": "resblock_kernel_sizes",
+    "decoder_resblock_dilations": "resblock_dilations",
+    "use_weight_norm_in_decoder": "use_weight_norm",
 }
 
 
@@ -42,6 +67,14 @@ class Synthesizer:
             "it; train the experiment that it was made from"
         )
 
+    def _decoder(self, kind: str, params: Mapping, channels: int, condition: int):
+        """Build a vocoder of latents for this model."""
+        latents = LatentSpec(
+            self.fs, self.generator.upsample_factor, channels, condition, ""
+        )
+        conf = {"vocoder_type": kind, "vocoder_params": dict(params)}
+        return LatentDecoder(conf, latents)
+
 
 class VITSSynthesizer(Synthesizer, VITS):
     """VITS for synthesis; ``tts: vits_synthesizer``.
@@ -57,8 +90,13 @@ class VITSSynthesizer(Synthesizer, VITS):
         text_encoder_type: `conformer`, which is ESPnet's, or `windowed`, that of the
             original VITS and of Piper.
         text_encoder_params: Arguments of a `windowed` encoder.
+        decoder_type: `hifigan`, which is ESPnet's, or a vocoder of GENERATORS, which
+            replaces it.
         decoder_params: Arguments of ESPnet's HiFiGANGenerator that its VITS does not
-            pass on, such as `use_additional_convs`.
+            pass on, such as `use_additional_convs`; or those of the vocoder.
+        padding: Ids of begin, padding and end that Piper's clients put around the
+            tokens; `inference` then puts them there, and its durations are those of the
+            N tokens and of the end of the sentence, (N + 1,).
     """
 
     def __init__(
@@ -69,12 +107,15 @@ class VITSSynthesizer(Synthesizer, VITS):
         generator_params: dict[str, Any] = {},
         text_encoder_type: str = "conformer",
         text_encoder_params: dict[str, Any] = {},
+        decoder_type: str = HIFIGAN,
         decoder_params: dict[str, Any] = {},
+        padding: list[int] | None = None,
     ):
         one_of(text_encoder_type, TEXT_ENCODERS, "tts_conf.text_encoder_type")
-        params = copy.deepcopy(dict(generator_params))
-        windowed = text_encoder_type == "windowed"
+        params = copy.deepcopy(dict(generator_params))  # which ESPnet changes
+        windowed, replaced = text_encoder_type == "windowed", decoder_type != HIFIGAN
         small = {"text_encoder_blocks": 0} if windowed else {}
+        small |= _small_decoder(params) if replaced else {}
         VITS.__init__(
             self,
             idim,
@@ -84,19 +125,83 @@ class VITSSynthesizer(Synthesizer, VITS):
             **SMALL_DISCRIMINATOR,
         )
         self._keep_synthesis()
-        generator = self.generator
+        generator, width = self.generator, params.get("hidden_channels", WIDTH)
         generator.posterior_encoder = None
         _keep_inverse(generator.duration_predictor)
         if windowed:
             generator.text_encoder = WindowedTextEncoder(
-                idim, params.get("hidden_channels", 192), **text_encoder_params
+                idim, width, **text_encoder_params
             )
-        if decoder_params:
+        if replaced:
+            generator.decoder = self._decoder(
+                decoder_type, decoder_params, width, condition_channels(params)
+            )
+        elif decoder_params:
             generator.decoder = _hifigan(params, decoder_params)
+        self.padding = PiperPadding(*padding) if padding else None
+
+    def inference(
+        self, text: torch.Tensor, durations: torch.Tensor | None = None, **options
+    ) -> dict[str, torch.Tensor]:
+        """Synthesize as ESPnet's VITS does, with the padding.
+
+        Args:
+            text: Token ids (N,).
+            durations: Frames a token (N,), for a model without padding.
+            options: Those of ESPnet's VITS.
+
+        Raises:
+            ConfigError: Durations are given to a model with padding.
+        """
+        if self.padding is None:
+            return super().inference(text, durations=durations, **options)
+        if durations is not None:
+            raise ConfigError(
+                "durations: are not those of the padded tokens of this model; leave "
+                "them out"
+            )
+        padded = text.new_tensor(self.padding.pad(text.tolist()))
+        output = super().inference(padded, **options)
+        attention = self.padding.sum_attention(output["att_w"])
+        return output | {"att_w": attention, "duration": attention.sum(0)}
 
 
-TEXT_ENCODERS = ("conformer", "windowed")
-SMALL_POSTERIOR = {"posterior_encoder_layers": 1, "posterior_encoder_stacks": 1}
+class JETSSynthesizer(Synthesizer, JETS):
+    """JETS for synthesis, with a vocoder of its latents; ``tts: jets_synthesizer``.
+
+    Aligner, discriminator and losses are left out.
+
+    Args:
+        idim: Number of tokens.
+        odim: Number of mels, as in the training.
+        sampling_rate: Of the waveforms in Hz.
+        generator_params: As for ESPnet's JETS.
+        decoder_type: A vocoder of GENERATORS.
+        decoder_params: Its arguments.
+    """
+
+    def __init__(
+        self,
+        idim: int,
+        odim: int,
+        sampling_rate: int = 22050,
+        generator_params: dict[str, Any] = {},
+        decoder_type: str = "harmonic_istft_generator",
+        decoder_params: dict[str, Any] = {},
+    ):
+        params = copy.deepcopy(dict(generator_params))
+        JETS.__init__(
+            self,
+            idim,
+            odim,
+            sampling_rate=sampling_rate,
+            generator_params=params | _small_decoder(params, "generator"),
+            **SMALL_DISCRIMINATOR,
+        )
+        self._keep_synthesis()
+        self.generator.alignment_module = None
+        width = self.generator.generator.input_conv.in_channels
+        self.generator.generator = self._decoder(decoder_type, decoder_params, width, 0)
 
 
 def _keep_inverse(predictor: torch.nn.Module) -> None:
@@ -110,23 +215,17 @@ def _keep_inverse(predictor: torch.nn.Module) -> None:
     predictor.flows[1] = torch.nn.Identity()
 
 
+def _small_decoder(params: Mapping, prefix: str = "decoder") -> dict:
+    """Return the least width of a HiFi-GAN that halves it at each upsampling."""
+    scales = params.get(f"{prefix}_upsample_scales", [8, 8, 2, 2])
+    return {f"{prefix}_channels": 2 ** len(scales)}
+
+
 def _hifigan(params: Mapping, others: Mapping) -> HiFiGANGenerator:
     """Build the decoder of ESPnet's VITS with further arguments."""
     given = {
-        argument: params[key] for key, argument in DECODER_KEYS.items() if key in params
+        argument: params[key]
+        for key, argument in DECODER_ARGUMENTS.items()
+        if key in params
     }
-    given.setdefault("in_channels", 192)
-    return HiFiGANGenerator(**given | dict(others))
-
-
-DECODER_KEYS = {  # of VITSGenerator: arguments of its HiFiGANGenerator
-    "hidden_channels": "in_channels",
-    "global_channels": "global_channels",
-    "decoder_channels": "channels",
-    "decoder_kernel_size": "kernel_size",
-    "decoder_upsample_scales": "upsample_scales",
-    "decoder_upsample_kernel_sizes": "upsample_kernel_sizes",
-    "decoder_resblock_kernel_sizes": "resblock_kernel_sizes",
-    "decoder_resblock_dilations": "resblock_dilations",
-    "use_weight_norm_in_decoder": "use_weight_norm",
-}
+    return HiFiGANGenerator(**{"in_channels": WIDTH} | given | dict(others))

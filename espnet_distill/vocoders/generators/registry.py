@@ -9,9 +9,11 @@ from espnet_distill.data.mel_spec import MelSpec
 from espnet_distill.errors import ConfigError, ErrorCollector, summarize
 from espnet_distill.utils.config_values import as_mapping, one_of, require_known
 from espnet_distill.vocoders.generators.base import Generator, HiFiGAN
+from espnet_distill.vocoders.generators.conditioned import ConditionedGenerator
 from espnet_distill.vocoders.generators.harmonic_istft import HarmonicISTFTGenerator
 from espnet_distill.vocoders.generators.istft import ISTFTGenerator
 from espnet_distill.vocoders.generators.multiband_istft import MultibandISTFTGenerator
+from espnet_distill.vocoders.latents import LatentSpec
 
 GENERATORS: dict[str, type[Generator]] = {
     "istft_generator": ISTFTGenerator,
@@ -21,20 +23,23 @@ GENERATORS: dict[str, type[Generator]] = {
 }
 
 
-KEYS = ("vocoder_type", "vocoder_params")
+KEYS = ("vocoder_type", "vocoder_params", "latents")
 
 
-# Arguments of generators that come from the mel settings.
-FROM_MELS = {"in_channels": "n_mels", "hop_length": "hop_length", "fs": "fs"}
+# Arguments of generators that come from the settings of its input.
+FROM_INPUT = {"in_channels": "channels", "hop_length": "hop_length", "fs": "fs"}
 
 
-def build_generator(conf: Mapping, mels: MelSpec, where: str = "tts_conf") -> Generator:
-    """Build a generator, (B, n_mels, T) to (B, 1, T * hop length).
+def build_generator(
+    conf: Mapping, inputs: MelSpec | LatentSpec, where: str = "tts_conf"
+) -> Generator:
+    """Build a generator, (B, channels, T) to (B, 1, T * hop length).
 
     Args:
         conf: `vocoder_type`, one of GENERATORS, and `vocoder_params`, its arguments
-            without those in FROM_MELS.
-        mels: The settings of its input.
+            without those in FROM_INPUT.
+        inputs: The settings of its input, mels or latents. With global conditioning it
+            is a ConditionedGenerator.
         where: Prefix of error messages.
 
     Raises:
@@ -42,20 +47,23 @@ def build_generator(conf: Mapping, mels: MelSpec, where: str = "tts_conf") -> Ge
             the hop length of the mels.
     """
     kind, params = _read(conf, where)
-    keys = inspect.signature(GENERATORS[kind]).parameters.keys() & FROM_MELS.keys()
-    arguments = dict(params) | {key: getattr(mels, FROM_MELS[key]) for key in keys}
+    keys = inspect.signature(GENERATORS[kind]).parameters.keys() & FROM_INPUT.keys()
+    arguments = dict(params) | {key: getattr(inputs, FROM_INPUT[key]) for key in keys}
     try:
         generator = GENERATORS[kind](**arguments)
     except Exception as error:  # torch, vocos and ESPnet each raise their own
         raise ConfigError(
             f"{where}.vocoder_params: no {kind} can be built: {summarize(error)}"
         ) from error
-    if generator.upsample_factor != mels.hop_length:
+    if generator.upsample_factor != inputs.hop_length:
+        is_mel = isinstance(inputs, MelSpec)
+        key = "feats_extract_conf.hop_length" if is_mel else "the latents' hop_length"
         raise ConfigError(
             f"{where}.vocoder_params: this {kind} makes {generator.upsample_factor} "
-            f"samples a frame, but feats_extract_conf.hop_length is {mels.hop_length}"
+            f"samples a frame, but {key} is {inputs.hop_length}"
         )
-    return generator
+    size = getattr(inputs, "condition_channels", 0)
+    return ConditionedGenerator(generator, size) if size else generator
 
 
 def prepare_inference(generator: torch.nn.Module) -> torch.nn.Module:
@@ -69,7 +77,7 @@ def _read(conf: Mapping, where: str) -> tuple[str, Mapping]:
     as_mapping(conf, where)
     kind = one_of(conf.get("vocoder_type"), GENERATORS, f"{where}.vocoder_type")
     params = as_mapping(conf.get("vocoder_params") or {}, f"{where}.vocoder_params")
-    known = inspect.signature(GENERATORS[kind]).parameters.keys() - FROM_MELS.keys()
+    known = inspect.signature(GENERATORS[kind]).parameters.keys() - FROM_INPUT.keys()
     with ErrorCollector() as faults:
         faults.check(require_known, conf, KEYS, f"{where}: ")
         faults.check(

@@ -45,8 +45,8 @@ class VocoderGAN(torch.nn.Module):
     with a schedule of the weight).
 
     Args:
-        generator: (B, n_mels, T) to (B, 1, T * hop length).
-        mels: The settings of its input.
+        generator: (B, channels, T) to (B, 1, T * hop length).
+        mels: The settings of the mels that are compared.
         objectives: Compare its waveform with the teacher's.
         discriminator_type: A discriminator of ESPnet's joint_text2wav with features, or
             `msstft_discriminator`, on complex spectra of several sizes (EnCodec,
@@ -118,19 +118,22 @@ class VocoderGAN(torch.nn.Module):
         recording: torch.Tensor,
         forward_generator: bool,
         f0: torch.Tensor | None = None,
+        condition: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, dict]:
         """Return the loss of the generator or of the discriminator, and its parts.
 
         Args:
-            feats: Normalized log-mels (B, T, n_mels).
+            feats: Normalized log-mels or latents (B, T, C).
             teacher: The teacher's waveforms (B, T * hop length).
             recording: The discriminator's real waveforms, of the same shape.
             forward_generator: Whether to compute the generator's loss.
             f0: Of the teacher's waveforms in Hz (B, T), 0 in unvoiced frames; for
                 generators of pulses.
+            condition: Global conditioning (B, G), for generators that take one.
         """
         if self._student is None:  # the discriminator comes first, on the same batch
-            taps = self.generator.training_forward(feats.transpose(1, 2), f0)
+            given = [] if condition is None else [condition]
+            taps = self.generator.training_forward(feats.transpose(1, 2), f0, *given)
             self._student = Taps(taps)
         if not forward_generator:
             return self._discriminate(self._student["waveform"].detach(), recording)

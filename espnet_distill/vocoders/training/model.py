@@ -11,10 +11,11 @@ from espnet_distill.vocoders.training.gan import VocoderGAN
 
 
 class DistillVocoderModel(AbsGANESPnetModel):
-    """A VocoderGAN whose input are log-mels without normalization.
+    """A VocoderGAN whose input are log-mels or latents without normalization.
 
     Args:
-        normalize: Normalization by the statistics of the text-to-mel model's mels.
+        normalize: Normalization by the statistics of the text-to-mel model's mels, or
+            of the latents.
         tts: The GAN, under the name that ESPnet's optimizers require.
     """
 
@@ -26,9 +27,11 @@ class DistillVocoderModel(AbsGANESPnetModel):
 
     def forward(
         self,
-        mel: torch.Tensor,
         teacher_wave: torch.Tensor,
         f0: torch.Tensor,
+        mel: torch.Tensor | None = None,
+        latents: torch.Tensor | None = None,
+        condition: torch.Tensor | None = None,
         speech: torch.Tensor | None = None,
         forward_generator: bool = True,
         **others,
@@ -36,23 +39,28 @@ class DistillVocoderModel(AbsGANESPnetModel):
         """Return the loss of the generator or of the discriminator.
 
         Args:
-            mel: Log-mels (B, T, n_mels).
             teacher_wave: The teacher's waveforms (B, T * hop length).
             f0: Of these waveforms in Hz (B, T), 0 in unvoiced frames.
+            mel: Log-mels (B, T, n_mels), or
+            latents: the input of the teacher's waveform decoder (B, T, C), and
+            condition: its global conditioning (B, G), if it has one.
             speech: The discriminator's real waveforms, of the same shape; by default
                 the teacher's.
             forward_generator: Whether to compute the generator's loss.
             others: Lengths, equal for all segments, and the utterances' names.
         """
-        feats, _ = self.normalize(mel.clone())  # normalizes in place
+        name, given = ("mel", mel) if latents is None else ("latents", latents)
+        feats, _ = self.normalize(given.clone())  # normalizes in place
         real = teacher_wave if speech is None else speech
-        loss, stats = self.tts(feats, teacher_wave, real, forward_generator, f0)
+        loss, stats = self.tts(
+            feats, teacher_wave, real, forward_generator, f0, condition
+        )
         stats = {name: _value(part) for name, part in stats.items()}
-        inputs = {"mel": mel, "teacher_wave": teacher_wave, "f0": f0, "speech": real}
+        inputs = {name: given, "teacher_wave": teacher_wave, "f0": f0, "speech": real}
         self.fault = _find_fault(loss, stats, inputs, others.get("utt_id"))
         if self.fault:
             stats = mark_invalid(stats)
-        loss, stats, weight = force_gatherable((loss, stats, len(mel)), loss.device)
+        loss, stats, weight = force_gatherable((loss, stats, len(given)), loss.device)
         return {
             "loss": loss,
             "stats": stats,

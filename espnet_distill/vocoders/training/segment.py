@@ -1,9 +1,10 @@
-"""Cut aligned segments from an utterance's mel, F0 and waveforms."""
+"""Cut aligned segments from an utterance's mel or latents, F0 and waveforms."""
 
 import zlib
 
 import numpy as np
 
+INPUTS = ("mel", "latents")
 WAVES = ("teacher_wave", "speech")
 
 
@@ -22,9 +23,10 @@ class Segment:
         self.frames, self.hop_length, self.train = frames, hop_length, train
 
     def __call__(self, utterance: str, data: dict) -> dict:
-        """Cut `mel` (T, n_mels), `f0` (T,), `teacher_wave` and `speech` (samples,)."""
-        first = self._first(utterance, len(data["mel"]) - self.frames)
-        cut = {"mel": _fit(data["mel"][first:], self.frames, mode="edge")}
+        """Cut `mel` or `latents` (T, C), `f0` (T,), `teacher_wave`, `speech` (samples,)."""
+        (name,) = (name for name in INPUTS if name in data)
+        first = self._first(utterance, len(data[name]) - self.frames)
+        cut = {name: _fit(data[name][first:], self.frames, mode="edge")}
         cut["f0"] = _fit(data["f0"][first:], self.frames, mode="constant")
         for name in WAVES:
             if name in data:
