@@ -59,6 +59,7 @@ def export(
     data: str | Path | None = None,
     espeak_voice: str | None = None,
     speakers: str | Path | None = None,
+    xvectors: Sequence[str] = (),
     language_id: int | None = None,
     license: str | None = None,
     corpus: str | None = None,
@@ -83,6 +84,8 @@ def export(
             and espeak-ng's voice of phonemes.
         espeak_voice: espeak-ng's language tag of phonemes, such as ``de``.
         speakers: File of ``<name> <id>`` lines (ESPnet's ``spk2sid``).
+        xvectors: Names of speakers of the training set, for a model of speaker
+            embeddings: theirs become constants.
         language_id: The language's id, of a model of several languages.
         license: License of corpus and teacher, for the card.
         corpus: Name of the corpus, for the card.
@@ -115,6 +118,7 @@ def export(
         data=data and Path(data),
         espeak_voice=espeak_voice,
         speakers=speakers and Path(speakers),
+        xvectors=list(dict.fromkeys(xvectors)),
         language_id=language_id,
     )
     from espnet_distill.onnx_export.lexicon import AUTO, NOTICE, words_of_voice

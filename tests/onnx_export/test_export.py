@@ -28,6 +28,7 @@ from espnet_distill.voice.voice import GRAPH
 
 from ..conftest import FASTSPEECH2, global_mvn, make_experiment, run_python, write_stats
 from ..conftest import TOKENS as LETTERS
+from ..students.test_one_speaker import write_embeddings
 from ..vocoders.test_distilled import FEATURES, save
 
 KATHLEEN = Path(__file__).parents[2] / "egs/kathleen/tts1/pretrained"
@@ -186,6 +187,32 @@ def test_weights_are_stored_smaller(voice, pair, tmp_path, weights):
         one, other = play(Voice(made.folder), tokens), play(voice, tokens)
         assert one.shape == other.shape
         assert made.settings["equality"]["mel"] < 0.05
+
+
+def test_speakers_by_their_embeddings(tmp_path, monkeypatch, capsys):
+    """The voice has the named ones, in this order; the first is the default."""
+    monkeypatch.chdir(tmp_path)
+    write_embeddings(tmp_path / "dump/xvector/train")
+    data = [["dump/xvector/train/xvector.scp", "spembs", "kaldi_ark"]]
+    experiment, vocoder = make_pair(
+        tmp_path / "pair",
+        tts_conf=FASTSPEECH2 | {"spk_embed_dim": 5},
+        train_data_path_and_name_and_type=data,
+    )
+    options = ["--vocoder", str(vocoder), "--weights", "fp32", "--xvector"]
+    for out, names in (("two", ["bob", "ann"]), ("one", ["ann"])):
+        assert main(["export", str(experiment), out, *options, *names]) == 0
+    two, one = Voice("two"), Voice("one")
+    assert two.speakers == ["bob", "ann"] and one.speakers == []
+    tokens = range(2, 40)
+    expected, actual, other = (
+        play(voice, tokens, **options) / settings_of(voice)["gain"]
+        for voice, options in ((one, {}), (two, {"speaker": "ann"}), (two, {}))
+    )
+    np.testing.assert_allclose(actual, expected, atol=1e-5)
+    assert len(other) != len(expected) or abs(other - expected).max() > 1e-3
+    assert main(["export", str(experiment), "no", *options, "anna"]) == 2
+    assert "--xvector anna: " in capsys.readouterr().err
 
 
 # Clients
