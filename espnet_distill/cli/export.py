@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         nargs="+",
         default=[],
-        help="speakers of the training set, for a model of speaker embeddings: theirs "
+        help="speakers of the training set, for a model of speaker embeddings, which "
         "become constants of the voice",
     )
     add(
