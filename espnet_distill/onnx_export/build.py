@@ -19,6 +19,7 @@ from espnet_distill.onnx_export.checks import (
     speakers_of,
     statistics_of,
 )
+from espnet_distill.onnx_export.cleaner import cleaner_warnings
 from espnet_distill.onnx_export.equality import (
     Reference,
     choose_gain,
@@ -148,7 +149,10 @@ def build_voice(
             "vocoder_parameters": _count(loaded),
             "vocoder_files": checksum_of(map(checksum, files_of(vocoder_file))),
         },
-        "warnings": list(symbols.warnings),
+        "warnings": [
+            *symbols.warnings,
+            *cleaner_warnings(experiment, front_end, data),
+        ],
     }
     if streaming:
         settings["streaming"] = graphs.streaming

@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+import yaml
 
 from espnet_distill import Experiment, export
 from espnet_distill.cli.main import main
 from espnet_distill.data.front_end import FrontEnd
 from espnet_distill.errors import ConfigError
+from espnet_distill.onnx_export.cleaner import cleaner_warnings
 from espnet_distill.onnx_export.export import TOKENS
 from espnet_distill.onnx_export.phoneme_ids import padded, phoneme_ids
 from espnet_distill.utils.files import cache_folder
@@ -369,10 +371,23 @@ def test_prepared_phonemes_need_their_voice():
     assert (symbols.kind, symbols.voice, symbols.warnings) == ("espeak", "de", ())
 
 
-def test_a_cleaner_is_a_warning():
-    front_end = FrontEnd(g2p=ENGLISH["g2p"], cleaner="tacotron")
-    symbols = phoneme_ids(PHONEMES, front_end, None, "exp")
-    assert symbols.kind == "espeak" and "cleaner tacotron" in symbols.warnings[0]
+def test_sentences_that_a_cleaner_changes_are_counted(tmp_path, pair):
+    folder = shutil.copytree(pair[0], tmp_path / "exp")
+    (tmp_path / "text").write_text("a it is\nb hello\nc it costs $5\n")
+    path = folder / "config.yaml"
+    data = [[str(tmp_path / "text"), "text", "text"]]
+    changes = {"cleaner": "tacotron", "train_data_path_and_name_and_type": data}
+    conf = yaml.safe_load(path.read_text()) | changes
+    path.write_text(yaml.safe_dump(conf))
+    experiment = Experiment(folder)
+    front_end = FrontEnd.of(experiment.config)
+    for where in (None, tmp_path):
+        (warning,) = cleaner_warnings(experiment, front_end, where)
+        assert warning.startswith("clients do not apply cleaner tacotron: 2 of 3 sent")
+    (tmp_path / "text").unlink()
+    (warning,) = cleaner_warnings(experiment, front_end, None)
+    assert warning.endswith("a text may get other symbols than in the training")
+    assert cleaner_warnings(Experiment(pair[0]), FrontEnd(), None) == []
 
 
 # What is wrong with a folder
