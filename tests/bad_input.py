@@ -34,6 +34,7 @@ PRUNE = {"type": "prune", "granularity": "unstructured", "pressure": 0.5, "end":
 SCORES = "row,errors,words,dnsmos\nteacher,,,\n"
 FIGURES = {"name": "teacher", **dict.fromkeys(key for _, _, key in METRICS.values())}
 SMALL = 0.45  # pressure
+LATENTS = b"{tts: vocoder, tts_conf: {latents: {fs: 8000}}}"
 VOCODER = b"{tts: vocoder, tts_conf: {vocoder_type: istft_generator}}"
 
 
@@ -393,6 +394,10 @@ def importing(what: str, voice: Callable, message: str) -> Try:
     return Try(
         "import-piper", what, lambda p: [voice(p), OUT], message, needs=("onnx",)
     )
+
+
+def replacing(what: str, arguments: Callable, message: str) -> Try:
+    return Try("replace-decoder", what, lambda p: [*arguments(p), OUT], message)
 
 
 def evaluating(what: str, arguments: Callable, message: str) -> Try:
@@ -1275,6 +1280,33 @@ TRIES = [
         lambda p: [p.piper(), p.folder()],
         "exists: name a new folder",
     ),
+    # replace-decoder
+    replacing(
+        "a text-to-mel experiment",
+        lambda p: [p.teacher(), p.vocoder()],
+        "tts: fastspeech2: has no waveform decoder that can be replaced; name one of ",
+    ),
+    replacing(
+        "a vocoder of mels",
+        lambda p: [p.text2wav(), p.vocoder()],
+        "takes mels; train a vocoder on the latents of ",
+    ),
+    replacing(
+        "no vocoder",
+        lambda p: [p.text2wav(), p.teacher()],
+        "is no vocoder's (tts: fastspeech2)",
+    ),
+    replacing(
+        "settings of latents that lack a key",
+        lambda p: [p.text2wav(), p.teacher("v", config=LATENTS)],
+        "tts_conf.latents: expected channels, condition_channels, fs, hop_length, ",
+    ),
+    Try(
+        "replace-decoder",
+        "a folder that is there",
+        lambda p: [p.text2wav(), p.vocoder(), p.folder()],
+        "exists: name a new folder",
+    ),
     # synthesize
     synthesizing("no voice", lambda p: [p.folder("empty"), "a"], "no such voice; name"),
     synthesizing(
@@ -1403,7 +1435,9 @@ TRIES = [
         "tts: tacotron2 cannot be exported; fastspeech2, fastspeech and ",
     ),
     exporting(
-        "VITS", lambda p: [p.text2wav(), *_vocoder_option(p)], "tts: vits cannot be"
+        "VITS with a vocoder",
+        lambda p: [p.text2wav(), *_vocoder_option(p)],
+        "synthesizes waveforms without mels; leave it out",
     ),
     exporting(
         "a model of x-vectors, and no name",

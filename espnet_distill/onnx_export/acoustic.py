@@ -51,7 +51,7 @@ class FastSpeechModule(nn.Module):
         states, _ = self.tts.encoder(tokens, None)
         states = self._condition(states, speaker)
         durations = self._durations(states, length_scale)
-        states = _regulate(self._vary(states), durations)
+        states = regulate(self._vary(states), durations)
         states, _ = self.tts.decoder(states, None)
         mels = self.tts.feat_out(states).view(1, -1, self.tts.odim)
         if self.tts.postnet is not None:
@@ -131,7 +131,7 @@ class SpeakerEmbeddings(nn.Module):
         return states + (self.added if speaker is None else self.added[speaker])
 
 
-def _regulate(states: torch.Tensor, durations: torch.Tensor) -> torch.Tensor:
+def regulate(states: torch.Tensor, durations: torch.Tensor) -> torch.Tensor:
     """Repeat each state (1, N, channels) by its duration (N,)."""
     ends = durations.cumsum(0)
     ended = ends.new_zeros(ends[-1] + 1).scatter_add(0, ends, torch.ones_like(ends))

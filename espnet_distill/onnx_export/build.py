@@ -1,6 +1,6 @@
 """Build the graphs and the settings of a voice."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,11 +69,13 @@ class Built:
         experiment: The text-to-mel model.
         files: Name → content of the graphs.
         settings: Content of voice.onnx.json, without the files.
+        pad: Turns the ids of tokens into those that clients send.
     """
 
     experiment: Experiment
     files: dict[str, bytes]
     settings: dict
+    pad: Callable[[list[int]], list[int]] = padded
 
 
 def build_voice(
@@ -121,7 +123,8 @@ def build_voice(
     mels = MelSpec.of_extractor(model.feats_extract)
     exact = graphs.trace(references[0].tokens, mels.n_mels, streaming)
     stored = {
-        name: _stored(graph, weights, graphs.computed) for name, graph in exact.items()
+        name: stored_graph(graph, weights, graphs.computed)
+        for name, graph in exact.items()
     }
     metadata = graph_metadata(
         symbols, front_end, mels.fs, graphs.speakers, FORMAT_VERSION
@@ -143,10 +146,10 @@ def build_voice(
         "front_end": front_end_settings(front_end),
         "made_from": {
             "tts": experiment.config["tts"],
-            "parameters": _count(model.tts),
+            "parameters": count_parameters(model.tts),
             **experiment.identity,
             "vocoder": type(loaded.generator).__name__,
-            "vocoder_parameters": _count(loaded),
+            "vocoder_parameters": count_parameters(loaded),
             "vocoder_files": checksum_of(map(checksum, files_of(vocoder_file))),
         },
         "warnings": [
@@ -196,9 +199,10 @@ class _Graphs:
         return {name: onnx.load_from_string(graph) for name, graph in graphs.items()}
 
 
-def _stored(
+def stored_graph(
     graph: onnx.ModelProto, weights: str, computed: dict[str, set[str]]
 ) -> onnx.ModelProto:
+    """Return a copy of a graph with its weights stored as chosen; see `store`."""
     stored = store(graph, weights, **computed)
     compact_names(stored)
     stored.producer_name = "espnet_distill"
@@ -239,5 +243,6 @@ def _compare(
     return equality
 
 
-def _count(module: torch.nn.Module) -> int:
+def count_parameters(module: torch.nn.Module) -> int:
+    """Return the number of a module's parameters."""
     return sum(parameter.numel() for parameter in module.parameters())

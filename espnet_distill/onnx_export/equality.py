@@ -26,15 +26,19 @@ class Reference:
     Attributes:
         tokens: Token ids without the end.
         wave: The waveform (T,).
+        ids: The ids that clients send for them.
+        scales: Of noise, length and the durations' noise.
     """
 
     tokens: list[int]
     wave: np.ndarray
+    ids: list[int]
+    scales: tuple[float, ...] = tuple(INFERENCE.values())
 
     @property
     def inputs(self) -> Inputs:
         """Those of a voice's graph, with the first speaker of several."""
-        return graph_inputs(padded(self.tokens), list(INFERENCE.values()))
+        return graph_inputs(self.ids, self.scales)
 
 
 def synthesize_references(
@@ -51,14 +55,22 @@ def synthesize_references(
     generator = torch.Generator().manual_seed(0)
     references = []
     for length in LENGTHS:
-        drawn = torch.randint(len(tokens), (length,), generator=generator)
-        sentence = torch.tensor(tokens)[drawn]
+        sentence = random_sentence(tokens, length, generator)
         options = {"use_teacher_forcing": False, "alpha": 1.0}
         with torch.no_grad():
             made = model.inference(text=sentence, **conditions, **options)
             wave = vocoder(made.get("feat_gen_denorm", made["feat_gen"])).view(-1)
-        references.append(Reference(sentence.tolist(), wave.numpy()))
+        ids = padded(sentence.tolist())
+        references.append(Reference(sentence.tolist(), wave.numpy(), ids))
     return references
+
+
+def random_sentence(
+    tokens: list[int], length: int, generator: torch.Generator
+) -> torch.Tensor:
+    """Return ids (length,) that are drawn from tokens."""
+    drawn = torch.randint(len(tokens), (length,), generator=generator)
+    return torch.tensor(tokens)[drawn]
 
 
 def choose_gain(references: list[Reference]) -> float:

@@ -1,12 +1,13 @@
 """Export a text-to-mel experiment and a vocoder as a voice folder."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
+from espnet_distill.experiments.text_to_wave import is_text_to_wave
 from espnet_distill.utils.checksums import checksum
 from espnet_distill.utils.files import (
     folder_written_whole,
@@ -65,7 +66,7 @@ def export(
     corpus: str | None = None,
     evaluation: str | Path | None = None,
 ) -> Exported:
-    """Export a FastSpeech2 or FastSpeech and a vocoder as a voice of one ONNX graph.
+    """Export FastSpeech2 or FastSpeech with a vocoder, or VITS, as one ONNX graph.
 
     The graph is compared with PyTorch on sentences of three lengths before the folder
     gets its name.
@@ -73,7 +74,8 @@ def export(
     Args:
         experiment: Experiment, or a folder, ``.pth``, ``.zip`` or tag of one.
         out: New folder.
-        vocoder: Vocoder: a checkpoint or an experiment folder.
+        vocoder: Vocoder: a checkpoint or an experiment folder; None for VITS, which has
+            a decoder of its own.
         weights: Storage of weights: fp16, fp32 or int8; they are computed in fp32.
         streaming: Also write ``acoustic.onnx`` and ``vocoder.onnx``, which synthesize a
             sentence in pieces.
@@ -110,17 +112,29 @@ def export(
     figures = evaluation and read_figures(Path(evaluation))
     experiment = Experiment.of(experiment)
     sentences = [_tokens_of(experiment, data, sentence) for sentence in samples]
-    built = build_voice(
-        experiment,
-        vocoder,
-        weights=weights,
-        streaming=streaming,
-        data=data and Path(data),
-        espeak_voice=espeak_voice,
-        speakers=speakers and Path(speakers),
-        xvectors=list(dict.fromkeys(xvectors)),
-        language_id=language_id,
-    )
+    options = {
+        "weights": weights,
+        "data": data and Path(data),
+        "espeak_voice": espeak_voice,
+        "speakers": speakers and Path(speakers),
+        "language_id": language_id,
+    }
+    if is_text_to_wave(experiment.config):
+        from espnet_distill.onnx_export.build_text_to_wave import build_text_to_wave
+
+        _require_without_mels(
+            experiment,
+            {"--vocoder": vocoder, "--streaming": streaming, "--xvector": xvectors},
+        )
+        built = build_text_to_wave(experiment, **options)
+    else:
+        built = build_voice(
+            experiment,
+            vocoder,
+            streaming=streaming,
+            xvectors=list(dict.fromkeys(xvectors)),
+            **options,
+        )
     from espnet_distill.onnx_export.lexicon import AUTO, NOTICE, words_of_voice
 
     words = lexicon and words_of_voice(str(lexicon), built.settings)
@@ -128,6 +142,15 @@ def export(
         built.settings["warnings"].append(NOTICE)
     settings = _write(built, out, sentences, words, license, corpus, figures)
     return Exported(out, settings)
+
+
+def _require_without_mels(experiment: Experiment, given: Mapping) -> None:
+    """Raise a ConfigError for given options of models that compute mels."""
+    for option, value in given.items():
+        if value:
+            raise ConfigError(
+                f"{option}: {experiment} synthesizes waveforms without mels; leave it out"
+            )
 
 
 def _write(built, out, sentences, words, license, corpus, figures) -> dict:
@@ -151,7 +174,7 @@ def _write(built, out, sentences, words, license, corpus, figures) -> dict:
             settings, built.experiment, out.name, license, corpus, figures
         )
         write_text(beside / CARD, card)
-        _write_samples(beside, sentences)
+        _write_samples(beside, map(built.pad, sentences))
     return settings
 
 
@@ -188,15 +211,15 @@ def _tokens_of(experiment: Experiment, data, sentence: str) -> list[int]:
     return tokens
 
 
-def _write_samples(folder: Path, sentences: Sequence[Sequence[int]]) -> None:
-    from espnet_distill.onnx_export.phoneme_ids import padded
+def _write_samples(folder: Path, sentences: Iterable[Sequence[int]]) -> None:
     from espnet_distill.voice import Voice
 
+    sentences = list(sentences)
     if not sentences:
         return
     voice = Voice(folder)
     (folder / "samples").mkdir()
-    for number, tokens in enumerate(sentences, start=1):
+    for number, ids in enumerate(sentences, start=1):
         path = folder / "samples" / f"{number}.wav"
-        wave, _ = voice.synthesize_ids(padded(tokens))
+        wave, _ = voice.synthesize_ids(ids)
         write_wav(path, wave, voice.sample_rate)

@@ -65,10 +65,10 @@ class AcousticGraph(nn.Module):
         mels, durations = self.acoustic(tokens[None], scales[1:2], sid)
         if self.mean is not None:
             mels = mels * self.std + self.mean
-        return mels, _frames_of_ids(kept, durations)
+        return mels, frames_of_ids(kept, durations)
 
 
-def _frames_of_ids(kept: torch.Tensor, durations: torch.Tensor) -> torch.Tensor:
+def frames_of_ids(kept: torch.Tensor, durations: torch.Tensor) -> torch.Tensor:
     """Return the frames of each id (1, N); the last gets those of the end, too.
 
     Args:
@@ -103,7 +103,7 @@ class VoiceGraph(nn.Module):
         """Synthesize a waveform (1, 1, T); see AcousticGraph."""
         mels, frames = self.acoustic(input, input_lengths, scales, sid)
         wave, _ = self.vocoder(mels, scales[:1] / NOISE_SCALE)
-        return _amplified(wave, self.gain), frames
+        return amplified(wave, self.gain), frames
 
 
 class VocoderGraph(nn.Module):
@@ -141,11 +141,11 @@ class VocoderGraph(nn.Module):
         """
         place = (first, anchor, passed)
         wave, cycles = self.vocoder(mel, noise_scale / NOISE_SCALE, place)
-        wave = _amplified(wave, self.gain)
+        wave = amplified(wave, self.gain)
         return (wave,) if cycles is None else (wave, cycles)
 
 
-def _amplified(wave: torch.Tensor, gain: float) -> torch.Tensor:
+def amplified(wave: torch.Tensor, gain: float) -> torch.Tensor:
     """Turn waveforms (1, T) into (1, 1, T), amplified and clipped."""
     wave = wave[None]
     if gain != 1:

@@ -10,12 +10,15 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.onnx_export.graph import NOISE_SCALE
 from espnet_distill.onnx_export.phoneme_ids import PhonemeIds
 from espnet_distill.utils.files import read_table
+from espnet_distill.vocoders.latents import LatentSpec
 
 INFERENCE = {"noise_scale": NOISE_SCALE, "length_scale": 1.0, "noise_w": 0.8}
 
 
-def piper_settings(symbols: PhonemeIds, mels: MelSpec, speakers: dict) -> dict:
-    """Return the keys that Piper reads."""
+def piper_settings(
+    symbols: PhonemeIds, mels: MelSpec | LatentSpec, speakers: dict
+) -> dict:
+    """Return the keys that Piper reads; `mels` have sampling rate and hop length."""
     return {
         "audio": {"sample_rate": mels.fs},
         "espeak": {"voice": symbols.voice or ""},

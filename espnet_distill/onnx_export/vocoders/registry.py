@@ -47,13 +47,7 @@ class Vocoder(nn.Module):
                 "name a HiFi-GAN or a vocoder of this package"
             )
         generator = vocoder.generator
-        kind = next(kind for kind in MODULES if isinstance(generator, kind))
-        try:
-            self.generator = MODULES[kind](generator)
-        except ValueError as error:
-            raise ConfigError(
-                f"vocoder {vocoder_file}: cannot be exported: {error}"
-            ) from error
+        self.generator = inference_module(generator, f"vocoder {vocoder_file}")
         self.look_ahead = _look_ahead(generator)
         self.floor = getattr(vocoder, "mel_floor", None)
         self.register_buffer("mean", vocoder.mean)
@@ -79,6 +73,19 @@ class Vocoder(nn.Module):
         if self.mean is not None:
             mels = (mels - self.mean) / self.std
         return self.generator(mels.transpose(1, 2), noise, place)
+
+
+def inference_module(generator: nn.Module, where: str) -> nn.Module:
+    """Return the inference module of a generator.
+
+    Raises:
+        ConfigError: A generator that ONNX cannot express; `where` begins the message.
+    """
+    kind = next(kind for kind in MODULES if isinstance(generator, kind))
+    try:
+        return MODULES[kind](generator)
+    except ValueError as error:
+        raise ConfigError(f"{where}: cannot be exported: {error}") from error
 
 
 def _look_ahead(generator: nn.Module) -> int:

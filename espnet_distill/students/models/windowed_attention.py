@@ -48,11 +48,16 @@ class WindowedAttention(nn.Module):
         scores = query @ key.transpose(-1, -2) + by_distance.gather(-1, index) * inside
         scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
         weights = scores.softmax(-1)
-        by_distance = torch.zeros_like(by_distance).scatter_add(
-            -1, index, weights * inside
-        )
-        y = weights @ value + by_distance @ self.distance_value
+        y = weights @ value + self._near(weights) @ self.distance_value
         return self.output(y.transpose(1, 2).flatten(2))
+
+    def _near(self, weights: torch.Tensor) -> torch.Tensor:
+        """Return the weights (B, H, T, 2 window + 1) of the positions in the window."""
+        padded = functional.pad(weights, (self.window, self.window))
+        steps = torch.arange(weights.size(2), device=weights.device)
+        offsets = torch.arange(2 * self.window + 1, device=weights.device)
+        index = (steps[:, None] + offsets).expand(*weights.shape[:2], -1, -1)
+        return padded.gather(-1, index)
 
     def _distances(self, length: int, device) -> tuple[torch.Tensor, torch.Tensor]:
         """Return indices of the embeddings (T, T), and which distances have one."""
