@@ -1440,9 +1440,19 @@ TRIES = [
         "synthesizes waveforms without mels; leave it out",
     ),
     exporting(
-        "a model of x-vectors",
+        "a model of x-vectors, and no name",
         lambda p: [p.teacher(tts_conf={"spk_embed_dim": 4}), *_vocoder_option(p)],
-        "tts_conf.spk_embed_dim: a model of x-vectors takes an input that no client",
+        "tts_conf.spk_embed_dim: no client has speaker embeddings; name speakers of ",
+    ),
+    exporting(
+        "names of x-vectors, and a model without",
+        lambda p: [p.teacher(), *_vocoder_option(p), "--xvector", "ann"],
+        "has no speaker embeddings; leave it out",
+    ),
+    exporting(
+        "a model of style tokens",
+        lambda p: [p.teacher(tts_conf={"use_gst": True}), *_vocoder_option(p)],
+        "tts_conf.use_gst: a model of style tokens takes an input that no client has",
     ),
     exporting(
         "masks that were not compacted",

@@ -61,6 +61,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="names of speakers: ESPnet's spk2sid",
     )
     add(
+        "--xvector",
+        metavar="NAME",
+        nargs="+",
+        default=[],
+        help="speakers of the training set, for a model of speaker embeddings, which "
+        "become constants of the voice",
+    )
+    add(
         "--language-id",
         metavar="ID",
         type=int,
@@ -106,6 +114,7 @@ def main(args: argparse.Namespace) -> None:
             data=args.data,
             espeak_voice=args.espeak_voice,
             speakers=args.speakers,
+            xvectors=args.xvector,
             language_id=args.language_id,
             license=args.license,
             corpus=args.corpus,

@@ -92,12 +92,15 @@ def has_speakers(tts_conf: Mapping) -> bool:
     return (tts_conf.get("spks") or 0) > 1 or (tts_conf.get("spk_embed_dim") or 0) > 0
 
 
-def speaker_inputs(experiment: Experiment, speaker: str) -> dict[str, "torch.Tensor"]:
+def speaker_inputs(
+    experiment: Experiment, speaker: str, option: str = "--speaker"
+) -> dict[str, "torch.Tensor"]:
     """Return the inputs of a model that select one of its speakers.
 
     Args:
         experiment: A model of several speakers.
         speaker: The speaker's name.
+        option: The option that names it, for messages.
 
     Returns:
         ``sids`` (1, 1) and ``spembs`` (1, spk_embed_dim), those that the model takes.
@@ -110,19 +113,19 @@ def speaker_inputs(experiment: Experiment, speaker: str) -> dict[str, "torch.Ten
     conf, inputs = experiment.config["tts_conf"], {}
     if not has_speakers(conf):
         raise ConfigError(
-            f"--speaker {speaker}: {experiment} has one speaker; leave --speaker out"
+            f"{option} {speaker}: {experiment} has one speaker; leave {option} out"
         )
     if (conf.get("spks") or 0) > 1:
         ids = dict(ids_of(SPEAKERS, experiment))
         ids.pop(UNKNOWN, None)
-        _require_speaker(speaker, ids, experiment)
+        _require_speaker(speaker, ids, experiment, option)
         import torch
 
         inputs["sids"] = torch.tensor([[int(ids[speaker])]])
     if (conf.get("spk_embed_dim") or 0) > 0:
         table = _table_of_embeddings(experiment)
         places = read_table(table)
-        _require_speaker(speaker, places, experiment)
+        _require_speaker(speaker, places, experiment, option)
         embedding = read_embedding(places[speaker], table)
         if len(embedding) != conf["spk_embed_dim"]:
             raise ConfigError(
@@ -133,10 +136,12 @@ def speaker_inputs(experiment: Experiment, speaker: str) -> dict[str, "torch.Ten
     return inputs
 
 
-def _require_speaker(speaker: str, known: Mapping, experiment: Experiment) -> None:
+def _require_speaker(
+    speaker: str, known: Mapping, experiment: Experiment, option: str
+) -> None:
     if speaker not in known:
         raise ConfigError(
-            f"--speaker {speaker}: {experiment} has no such speaker; "
+            f"{option} {speaker}: {experiment} has no such speaker; "
             f"{suggest(speaker, known)}"
         )
 

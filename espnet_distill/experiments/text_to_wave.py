@@ -6,6 +6,12 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.utils.config_values import as_whole
 
 CLASSES = ("vits", "jets", "joint_text2wav", "vits_synthesizer", "jets_synthesizer")
+# Parts of a `tts` module that synthesis does not run.
+TRAINING_ONLY = (
+    *("discriminator.", "mel_loss.", "generator.posterior_encoder."),
+    *("generator.duration_predictor.post_", "generator.duration_predictor.flows.1."),
+    "generator.alignment_module.",
+)
 RATE = 22050  # ESPnet's default of `sampling_rate`
 
 

@@ -1,9 +1,12 @@
 """Inference modules of text-to-mel models: token ids to log-mels and durations."""
 
+from collections.abc import Mapping, Sequence
+
 import torch
 from espnet2.tts.fastspeech import FastSpeech
 from espnet2.tts.fastspeech2 import FastSpeech2
 from torch import nn
+from torch.nn.functional import normalize
 
 from espnet_distill.onnx_export.layers import replace_layers
 
@@ -14,12 +17,19 @@ class FastSpeechModule(nn.Module):
     Args:
         tts: The trained model, which is changed in place.
         language: Its language id, if it has several languages.
+        speakers: `sids` and `spembs` of each speaker, of a model of speaker embeddings.
     """
 
-    def __init__(self, tts: FastSpeech, language: int | None = None):
+    def __init__(
+        self,
+        tts: FastSpeech,
+        language: int | None = None,
+        speakers: Sequence[Mapping[str, torch.Tensor]] = (),
+    ):
         super().__init__()
         self.tts = replace_layers(tts.eval())
         self.language = language
+        self.speakers = SpeakerEmbeddings(tts, speakers) if speakers else None
         self.reduction_factor = tts.reduction_factor
 
     def forward(
@@ -33,7 +43,7 @@ class FastSpeechModule(nn.Module):
         Args:
             tokens: Token ids with the end of the sentence (1, N).
             length_scale: Factor of the durations (1,).
-            speaker: Speaker id (1,).
+            speaker: Speaker id (1,), of several speakers.
 
         Returns:
             Log-mels (1, T, odim), and the frames of each token (N,).
@@ -50,10 +60,12 @@ class FastSpeechModule(nn.Module):
 
     def _condition(self, states, speaker) -> torch.Tensor:
         """Add the embeddings of speaker and language."""
-        if self.tts.spks is not None:
-            states = states + self.tts.sid_emb(speaker)
         if self.tts.langs is not None:
             states = states + self.tts.lid_emb.weight[self.language]
+        if self.speakers is not None:
+            return self.speakers(states, speaker)
+        if self.tts.spks is not None:
+            states = states + self.tts.sid_emb(speaker)
         return states
 
     def _durations(self, states, length_scale) -> torch.Tensor:
@@ -81,6 +93,42 @@ class FastSpeech2Module(FastSpeechModule):
             embed = getattr(self.tts, f"{kind}_embed")
             added = added + embed(predicted.transpose(1, 2)).transpose(1, 2)
         return added
+
+
+class SpeakerEmbeddings(nn.Module):
+    """Speaker embeddings (x-vectors) as constants of a model that integrates them.
+
+    Args:
+        tts: The model.
+        speakers: `spembs` (dim,) and, of a model with speaker ids, too, `sids` (1,).
+    """
+
+    def __init__(self, tts: FastSpeech, speakers: Sequence[Mapping[str, torch.Tensor]]):
+        super().__init__()
+        vectors = normalize(torch.stack([one["spembs"] for one in speakers]))
+        channels = tts.projection.out_features
+        before = torch.zeros(len(speakers), channels)
+        if tts.spks is not None:
+            before = tts.sid_emb(torch.cat([one["sids"] for one in speakers]))
+        weight, bias = tts.projection.weight.detach(), tts.projection.bias.detach()
+        self.register_buffer("mix", None)  # if states and embedding are concatenated
+        if tts.spk_embed_integration_type == "concat":
+            self.mix, weight = weight.split((channels, vectors.size(1)), 1)
+            before = before @ self.mix.t()
+        self.register_buffer("added", (before + vectors @ weight.t() + bias).detach())
+
+    def forward(
+        self, states: torch.Tensor, speaker: torch.Tensor | None
+    ) -> torch.Tensor:
+        """Integrate a speaker's embedding with states (1, N, channels).
+
+        Args:
+            states: The encoder's output.
+            speaker: Index of the speaker (1,), of several.
+        """
+        if self.mix is not None:
+            states = states @ self.mix.t()
+        return states + (self.added if speaker is None else self.added[speaker])
 
 
 def regulate(states: torch.Tensor, durations: torch.Tensor) -> torch.Tensor:

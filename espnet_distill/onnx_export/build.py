@@ -1,6 +1,6 @@
 """Build the graphs and the settings of a voice."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +12,14 @@ from espnet_distill.data.mel_spec import MelSpec, require_extractor
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.onnx_export.checks import (
     require_compacted,
-    require_conditions,
+    require_language,
+    require_names,
     require_supported,
     require_vocoder,
+    speakers_of,
     statistics_of,
 )
+from espnet_distill.onnx_export.cleaner import cleaner_warnings
 from espnet_distill.onnx_export.equality import (
     Reference,
     choose_gain,
@@ -84,10 +87,12 @@ def build_voice(
     data: Path | None,
     espeak_voice: str | None,
     speakers: Path | None,
+    xvectors: Sequence[str],
     language_id: int | None,
 ) -> Built:
     """Build a voice; see `export` for arguments and errors."""
     kind = require_supported(experiment)
+    require_names(experiment, xvectors)
     if espeak_voice:
         load_espeak().require_voice(espeak_voice)
     vocoder_file = require_vocoder(vocoder)
@@ -97,14 +102,16 @@ def build_voice(
     require_extractor(experiment.config, str(experiment))
     require_compacted(experiment)
     model = experiment.model
-    conditions = require_conditions(model.tts, language_id, experiment)
+    conditions = require_language(model.tts, language_id, experiment)
+    voices = speakers_of(model.tts, xvectors, experiment)
+    conditions |= voices[0] if voices else {}
     statistics = statistics_of(model, experiment)
-    names = speaker_ids(speakers, model.tts.spks or 1)
+    names = speaker_ids(speakers, xvectors, model.tts.spks or 1)
     loaded = build_vocoder(vocoder_file, model=model)
     references = synthesize_references(model, loaded, symbols.tokens, conditions)
     graphs = _Graphs(
         AcousticGraph(
-            kind(experiment.build().tts, language_id),
+            kind(experiment.build().tts, language_id, voices if xvectors else ()),
             statistics,
             len(tokens),
             symbols.dropped,
@@ -145,7 +152,10 @@ def build_voice(
             "vocoder_parameters": count_parameters(loaded),
             "vocoder_files": checksum_of(map(checksum, files_of(vocoder_file))),
         },
-        "warnings": list(symbols.warnings),
+        "warnings": [
+            *symbols.warnings,
+            *cleaner_warnings(experiment, front_end, data),
+        ],
     }
     if streaming:
         settings["streaming"] = graphs.streaming

@@ -1,5 +1,6 @@
 """What a voice can be made of."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -8,6 +9,7 @@ from espnet2.layers.global_mvn import GlobalMVN
 import espnet_distill
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
+from espnet_distill.experiments.ids import speaker_inputs
 from espnet_distill.onnx_export.acoustic import MODULES, FastSpeechModule
 from espnet_distill.pruning.post_training.live_units import LiveUnits
 from espnet_distill.structure.zero_units import find_zero_layers, measure_sparsity
@@ -16,7 +18,6 @@ from espnet_distill.vocoders.build import is_none
 from espnet_distill.vocoders.checkpoint_formats import find_checkpoint
 
 FEW = 0.01  # sparsity that a model may have without being pruned
-INPUTS = {"use_gst": "style tokens", "spk_embed_dim": "x-vectors"}
 
 
 def require_supported(experiment: Experiment) -> type[FastSpeechModule]:
@@ -40,12 +41,11 @@ def require_supported(experiment: Experiment) -> type[FastSpeechModule]:
             f"{experiment}: tts: {name} cannot be exported; fastspeech2, fastspeech and "
             "this package's variants of them can"
         )
-    for key, what in INPUTS.items():
-        if conf.get(key):
-            raise ConfigError(
-                f"{experiment}: tts_conf.{key}: a model of {what} takes an input that no "
-                "client has; train one with speaker ids"
-            )
+    if conf.get("use_gst"):
+        raise ConfigError(
+            f"{experiment}: tts_conf.use_gst: a model of style tokens takes an input "
+            "that no client has; train one with speaker ids"
+        )
     return modules[0]
 
 
@@ -78,23 +78,56 @@ def require_compacted(experiment: Experiment) -> None:
         )
 
 
-def require_conditions(tts, language_id: int | None, where) -> dict[str, torch.Tensor]:
-    """Return the first speaker and the language, for models that take them.
+def require_language(tts, language_id: int | None, where) -> dict[str, torch.Tensor]:
+    """Return `lids`, for a model of several languages.
 
     Raises:
         ConfigError: A model of several languages, and none of its ids.
     """
-    conditions = {}
-    if tts.spks is not None:
-        conditions["sids"] = torch.tensor([0])
-    if tts.langs is not None:
-        if language_id is None or not 0 <= language_id < tts.langs:
-            raise ConfigError(
-                f"{where}: tts_conf.langs: a voice has one of its {tts.langs} languages; "
-                f"give --language-id, from 0 to {tts.langs - 1}"
-            )
-        conditions["lids"] = torch.tensor([language_id])
-    return conditions
+    if tts.langs is None:
+        return {}
+    if language_id is None or not 0 <= language_id < tts.langs:
+        raise ConfigError(
+            f"{where}: tts_conf.langs: a voice has one of its {tts.langs} languages; "
+            f"give --language-id, from 0 to {tts.langs - 1}"
+        )
+    return {"lids": torch.tensor([language_id])}
+
+
+def require_names(experiment: Experiment, names: Sequence[str]) -> None:
+    """Raise a ConfigError unless speakers are named of a model of their embeddings.
+
+    Args:
+        experiment: The model's.
+        names: Those of --xvector.
+    """
+    takes_embeddings = (experiment.config.get("tts_conf") or {}).get("spk_embed_dim")
+    if takes_embeddings and not names:
+        raise ConfigError(
+            f"{experiment}: tts_conf.spk_embed_dim: no client has speaker embeddings; "
+            "name speakers of the training set with --xvector, whose embeddings become "
+            "constants"
+        )
+    if names and not takes_embeddings:
+        raise ConfigError(
+            f"--xvector: {experiment} has no speaker embeddings; leave it out"
+        )
+
+
+def speakers_of(
+    tts, names: Sequence[str], experiment: Experiment
+) -> list[dict[str, torch.Tensor]]:
+    """Return `sids` (1,) and `spembs` (dim,), those that a model takes, of speakers.
+
+    Without names, they are those of the first id.
+
+    Raises:
+        ConfigError: There is no such speaker.
+    """
+    if not names:
+        return [] if tts.spks is None else [{"sids": torch.tensor([0])}]
+    found = [speaker_inputs(experiment, name, "--xvector") for name in names]
+    return [{key: value[0] for key, value in inputs.items()} for inputs in found]
 
 
 def statistics_of(model, where) -> tuple[torch.Tensor, torch.Tensor] | None:

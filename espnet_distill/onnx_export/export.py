@@ -60,6 +60,7 @@ def export(
     data: str | Path | None = None,
     espeak_voice: str | None = None,
     speakers: str | Path | None = None,
+    xvectors: Sequence[str] = (),
     language_id: int | None = None,
     license: str | None = None,
     corpus: str | None = None,
@@ -85,6 +86,8 @@ def export(
             and espeak-ng's voice of phonemes.
         espeak_voice: espeak-ng's language tag of phonemes, such as ``de``.
         speakers: File of ``<name> <id>`` lines (ESPnet's ``spk2sid``).
+        xvectors: Names of speakers of the training set, for a model of speaker
+            embeddings, which become constants.
         language_id: The language's id, of a model of several languages.
         license: License of corpus and teacher, for the card.
         corpus: Name of the corpus, for the card.
@@ -119,10 +122,16 @@ def export(
     if is_text_to_wave(experiment.config):
         from espnet_distill.onnx_export.build_text_to_wave import build_text_to_wave
 
-        _require_without_mels(experiment, vocoder, streaming)
+        _require_without_mels(experiment, vocoder, streaming, xvectors)
         built = build_text_to_wave(experiment, **options)
     else:
-        built = build_voice(experiment, vocoder, streaming=streaming, **options)
+        built = build_voice(
+            experiment,
+            vocoder,
+            streaming=streaming,
+            xvectors=list(dict.fromkeys(xvectors)),
+            **options,
+        )
     from espnet_distill.onnx_export.lexicon import AUTO, NOTICE, words_of_voice
 
     words = lexicon and words_of_voice(str(lexicon), built.settings)
@@ -132,9 +141,11 @@ def export(
     return Exported(out, settings)
 
 
-def _require_without_mels(experiment: Experiment, vocoder, streaming: bool) -> None:
+def _require_without_mels(
+    experiment: Experiment, vocoder, streaming: bool, xvectors: Sequence[str]
+) -> None:
     """Raise a ConfigError for options of models that compute mels."""
-    given = {"--vocoder": vocoder, "--streaming": streaming}
+    given = {"--vocoder": vocoder, "--streaming": streaming, "--xvector": xvectors}
     for option, value in given.items():
         if value:
             raise ConfigError(

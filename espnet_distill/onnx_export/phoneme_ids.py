@@ -99,17 +99,11 @@ def _kind(tokens, front_end, voice, where) -> tuple[str, tuple[str, ...]]:
             f"({', '.join(map(repr, long[:3]))}), which no client does; train on "
             "phonemes of prepare-text --voice, with --g2p none (docs/languages.md)"
         )
-    warnings = []
-    if front_end.cleaner:
-        warnings.append(
-            f"clients do not apply cleaner {front_end.cleaner}: a text may get other "
-            "phonemes than in the training"
-        )
     if not long and front_end.token_type == "char":
-        return "text", tuple(warnings)
+        return "text", ()
     if not long and front_end.token_type == "phn" and voice:
-        return "espeak", tuple(warnings)
-    return "ids", (_ids_only(front_end, long), *warnings)
+        return "espeak", ()
+    return "ids", (_ids_only(front_end, long),)
 
 
 def _ids_only(front_end: FrontEnd, long: list[str]) -> str:

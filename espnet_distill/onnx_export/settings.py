@@ -1,5 +1,6 @@
 """Settings of a voice: voice.onnx.json, and the metadata of its graph."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -31,12 +32,21 @@ def piper_settings(
     }
 
 
-def speaker_ids(path: Path | None, count: int) -> dict[str, int]:
+def speaker_ids(
+    path: Path | None, xvectors: Sequence[str], count: int
+) -> dict[str, int]:
     """Return name → id of several speakers; without a name, it is the id.
+
+    Args:
+        path: File of names and ids.
+        xvectors: The names, of a model of speaker embeddings.
+        count: The model's number of speaker ids.
 
     Raises:
         ConfigError: A value of the file is no speaker's id.
     """
+    if xvectors:
+        return {name: index for index, name in enumerate(xvectors) if len(xvectors) > 1}
     if count == 1:
         return {}
     names = {}

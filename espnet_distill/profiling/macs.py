@@ -7,15 +7,18 @@ from pathlib import Path
 import torch
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
+from espnet_distill.experiments.text_to_wave import TRAINING_ONLY
 from espnet_distill.profiling.speed import Stages, inputs_of, median_of, run_synthesis
 
 
 def parameters(tts) -> int:
     """Count the parameters of an ESPnet ``tts`` module that synthesis needs.
 
-    A GAN model (VITS, JETS) also holds its discriminator, which is left out.
+    VITS and JETS also hold a discriminator, a posterior encoder or an aligner, which are
+    left out.
     """
-    return sum(p.numel() for p in getattr(tts, "generator", tts).parameters())
+    named = tts.named_parameters()
+    return sum(p.numel() for name, p in named if not name.startswith(TRAINING_ONLY))
 
 
 def size_mb(checkpoint: Path) -> float:

@@ -112,9 +112,10 @@ class Layout:
     @cached_property
     def is_synthesized(self) -> bool:
         """Whether the student is trained on speech that its teacher synthesizes."""
-        if self.options.train_teacher:
+        if self.options.train_teacher or not self.options.teacher:
             return False
-        conf = read_yaml(self.teacher_config)
+        config = self.given_teacher.with_name("config.yaml")
+        conf = read_yaml(config) if config.is_file() else None
         return isinstance(conf, dict) and is_text_to_wave(conf)
 
     @property

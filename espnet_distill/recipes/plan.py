@@ -29,7 +29,10 @@ from espnet_distill.recipes.sentencepieces import copy_bpemodel
 from espnet_distill.recipes.shell_values import require_plain
 from espnet_distill.recipes.student_training import read_conf
 from espnet_distill.recipes.teacher_settings import OPTIONS, require_settings
-from espnet_distill.recipes.vocoder_training import require_vocoder_options
+from espnet_distill.recipes.vocoder_training import (
+    require_vocoder_options,
+    require_vocoder_targets,
+)
 from espnet_distill.utils.config_values import as_number
 from espnet_distill.utils.espnet_root import SORT_EMBEDDINGS
 from espnet_distill.utils.files import read_table, read_text
@@ -69,11 +72,12 @@ def plan(options: RunOptions) -> Layout:
     """
     _require_student_options(options)
     require_speaker_options(options)
+    require_vocoder_options(options)
     _require_pseudo_label_text(options)
     check_texts(options)
     _require_durations_from(options)
     layout = Layout(_with_settings(_with_teacher(options)))
-    require_vocoder_options(layout)
+    require_vocoder_targets(layout)
     _require_bpemodel(layout)
     if layout.is_synthesized:
         _require_synthesis(options)

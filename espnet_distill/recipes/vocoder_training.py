@@ -6,6 +6,7 @@ from pathlib import Path
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.recipes.layout import Layout
+from espnet_distill.recipes.run_options import RunOptions
 from espnet_distill.recipes.student_training import (
     read_conf,
     student_model,
@@ -17,12 +18,12 @@ from espnet_distill.utils.files import write_text
 MAGNITUDE_ONLY = {"objectives": [{"type": "stft", "complex": 0.0}]}
 
 
-def require_vocoder_options(layout: Layout) -> None:
-    """Raise a ConfigError if the preset or the targets of the vocoder are missing."""
-    options = layout.options
+def require_vocoder_options(options: RunOptions) -> None:
+    """Raise a ConfigError if the preset or the speech of the vocoder is missing."""
     if not options.vocoder_preset:
         return
-    preset, speech = layout.vocoder_preset, layout.vocoder_speech
+    layout = Layout(options)
+    preset, speech = layout.vocoder_preset, options.vocoder_speech
     if not preset.is_file():
         raise ConfigError(
             f"--vocoder_preset: {preset.parent}: no such preset: "
@@ -30,13 +31,7 @@ def require_vocoder_options(layout: Layout) -> None:
         )
     if not Path(options.vocoder_config).is_file():
         raise ConfigError(f"--vocoder_config {options.vocoder_config}: no such file")
-    if not speech and not Path(options.vocoder_file).is_file():
-        raise ConfigError(
-            f"--vocoder_preset {options.vocoder_preset}: --vocoder_file "
-            f"{options.vocoder_file} is no generator to learn from; or set "
-            "--vocoder_speech"
-        )
-    if speech in ("", "recordings") or not options.vocoder_speech:
+    if speech in ("", "recordings"):
         return
     for name in (options.train_set, options.valid_set):
         if not layout.wave_list(name).is_file():
@@ -44,6 +39,19 @@ def require_vocoder_options(layout: Layout) -> None:
                 f"--vocoder_speech {speech}: no {name}/wav/wav.scp in it; tts.sh 8 "
                 "makes it"
             )
+
+
+def require_vocoder_targets(layout: Layout) -> None:
+    """Raise a ConfigError if the vocoder has neither a vocoder nor speech to learn from."""
+    options = layout.options
+    if not options.vocoder_preset or layout.vocoder_speech:
+        return
+    if not Path(options.vocoder_file).is_file():
+        raise ConfigError(
+            f"--vocoder_preset {options.vocoder_preset}: --vocoder_file "
+            f"{options.vocoder_file} is no generator to learn from; or set "
+            "--vocoder_speech"
+        )
 
 
 def write_vocoder_config(layout: Layout, student: Path) -> Path:

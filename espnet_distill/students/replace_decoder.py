@@ -7,6 +7,7 @@ import yaml
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.experiments.locate import USUAL_NAMES
+from espnet_distill.experiments.text_to_wave import TRAINING_ONLY
 from espnet_distill.teachers.dumped import identity
 from espnet_distill.utils.checksums import checksum
 from espnet_distill.utils.files import read_text, read_yaml
@@ -22,12 +23,6 @@ SYNTHESIZERS = {
     "jets": ("jets_synthesizer", "generator.generator"),
     "jets_synthesizer": ("jets_synthesizer", "generator.generator"),
 }
-# Parts of a model that synthesis does not run.
-TRAINING = (
-    *("discriminator.", "mel_loss.", "generator.posterior_encoder."),
-    *("generator.duration_predictor.post_", "generator.duration_predictor.flows.1."),
-    "generator.alignment_module.",
-)
 RECORD = "distill.yaml"
 BESIDE = ("decode.yaml", "voice.onnx.json", "spk2sid", "lang2lid")
 KEPT = (
@@ -126,7 +121,7 @@ def _files(teacher: Experiment, trained: Experiment) -> dict[str, str]:
 
 def _synthesizing(state: Mapping, place: str) -> dict:
     """Return the weights that synthesis needs, without those of the decoder."""
-    left_out = (*TRAINING, f"{place}.")
+    left_out = (*TRAINING_ONLY, f"{place}.")
     return {
         name: value for name, value in state.items() if not name.startswith(left_out)
     }

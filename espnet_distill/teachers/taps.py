@@ -12,6 +12,7 @@ from espnet2.tts.transformer import Transformer
 
 from espnet_distill.data.dummy_batch import dummy_batch
 from espnet_distill.errors import ConfigError, near_names, suggest
+from espnet_distill.experiments.text_to_wave import CLASSES
 from espnet_distill.objectives.base import Taps
 
 # Names of the values that `_forward` returns, in order.
@@ -53,10 +54,7 @@ def family(tts: AbsTTS | type[AbsTTS]) -> type[AbsTTS]:
         if issubclass(kind, known):
             return known
     names = ", ".join(known.__name__ for known in OUTPUTS)
-    raise ConfigError(
-        f"tts: {kind.__name__} has no taps; models that have are {names}; a student of a "
-        "model that synthesizes waveforms is trained on its speech: distill.sh --teacher"
-    )
+    raise ConfigError(f"tts: {kind.__name__} has no taps; models that have are {names}")
 
 
 def class_of(tts, where) -> type[AbsTTS]:
@@ -85,7 +83,8 @@ def require_taps(tts, where) -> type[AbsTTS]:
     try:
         family(kind)
     except ConfigError as error:
-        raise ConfigError(f"{where}: {error}") from None
+        hint = "; train on its speech: distill.sh --teacher" * (tts in CLASSES)
+        raise ConfigError(f"{where}: {error}{hint}") from None
     return kind
 
 

@@ -1,4 +1,14 @@
+"""Parameters and sizes."""
+
+import pytest
+import torch
+
+from espnet_distill.experiments.experiment import Experiment
+from espnet_distill.experiments.text_to_wave import TRAINING_ONLY
 from espnet_distill.profiling.macs import parameters, size_mb
+from espnet_distill.teachers.text_to_wave import synthesize
+
+from ..teachers.text_to_wave_models import jets, make_slow, vits
 
 
 def attention_block(adim, units):
@@ -22,14 +32,18 @@ def test_parameters_of_an_encoder_can_be_counted_by_hand(systems):
     )
 
 
-def test_a_discriminator_is_not_counted():
-    import torch
-
-    gan = torch.nn.ModuleDict(
-        {"generator": torch.nn.Linear(2, 3), "discriminator": torch.nn.Linear(9, 9)}
-    )
-    gan.generator = gan["generator"]
-    assert parameters(gan) == 2 * 3 + 3
+@pytest.mark.parametrize("kind", [vits, jets])
+def test_synthesis_does_not_run_what_is_not_counted(kind, tmp_path):
+    model = Experiment(make_slow(tmp_path / "exp", **kind())).model.eval()
+    ids = torch.arange(3, 9)
+    expected = synthesize(model, ids, noise_scale=0.0).waveform
+    counted = parameters(model.tts)
+    for name, parameter in model.tts.named_parameters():
+        if name.startswith(TRAINING_ONLY):
+            counted += parameter.numel()
+            parameter.data.fill_(torch.nan)
+    assert counted == sum(p.numel() for p in model.tts.parameters())
+    assert torch.equal(synthesize(model, ids, noise_scale=0.0).waveform, expected)
 
 
 def test_a_megabyte_is_a_million_bytes(tmp_path):

@@ -292,6 +292,28 @@ def test_a_speaker_is_chosen(acoustic, vocoder):
         assert one.shape != other.shape or abs(one - other).max() > 1e-3
 
 
+@pytest.mark.parametrize("integration", ["add", "concat"])
+@pytest.mark.parametrize("spks", [None, 4])
+@pytest.mark.parametrize("count", [1, 3])
+def test_speaker_embeddings_are_constants(vocoder, integration, spks, count):
+    options = FASTSPEECH2 | {"spks": spks, "spk_embed_dim": 5}
+    options |= {"spk_embed_integration_type": integration}
+    tts, module = (random_model("fastspeech2", options) for _ in range(2))
+    loaded = vocoder("istft_generator")
+    ids = {} if spks is None else {"sids": torch.tensor([2])}
+    speakers = [ids | {"spembs": torch.randn(5)} for _ in range(count)]
+    kind = next(to for of, to in MODULES.items() if isinstance(tts, of))
+    made = open_voice(make_graphs(kind(module, speakers=speakers), loaded), count)
+    tokens = [5, 6, 2, 9]
+    for index, inputs in enumerate(speakers):
+        with torch.no_grad():
+            mels = tts.inference(torch.tensor(tokens), **inputs)["feat_gen"]
+        wave, _ = play(made, padded(tokens), speaker=index)
+        expected = loaded(mels).numpy()
+        assert wave.shape == expected.shape
+        assert abs(wave - expected).max() <= TOLERANCE
+
+
 LARGE = {
     **{"adim": 384, "aheads": 2, "elayers": 4, "eunits": 1536, "dlayers": 4},
     **{"dunits": 1536, "postnet_layers": 5, "postnet_chans": 256, "postnet_filts": 5},

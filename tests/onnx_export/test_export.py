@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+import yaml
 
 from espnet_distill import Experiment, export
 from espnet_distill.cli.main import main
 from espnet_distill.data.front_end import FrontEnd
 from espnet_distill.errors import ConfigError
+from espnet_distill.onnx_export.cleaner import cleaner_warnings
 from espnet_distill.onnx_export.export import TOKENS
 from espnet_distill.onnx_export.phoneme_ids import padded, phoneme_ids
 from espnet_distill.utils.files import cache_folder
@@ -28,6 +30,7 @@ from espnet_distill.voice.voice import GRAPH
 
 from ..conftest import FASTSPEECH2, global_mvn, make_experiment, run_python, write_stats
 from ..conftest import TOKENS as LETTERS
+from ..students.test_one_speaker import write_embeddings
 from ..vocoders.test_distilled import FEATURES, save
 
 KATHLEEN = Path(__file__).parents[2] / "egs/kathleen/tts1/pretrained"
@@ -188,6 +191,32 @@ def test_weights_are_stored_smaller(voice, pair, tmp_path, weights):
         assert made.settings["equality"]["mel"] < 0.05
 
 
+def test_speakers_by_their_embeddings(tmp_path, monkeypatch, capsys):
+    """The voice has the named ones, in this order; the first is the default."""
+    monkeypatch.chdir(tmp_path)
+    write_embeddings(tmp_path / "dump/xvector/train")
+    data = [["dump/xvector/train/xvector.scp", "spembs", "kaldi_ark"]]
+    experiment, vocoder = make_pair(
+        tmp_path / "pair",
+        tts_conf=FASTSPEECH2 | {"spk_embed_dim": 5},
+        train_data_path_and_name_and_type=data,
+    )
+    options = ["--vocoder", str(vocoder), "--weights", "fp32", "--xvector"]
+    for out, names in (("two", ["bob", "ann"]), ("one", ["ann"])):
+        assert main(["export", str(experiment), out, *options, *names]) == 0
+    two, one = Voice("two"), Voice("one")
+    assert two.speakers == ["bob", "ann"] and one.speakers == []
+    tokens = range(2, 40)
+    expected, actual, other = (
+        play(voice, tokens, **options) / settings_of(voice)["gain"]
+        for voice, options in ((one, {}), (two, {"speaker": "ann"}), (two, {}))
+    )
+    np.testing.assert_allclose(actual, expected, atol=1e-5)
+    assert len(other) != len(expected) or abs(other - expected).max() > 1e-3
+    assert main(["export", str(experiment), "no", *options, "anna"]) == 2
+    assert "--xvector anna: " in capsys.readouterr().err
+
+
 # Clients
 
 
@@ -342,10 +371,23 @@ def test_prepared_phonemes_need_their_voice():
     assert (symbols.kind, symbols.voice, symbols.warnings) == ("espeak", "de", ())
 
 
-def test_a_cleaner_is_a_warning():
-    front_end = FrontEnd(g2p=ENGLISH["g2p"], cleaner="tacotron")
-    symbols = phoneme_ids(PHONEMES, front_end, None, "exp")
-    assert symbols.kind == "espeak" and "cleaner tacotron" in symbols.warnings[0]
+def test_sentences_that_a_cleaner_changes_are_counted(tmp_path, pair):
+    folder = shutil.copytree(pair[0], tmp_path / "exp")
+    (tmp_path / "text").write_text("a it is\nb hello\nc it costs $5\n")
+    path = folder / "config.yaml"
+    data = [[str(tmp_path / "text"), "text", "text"]]
+    changes = {"cleaner": "tacotron", "train_data_path_and_name_and_type": data}
+    conf = yaml.safe_load(path.read_text()) | changes
+    path.write_text(yaml.safe_dump(conf))
+    experiment = Experiment(folder)
+    front_end = FrontEnd.of(experiment.config)
+    for where in (None, tmp_path):
+        (warning,) = cleaner_warnings(experiment, front_end, where)
+        assert warning.startswith("clients do not apply cleaner tacotron: 2 of 3 sent")
+    (tmp_path / "text").unlink()
+    (warning,) = cleaner_warnings(experiment, front_end, None)
+    assert warning.endswith("a text may get other symbols than in the training")
+    assert cleaner_warnings(Experiment(pair[0]), FrontEnd(), None) == []
 
 
 # What is wrong with a folder

@@ -120,6 +120,17 @@ def test_without_a_teacher_the_script_refuses_in_a_line(tmp_path):
     assert not (recipe / "data").exists()
 
 
+def test_a_vits_is_a_teacher_without_objectives(tmp_path):
+    recipe = copy_recipe("ljspeech", tmp_path)
+    conf = {"sampling_rate": 44100, "generator_params": {"spks": 9}}
+    add_experiment(recipe, "tts_vits", "vits", 1e9, tts_conf=conf)
+    init(recipe)
+    assert "\nteacher=exp/tts_vits\n" in (recipe / SCRIPT).read_text()
+    assert passed_on(recipe)["fs"] == "44100"
+    student = yaml.safe_load((recipe / STUDENT).read_text())
+    assert student["tts_conf"]["spks"] == 9 and "distill_conf" not in student
+
+
 def test_latest_supported_experiment_is_the_teacher(tmp_path):
     recipe = copy_recipe("ljspeech", tmp_path)
     add_experiment(recipe, "tts_old", "tacotron2", 1e9)
@@ -128,7 +139,7 @@ def test_latest_supported_experiment_is_the_teacher(tmp_path):
         ["dump/xvector/tr/xvector.scp", "spembs", "kaldi_ark"],
     ]
     add_experiment(recipe, "tts_new", "prodiff", 1.1e9, tts_conf={"spks": 9}, data=data)
-    add_experiment(recipe, "tts_vits", "vits", 1.2e9)
+    add_experiment(recipe, "tts_own", "own_tts", 1.2e9)
     add_experiment(recipe, "tts_student", "fastspeech2", 1.3e9)
     (recipe / "exp/tts_student/distill.yaml").touch()
     add_experiment(recipe, "tts_begun", "fastspeech2", 1.4e9)
@@ -137,7 +148,7 @@ def test_latest_supported_experiment_is_the_teacher(tmp_path):
     script = (recipe / SCRIPT).read_text()
     assert "\nteacher=exp/tts_new\n" in script
     assert "# Other teacher: exp/tts_old (tacotron2, 2001-09-09)" in script
-    assert "# Not supported: exp/tts_vits (vits, 2008-01-10)" in script
+    assert "# Not supported: exp/tts_own (own_tts, 2008-01-10)" in script
     assert "tts_student" not in script and "tts_begun" not in script
     expected = {"fs": "16000", "n_shift": "128", "fmin": "0", "win_length": "null"}
     expected |= {"token_type": "char", "cleaner": "none", "train_set": "tr"}

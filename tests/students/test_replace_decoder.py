@@ -124,11 +124,11 @@ def test_only_the_decoder_is_another(replaced, name):
     for one in (model, teacher):
         torch.manual_seed(0)
         outputs.append(synthesize(one, IDS[:5], 0.667, 0.8, **given))
-    ours, theirs = outputs
-    assert torch.equal(ours.durations, theirs.durations)
-    torch.testing.assert_close(ours.latents, theirs.latents)
-    assert len(ours.waveform) == len(theirs.waveform)
-    assert not torch.allclose(ours.waveform, theirs.waveform, atol=1e-3)
+    before, after = outputs
+    assert torch.equal(before.durations, after.durations)
+    torch.testing.assert_close(before.latents, after.latents)
+    assert len(before.waveform) == len(after.waveform)
+    assert not torch.allclose(before.waveform, after.waveform, atol=1e-3)
     weights = load(made.vocoder / "train.total_count.ave.pth")
     weights = {k: v for k, v in weights.items() if k.startswith("tts.generator.")}
     decoder = decoder_of(model.tts)
