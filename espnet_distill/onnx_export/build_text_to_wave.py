@@ -10,7 +10,7 @@ from espnet_distill.data.front_end import FrontEnd
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.onnx_export.build import Built, count_parameters, stored_graph
-from espnet_distill.onnx_export.checks import require_language, speakers_of
+from espnet_distill.onnx_export.checks import require_language
 from espnet_distill.onnx_export.equality import (
     LENGTHS,
     Reference,
@@ -55,11 +55,11 @@ def build_text_to_wave(
     model = experiment.model
     require_exportable(model.tts, experiment)
     conditions = require_language(model.tts, language_id, experiment)
-    for first in speakers_of(model.tts, [], experiment):
-        conditions |= first
+    if model.tts.spks:
+        conditions["sids"] = torch.tensor([0])
     front_end, symbols, pad, imported = _symbols(experiment, data, espeak_voice)
     names = speaker_ids(
-        speakers or _beside(experiment, "spk2sid"), [], model.tts.spks or 1
+        speakers or _beside(experiment, "spk2sid"), (), model.tts.spks or 1
     )
     references = _references(model, symbols.tokens, pad, conditions)
     gain = choose_gain(references)

@@ -1,7 +1,7 @@
 """Export a text-to-mel experiment and a vocoder as a voice folder."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -122,10 +122,7 @@ def export(
     if is_text_to_wave(experiment.config):
         from espnet_distill.onnx_export.build_text_to_wave import build_text_to_wave
 
-        _require_without_mels(
-            experiment,
-            {"--vocoder": vocoder, "--streaming": streaming, "--xvector": xvectors},
-        )
+        _require_without_mels(experiment, vocoder, streaming, xvectors)
         built = build_text_to_wave(experiment, **options)
     else:
         built = build_voice(
@@ -144,8 +141,11 @@ def export(
     return Exported(out, settings)
 
 
-def _require_without_mels(experiment: Experiment, given: Mapping) -> None:
-    """Raise a ConfigError for given options of models that compute mels."""
+def _require_without_mels(
+    experiment: Experiment, vocoder, streaming: bool, xvectors: Sequence[str]
+) -> None:
+    """Raise a ConfigError for options of models that compute mels."""
+    given = {"--vocoder": vocoder, "--streaming": streaming, "--xvector": xvectors}
     for option, value in given.items():
         if value:
             raise ConfigError(

@@ -36,12 +36,14 @@ SPACED = {
     "ablation.sh": "csv metrics seeds settings students vocoder_file",
     "pruning.sh": "csv metrics prune_also seeds settings vocoder_file",
     "head_start.sh": "csv seeds",
+    "replace_decoder.sh": "data python",
 }
 PATTERNS = {
     "distill.sh": "student_args tts_opts vocoder_args",
     "ablation.sh": "options",
     "pruning.sh": "exclude options",
     "head_start.sh": "options",
+    "replace_decoder.sh": "vocoder_args",
 }
 
 
