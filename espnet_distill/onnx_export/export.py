@@ -44,6 +44,10 @@ class Exported:
                 f"Mean difference of log-mels, stored weights to fp32: "
                 f"{equality['mel']:.4f}"
             )
+        if "speed" in equality:
+            lines.append(
+                f"Speed of dynamic quantization: {equality['speed']:.2f} × fp32"
+            )
         return "\n".join([*lines, *(f"Warning: {one}" for one in settings["warnings"])])
 
 
@@ -53,6 +57,7 @@ def export(
     *,
     vocoder: str | Path | None,
     weights: str = "fp16",
+    quantize: str | None = None,
     streaming: bool = False,
     samples: Sequence[str] = (),
     lexicon: str | Path | None = None,
@@ -75,6 +80,7 @@ def export(
         out: New folder.
         vocoder: Vocoder: a checkpoint or an experiment folder.
         weights: Storage of weights: fp16, fp32 or int8; they are computed in fp32.
+        quantize: ``dynamic``: products in 8 bits, refused where they are not faster.
         streaming: Also write ``acoustic.onnx`` and ``vocoder.onnx``, which synthesize a
             sentence in pieces.
         samples: Sentences that are synthesized into ``samples/``.
@@ -96,8 +102,8 @@ def export(
 
     Raises:
         ConfigError: A model or a vocoder that cannot be exported, mels of other
-            settings, masks that were not removed, or a waveform that differs from
-            PyTorch's by more than 1e-4.
+            settings, masks that were not removed, a waveform that differs from
+            PyTorch's by more than 1e-4, or a quantized one that is slower or worse.
     """
     out = Path(out)
     require_new(out)
@@ -107,6 +113,10 @@ def export(
     from espnet_distill.utils.config_values import one_of
 
     one_of(weights, WEIGHTS, "--weights")
+    if quantize:
+        from espnet_distill.onnx_export.quantize import QUANTIZE
+
+        one_of(quantize, QUANTIZE, "--quantize")
     figures = evaluation and read_figures(Path(evaluation))
     experiment = Experiment.of(experiment)
     sentences = [_tokens_of(experiment, data, sentence) for sentence in samples]
@@ -114,6 +124,7 @@ def export(
         experiment,
         vocoder,
         weights=weights,
+        quantize=quantize,
         streaming=streaming,
         data=data and Path(data),
         espeak_voice=espeak_voice,
