@@ -26,6 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="storage of weights, which are computed in fp32 (default: %(default)s)",
     )
     add(
+        "--quantize",
+        choices=("dynamic",),
+        help="compute products in 8 bits; refused where that is not faster",
+    )
+    add(
         "--streaming",
         action="store_true",
         help="also write acoustic.onnx and vocoder.onnx, which synthesize in pieces",
@@ -108,6 +113,7 @@ def main(args: argparse.Namespace) -> None:
             args.out,
             vocoder=args.vocoder,
             weights=args.weights,
+            quantize=args.quantize,
             streaming=args.streaming,
             samples=args.sample,
             lexicon=args.lexicon,

@@ -11,6 +11,10 @@ from pathlib import Path
 from espnet_distill.errors import ConfigError, ErrorCollector, summarize
 
 UNKNOWN = "<unk>"
+KEYS = (  # that ESPnet reads
+    *("use_preprocessor", "token_type", "token_list", "bpemodel"),
+    *("non_linguistic_symbols", "cleaner", "g2p"),
+)
 OPENJTALK = "pyopenjtalk"
 REMEDIES = {  # module, with which the names of its g2ps or cleaners begin
     OPENJTALK: "pip install 'espnet_distill[ja]' (pyopenjtalk-plus)",
@@ -71,11 +75,14 @@ def build_front_end(args: Namespace, whose: str) -> Callable | None:
         ESPnet's preprocessor; None where the configuration uses none.
 
     Raises:
-        ConfigError: `require_tokens` refuses the tokens, or a package that the front
-            end needs is not installed.
+        ConfigError: A key of the configuration is missing, `require_tokens` refuses the
+            tokens, or a package that the front end needs is not installed.
     """
     from espnet2.tasks.tts import TTSTask
 
+    for key in KEYS:
+        if not hasattr(args, key):
+            raise ConfigError(f"{whose}: {key}: missing; copy config.yaml again")
     if args.use_preprocessor and args.token_type:
         require_tokens(args.token_list, whose)
     with front_end_of(whose):

@@ -35,6 +35,7 @@ from espnet_distill.onnx_export.graph import (
     trace_voice,
 )
 from espnet_distill.onnx_export.phoneme_ids import padded, phoneme_ids
+from espnet_distill.onnx_export.quantize import quantized, require_gain
 from espnet_distill.onnx_export.settings import (
     front_end_settings,
     graph_metadata,
@@ -83,6 +84,7 @@ def build_voice(
     vocoder: str | Path | None,
     *,
     weights: str,
+    quantize: str | None,
     streaming: bool,
     data: Path | None,
     espeak_voice: str | None,
@@ -123,7 +125,11 @@ def build_voice(
     mels = MelSpec.of_extractor(model.feats_extract)
     exact = graphs.trace(references[0].tokens, mels.n_mels, streaming)
     stored = {
-        name: stored_graph(graph, weights, graphs.computed)
+        name: stored_graph(
+            quantized(graph, graphs.computed["tables"]) if quantize else graph,
+            weights,
+            graphs.computed,
+        )
         for name, graph in exact.items()
     }
     metadata = graph_metadata(
@@ -135,10 +141,12 @@ def build_voice(
         **piper_settings(symbols, mels, names),
         "format_version": FORMAT_VERSION,
         "weights": weights,
+        **({"quantize": quantize} if quantize else {}),
         "gain": graphs.gain,
         "equality": _compare(
             exact,
-            {} if weights == "fp32" else files,
+            {} if weights == "fp32" and not quantize else files,
+            quantize,
             graphs,
             references,
             model.feats_extract,
@@ -212,21 +220,23 @@ def stored_graph(
 def _compare(
     exact: dict[str, onnx.ModelProto],
     files: dict[str, bytes],
+    quantize: str | None,
     graphs: _Graphs,
     references: list[Reference],
     extractor,
 ) -> dict[str, float | int | None]:
-    """Return the differences of graphs from PyTorch, and of smaller weights from fp32.
+    """Return the differences of graphs from PyTorch, and of stored ones from fp32.
 
     Args:
         exact: Graphs in fp32.
-        files: Those with smaller weights; empty without any.
+        files: Those with smaller weights, or quantized; empty without any.
+        quantize: How they are quantized, if they are.
         graphs: The parts of the voice.
         references: The sentences.
         extractor: ESPnet's `feats_extract`.
 
     Raises:
-        ConfigError: A waveform in fp32 differs.
+        ConfigError: A waveform in fp32 differs, or quantization does not pay.
     """
     inputs = input_names(graphs.speakers > 1)
     whole = Graph(exact[GRAPH].SerializeToString(), inputs)
@@ -240,6 +250,8 @@ def _compare(
         stored = Graph(files[GRAPH], inputs)
         loss = measure_loss(stored, whole, references, extractor)
         equality |= {"mel": loss.mel, "frames": loss.frames}
+        if quantize:
+            equality["speed"] = require_gain(stored, whole, references, loss)
     return equality
 
 

@@ -1,7 +1,7 @@
 """Export a text-to-mel experiment and a vocoder as a voice folder."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,6 +45,10 @@ class Exported:
                 f"Mean difference of log-mels, stored weights to fp32: "
                 f"{equality['mel']:.4f}"
             )
+        if "speed" in equality:
+            lines.append(
+                f"Speed of dynamic quantization: {equality['speed']:.2f} × fp32"
+            )
         return "\n".join([*lines, *(f"Warning: {one}" for one in settings["warnings"])])
 
 
@@ -54,6 +58,7 @@ def export(
     *,
     vocoder: str | Path | None,
     weights: str = "fp16",
+    quantize: str | None = None,
     streaming: bool = False,
     samples: Sequence[str] = (),
     lexicon: str | Path | None = None,
@@ -77,6 +82,7 @@ def export(
         vocoder: Vocoder: a checkpoint or an experiment folder; None for VITS, which has
             a decoder of its own.
         weights: Storage of weights: fp16, fp32 or int8; they are computed in fp32.
+        quantize: ``dynamic``: products in 8 bits, refused where they are not faster.
         streaming: Also write ``acoustic.onnx`` and ``vocoder.onnx``, which synthesize a
             sentence in pieces.
         samples: Sentences that are synthesized into ``samples/``.
@@ -98,8 +104,8 @@ def export(
 
     Raises:
         ConfigError: A model or a vocoder that cannot be exported, mels of other
-            settings, masks that were not removed, or a waveform that differs from
-            PyTorch's by more than 1e-4.
+            settings, masks that were not removed, a waveform that differs from
+            PyTorch's by more than 1e-4, or a quantized one that is slower or worse.
     """
     out = Path(out)
     require_new(out)
@@ -109,6 +115,10 @@ def export(
     from espnet_distill.utils.config_values import one_of
 
     one_of(weights, WEIGHTS, "--weights")
+    if quantize:
+        from espnet_distill.onnx_export.quantize import QUANTIZE
+
+        one_of(quantize, QUANTIZE, "--quantize")
     figures = evaluation and read_figures(Path(evaluation))
     experiment = Experiment.of(experiment)
     sentences = [_tokens_of(experiment, data, sentence) for sentence in samples]
@@ -122,12 +132,21 @@ def export(
     if is_text_to_wave(experiment.config):
         from espnet_distill.onnx_export.build_text_to_wave import build_text_to_wave
 
-        _require_without_mels(experiment, vocoder, streaming, xvectors)
+        _require_without_mels(
+            experiment,
+            {
+                "--vocoder": vocoder,
+                "--streaming": streaming,
+                "--xvector": xvectors,
+                "--quantize": quantize,
+            },
+        )
         built = build_text_to_wave(experiment, **options)
     else:
         built = build_voice(
             experiment,
             vocoder,
+            quantize=quantize,
             streaming=streaming,
             xvectors=list(dict.fromkeys(xvectors)),
             **options,
@@ -141,11 +160,8 @@ def export(
     return Exported(out, settings)
 
 
-def _require_without_mels(
-    experiment: Experiment, vocoder, streaming: bool, xvectors: Sequence[str]
-) -> None:
-    """Raise a ConfigError for options of models that compute mels."""
-    given = {"--vocoder": vocoder, "--streaming": streaming, "--xvector": xvectors}
+def _require_without_mels(experiment: Experiment, given: Mapping) -> None:
+    """Raise a ConfigError for given options of models that compute mels."""
     for option, value in given.items():
         if value:
             raise ConfigError(

@@ -202,6 +202,15 @@ COMMANDS = (
         0.7,
     ),
     Command(
+        "export",
+        (
+            *("exp/student", OUT, "--vocoder", _files("vocoder")[1]),
+            *("--data", "data", "--sample", "ab", "--weights", "fp32"),
+        ),
+        (*_files("student"), *_files("vocoder"), "data/text"),
+        0.5,
+    ),
+    Command(
         "synthesize",
         ("voice", "sentences", "--out", f"{OUT}.wav"),
         ("voice/voice.onnx", "voice/voice.onnx.json", "sentences"),

@@ -2,6 +2,8 @@
 
 import itertools
 
+import numpy as np
+import onnx
 import pytest
 import torch
 from espnet2.gan_tts.hifigan import HiFiGANGenerator
@@ -9,9 +11,12 @@ from espnet2.tasks.tts import tts_choices
 
 import espnet_distill
 from espnet_distill.data.mel_spec import MelSpec
+from espnet_distill.errors import ConfigError
 from espnet_distill.onnx_export.acoustic import MODULES
 from espnet_distill.onnx_export.equality import (
     TOLERANCE,
+    Loss,
+    Reference,
     require_equal,
     synthesize_references,
 )
@@ -23,6 +28,7 @@ from espnet_distill.onnx_export.graph import (
     trace_voice,
 )
 from espnet_distill.onnx_export.phoneme_ids import padded
+from espnet_distill.onnx_export.quantize import quantized, require_gain
 from espnet_distill.onnx_export.vocoders.registry import Vocoder
 from espnet_distill.vocoders.distilled import DistilledVocoder
 from espnet_distill.vocoders.generators.registry import (
@@ -35,6 +41,7 @@ from espnet_distill.voice.streaming import REQUIRED, STATE, StreamingGraphs
 
 from ..conftest import CONFORMER, FASTSPEECH, FASTSPEECH2, PREDICTORS
 from ..vocoders.test_generators import SMALL, conf
+from ..voice.tiny import graph as tiny_graph
 
 IDIM, ODIM, HOP = 12, 20, 256
 FEATURES = {"fs": 16000, "n_fft": 512, "hop_length": HOP, "n_mels": ODIM}
@@ -312,6 +319,50 @@ def test_speaker_embeddings_are_constants(vocoder, integration, spks, count):
         expected = loaded(mels).numpy()
         assert wave.shape == expected.shape
         assert abs(wave - expected).max() <= TOLERANCE
+
+
+def test_products_of_weights_are_quantized(acoustic, vocoder):
+    _, module, _ = acoustic(FIRST)
+    voice = VoiceGraph(*make_graphs(module, vocoder("harmonic_istft_generator")))
+    traced = trace_voice(voice, padded([2, 3, 4]), 1, "output")
+    model = onnx.load_from_string(traced)
+    tables = {name for name, _ in voice.named_buffers()}
+    made = quantized(model, tables)
+    assert model == onnx.load_from_string(traced)
+    by_kind = {
+        kind: [node.name for node in made.graph.node if node.op_type == kind]
+        for kind in ("MatMul", "MatMulInteger")
+    }
+    assert any("/decoder/" in name for name in by_kind["MatMulInteger"])
+    assert any("/backbone/" in name for name in by_kind["MatMulInteger"])
+    for part in ("/encoder/", "_predictor/", "/istft/", "/phases/"):
+        assert any(part in name for name in by_kind["MatMul"])
+        assert not any(part in name for name in by_kind["MatMulInteger"])
+    fast, exact = (
+        Graph(content, input_names(False))
+        for content in (made.SerializeToString(), traced)
+    )
+    inputs = graph_inputs(padded([5, 6, 2, 9]), (0.667, 1.0, 0.8))
+    (wave, frames), (exact_wave, exact_frames) = (
+        graph.synthesize(inputs) for graph in (fast, exact)
+    )
+    assert (frames == exact_frames).all()
+    assert 0 < abs(wave - exact_wave).mean() < 0.1 * abs(exact_wave).mean()
+
+
+def test_quantization_is_refused_where_it_does_not_pay(plain):
+    """The other graph does hardly anything."""
+    _, _, made = plain
+    quick = Graph(tiny_graph().SerializeToString(), input_names(False))
+    references = [Reference([5, 6, 2, 9], np.zeros(1))]
+    assert require_gain(quick, made, references, Loss(0.01, 0)) > 1
+    for loss, graphs, message in (
+        (Loss(0.01, 0), (made, quick), "takes .* times the time of fp32"),
+        (Loss(0.06, 0), (quick, made), "log-mels differ by 0.060 from those of fp32"),
+        (Loss(None, 9), (quick, made), "durations differ from those of fp32"),
+    ):
+        with pytest.raises(ConfigError, match=f"--quantize dynamic: {message}"):
+            require_gain(*graphs, references, loss)
 
 
 LARGE = {

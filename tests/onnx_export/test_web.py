@@ -1,13 +1,18 @@
-"""The page of a voice in headless Chromium, from the disk; its runtime from npm."""
+"""onnxruntime-web from npm: in Node, and the page of a voice in headless Chromium."""
 
 import json
 import os
 import shutil
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from espnet_distill.errors import ConfigError
+from espnet_distill.onnx_export.acoustic import FastSpeech2Module
+from espnet_distill.onnx_export.graph import VoiceGraph, trace_voice
+from espnet_distill.onnx_export.phoneme_ids import padded
 from espnet_distill.onnx_export.web.page import write_page
 from espnet_distill.onnx_export.web.runtime import (
     MODULE,
@@ -15,9 +20,11 @@ from espnet_distill.onnx_export.web.runtime import (
     WebRuntime,
     find_runtime,
 )
+from espnet_distill.voice.graph import Graph, graph_inputs, input_names
 
 from ..voice.tiny import RATE, expected, make_voice
 from .chromium import PROGRAM, Chromium
+from .test_equality import FIRST, MODELS, make_graphs, random_model, random_vocoder
 
 READY = "/real time|cannot|failed/.test(byId('status').textContent)"
 
@@ -45,6 +52,29 @@ def test_the_page_is_whole(page, runtime):
     names = {path.name for path in page.parent.iterdir()}
     scripts = {"page.js", "runtime.js", "voice.js"}
     assert names == {"index.html", "page.css", "onnxruntime-web.txt", *scripts}
+
+
+def test_onnxruntime_web_in_node_plays_a_voice(runtime, tmp_path):
+    """As onnxruntime does: a FastSpeech2 and a harmonic vocoder of random weights."""
+    loaded = random_vocoder("harmonic_istft_generator")
+    module = FastSpeech2Module(random_model(*MODELS[FIRST]))
+    voice = VoiceGraph(*make_graphs(module, loaded))
+    content = trace_voice(voice, padded([2, 3, 4]), 1, "output")
+    ids, scales = padded([5, 6, 2, 9, 4, 4, 8]), (0.667, 1.0, 0.8)
+    (tmp_path / "graph.onnx").write_bytes(content)
+    (tmp_path / "ort.mjs").write_bytes(runtime.module)
+    (tmp_path / "ort.wasm").write_bytes(runtime.wasm)
+    (tmp_path / "inputs.json").write_text(json.dumps({"ids": ids, "scales": scales}))
+    node = shutil.which("node")
+    assert node, "install Node.js"
+    program = Path(__file__).with_name("play.mjs")
+    done = subprocess.run([node, program, tmp_path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    wave = np.fromfile(tmp_path / "wave.f32", "<f4")
+    graph = Graph(content, input_names(False))
+    expected, _ = graph.synthesize(graph_inputs(ids, scales))
+    assert wave.shape == expected.shape and expected.std() > 1e-3
+    assert abs(wave - expected).max() <= 1e-4
 
 
 @pytest.mark.skipif(PROGRAM is None, reason="Chromium is not installed")
