@@ -11,9 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from espnet2.tts.feats_extract.dio import Dio
 
-from espnet_distill.bin.dump_waves import f0_extractor
+from espnet_distill.bin.dump_waves import F0Extractor
 from espnet_distill.data.audio import read_audio
 from espnet_distill.errors import ConfigError
 from espnet_distill.teachers.dumped import MANIFEST, begin
@@ -85,14 +84,15 @@ class Speech:
         return LatentSpec(rate, hop_length, channels, size, sha256)
 
 
-def dump(speech: Speech, files: UtteranceFiles, keys: list[str], pitch: Dio) -> None:
+def dump(
+    speech: Speech, files: UtteranceFiles, keys: list[str], pitch: F0Extractor
+) -> None:
     """Write the F0 of utterances, one value a frame of the latents."""
     name = speech.folder.name
     for key in progress_bar(keys, desc=f"F0 of {name}", mininterval=10):
-        wave, rate = read_audio(speech.waves[key], key, pitch.fs)
-        lengths = torch.tensor([len(speech.frames(key))])
-        f0 = pitch(torch.from_numpy(wave)[None], feats_lengths=lengths)[0][0, :, 0]
-        files.write(key, {"f0": f0.numpy()}, rate, "dump the speech again")
+        wave, rate = read_audio(speech.waves[key], key, pitch.dio.fs)
+        f0 = pitch(torch.from_numpy(wave), len(speech.frames(key)))
+        files.write(key, {"f0": f0}, rate, "dump the speech again")
     flush_disk()
 
 
@@ -121,13 +121,11 @@ def main(cmd=None) -> None:
         return
     spec = speech.specification()
     (args.speech / SPEC).unlink(missing_ok=True)
-    record = {
-        "f0": [args.f0min, args.f0max],
-        "speech_sha256": checksum(args.speech / MANIFEST),
-    }
-    begin(args.speech / BEGUN, record, OTHERS)
     mels = {"fs": spec.fs, "n_fft": 4 * spec.hop_length, "hop_length": spec.hop_length}
-    pitch = f0_extractor(mels, {"f0min": args.f0min, "f0max": args.f0max})
+    bounds = {"f0min": args.f0min, "f0max": args.f0max}
+    pitch = F0Extractor(mels, bounds, speech.waves.values())
+    record = {"f0": pitch.record, "speech_sha256": checksum(args.speech / MANIFEST)}
+    begin(args.speech / BEGUN, record, OTHERS)
     keys = list(read_table(args.key_file) if args.key_file else speech.latents)
     dump(speech, files, [key for key in keys if not files.has(key)], pitch)
 

@@ -9,6 +9,7 @@ dumped. After all jobs, `--finish` writes the lists and the manifest.
 
 import argparse
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 from torch.nn import functional
 
 from espnet_distill.data.audio import read_audio, require_recordings, required_by
+from espnet_distill.data.fundamental import has_weak_fundamental, rectify
 from espnet_distill.data.mel_spec import MelSpec, require_extractor
 from espnet_distill.experiments.config import read_config
 from espnet_distill.utils.files import flush_disk, read_rows, read_table
@@ -26,9 +28,11 @@ from espnet_distill.utils.progress import progress_bar
 from espnet_distill.vocoders import is_none, load_vocoder
 from espnet_distill.vocoders.dump import WaveFiles, record
 
+STFT = ("fs", "n_fft", "hop_length")
+
 
 def dump(
-    files: WaveFiles, keys: list[str], vocoder, pitch: Dio, args, conf: dict
+    files: WaveFiles, keys: list[str], vocoder, pitch: "F0Extractor", args, conf: dict
 ) -> None:
     """Write mel, F0 and target waveform of each recording; without vocoder, its own."""
     extractor = LogMelFbank(**conf)
@@ -44,28 +48,46 @@ def dump(
             wave = functional.pad(recording[0], (0, length - recording.size(1)))
         else:
             wave = vocoder(mel.to(args.device)).cpu()
-        f0 = pitch(wave[None], feats_lengths=torch.tensor([len(mel)]))[0][0, :, 0]
+        f0 = pitch(wave, len(mel))
         mel = mel.numpy() if mel_reader is None else np.asarray(mel_reader[key])
-        arrays = {"mel": mel, "f0": f0.numpy(), "wave": wave.numpy()}
+        arrays = {"mel": mel, "f0": f0, "wave": wave.numpy()}
         files.write(key, arrays, rate, "check the recording, or name another vocoder")
     flush_disk()
 
 
-def f0_extractor(mels: dict, pitch: dict) -> Dio:
-    """Build a DIO extractor of F0 in Hz for each frame.
+class F0Extractor:
+    """F0 in Hz of each frame of a waveform, 0 where it is not voiced, by ESPnet's DIO.
 
     Args:
         mels: `feats_extract_conf` of the text-to-mel model.
         pitch: `pitch_extract_conf`, whose range (`f0min`, `f0max`) is taken if set.
+        recordings: The recordings of the data, which decide whether waveforms are
+            rectified; see :mod:`espnet_distill.data.fundamental`.
+
+    Attributes:
+        record: The settings, for the record of a dump.
     """
-    options = {key: pitch[key] for key in ("f0min", "f0max") if key in pitch}
-    options |= {key: mels[key] for key in ("fs", "n_fft", "hop_length") if key in mels}
-    return Dio(
-        **options,
-        use_token_averaged_f0=False,
-        use_continuous_f0=False,
-        use_log_f0=False,
-    )
+
+    def __init__(self, mels: dict, pitch: dict, recordings: Iterable[str]):
+        options = {key: pitch[key] for key in ("f0min", "f0max") if key in pitch}
+        options |= {key: mels[key] for key in STFT if key in mels}
+        self.dio = Dio(
+            **options,
+            use_token_averaged_f0=False,
+            use_continuous_f0=False,
+            use_log_f0=False,
+        )
+        self.is_rectified = has_weak_fundamental([Path(path) for path in recordings])
+        self.record = [self.dio.f0min, self.dio.f0max]
+        if self.is_rectified:
+            self.record.append("rectified")
+
+    def __call__(self, wave: torch.Tensor, frames: int) -> np.ndarray:
+        """Return F0 (frames,) of a waveform (T,)."""
+        wave = rectify(wave) if self.is_rectified else wave
+        return self.dio(wave[None], feats_lengths=torch.tensor([frames]))[0][
+            0, :, 0
+        ].numpy()
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -111,9 +133,11 @@ def main(cmd=None) -> None:
     vocoder = None
     if not is_none(args.vocoder_file):
         vocoder = load_vocoder(args.vocoder_file, mels).to(args.device)
-    pitch = f0_extractor(features, conf.get("pitch_extract_conf") or {})
-    f0_range = (pitch.f0min, pitch.f0max)
-    files.begin(record(args.vocoder_file, mels, f0_range, args.wav_scp, args.mel_scp))
+    recordings = read_table(args.wav_scp).values()
+    pitch = F0Extractor(features, conf.get("pitch_extract_conf") or {}, recordings)
+    files.begin(
+        record(args.vocoder_file, mels, pitch.record, args.wav_scp, args.mel_scp)
+    )
     keys = [key for key in keys if not files.has(key)]
     dump(files, keys, vocoder, pitch, args, features)
 

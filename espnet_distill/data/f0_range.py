@@ -6,11 +6,17 @@ from pathlib import Path
 import numpy as np
 
 from espnet_distill.data.audio import read_audio
+from espnet_distill.data.fundamental import (
+    HIGHEST,
+    LOWEST,
+    at_equal_distances,
+    has_weak_fundamental,
+    rectify,
+    voiced_f0,
+)
 from espnet_distill.errors import ConfigError
-from espnet_distill.utils.quiet import stderr_suppressed
 
 SAMPLE = 60  # recordings
-LOWEST, HIGHEST = 60.0, 700.0  # Hz, of the search
 FEWEST_FRAMES = 100  # voiced ones of 5 ms
 FLOOR, CEILING = 0.75, 1.5
 STEP = 10  # Hz
@@ -29,9 +35,10 @@ def measure_f0_range(recordings: Sequence[Path]) -> tuple[int, int]:
     Raises:
         ConfigError: A file is no mono recording, or there is no voice in them.
     """
-    places = np.linspace(0, len(recordings) - 1, min(SAMPLE, len(recordings)))
-    sample = [recordings[round(place)] for place in places]
-    voiced = np.concatenate([_voiced_f0(path) for path in sample])
+    sample = at_equal_distances(recordings, SAMPLE)
+    read = rectify if has_weak_fundamental(recordings) else np.asarray
+    waves = map(read_audio, sample)
+    voiced = np.concatenate([voiced_f0(read(wave), rate) for wave, rate in waves])
     if len(voiced) < FEWEST_FRAMES:
         raise ConfigError(
             f"{sample[0]}: no voice in it and in {len(sample) - 1} others (F0 from "
@@ -41,13 +48,3 @@ def measure_f0_range(recordings: Sequence[Path]) -> tuple[int, int]:
     lowest = int(FLOOR * first // STEP) * STEP
     highest = -int(-CEILING * third // STEP) * STEP
     return lowest, highest
-
-
-def _voiced_f0(path: Path) -> np.ndarray:
-    """Return F0 in Hz of the voiced frames (frames,) of a recording, by DIO."""
-    with stderr_suppressed():
-        import pyworld
-
-    wave, rate = read_audio(path)
-    f0, _ = pyworld.dio(wave.astype(np.float64), rate, f0_floor=LOWEST, f0_ceil=HIGHEST)
-    return f0[f0 > 0]

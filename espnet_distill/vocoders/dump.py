@@ -59,7 +59,7 @@ class WaveFiles(UtteranceFiles):
 def record(
     vocoder_file: Path,
     mels: MelSpec,
-    f0_range: tuple[int, int],
+    f0: list[int | str],
     recordings: Path,
     mel_scp: Path | None,
 ) -> dict:
@@ -73,7 +73,7 @@ def record(
     return {
         "teacher": teacher,
         "mels": asdict(mels),
-        "f0": list(f0_range),
+        "f0": f0,
         "data": {
             name: checksum_of_listed(path) for name, path in sources.items() if path
         },
