@@ -1827,7 +1827,12 @@ TRIES = [
     Try(
         "recipe-step",
         "a vocoder to learn from that is none",
-        _plan(vocoder_preset="istft_nano", vocoder_file="no.pkl"),
+        _plan(
+            vocoder_preset="istft_nano",
+            vocoder_file="no.pkl",
+            train_teacher="true",
+            teacher_config=SCRIPTS / "conf/train_student.yaml",
+        ),
         "--vocoder_preset istft_nano: --vocoder_file no.pkl is no generator to learn",
     ),
     Try(

@@ -70,8 +70,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         nargs="+",
         default=[],
-        help="speakers of the training set, for a model of speaker embeddings, which "
-        "become constants of the voice",
+        help="speakers of the training set, whose embeddings become constants of the "
+        "voice, for a model of speaker embeddings",
     )
     add(
         "--language-id",

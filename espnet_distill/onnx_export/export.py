@@ -92,8 +92,8 @@ def export(
             and espeak-ng's voice of phonemes.
         espeak_voice: espeak-ng's language tag of phonemes, such as ``de``.
         speakers: File of ``<name> <id>`` lines (ESPnet's ``spk2sid``).
-        xvectors: Names of speakers of the training set, for a model of speaker
-            embeddings, which become constants.
+        xvectors: Names of speakers of the training set, whose embeddings become
+            constants, for a model of speaker embeddings.
         language_id: The language's id, of a model of several languages.
         license: License of corpus and teacher, for the card.
         corpus: Name of the corpus, for the card.

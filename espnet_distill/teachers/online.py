@@ -6,7 +6,9 @@ import inspect
 import torch
 from espnet2.tts.prodiff import ProDiff
 
+from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
+from espnet_distill.experiments.text_to_wave import is_text_to_wave
 from espnet_distill.objectives.base import Taps
 from espnet_distill.teachers.dumped import identity
 from espnet_distill.teachers.taps import TapRecorder, probe, require_taps
@@ -28,7 +30,7 @@ class OnlineTeacher:
             modules: Names of the taps to record.
         """
         teacher = Experiment(experiment)
-        require_taps(teacher.config["tts"], teacher)
+        _require_taps(teacher)
         self.config, self.checkpoint = teacher.config_file, teacher.checkpoint
         self.identity = identity(teacher)
         self.model, self.args = teacher.model, teacher.args
@@ -61,6 +63,17 @@ class OnlineTeacher:
     def probe(self) -> Taps:
         """Return the taps of one dummy sentence, for their names and shapes."""
         return probe(self.model.tts, self.recorder)
+
+
+def _require_taps(teacher: Experiment) -> None:
+    """Raise a ConfigError that says how a teacher without taps is used, if it is."""
+    try:
+        require_taps(teacher.config["tts"], teacher)
+    except ConfigError as error:
+        if not is_text_to_wave(teacher.config):
+            raise
+        remedy = "train on the speech that it synthesizes: distill.sh --teacher"
+        raise ConfigError(f"{error}; {remedy}") from None
 
 
 def _sample_in_forward(tts: ProDiff) -> None:

@@ -12,7 +12,6 @@ from espnet2.tts.transformer import Transformer
 
 from espnet_distill.data.dummy_batch import dummy_batch
 from espnet_distill.errors import ConfigError, near_names, suggest
-from espnet_distill.experiments.text_to_wave import CLASSES
 from espnet_distill.objectives.base import Taps
 
 # Names of the values that `_forward` returns, in order.
@@ -83,8 +82,7 @@ def require_taps(tts, where) -> type[AbsTTS]:
     try:
         family(kind)
     except ConfigError as error:
-        hint = "; train on its speech: distill.sh --teacher" * (tts in CLASSES)
-        raise ConfigError(f"{where}: {error}{hint}") from None
+        raise ConfigError(f"{where}: {error}") from None
     return kind
 
 
