@@ -16,6 +16,7 @@ fi
     --n_fft 1024 \
     --fmin 0 \
     --fmax 8000 \
+    --f0min 50 \
     --train_set train \
     --valid_set dev \
     --test_sets eval \
