@@ -63,7 +63,7 @@ def phoneme_ids(
         ConfigError: Token 0, which pads, is a phoneme; or espeak-ng's phonemes are
             joined in tokens of several code points.
     """
-    if not _is_special(tokens[0]):
+    if tokens[0] != PAD and not _is_special(tokens[0]):
         raise ConfigError(
             f"{where}: token_list: token 0 is {tokens[0]!r}, and id 0 pads; train with a "
             "list that begins with <blank>"

@@ -432,3 +432,12 @@ def test_kathleen(tmp_path):
     assert not made.settings["warnings"]
     names = [one.name for one in open_session(made.folder / GRAPH).get_inputs()]
     assert names == ["input", "input_lengths", "scales"]
+
+
+def test_a_list_that_begins_with_pipers_padding_has_its_ids():
+    """As of a student of an imported Piper voice; `^` and `$` are no tokens of it."""
+    tokens = ["_", "^", "$", "a", "<space>", "<unk>"]
+    front_end = FrontEnd(token_type="phn", language="en", voice="en-us")
+    made = phoneme_ids(tokens, front_end, None, "exp")
+    assert made.ids.items() >= {"_": 0, "^": 0, "$": 0, "a": 3, " ": 4}.items()
+    assert made.dropped == (0, 1, 2, 5)
