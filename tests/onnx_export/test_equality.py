@@ -354,7 +354,8 @@ def test_quantization_is_refused_where_it_does_not_pay(plain):
     """The other graph does hardly anything."""
     _, _, made = plain
     quick = Graph(tiny_graph().SerializeToString(), input_names(False))
-    references = [Reference([5, 6, 2, 9], np.zeros(1))]
+    tokens = [5, 6, 2, 9]
+    references = [Reference(tokens, np.zeros(1), padded(tokens))]
     assert require_gain(quick, made, references, Loss(0.01, 0)) > 1
     for loss, graphs, message in (
         (Loss(0.01, 0), (made, quick), "takes .* times the time of fp32"),

@@ -26,7 +26,9 @@ def teacher_copy(teacher, tmp_path_factory):
 def configure(corpus, teacher, path, /, **changes):
     changes = {"teacher": [str(teacher)], "callbacks": [PRUNE]} | changes
     conf = {"objectives": changes.pop("objectives", OBJECTIVES)}
-    return corpus.config(path, distill_conf=conf, max_epoch=1, **changes)
+    if changes["teacher"]:
+        changes["distill_conf"] = conf
+    return corpus.config(path, max_epoch=1, **changes)
 
 
 @pytest.fixture(scope="module")
