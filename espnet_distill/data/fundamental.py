@@ -25,7 +25,7 @@ def rectify(wave):
 
 
 def has_weak_fundamental(recordings: Sequence[Path]) -> bool:
-    """Return True if the median F0 of rectified recordings is far below theirs.
+    """Return True if rectified recordings have a far lower median F0.
 
     Args:
         recordings: Audio files, of which up to 20 at equal distances are read.

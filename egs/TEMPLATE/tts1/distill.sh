@@ -119,11 +119,6 @@ run_args=$(scripts/utils/print_args.sh "$0" "$@")
 # shellcheck source=egs/TEMPLATE/tts1/dumps.sh
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/dumps.sh"
 
-fail() {
-    echo "$0: error: $*" >&2
-    exit 2
-}
-
 begin() {  # begin NUMBER TITLE: log a stage's title; true if the stage is to run
     current_stage=$1
     [ "${stage}" -le "$1" ] && [ "${stop_stage}" -ge "$1" ] && log "Stage $1: $2"

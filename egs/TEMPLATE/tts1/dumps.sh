@@ -1,6 +1,12 @@
 #!/usr/bin/env bash
-# Job arrays of distill.sh, which sources this file: dumps that a student is trained on.
-# shellcheck disable=SC2154 # variables of distill.sh
+# Job arrays of distill.sh and replace_decoder.sh, which source this file: dumps that a
+# student is trained on.
+# shellcheck disable=SC2154 # variables of those scripts
+
+fail() {
+    echo "$0: error: $*" >&2
+    exit 2
+}
 
 run_job() {  # run_job TITLE SUBMIT LOG PROGRAM...: on failure, print the log's last error
     # shellcheck disable=SC2086

@@ -42,11 +42,6 @@ check_options "data python vocoder_args" "vocoder_args" "$@"
 # shellcheck source=egs/TEMPLATE/tts1/dumps.sh
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/dumps.sh"
 
-fail() {
-    echo "$0: error: $*" >&2
-    exit 2
-}
-
 log() {
     echo "$(date '+%Y-%m-%dT%H:%M:%S') $*"
 }
