@@ -121,7 +121,7 @@ class Layout:
     @property
     def speech_dir(self) -> Path:
         """The folder of the dump of the teacher's speech."""
-        return Path(self.options.dump_dir or f"{self.options.expdir}/teacher_speech")
+        return Path(self.options.expdir, "teacher_speech")
 
     # Experiments
 
