@@ -29,6 +29,7 @@ from espnet_distill.onnx_export.settings import (
     speaker_ids,
 )
 from espnet_distill.onnx_export.text_to_wave import VITSGraph, require_exportable
+from espnet_distill.profiling.macs import parameters
 from espnet_distill.teachers.piper_padding import PiperPadding
 from espnet_distill.teachers.text_to_wave import decoder_of
 from espnet_distill.vocoders.latents import LatentSpec
@@ -95,7 +96,7 @@ def build_text_to_wave(
         "front_end": front_end_settings(front_end),
         "made_from": {
             "tts": experiment.config["tts"],
-            "parameters": count_parameters(model.tts),
+            "parameters": parameters(model.tts),
             **experiment.identity,
             "vocoder": type(getattr(decoder, "generator", decoder)).__name__,
             "vocoder_parameters": count_parameters(decoder),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
+from espnet_distill.experiments.text_to_wave import is_text_to_wave
 from espnet_distill.utils.files import read_text, read_yaml
 
 EVALUATION = "table.md"
@@ -63,8 +64,10 @@ def _summary(settings: Mapping) -> str:
 
 def _model(settings: Mapping, experiment: Experiment) -> dict[str, object]:
     made_from, record = settings["made_from"], _record(experiment)
+    kind = "waveform" if is_text_to_wave(experiment.config) else "mel"
     return {
-        "Text to mel": f"`{made_from['tts']}`, {made_from['parameters']:,} parameters",
+        f"Text to {kind}": f"`{made_from['tts']}`, "
+        f"{made_from['parameters']:,} parameters",
         "Its checkpoint, SHA-256": f"`{made_from['checkpoint']}`",
         "Its configuration, SHA-256": f"`{made_from['config']}`",
         "Vocoder": f"`{made_from['vocoder']}`, "
