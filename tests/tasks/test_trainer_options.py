@@ -113,7 +113,7 @@ class ResumingTask(DistillTTSTask):
             own.dist_init_method = f"file://{args.output_dir}/{name}_{resume}"
             try:
                 super().main_worker(own)
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, SystemExit):  # of a spawned process
                 assert name == "stopped" and not resume
             torch.distributed.destroy_process_group()
 """
