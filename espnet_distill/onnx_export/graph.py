@@ -14,6 +14,13 @@ OPSET = 18
 NOISE_SCALE = 0.667  # clients send it unasked; the noise is then that of the training
 
 
+def mask_of_kept(vocabulary: int, dropped: Collection[int]) -> torch.Tensor:
+    """Return a mask (vocabulary,) that is False for ids that stand for no token."""
+    kept = torch.ones(vocabulary, dtype=torch.bool)
+    kept[list(dropped)] = False
+    return kept
+
+
 class AcousticGraph(nn.Module):
     """A text-to-mel model with the inputs of Piper's voices.
 
@@ -36,9 +43,7 @@ class AcousticGraph(nn.Module):
         mean, std = statistics or (None, None)
         self.register_buffer("mean", mean)
         self.register_buffer("std", std)
-        kept = torch.ones(vocabulary, dtype=torch.bool)
-        kept[list(dropped)] = False
-        self.register_buffer("kept", kept)
+        self.register_buffer("kept", mask_of_kept(vocabulary, dropped))
         self.register_buffer("end", torch.tensor([vocabulary - 1]))
 
     def forward(

@@ -10,7 +10,7 @@ from torch import nn
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.onnx_export.acoustic import regulate
-from espnet_distill.onnx_export.graph import amplified, frames_of_ids
+from espnet_distill.onnx_export.graph import amplified, frames_of_ids, mask_of_kept
 from espnet_distill.onnx_export.layers import replace_layers
 from espnet_distill.onnx_export.phoneme_ids import PhonemeIds
 from espnet_distill.onnx_export.vocoders.registry import inference_module
@@ -105,8 +105,7 @@ class VITSGraph(nn.Module):
         self.decoder = Decoder(generator.decoder, where)
         self.speakers = getattr(generator, "global_emb", None)
         self.languages = getattr(generator, "lang_emb", None)
-        kept = torch.ones(encoder.emb.num_embeddings, dtype=torch.bool)
-        kept[list(symbols.dropped)] = False
+        kept = mask_of_kept(encoder.emb.num_embeddings, symbols.dropped)
         self.drops = not kept.all()
         self.register_buffer("kept", kept)
         self.register_buffer("silence", torch.tensor([symbols.tokens[0]]))

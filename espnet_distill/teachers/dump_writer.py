@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 
-from espnet_distill.errors import ConfigError
 from espnet_distill.objectives.base import Taps
 from espnet_distill.utils.files import (
     flush_disk,
@@ -14,6 +13,7 @@ from espnet_distill.utils.files import (
     write_text,
     written_whole,
 )
+from espnet_distill.utils.utterance_files import require_dumped
 from espnet_distill.utils.validation import require_finite
 from espnet_distill.utils.whole_files import is_whole_array
 
@@ -69,12 +69,7 @@ class TapFiles:
         Raises:
             ConfigError: Utterances that are not dumped.
         """
-        missing = [utterance for utterance in utterances if not self.has(utterance)]
-        if missing:
-            raise ConfigError(
-                f"{self.folder}: {len(missing)} of {len(utterances)} utterances "
-                f"are not dumped: {', '.join(missing[:10])}; run teacher_dump again"
-            )
+        require_dumped(self, utterances, "run teacher_dump again")
         flush_disk()
         for tap in self.taps:
             remove_abandoned(self.folder / "data" / tap)

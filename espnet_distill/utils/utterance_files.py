@@ -1,6 +1,6 @@
 """Files of a dump: arrays and WAV files of each utterance, and their lists."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,22 @@ from espnet_distill.utils.whole_files import is_whole_array, is_whole_wav
 
 ARRAY, WAVE = ".npy", ".wav"
 IS_WHOLE = {ARRAY: is_whole_array, WAVE: is_whole_wav}
+
+
+def require_dumped(files, utterances: Sequence[str], remedy: str) -> None:
+    """Raise a ConfigError that names ten utterances without complete files.
+
+    Args:
+        files: A dump's, with `folder` and `has`.
+        utterances: Those that must be dumped.
+        remedy: What to do, for the message.
+    """
+    missing = [utterance for utterance in utterances if not files.has(utterance)]
+    if missing:
+        raise ConfigError(
+            f"{files.folder}: {len(missing)} of {len(utterances)} utterances are not "
+            f"dumped: {', '.join(missing[:10])}; {remedy}"
+        )
 
 
 class UtteranceFiles:
@@ -78,12 +94,7 @@ class UtteranceFiles:
             ConfigError: Utterances have no complete files; the message names ten.
         """
         utterances = list(utterances)
-        missing = [utterance for utterance in utterances if not self.has(utterance)]
-        if missing:
-            raise ConfigError(
-                f"{self.folder}: {len(missing)} of {len(utterances)} utterances are not "
-                f"dumped: {', '.join(missing[:10])}; {self.remedy}"
-            )
+        require_dumped(self, utterances, self.remedy)
         flush_disk()
         for kind in self.kinds:
             remove_abandoned(self.folder / kind)
