@@ -69,6 +69,8 @@ def test_what_is_written(corpus, tmp_path):
     options = passed_on(recipe)
     assert options["fs"] == "16000" and options["fmax"] == "8000"
     assert options["token_type"] == "char" and options["cleaner"] == "tacotron"
+    assert options["vocoder_preset"] == "harmonic_istft_small"
+    assert options["vocoder_speech"] == "recordings"
     assert int(options["f0min"]) <= 100 and int(options["f0max"]) >= 140
     db = f'. {recipe}/db.sh; ls "${{METADATA}}" "${{WAVS}}"'
     assert subprocess.run(["bash", "-c", db], capture_output=True).returncode == 0

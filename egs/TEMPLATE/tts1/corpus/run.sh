@@ -13,4 +13,6 @@ bash "${template}/distill.sh" \
     --teacher exp/teacher \
     --student @student@ \
     --warm_start true \
+    --vocoder_preset harmonic_istft_small \
+    --vocoder_speech recordings \
     "$@"
