@@ -31,6 +31,7 @@ LAUGHS = "a0: &a0 [x]\n" + "".join(
 )
 LATIN = "Stra\xdfe: \xfc\n".encode("latin-1")
 PRUNE = {"type": "prune", "granularity": "unstructured", "pressure": 0.5, "end": 3}
+ENGLISH_LETTERS = ("--g2p", "none", "--language", "en")
 SCORES = "row,errors,words,dnsmos\nteacher,,,\n"
 FIGURES = {"name": "teacher", **dict.fromkeys(key for _, _, key in METRICS.values())}
 SMALL = 0.45  # pressure
@@ -2126,6 +2127,31 @@ TRIES = [
         "an utterance without words",
         lambda p: [p.data(text="b1 ...\n"), "--language", "de"],
         "text: b1: '...': has no words; remove it",
+    ),
+    # select-text
+    Try(
+        "select-text",
+        "no sentence",
+        lambda p: [p.data() / "text", p.root / "out", "--num", "0", *ENGLISH_LETTERS],
+        "--num: 0 is not above 0",
+    ),
+    Try(
+        "select-text",
+        "an id twice",
+        lambda p: [
+            p.data(text="b1 a\nb1 b\n") / "text",
+            *(p.root / "out", "--num", "1", *ENGLISH_LETTERS),
+        ],
+        "line 2: 'b1': an earlier line has this id; make it unique",
+    ),
+    Try(
+        "select-text",
+        "only sentences of the test set",
+        lambda p: [
+            *(p.data() / "text", p.root / "out", "--num", "1", *ENGLISH_LETTERS),
+            *("--exclude", p.root / "data"),
+        ],
+        "text: has no sentence that --exclude and --covered have not",
     ),
     # new-recipe
     *(

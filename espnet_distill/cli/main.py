@@ -97,6 +97,10 @@ COMMANDS = {
         "normalize the text of data folders, and phonemize it",
         "espnet_distill.cli.prepare_text",
     ),
+    "select-text": (
+        "select sentences that cover a language's sounds",
+        "espnet_distill.cli.select_text",
+    ),
     "pseudo-label": (
         "make training data of a teacher's synthesis",
         "espnet_distill.cli.pseudo_label",

@@ -27,6 +27,7 @@ CLEANER_LANGUAGES = {
     "whisper_en": "en",
     "whisper_basic": None,
 }
+ESPEAK_VOICES = {"espeak_ng_english_us_vits": "en-us"}
 RECORD, WORDS, TEXT = "front_end.yaml", "words", "text"
 GRAPHEMES = ("char", "bpe", "word")
 
@@ -83,6 +84,14 @@ class FrontEnd:
         if self.language and not self.cleaner:
             text = normalize(text, self.language)
         return " ".join(phonemize(text, self.voice)) if self.voice else text
+
+    def phonemizing(self) -> "FrontEnd":
+        """Return a front end of the same phonemes that needs none of ESPnet's g2ps.
+
+        `phonemize` takes a thirtieth of the time of ESPnet's espeak front end.
+        """
+        voice = self.voice or ESPEAK_VOICES.get(self.g2p or "")
+        return replace(self, g2p=None, voice=voice) if voice else self
 
 
 def default_cleaner(

@@ -15,7 +15,6 @@ PAD, START, END = "_", "^", "$"
 FRAME = (PAD, START, END)
 # Symbols that espeak-ng of clients produces → what stands for them if a model lacks them
 SUBSTITUTES = {";": ",", ":": ",", "!": ".", "?": ".", "ʲ": PAD}
-ESPEAK_VOICES = {"espeak_ng_english_us_vits": "en-us"}
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def phoneme_ids(
             f"{where}: token_list: token 0 is {tokens[0]!r}, and id 0 pads; train with a "
             "list that begins with <blank>"
         )
-    voice = voice or front_end.voice or ESPEAK_VOICES.get(front_end.g2p)
+    voice = voice or front_end.phonemizing().voice
     kind, warnings = _kind(tokens, front_end, voice, where)
     named = {token: index for index, token in enumerate(tokens)}
     ids = {

@@ -270,6 +270,11 @@ COMMANDS = (
         ("data/text",),
     ),
     Command(
+        "select-text",
+        ("data/text", OUT, "--num", "2", "--g2p", "none", "--language", "en"),
+        ("data/text",),
+    ),
+    Command(
         "list-clips",
         ("clips", OUT, "--speaker", "one"),
         ("clips/metadata.csv", "clips/wavs/b1.wav"),
