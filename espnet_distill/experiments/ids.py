@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from espnet_distill.errors import ConfigError, suggest, summarize
 from espnet_distill.experiments.experiment import Experiment
+from espnet_distill.experiments.text_to_wave import parameters
 from espnet_distill.utils.files import read_table
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def speaker_inputs(
         ConfigError: The model has one speaker or none of this name, or the table of ids
             or embeddings is missing.
     """
-    conf, inputs = experiment.config["tts_conf"], {}
+    conf, inputs = parameters(experiment.config), {}
     if not has_speakers(conf):
         raise ConfigError(
             f"{option} {speaker}: {experiment} has one speaker; leave {option} out"

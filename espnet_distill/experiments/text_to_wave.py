@@ -36,6 +36,7 @@ def sampling_rate(conf: Mapping, whose: str) -> int:
 
 
 def parameters(conf: Mapping) -> dict:
-    """Return the keys of ``tts_conf`` with those of its generator."""
+    """Return the keys of ``tts_conf`` with those of its generator or text2mel part."""
     tts_conf = conf.get("tts_conf") or {}
-    return {**tts_conf, **(tts_conf.get("generator_params") or {})}
+    parts = (tts_conf.get(f"{part}_params") or {} for part in ("generator", "text2mel"))
+    return {key: value for part in (tts_conf, *parts) for key, value in part.items()}

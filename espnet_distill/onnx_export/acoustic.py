@@ -30,7 +30,6 @@ class FastSpeechModule(nn.Module):
         self.tts = replace_layers(tts.eval())
         self.language = language
         self.speakers = SpeakerEmbeddings(tts, speakers) if speakers else None
-        self.reduction_factor = tts.reduction_factor
 
     def forward(
         self,
@@ -48,15 +47,24 @@ class FastSpeechModule(nn.Module):
         Returns:
             Log-mels (1, T, odim), and the frames of each token (N,).
         """
-        states, _ = self.tts.encoder(tokens, None)
-        states = self._condition(states, speaker)
-        durations = self._durations(states, length_scale)
-        states = regulate(self._vary(states), durations)
-        states, _ = self.tts.decoder(states, None)
+        states, durations = self.decode(tokens, length_scale, speaker)
         mels = self.tts.feat_out(states).view(1, -1, self.tts.odim)
         if self.tts.postnet is not None:
             mels = mels + self.tts.postnet(mels.transpose(1, 2)).transpose(1, 2)
-        return mels, durations * self.reduction_factor
+        return mels, durations * self.tts.reduction_factor
+
+    def decode(self, tokens, length_scale, speaker=None) -> tuple[torch.Tensor, ...]:
+        """Compute the decoder's output (1, T, adim) and its frames of tokens (N,).
+
+        Args:
+            tokens, length_scale, speaker: See `forward`.
+        """
+        states, _ = self.tts.encoder(tokens, None)
+        states = self._condition(states, speaker)
+        durations = self._durations(states, length_scale)
+        states = self._upsample(self._vary(states), durations)
+        states, _ = self.tts.decoder(states, None)
+        return states, durations
 
     def _condition(self, states, speaker) -> torch.Tensor:
         """Add the embeddings of speaker and language."""
@@ -81,6 +89,9 @@ class FastSpeechModule(nn.Module):
     def _vary(self, states: torch.Tensor) -> torch.Tensor:
         return states
 
+    def _upsample(self, states: torch.Tensor, durations: torch.Tensor) -> torch.Tensor:
+        return regulate(states, durations)
+
 
 class FastSpeech2Module(FastSpeechModule):
     """FastSpeech2 of one sentence."""
@@ -93,6 +104,33 @@ class FastSpeech2Module(FastSpeechModule):
             embed = getattr(self.tts, f"{kind}_embed")
             added = added + embed(predicted.transpose(1, 2)).transpose(1, 2)
         return added
+
+
+class JETSModule(FastSpeech2Module):
+    """JETS of one sentence, without its waveform decoder.
+
+    Args:
+        tts: The trained generator (JETSGenerator), which is changed in place.
+        language, speakers: See FastSpeechModule.
+    """
+
+    def forward(
+        self,
+        tokens: torch.Tensor,
+        length_scale: torch.Tensor,
+        speaker: torch.Tensor | None = None,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Compute the waveform decoder's input (1, T, adim), and durations (N,)."""
+        return self.decode(tokens, length_scale, speaker)
+
+    def _upsample(self, states: torch.Tensor, durations: torch.Tensor) -> torch.Tensor:
+        """Interpolate states (Gaussian upsampling, arXiv 2010.04301) as JETS does."""
+        ends = durations.cumsum(0)
+        centers = ends - durations / 2
+        frames = torch.ones_like(states[0, :1, 0]).expand(ends[-1]).cumsum(0) - 1
+        distances = (frames[:, None] - centers).square()
+        delta = self.tts.length_regulator.delta
+        return torch.softmax(-delta * distances, -1)[None] @ states
 
 
 class SpeakerEmbeddings(nn.Module):
@@ -138,7 +176,15 @@ def regulate(states: torch.Tensor, durations: torch.Tensor) -> torch.Tensor:
     return states[:, ended[:-1].cumsum(0)]
 
 
+# Text-to-mel models
 MODULES: dict[type[nn.Module], type[FastSpeechModule]] = {
     FastSpeech2: FastSpeech2Module,
     FastSpeech: FastSpeechModule,
 }
+
+
+def module_of(tts: type) -> type[FastSpeechModule] | None:
+    """Return the inference module of a class of text-to-mel models, if it has one."""
+    return next(
+        (module for kind, module in MODULES.items() if issubclass(tts, kind)), None
+    )

@@ -10,7 +10,8 @@ import espnet_distill
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.experiments.ids import speaker_inputs
-from espnet_distill.onnx_export.acoustic import MODULES, FastSpeechModule
+from espnet_distill.experiments.text_to_wave import parameters
+from espnet_distill.onnx_export.acoustic import FastSpeechModule, module_of
 from espnet_distill.pruning.post_training.live_units import LiveUnits
 from espnet_distill.structure.zero_units import find_zero_layers, measure_sparsity
 from espnet_distill.students.infer_config import ConfigSpace
@@ -31,12 +32,8 @@ def require_supported(experiment: Experiment) -> type[FastSpeechModule]:
     espnet_distill.register()
     name, conf = experiment.config["tts"], experiment.config.get("tts_conf") or {}
     kind = tts_choices.classes.get(name)
-    modules = [
-        module
-        for base, module in MODULES.items()
-        if isinstance(kind, type) and issubclass(kind, base)
-    ]
-    if not modules:
+    module = module_of(kind) if isinstance(kind, type) else None
+    if module is None:
         raise ConfigError(
             f"{experiment}: tts: {name} cannot be exported; fastspeech2, fastspeech and "
             "this package's variants of them can"
@@ -46,7 +43,7 @@ def require_supported(experiment: Experiment) -> type[FastSpeechModule]:
             f"{experiment}: tts_conf.use_gst: a model of style tokens takes an input "
             "that no client has; train one with speaker ids"
         )
-    return modules[0]
+    return module
 
 
 def require_vocoder(vocoder: str | Path | None) -> str:
@@ -101,7 +98,7 @@ def require_names(experiment: Experiment, names: Sequence[str]) -> None:
         experiment: The model's.
         names: Those of --xvector.
     """
-    takes_embeddings = (experiment.config.get("tts_conf") or {}).get("spk_embed_dim")
+    takes_embeddings = parameters(experiment.config).get("spk_embed_dim")
     if takes_embeddings and not names:
         raise ConfigError(
             f"{experiment}: tts_conf.spk_embed_dim: no client has speaker embeddings; "

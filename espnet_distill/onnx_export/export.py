@@ -71,7 +71,9 @@ def export(
     corpus: str | None = None,
     evaluation: str | Path | None = None,
 ) -> Exported:
-    """Export FastSpeech2 or FastSpeech with a vocoder, or VITS, as one ONNX graph.
+    """Export a model as one ONNX graph from phoneme ids to a waveform.
+
+    FastSpeech2 and FastSpeech need a vocoder; VITS, JETS and JointText2Wav have one.
 
     The graph is compared with PyTorch on sentences of three lengths before the folder
     gets its name.
@@ -79,8 +81,8 @@ def export(
     Args:
         experiment: Experiment, or a folder, ``.pth``, ``.zip`` or tag of one.
         out: New folder.
-        vocoder: Vocoder: a checkpoint or an experiment folder; None for VITS, which has
-            a decoder of its own.
+        vocoder: Vocoder: a checkpoint or an experiment folder; None for a model that
+            synthesizes waveforms.
         weights: Storage of weights: fp16, fp32 or int8; they are computed in fp32.
         quantize: ``dynamic``: products in 8 bits, refused where they are not faster.
         streaming: Also write ``acoustic.onnx`` and ``vocoder.onnx``, which synthesize a
@@ -127,17 +129,17 @@ def export(
         "data": data and Path(data),
         "espeak_voice": espeak_voice,
         "speakers": speakers and Path(speakers),
+        "xvectors": list(dict.fromkeys(xvectors)),
         "language_id": language_id,
     }
     if is_text_to_wave(experiment.config):
-        from espnet_distill.onnx_export.build_text_to_wave import build_text_to_wave
+        from espnet_distill.onnx_export.text_to_wave.build import build_text_to_wave
 
         _require_without_mels(
             experiment,
             {
                 "--vocoder": vocoder,
                 "--streaming": streaming,
-                "--xvector": xvectors,
                 "--quantize": quantize,
             },
         )
@@ -148,7 +150,6 @@ def export(
             vocoder,
             quantize=quantize,
             streaming=streaming,
-            xvectors=list(dict.fromkeys(xvectors)),
             **options,
         )
     from espnet_distill.onnx_export.lexicon import AUTO, NOTICE, words_of_voice

@@ -150,7 +150,9 @@ def condition_channels(conf: Mapping | None) -> int:
 
 
 def decoder_of(tts: AbsTTS) -> torch.nn.Module:
-    """Return the waveform decoder of a model of a class in DECODERS."""
+    """Return the waveform decoder of a model of a class in MODELS."""
+    if isinstance(tts, JointText2Wav):
+        return tts.generator["vocoder"]
     path = next(path for kind, path in DECODERS.items() if isinstance(tts, kind))
     return tts.get_submodule(path)
 

@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -28,10 +27,11 @@ from espnet_distill.voice.graph import open_session
 from espnet_distill.voice.phonemes import phonemize
 from espnet_distill.voice.voice import GRAPH
 
-from ..conftest import FASTSPEECH2, global_mvn, make_experiment, run_python, write_stats
+from ..conftest import FASTSPEECH2, global_mvn, make_experiment, write_stats
 from ..conftest import TOKENS as LETTERS
 from ..students.test_one_speaker import write_embeddings
 from ..vocoders.test_distilled import FEATURES, save
+from .clients import SHERPA, without_torch
 
 KATHLEEN = Path(__file__).parents[2] / "egs/kathleen/tts1/pretrained"
 IPA = "ˈɪːntdɹslə" + "i.æamðˌzʌɛʊkhwfɔupvbeɚʃoɑ,ɐɡŋɜᵻjʒɾθʔ̩"
@@ -220,19 +220,6 @@ def test_speakers_by_their_embeddings(tmp_path, monkeypatch, capsys):
 # Clients
 
 
-def without_torch(*arguments, path=()):
-    """Run a program that finds no torch, and return its output."""
-    env = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, path))}
-    done = run_python(
-        "-c",
-        "import sys; sys.modules['torch'] = None\n" + arguments[0],
-        *arguments[1:],
-        env=env,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def piper_folder():
     """Return the folder of piper-tts, which is not imported here."""
     found = importlib.util.find_spec("piper")
@@ -270,27 +257,6 @@ def test_piper_plays_a_voice(voice, pair, played_by_piper):
     assert abs(wave - play(voice, tokens)).max() <= 1e-4
     assert sum(samples) == len(wave)
     assert "".join(aligned[1:-1]) == "".join(phonemize(TEXT)).replace("<space>", " ")
-
-
-SHERPA = """
-import sys, json
-import numpy as np
-import sherpa_onnx as sherpa
-assert sherpa.__version__.startswith(sys.argv[3]), sherpa.__version__
-folder, text, data = sys.argv[1], sys.argv[4], sys.argv[5]
-vits = sherpa.OfflineTtsVitsModelConfig(
-    model=folder + "/voice.onnx", tokens=folder + "/tokens.txt", data_dir=data)
-model = sherpa.OfflineTtsModelConfig(vits=vits, num_threads=1)
-tts = sherpa.OfflineTts(sherpa.OfflineTtsConfig(model=model, silence_scale=1.0))
-if data:
-    audio = tts.generate(text)
-else:
-    how = sherpa.GenerationConfig()
-    how.silence_scale = 1.0
-    how.phoneme_codepoints = [list(map(ord, text))]
-    audio = tts.generate("", how)
-np.save(sys.argv[2], np.array(audio.samples, np.float32))
-"""
 
 
 @pytest.fixture(scope="module")

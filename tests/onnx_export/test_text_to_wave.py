@@ -1,4 +1,6 @@
-"""VITS as a voice: the graph equals PyTorch, and Piper's runtime plays it."""
+"""Text-to-waveform models as voices: graphs equal PyTorch, and clients play them."""
+
+import json
 
 import numpy as np
 import pytest
@@ -7,18 +9,34 @@ import yaml
 
 from espnet_distill import Experiment, export
 from espnet_distill.cli.main import main
+from espnet_distill.data.front_end import FrontEnd
 from espnet_distill.errors import ConfigError
+from espnet_distill.onnx_export.equality import require_equal
+from espnet_distill.onnx_export.graph import trace_voice
+from espnet_distill.onnx_export.phoneme_ids import padded, phoneme_ids
+from espnet_distill.onnx_export.text_to_wave.build import synthesize_references
+from espnet_distill.onnx_export.text_to_wave.registry import build_graph
 from espnet_distill.students.replace_decoder import replace_decoder
-from espnet_distill.teachers.text_to_wave import synthesize
+from espnet_distill.teachers.text_to_wave import decoder_of, synthesize
 from espnet_distill.utils.checksums import checksum
 from espnet_distill.vocoders.generators.registry import build_generator
 from espnet_distill.vocoders.latents import LatentSpec
 from espnet_distill.voice.graph import Graph, graph_inputs, input_names
 from espnet_distill.voice.voice import GRAPH, Voice
 
-from ..conftest import HOP, RATE, make_experiment
+from ..conftest import FASTSPEECH2, HOP, RATE, TACOTRON2, make_experiment
+from ..conftest import TOKENS as LETTERS
 from ..students.piper_voice import HIGH, make_piper
-from ..teachers.text_to_wave_models import jets, vits
+from ..students.test_one_speaker import vector_of, write_embeddings
+from ..teachers.text_to_wave_models import (
+    build,
+    configurations,
+    jets,
+    joint,
+    make_slow,
+    vits,
+)
+from .clients import SHERPA, without_torch
 
 STILL = (0.0, 1.0, 0.0)
 PHONEMES = ["<blank>", "<unk>", "<space>", *"abcdefgh", "<sos/eos>"]
@@ -45,17 +63,30 @@ def make_vocoder(folder, teacher, channels, condition=0, rate=RATE, hop=HOP):
     return folder
 
 
+def make_loud(folder, **config):
+    """Write an experiment of random weights whose waveforms are not near zero."""
+    path = make_slow(folder, **config, **PHONES) / "train.loss.ave.pth"
+    state = torch.load(path, weights_only=True)
+    for name, tensor in state.items():
+        if name.endswith("output_conv.1.weight_g"):
+            tensor *= 100
+    torch.save(state, path)
+    return Experiment(folder)
+
+
 @pytest.fixture(scope="module")
 def experiments(piper_experiment, tmp_path_factory):
     root = tmp_path_factory.mktemp("voices")
     made = {
-        "vits": Experiment(make_experiment(root / "vits", **vits(), **PHONES)),
-        "several": Experiment(
-            make_experiment(root / "several", **vits(**SPEAKERS), **PHONES)
-        ),
+        "vits": make_loud(root / "vits", **vits()),
+        "several": make_loud(root / "several", **vits(**SPEAKERS)),
         "piper": piper_experiment,
+        "jets": make_loud(root / "jets", **jets()),
+        "several jets": make_loud(root / "several_jets", **jets(spks=3, langs=2)),
+        "joint": make_loud(root / "joint", **joint()),
+        "joint, bands": make_loud(root / "bands", **joint(bands=4)),
     }
-    sizes = {"vits": (8,), "several": (8, 4), "piper": (8, 0, 8000, 64)}
+    sizes = {"vits": (8,), "several": (8, 4), "piper": (8, 0, 8000, 64), "jets": (8,)}
     for name, size in sizes.items():
         vocoder = make_vocoder(root / f"{name}_vocoder", made[name], *size)
         replaced = replace_decoder(made[name], vocoder)
@@ -70,7 +101,8 @@ def voices(experiments, tmp_path_factory):
 
     def voice(name):
         if name not in made:
-            options = {"language_id": 1} if name.startswith("several") else {}
+            options = {"language_id": 1} if "several" in name else {}
+            options |= {"espeak_voice": "en-us"} if "jets" in name else {}
             out = tmp_path_factory.mktemp("exported") / "voice"
             exported = export(
                 experiments[name], out, vocoder=None, weights="fp32", **options
@@ -83,14 +115,15 @@ def voices(experiments, tmp_path_factory):
 
 SLOW = [
     pytest.param(name, marks=pytest.mark.slow)
-    for name in ("several", "vits, replaced", "piper, replaced")
+    for name in ("several", "vits, replaced", "piper, replaced", "joint, bands")
 ]
+FAST = ["vits", "piper", "several, replaced", "jets, replaced", "several jets", "joint"]
 
 
-@pytest.mark.parametrize("name", ["vits", "piper", "several, replaced", *SLOW])
+@pytest.mark.parametrize("name", [*FAST, *SLOW])
 def test_the_graph_equals_pytorch(experiments, voices, name):
     experiment, (out, settings) = experiments[name], voices(name)
-    several = name.startswith("several")
+    several = "several" in name
     assert settings["equality"]["wave"] <= 1e-4
     graph = Graph(out / GRAPH, input_names(several))
     tokens = [4, 6, 5, 8, 10]
@@ -103,13 +136,16 @@ def test_the_graph_equals_pytorch(experiments, voices, name):
     ).waveform.numpy()
     wave, frames = graph.synthesize(graph_inputs(sent, STILL, 2))
     gain = settings["gain"]
+    assert expected.std() > 0.01
     np.testing.assert_allclose(wave, np.clip(expected * gain, -1, 1), atol=2e-4)
     assert int(frames.sum()) * settings["hop_length"] == len(wave)
     assert frames.shape == (len(sent),)
     slow, _ = graph.synthesize(graph_inputs(sent, (0.0, 3.0, 0.0), 2))
     assert len(slow) > 2 * len(wave)
     noisy, _ = graph.synthesize(graph_inputs(sent, (0.7, 1.0, 0.0), 2))
-    assert len(noisy) == len(wave) and not np.allclose(noisy, wave, atol=1e-3)
+    has_noise = "jets" not in name and "joint" not in name
+    assert len(noisy) == len(wave)
+    assert np.allclose(noisy, wave, atol=1e-3) != has_noise
 
 
 def test_pipers_runtime_plays_an_imported_voice(voices, piper_voice):
@@ -126,6 +162,38 @@ def test_pipers_runtime_plays_an_imported_voice(voices, piper_voice):
     assert waves[0].std() > 0.01
     expected = np.clip(settings["gain"] * waves[0], -1, 1)
     np.testing.assert_allclose(waves[1], expected, atol=1e-3)
+
+
+PIPER = """
+import sys
+import json
+
+import numpy as np
+from piper import PiperVoice, SynthesisConfig
+voice = PiperVoice.load(sys.argv[1] + "/voice.onnx")
+plain = SynthesisConfig(normalize_audio=False, speaker_id=int(sys.argv[4]))
+ids = voice.phonemes_to_ids(list(sys.argv[3]))
+np.save(sys.argv[2], voice.phoneme_ids_to_audio(ids, plain))
+"""
+
+
+def test_clients_play_a_jets_of_several_speakers(experiments, voices, tmp_path):
+    """Piper and sherpa-onnx, unmodified, given phonemes and a speaker."""
+    phonemes, speaker = "abc dad", 2
+    (out, settings), model = voices("several jets"), experiments["several jets"].model
+    tokens = [PHONEMES.index({" ": "<space>"}.get(one, one)) for one in phonemes]
+    made = synthesize(model, torch.tensor(tokens), sid=speaker, lid=1)
+    expected = np.clip(settings["gain"] * made.waveform.numpy(), -1, 1)
+    assert expected.std() > 0.01
+    for program, arguments in (
+        (PIPER, (phonemes, speaker)),
+        (SHERPA, ("2.", phonemes, "", speaker)),
+    ):
+        path = tmp_path / "wave.npy"
+        without_torch(program, out, path, *map(str, arguments))
+        wave = np.load(path).reshape(-1)
+        assert wave.shape == expected.shape
+        np.testing.assert_allclose(wave, expected, atol=2e-4)
 
 
 def test_the_runtime_synthesizes_text(experiments, tmp_path):
@@ -156,13 +224,69 @@ def test_options_of_mels_are_refused(experiments, tmp_path, options, line):
         export(experiments["vits"], tmp_path / "voice", **options)
 
 
-def test_other_models_are_refused(tmp_path):
-    folder = make_experiment(tmp_path / "jets", **jets(), **PHONES)
-    with pytest.raises(ConfigError, match="JETS cannot be exported; of the models"):
-        export(folder, tmp_path / "voice", vocoder=None)
-    conf = vits(global_channels=4, spk_embed_dim=5)
-    folder = make_experiment(tmp_path / "vits", **conf, **PHONES)
-    with pytest.raises(ConfigError, match="a model of x-vectors takes an input"):
+X_VECTORS = {
+    "vits": vits(global_channels=4, spk_embed_dim=5),
+    "jets": jets(spk_embed_dim=5, spk_embed_integration_type="concat"),
+}
+
+
+@pytest.mark.parametrize("name", X_VECTORS)
+def test_speakers_by_their_embeddings(tmp_path, monkeypatch, capsys, name):
+    """The voice has the named ones, in this order; the first is the default."""
+    monkeypatch.chdir(tmp_path)
+    write_embeddings(tmp_path / "dump/xvector/train")
+    data = [["dump/xvector/train/xvector.scp", "spembs", "kaldi_ark"]]
+    folder = tmp_path / "exp"
+    options = {"train_data_path_and_name_and_type": data}
+    model = make_loud(folder, **X_VECTORS[name], **options).model
+    arguments = ["export", str(folder), "voice", "--weights", "fp32"]
+    assert main([*arguments, "--xvector", "bob", "ann"]) == 0
+    voice = Voice("voice")
+    assert voice.speakers == ["bob", "ann"]
+    model, gain = (
+        Experiment(folder).model,
+        json.loads(voice.config.path.read_text())["gain"],
+    )
+    graph = Graph(tmp_path / "voice" / GRAPH, input_names(True))
+    tokens = [4, 6, 5, 8, 10]
+    sent = padded(tokens)
+    waves = []
+    for index, seed in enumerate((2, 1)):
+        wave, _ = graph.synthesize(graph_inputs(sent, STILL, index))
+        spembs = vector_of(seed)
+        made = synthesize(model, torch.tensor(tokens), 0.0, 0.0, spembs=spembs)
+        expected = np.clip(made.waveform.numpy() * gain, -1, 1)
+        np.testing.assert_allclose(wave, expected, atol=2e-4)
+        waves.append(wave)
+    assert waves[0].shape != waves[1].shape or not np.allclose(*waves, atol=1e-3)
+    assert main(["export", str(folder), "no"]) == 2
+    assert "name speakers of the training set with --xvector" in capsys.readouterr().err
+    assert main(["export", str(folder), "no", "--xvector", "anna"]) == 2
+    assert "--xvector anna: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "changes, line",
+    [
+        (
+            {"text2mel_type": "tacotron2", "text2mel_params": TACOTRON2},
+            "text2mel_type: Tacotron2 cannot be exported; fastspeech2 and fastspeech can",
+        ),
+        (
+            {"vocoder_type": "melgan_generator", "vocoder_params": {"channels": 256}},
+            "vocoder_type: MelGANGenerator cannot be exported; hifigan_generator can",
+        ),
+        (
+            {"text2mel_params": FASTSPEECH2 | {"use_gst": True}},
+            "use_gst: a model of style tokens takes an input that no client has",
+        ),
+    ],
+)
+def test_parts_that_cannot_be_exported_are_refused(tmp_path, changes, line):
+    conf = joint()
+    conf["tts_conf"] |= changes
+    folder = make_experiment(tmp_path / "joint", **conf, **PHONES)
+    with pytest.raises(ConfigError, match=line):
         export(folder, tmp_path / "voice", vocoder=None)
 
 
@@ -174,3 +298,47 @@ def test_several_voices_keep_the_names_of_speakers(tmp_path):
     experiment = import_piper(voice, tmp_path / "exp")
     made = export(experiment, tmp_path / "voice", vocoder=None)
     assert made.settings["speaker_id_map"] == {"s0": 0, "s1": 1, "s2": 2}
+
+
+def conditions_of(tts):
+    """Return the inputs of the first speaker, and of language 1."""
+    inputs = {}
+    if tts.spks:
+        inputs["sids"] = torch.tensor([0])
+    if tts.spk_embed_dim:
+        inputs["spembs"] = torch.randn(tts.spk_embed_dim)
+    return inputs, {"lids": torch.tensor([1])} if tts.langs else {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("one", configurations(), ids=lambda one: one.name)
+def test_espnets_configurations_at_their_size(one):
+    """Random weights of the recipes' sizes, with durations of some frames."""
+    tts = build(one).tts
+    for name, value in tts.generator.named_parameters():
+        if name.endswith("duration_predictor.flows.0.m"):
+            value.data -= 1
+        elif name.endswith("duration_predictor.linear.bias"):
+            value.data += 1
+    speaker, language = conditions_of(tts)
+    symbols = phoneme_ids(LETTERS, FrontEnd("char"), None, "")
+    scale_output(tts, symbols.tokens, speaker | language)
+    references = synthesize_references(tts, symbols.tokens, padded, speaker | language)
+    assert references[-1].wave.std() > 0.05
+    speakers = [speaker] if tts.spk_embed_dim else []
+    graph = build_graph(tts, symbols, 1, speakers, 1.0, "")
+    count = 1 if speakers else tts.spks or 1
+    traced = trace_voice(graph, references[0].ids, count, "output")
+    made = Graph(traced, input_names(count > 1))
+    assert require_equal(made.stream, references, 1.0) <= 1e-4
+
+
+def scale_output(tts, tokens, conditions):
+    """Scale the last layer of the decoder, so that waveforms are not near zero."""
+    output = decoder_of(tts).output_conv[1]
+    recorded = []
+    handle = output.register_forward_hook(lambda *args: recorded.append(args[-1]))
+    with torch.no_grad():
+        tts.inference(text=torch.tensor(tokens[:8]), **conditions)
+        output.weight_g /= 2 * recorded[0].std()
+    handle.remove()

@@ -1,18 +1,14 @@
 """Waveforms, durations and latents are those of ESPnet's own inference."""
 
-import copy
-
 import pytest
 import torch
-import yaml
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.teachers.text_to_wave import DECODERS, synthesize
 
-from ..configurations import TEXT2WAV, find_configurations, recipe_tree
-from ..conftest import HOP, TACOTRON2, TOKENS, make_experiment, model_config
-from .text_to_wave_models import SEVERAL, jets, joint, vits
+from ..conftest import HOP, TACOTRON2, TOKENS, make_experiment
+from .text_to_wave_models import SEVERAL, build, configurations, jets, joint, vits
 
 MODELS = {
     "vits": vits(),
@@ -133,27 +129,11 @@ def test_a_text_to_mel_model_is_refused(tmp_path):
         synthesize(Experiment(folder).model, IDS)
 
 
-def configurations():
-    tree = recipe_tree()
-    found = find_configurations(tree) if tree else []
-    return [one for one in found if one.tts in TEXT2WAV]
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("one", configurations(), ids=lambda one: one.name)
 def test_espnets_configurations_at_their_size(one):
     """Random weights of the recipes' sizes synthesize, durations and samples agree."""
-    from espnet2.tasks.tts import TTSTask
-
-    recipe = yaml.safe_load((recipe_tree() / "egs2" / one.files[0]).read_text())
-    keys = ("feats_extract", "feats_extract_conf", "pitch_extract", "energy_extract")
-    features = {key: recipe[key] for key in keys if key in recipe}
-    conf = model_config(one.tts, copy.deepcopy(one.conf), **features)
-    parser = TTSTask.get_parser()
-    args = parser.parse_args([])
-    vars(args).update(conf | {"pitch_extract_conf": {}, "energy_extract_conf": {}})
-    torch.manual_seed(0)
-    model = TTSTask.build_model(args).eval()
+    model = build(one)
     inputs = conditions(model)
     made = synthesize(model, torch.arange(3, 9) % len(TOKENS), **inputs)
     decoder = next((v for k, v in DECODERS.items() if isinstance(model.tts, k)), None)

@@ -1,8 +1,20 @@
-"""Tiny text-to-waveform models of ESPnet, and configurations of several speakers."""
+"""Text-to-waveform models of ESPnet: tiny ones, and those of its recipes."""
+
+import copy
 
 import torch
+import yaml
 
-from ..conftest import FASTSPEECH2, HOP, PREDICTORS, RATE, STFT, make_experiment
+from ..configurations import TEXT2WAV, Configuration, find_configurations, recipe_tree
+from ..conftest import (
+    FASTSPEECH2,
+    HOP,
+    PREDICTORS,
+    RATE,
+    STFT,
+    make_experiment,
+    model_config,
+)
 
 SCALES = [8, HOP // 8]
 DISCRIMINATOR = {  # not used in synthesis
@@ -53,12 +65,14 @@ def jets(**generator):
     return {"tts": "jets", "tts_conf": conf | DISCRIMINATOR}
 
 
-def joint():
-    """Return the configuration of a tiny JointText2Wav."""
+def joint(bands=1):
+    """Return the configuration of a tiny JointText2Wav, of several bands if not 1."""
+    scales = [8, HOP // (8 * bands)]
     vocoder = {
         "channels": 8,
-        "upsample_scales": SCALES,
-        "upsample_kernel_sizes": [2 * scale for scale in SCALES],
+        "out_channels": bands,
+        "upsample_scales": scales,
+        "upsample_kernel_sizes": [2 * scale for scale in scales],
         "resblock_kernel_sizes": [3],
         "resblock_dilations": [[1, 3]],
     }
@@ -66,6 +80,7 @@ def joint():
         "sampling_rate": RATE,
         "text2mel_params": FASTSPEECH2,
         "vocoder_params": vocoder,
+        "use_pqmf": bands > 1,
     }
     return {"tts": "joint_text2wav", "tts_conf": conf | DISCRIMINATOR}
 
@@ -81,3 +96,24 @@ def make_slow(folder, **config):
             tensor += 2
     torch.save(state, path)
     return folder
+
+
+def configurations() -> list[Configuration]:
+    """Return the text-to-waveform models of ESPnet's recipes, if they are here."""
+    tree = recipe_tree()
+    found = find_configurations(tree) if tree else []
+    return [one for one in found if one.tts in TEXT2WAV]
+
+
+def build(one: Configuration):
+    """Build the ESPnetTTSModel of a recipe's configuration with random weights."""
+    from espnet2.tasks.tts import TTSTask
+
+    recipe = yaml.safe_load((recipe_tree() / "egs2" / one.files[0]).read_text())
+    keys = ("feats_extract", "feats_extract_conf", "pitch_extract", "energy_extract")
+    features = {key: recipe[key] for key in keys if key in recipe}
+    conf = model_config(one.tts, copy.deepcopy(one.conf), **features)
+    args = TTSTask.get_parser().parse_args([])
+    vars(args).update(conf | {"pitch_extract_conf": {}, "energy_extract_conf": {}})
+    torch.manual_seed(0)
+    return TTSTask.build_model(args).eval()

@@ -1,16 +1,21 @@
 """Build the graph and the settings of a voice of a text-to-waveform model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import onnx
 import torch
+from espnet2.gan_tts.vits import VITS
 
 from espnet_distill.data.front_end import FrontEnd
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.onnx_export.build import Built, count_parameters, stored_graph
-from espnet_distill.onnx_export.checks import require_language
+from espnet_distill.onnx_export.checks import (
+    require_language,
+    require_names,
+    speakers_of,
+)
 from espnet_distill.onnx_export.equality import (
     LENGTHS,
     Reference,
@@ -28,7 +33,10 @@ from espnet_distill.onnx_export.settings import (
     piper_settings,
     speaker_ids,
 )
-from espnet_distill.onnx_export.text_to_wave import VITSGraph, require_exportable
+from espnet_distill.onnx_export.text_to_wave.registry import (
+    build_graph,
+    require_exportable,
+)
 from espnet_distill.profiling.macs import parameters
 from espnet_distill.teachers.piper_padding import PiperPadding
 from espnet_distill.teachers.text_to_wave import decoder_of
@@ -50,35 +58,42 @@ def build_text_to_wave(
     data: Path | None,
     espeak_voice: str | None,
     speakers: Path | None,
+    xvectors: Sequence[str],
     language_id: int | None,
 ) -> Built:
     """Build a voice; see `export` for arguments and errors."""
+    require_names(experiment, xvectors)
     model = experiment.model
     require_exportable(model.tts, experiment)
     conditions = require_language(model.tts, language_id, experiment)
-    if model.tts.spks:
-        conditions["sids"] = torch.tensor([0])
+    voices = speakers_of(model.tts, xvectors, experiment)
+    conditions |= voices[0] if voices else {}
     front_end, symbols, pad, imported = _symbols(experiment, data, espeak_voice)
     names = speaker_ids(
-        speakers or _beside(experiment, "spk2sid"), (), model.tts.spks or 1
+        speakers or _beside(experiment, "spk2sid"), xvectors, model.tts.spks or 1
     )
-    references = _references(model, symbols.tokens, pad, conditions)
+    references = synthesize_references(model.tts, symbols.tokens, pad, conditions)
     gain = choose_gain(references)
-    graph = VITSGraph(
-        experiment.build().tts, symbols, language_id, gain, str(experiment)
+    graph = build_graph(
+        experiment.build().tts,
+        symbols,
+        language_id,
+        voices if xvectors else (),
+        gain,
+        str(experiment),
     )
     traced = trace_voice(graph, references[0].ids, max(len(names), 1), "output")
     exact = onnx.load_from_string(traced)
     buffers = {name for name, _ in graph.named_buffers()}
     noise = {name for name in buffers if ".noise" in name}
     stored = stored_graph(exact, weights, {"tables": buffers - noise, "noise": noise})
-    spec = _specification(model.tts)
+    decoder = decoder_of(model.tts)
+    spec = LatentSpec(model.tts.fs, decoder.upsample_factor, 1, 0, "")
     metadata = graph_metadata(
         symbols, front_end, spec.fs, max(len(names), 1), FORMAT_VERSION
     )
     onnx.helper.set_model_props(stored, metadata)
     files = {GRAPH: stored.SerializeToString()}
-    decoder = decoder_of(model.tts)
     settings = {
         **piper_settings(symbols, spec, names),
         "inference": dict(imported.scales) if imported else INFERENCE,
@@ -147,27 +162,34 @@ def _beside(experiment: Experiment, name: str) -> Path | None:
     return path if path.is_file() else None
 
 
-def _references(
-    model, tokens: list[int], pad: Callable, conditions: dict[str, torch.Tensor]
+def synthesize_references(
+    tts: torch.nn.Module,
+    tokens: list[int],
+    pad: Callable,
+    conditions: dict[str, torch.Tensor],
 ) -> list[Reference]:
-    """Synthesize random sentences of LENGTHS without noise."""
+    """Synthesize random sentences of LENGTHS without noise.
+
+    Args:
+        tts: The text-to-waveform model.
+        tokens: Ids that stand for tokens.
+        pad: Turns them into those that clients send.
+        conditions: `sids`, `lids` and `spembs`, those that the model takes.
+    """
     generator = torch.Generator().manual_seed(0)
-    options = {"noise_scale": STILL[0], "noise_scale_dur": STILL[2], "alpha": STILL[1]}
+    options = {}
+    if isinstance(tts, VITS):
+        options = {"noise_scale": STILL[0], "noise_scale_dur": STILL[2]}
     references = []
     for length in LENGTHS:
         sentence = random_sentence(tokens, length, generator)
         with torch.no_grad():
-            made = model.tts.inference(text=sentence, **conditions, **options)
+            made = tts.inference(text=sentence, **conditions, **options)
         ids = pad(sentence.tolist())
         references.append(
             Reference(sentence.tolist(), made["wav"].view(-1).numpy(), ids, STILL)
         )
     return references
-
-
-def _specification(tts) -> LatentSpec:
-    """Return the waveforms' rate and hop."""
-    return LatentSpec(tts.fs, tts.generator.upsample_factor, 1, 0, "")
 
 
 def _compare(

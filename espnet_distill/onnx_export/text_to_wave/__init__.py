@@ -1,0 +1,1 @@
+"""Voices of models that synthesize waveforms: VITS, JETS, JointText2Wav."""
