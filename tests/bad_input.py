@@ -1206,7 +1206,25 @@ TRIES = [
         lambda p: [*p.evaluation_arguments(), "--out", p.below_a_file()],
         "file is no folder",
     ),
-    # vocoder
+    # parts
+    Try(
+        "extract-text2mel",
+        "a text-to-mel experiment",
+        lambda p: [p.teacher(), OUT],
+        "tts: fastspeech2: has no text-to-mel part; name a joint_text2wav",
+    ),
+    Try(
+        "extract-text2mel",
+        "a joint model by its configuration alone",
+        lambda p: [p.teacher(tts="joint_text2wav", tts_conf={}), OUT],
+        "cannot build the model: ",
+    ),
+    Try(
+        "extract-text2mel",
+        "a folder that is there",
+        lambda p: [p.teacher(), p.folder()],
+        "exists: name a new folder",
+    ),
     Try(
         "extract-vocoder",
         "a text-to-mel experiment",

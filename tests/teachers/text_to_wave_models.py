@@ -53,8 +53,8 @@ def jets(**generator):
     return {"tts": "jets", "tts_conf": conf | DISCRIMINATOR}
 
 
-def joint():
-    """Return the configuration of a tiny JointText2Wav."""
+def joint(kind="fastspeech2", params=FASTSPEECH2, **conf):
+    """Return the configuration of a tiny JointText2Wav, for a kind of text2mel."""
     vocoder = {
         "channels": 8,
         "upsample_scales": SCALES,
@@ -64,8 +64,10 @@ def joint():
     }
     conf = {
         "sampling_rate": RATE,
-        "text2mel_params": FASTSPEECH2,
+        "text2mel_type": kind,
+        "text2mel_params": params,
         "vocoder_params": vocoder,
+        **conf,
     }
     return {"tts": "joint_text2wav", "tts_conf": conf | DISCRIMINATOR}
 
