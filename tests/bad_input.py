@@ -1006,13 +1006,13 @@ TRIES = [
         "prune",
         "a text-to-waveform model",
         lambda p: [p.text2wav(), OUT, "--pressure", 0.5],
-        "config.yaml: pruning of units does not support VITS, only FastSpeech2",
+        "config.yaml: tts: vits: units of a VITS are not removed; add --low-rank, ",
     ),
     Try(
         "prune",
-        "a text-to-waveform model, low rank",
-        lambda p: [p.text2wav(), OUT, "--pressure", 0.5, "--low-rank"],
-        "config.yaml: low rank does not support vits, only fastspeech2",
+        "a JETS, low rank",
+        lambda p: [p.teacher(tts="jets"), OUT, "--pressure", 0.5, "--low-rank"],
+        "config.yaml: low rank does not support jets, only fastspeech2",
     ),
     Try(
         "compact",

@@ -15,6 +15,7 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.config import read_config
 from espnet_distill.experiments.experiment import Experiment, require_origin
 from espnet_distill.experiments.ids import without_speakers
+from espnet_distill.experiments.text_to_wave import text2mel_class
 from espnet_distill.experiments.training_config import training_of
 from espnet_distill.profiling.dummy_input import cost
 from espnet_distill.students.init_from_teacher import initialize
@@ -152,20 +153,20 @@ def _text2mel_of(
         ConfigError: A JETS without a student's configuration, since its own trains a
             GAN; a part for one speaker.
     """
-    part = as_text2mel(teacher)
-    if part is teacher:
+    tts, part = teacher.config["tts"], text2mel_class(teacher.config)
+    if part in (None, tts):
         return teacher
     if speaker:
         raise ConfigError(
-            f"--speaker {speaker}: {teacher}: tts: {teacher.config['tts']}: the speakers "
-            "of its text-to-mel part stay; leave --speaker out"
+            f"--speaker {speaker}: {teacher}: tts: {tts}: the speakers of its "
+            "text-to-mel part stay; leave --speaker out"
         )
-    if not student_config and teacher.config["tts"] != "joint_text2wav":
+    if not student_config and tts != "joint_text2wav":
         raise ConfigError(
-            f"{teacher}: tts: {teacher.config['tts']}: has no training configuration of a "
-            "text-to-mel model; name one by --student-config"
+            f"{teacher}: tts: {tts}: has no training configuration of a text-to-mel "
+            "model; name one by --student-config"
         )
-    return part
+    return as_text2mel(teacher)
 
 
 def _note_of(untouched: list[str]) -> list[str]:

@@ -171,6 +171,11 @@ COMMANDS = (
         (*_files("joint"), "train.yaml"),
         0.5,
     ),
+    Command(
+        "prune",
+        ("exp/vits", OUT, "--pressure", "0.05", "--low-rank", "--data", "data"),
+        (*_files("vits"), "data/text"),
+    ),
     Command("import-piper", ("piper/voice.onnx", OUT), ("piper/voice.onnx*",), 2),
     Command(
         "replace-decoder",
