@@ -20,6 +20,7 @@ _API = {  # name: its module
     "describe": "espnet_distill.students.derive",
     "evaluate": "espnet_distill.evaluation.evaluate",
     "export": "espnet_distill.onnx_export.export",
+    "extract_text2mel": "espnet_distill.students.text2mel_part",
     "import_piper": "espnet_distill.students.import_piper",
     "init": "espnet_distill.recipes.init",
     "new_recipe": "espnet_distill.recipes.new_recipe",

@@ -1007,13 +1007,13 @@ TRIES = [
         "prune",
         "a text-to-waveform model",
         lambda p: [p.text2wav(), OUT, "--pressure", 0.5],
-        "config.yaml: pruning of units does not support VITS, only FastSpeech2",
+        "config.yaml: tts: vits: units of a VITS are not removed; add --low-rank, ",
     ),
     Try(
         "prune",
-        "a text-to-waveform model, low rank",
-        lambda p: [p.text2wav(), OUT, "--pressure", 0.5, "--low-rank"],
-        "config.yaml: low rank does not support vits, only fastspeech2",
+        "a JETS, low rank",
+        lambda p: [p.teacher(tts="jets"), OUT, "--pressure", 0.5, "--low-rank"],
+        "config.yaml: low rank does not support jets, only fastspeech2",
     ),
     Try(
         "compact",
@@ -1207,7 +1207,25 @@ TRIES = [
         lambda p: [*p.evaluation_arguments(), "--out", p.below_a_file()],
         "file is no folder",
     ),
-    # vocoder
+    # parts
+    Try(
+        "extract-text2mel",
+        "a text-to-mel experiment",
+        lambda p: [p.teacher(), OUT],
+        "tts: fastspeech2: has no text-to-mel part; name a joint_text2wav",
+    ),
+    Try(
+        "extract-text2mel",
+        "a joint model by its configuration alone",
+        lambda p: [p.teacher(tts="joint_text2wav", tts_conf={}), OUT],
+        "cannot build the model: ",
+    ),
+    Try(
+        "extract-text2mel",
+        "a folder that is there",
+        lambda p: [p.teacher(), p.folder()],
+        "exists: name a new folder",
+    ),
     Try(
         "extract-vocoder",
         "a text-to-mel experiment",

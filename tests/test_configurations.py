@@ -8,6 +8,7 @@ from .configurations import (
     COMMANDS,
     TEXT2WAV,
     Configuration,
+    commands_for,
     experiment_of,
     find_configurations,
     read,
@@ -25,6 +26,7 @@ LARGEST = {
         "callback with residual width, compact"
     ),
 }
+REFUSALS = ("does not support", "no taps", "no training configuration", "not removed")
 pytestmark = pytest.mark.skipif(
     not FOUND, reason="ESPnet's recipes are not here: espnet-distill espnet-root"
 )
@@ -63,18 +65,19 @@ def test_the_largest(name, tmp_path):
     ids=lambda one: one.name,
 )
 def test_models_of_waveforms_are_refused(configuration, tmp_path):
-    for result in try_commands(configuration, COMMANDS, tmp_path):
+    for result in try_commands(configuration, commands_for(configuration), tmp_path):
         assert not result.after and "\n" not in result.loads
-        assert "does not support" in result.loads or "no taps" in result.loads
+        assert any(words in result.loads for words in REFUSALS), result.loads
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("configuration", FOUND, ids=lambda one: one.name)
 def test_every_command(configuration, tmp_path):
-    results = list(try_commands(configuration, COMMANDS, tmp_path))
+    commands = commands_for(configuration)
     is_taken = configuration.tts not in (*TEXT2WAV, "prodiff")
-    assert bool(results[0].after) == is_taken
-    assert bool(results[1].after) == is_taken
+    for result in try_commands(configuration, commands, tmp_path):
+        if result.command in ("derive", "prune"):
+            assert bool(result.after) == is_taken
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""``espnet-distill extract-vocoder``: extract a distilled vocoder from its training."""
+"""``espnet-distill extract-vocoder``: extract a vocoder from the model it is part of."""
 
 from pathlib import Path
 
@@ -16,7 +16,9 @@ from espnet_distill.utils.files import (
 
 def add_arguments(parser) -> None:
     parser.add_argument(
-        "experiment", metavar="EXP", help="experiment folder of a vocoder's training"
+        "experiment",
+        metavar="EXP",
+        help="experiment folder of a vocoder's training, or of a joint_text2wav",
     )
     parser.add_argument("out", metavar="OUT", type=Path, help="new folder")
     parser.add_argument(
@@ -26,18 +28,8 @@ def add_arguments(parser) -> None:
 
 def main(args) -> None:
     """Write generator, statistics and mel settings; the discriminator stays."""
-    from espnet_distill.vocoders.distilled import KEPT
-
     require_new(args.out)
-    experiment = Experiment(args.experiment)
-    conf = experiment.config
-    if conf["tts"] != "vocoder":
-        raise ConfigError(f"{experiment}: is no vocoder's (tts: {conf['tts']})")
-
-    from espnet_distill.vocoders.distilled import load_generator, weights_of
-
-    load_generator(experiment.checkpoint, experiment.config_file)  # refuses faults
-    weights = weights_of(experiment.checkpoint)
+    conf, weights = _read(Experiment(args.experiment))
     if args.half:
         weights = {
             key: value.half() if value.is_floating_point() else value
@@ -45,9 +37,31 @@ def main(args) -> None:
         }
     with folder_written_whole(args.out) as beside:
         write_tensors(beside / "model.pth", weights)
-        kept = {key: conf[key] for key in KEPT if key in conf}
-        write_text(beside / "config.yaml", yaml.safe_dump(kept, sort_keys=False))
+        write_text(beside / "config.yaml", yaml.safe_dump(conf, sort_keys=False))
     size = (args.out / "model.pth").stat().st_size / 1e6
     print(
         f"{args.out}: {size:.2f} MB; {sum(v.numel() for v in weights.values()):,} weights"
     )
+
+
+def _read(experiment: Experiment) -> tuple[dict, dict]:
+    """Return configuration and weights of a vocoder.
+
+    Raises:
+        ConfigError: The experiment has none that can be extracted.
+    """
+    conf = experiment.config
+    if conf["tts"] == "joint_text2wav":
+        from espnet_distill.vocoders.joint import vocoder_of_joint
+
+        return vocoder_of_joint(experiment)
+    if conf["tts"] != "vocoder":
+        raise ConfigError(
+            f"{experiment}: is no vocoder's (tts: {conf['tts']}), nor a joint_text2wav"
+        )
+
+    from espnet_distill.vocoders.distilled import KEPT, load_generator, weights_of
+
+    load_generator(experiment.checkpoint, experiment.config_file)  # refuses faults
+    kept = {key: conf[key] for key in KEPT if key in conf}
+    return kept, weights_of(experiment.checkpoint)

@@ -36,8 +36,12 @@ COMMANDS = {
         "remove the masked structure of a pruned experiment",
         "espnet_distill.cli.compact",
     ),
+    "extract-text2mel": (
+        "extract the text-to-mel part of a joint_text2wav",
+        "espnet_distill.cli.extract_text2mel",
+    ),
     "extract-vocoder": (
-        "extract a distilled vocoder from its training",
+        "extract a vocoder from its training, or from a joint_text2wav",
         "espnet_distill.cli.extract_vocoder",
     ),
     "export": (

@@ -67,12 +67,7 @@ def batches_of_one(
             extraction, or durations do not match the tokens and the recording.
     """
     tts, required = model.tts, required_by(model.feats_extract)
-    ids = {
-        f"{kind}s": read_rows(data / f"utt2{kind}", utterances)
-        for kind, attribute in (("sid", "spks"), ("lid", "langs"))
-        if getattr(tts, attribute, None)
-    }
-    embeddings = _embeddings_of(tts, utterances, data)
+    conditions = condition_reader(tts, utterances, data)
     for utt, utterance in utterances.items():
         text = torch.as_tensor(preprocess("", {"text": utterance.text})["text"])
         if not len(text):
@@ -90,10 +85,39 @@ def batches_of_one(
             for key, tensor in batch.items()
         }
         batch = {key: tensor[None] for key, tensor in batch.items()} | lengths
-        batch |= {kind: _id_of(utt, table, kind) for kind, table in ids.items()}
+        yield utt, batch | conditions(utt)
+
+
+def condition_reader(
+    tts, utterances: Iterable[str], data: Path
+) -> Callable[[str], dict[str, torch.Tensor]]:
+    """Return a function of an utterance that returns its speaker and language.
+
+    Those that the model takes: ids ``sids`` and ``lids`` (1, 1), and ``spembs`` (1, D).
+
+    Args:
+        tts: The model.
+        utterances: The utterances.
+        data: The folder with ``utt2sid`` and ``utt2lid``; see
+            :func:`table_of_embeddings`.
+
+    Raises:
+        ConfigError: A table, or an utterance in it, is missing.
+    """
+    ids = {
+        f"{kind}s": read_rows(data / f"utt2{kind}", utterances)
+        for kind, attribute in (("sid", "spks"), ("lid", "langs"))
+        if getattr(tts, attribute, None)
+    }
+    embeddings = _embeddings_of(tts, utterances, data)
+
+    def read(utt: str) -> dict[str, torch.Tensor]:
+        batch = {kind: _id_of(utt, table, kind) for kind, table in ids.items()}
         if embeddings:
             batch["spembs"] = read_embedding(embeddings[utt], data)[None]
-        yield utt, batch
+        return batch
+
+    return read
 
 
 def table_of_embeddings(data: Path) -> Path | None:

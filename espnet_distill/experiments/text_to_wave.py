@@ -12,12 +12,27 @@ TRAINING_ONLY = (
     *("generator.duration_predictor.post_", "generator.duration_predictor.flows.1."),
     "generator.alignment_module.",
 )
+FASTSPEECH2 = "fastspeech2"  # ESPnet's default of `text2mel_type`
 RATE = 22050  # ESPnet's default of `sampling_rate`
 
 
 def is_text_to_wave(conf: Mapping) -> bool:
     """Return True if a configuration is of a model that synthesizes waveforms."""
     return conf.get("tts") in CLASSES
+
+
+def text2mel_class(conf: Mapping) -> str | None:
+    """Return the class of text-to-mel models that has the weights of a model's.
+
+    Returns:
+        A choice of ``--tts``; None for VITS, which has no such part.
+    """
+    tts = conf.get("tts")
+    if tts == "joint_text2wav":
+        return (conf.get("tts_conf") or {}).get("text2mel_type", FASTSPEECH2)
+    if tts in ("jets", "jets_synthesizer"):
+        return FASTSPEECH2
+    return None if is_text_to_wave(conf) else tts
 
 
 def require_text_to_wave(conf: Mapping, whose: str) -> None:

@@ -9,6 +9,7 @@ from espnet_distill.data.check_text import recorded_ids, require_new_text
 from espnet_distill.data.front_end import default_cleaner, require_front_end
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
+from espnet_distill.experiments.text_to_wave import text2mel_class
 from espnet_distill.experiments.unpack import unpack
 from espnet_distill.recipes.front_end import front_end_of_run
 from espnet_distill.recipes.keys import require_same_statistics
@@ -80,7 +81,7 @@ def plan(options: RunOptions) -> Layout:
     require_vocoder_targets(layout)
     _require_bpemodel(layout)
     if layout.is_synthesized:
-        _require_synthesis(options)
+        _require_synthesis(layout)
     if options.speaker:
         if options.stage > 1:
             require_speaker_data(layout)
@@ -149,20 +150,34 @@ def _require_durations_from(options: RunOptions) -> None:
         raise ConfigError("--durations_from teacher: requires a trained --teacher")
 
 
-def _require_synthesis(options: RunOptions) -> None:
+def _require_synthesis(layout: Layout) -> None:
     """Raise a ConfigError for options that a teacher of waveforms does not allow."""
+    options = layout.options
     if options.more_teachers:
         raise ConfigError(
             f"--more_teachers {options.more_teachers}: {options.teacher} synthesizes the "
             "speech that the student is trained on, alone; leave it out"
         )
     if options.warm_start:
-        raise ConfigError(
-            f"--warm_start true: {options.teacher} is no text-to-mel model, from whose "
-            "weights a student could begin; set it to false"
-        )
+        _require_text2mel_part(layout)
     for name in ("noise_scale", "noise_scale_dur"):
         as_number(_number(name, getattr(options, name)), f"--{name}", least=0)
+
+
+def _require_text2mel_part(layout: Layout) -> None:
+    """Raise a ConfigError unless a student can begin with the teacher's weights."""
+    options, conf = layout.options, read_conf(layout.teacher_config)
+    if text2mel_class(conf) is None:
+        raise ConfigError(
+            f"--warm_start true: {options.teacher} has no text-to-mel part, from whose "
+            "weights a student could begin; set it to false"
+        )
+    own = (conf.get("feats_extract_conf") or {}).get("n_mels", DEFAULTS["n_mels"])
+    if str(own) != options.n_mels:
+        raise ConfigError(
+            f"--n_mels {options.n_mels}: --warm_start true takes the {own} of "
+            f"{options.teacher}; leave --n_mels out"
+        )
 
 
 def _number(name: str, value: str) -> float:

@@ -10,6 +10,7 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.config import STATISTICS, statistics_name
 from espnet_distill.experiments.identity import MADE_FROM
 from espnet_distill.experiments.ids import without_speakers
+from espnet_distill.experiments.text_to_wave import text2mel_class
 from espnet_distill.recipes.keys import (
     compaction_key,
     is_made,
@@ -55,12 +56,14 @@ def write_student_config(layout: Layout) -> None:
     if not options.warm_start:
         return
     student, teacher = (
-        read_conf(path).get("tts", "")
-        for path in (layout.student_config, layout.teacher_config)
+        read_conf(path) for path in (layout.student_config, layout.teacher_config)
     )
-    if student != teacher:
+    tts, weights = student.get("tts"), text2mel_class(teacher)
+    if tts != weights:
+        is_part = weights not in (None, teacher.get("tts"))
         raise ConfigError(
-            f"--warm_start true: the student is {student}, its teacher {teacher}"
+            f"--warm_start true: the student is {tts}, its teacher {teacher.get('tts')}"
+            + f", whose text-to-mel part is {weights}" * is_part
         )
 
 

@@ -15,6 +15,7 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.config import read_config
 from espnet_distill.experiments.experiment import Experiment, require_origin
 from espnet_distill.experiments.ids import without_speakers
+from espnet_distill.experiments.text_to_wave import text2mel_class
 from espnet_distill.experiments.training_config import training_of
 from espnet_distill.profiling.dummy_input import cost
 from espnet_distill.students.init_from_teacher import initialize
@@ -25,6 +26,7 @@ from espnet_distill.students.size_search import (
     choose_sizes,
     with_defaults,
 )
+from espnet_distill.students.text2mel_part import as_text2mel
 from espnet_distill.teachers.taps import class_of
 from espnet_distill.utils.markdown import aligned
 
@@ -82,6 +84,9 @@ def derive(
         ESPnet loads, and ``train.yaml``, a training configuration with its
         ``init_param`` set; :func:`describe` compares it with its teacher.
 
+    A JointText2Wav is sliced as its text-to-mel part, a JETS as a FastSpeech2, whose
+    `feat_out` is not the teacher's.
+
     Raises:
         ConfigError: Arguments that exclude each other, a teacher of a class without
             students, a size that no shape has, a student that is larger somewhere, or
@@ -94,7 +99,8 @@ def derive(
     _require_budget(budget, student_config)
     _require_importance(importance, data)
     espnet_distill.register()
-    teacher = Experiment.of(teacher)
+    given = Experiment.of(teacher)
+    teacher = _text2mel_of(given, student_config, speaker)
     conf = teacher.config
     require_supported(conf["tts"], teacher, "derive")
     if speaker:
@@ -131,8 +137,36 @@ def derive(
         training=training,
         weights_name="init.pth",
         full_precision=True,
-        notes=[*(teacher.notes if speaker else ()), *_note_of(initial.untouched)],
+        notes=[
+            *(() if teacher is given else teacher.notes),
+            *_note_of(initial.untouched),
+        ],
     )
+
+
+def _text2mel_of(
+    teacher: Experiment, student_config: Path | None, speaker: str | None
+) -> Experiment:
+    """Return the model that is sliced: of text-to-waveform models the text-to-mel part.
+
+    Raises:
+        ConfigError: A JETS without a student's configuration, since its own trains a
+            GAN; a part for one speaker.
+    """
+    tts, part = teacher.config["tts"], text2mel_class(teacher.config)
+    if part in (None, tts):
+        return teacher
+    if speaker:
+        raise ConfigError(
+            f"--speaker {speaker}: {teacher}: tts: {tts}: the speakers of its "
+            "text-to-mel part stay; leave --speaker out"
+        )
+    if not student_config and tts != "joint_text2wav":
+        raise ConfigError(
+            f"{teacher}: tts: {tts}: has no training configuration of a text-to-mel "
+            "model; name one by --student-config"
+        )
+    return as_text2mel(teacher)
 
 
 def _note_of(untouched: list[str]) -> list[str]:

@@ -1,16 +1,18 @@
 """Put a vocoder of latents into the place of a VITS's or JETS's waveform decoder."""
 
-from collections.abc import Mapping
-
 import yaml
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.experiments.locate import USUAL_NAMES
-from espnet_distill.experiments.text_to_wave import TRAINING_ONLY
+from espnet_distill.students.synthesis_only import (
+    KEPT,
+    RECORD,
+    files_beside,
+    synthesizing,
+)
 from espnet_distill.teachers.dumped import identity
 from espnet_distill.utils.checksums import checksum
-from espnet_distill.utils.files import read_text, read_yaml
 from espnet_distill.vocoders.distilled import load_generator
 from espnet_distill.vocoders.latents import LatentSpec, input_of
 
@@ -23,12 +25,6 @@ SYNTHESIZERS = {
     "jets": ("jets_synthesizer", "generator.generator"),
     "jets_synthesizer": ("jets_synthesizer", "generator.generator"),
 }
-RECORD = "distill.yaml"
-BESIDE = ("decode.yaml", "voice.onnx.json", "spk2sid", "lang2lid")
-KEPT = (
-    *("sampling_rate", "generator_params", "text_encoder_type"),
-    *("text_encoder_params", "padding"),
-)
 
 
 def replace_decoder(experiment, vocoder) -> Experiment:
@@ -64,7 +60,7 @@ def replace_decoder(experiment, vocoder) -> Experiment:
         "decoder_type": vocoder_conf["vocoder_type"],
         "decoder_params": dict(vocoder_conf.get("vocoder_params") or {}),
     }
-    state = _synthesizing(teacher.model.tts.state_dict(), place)
+    state = synthesizing(teacher.model.tts.state_dict(), f"{place}.")
     generator, mean, std = load_generator(trained.checkpoint, trained.config_file)
     state |= {f"{place}.mean": mean, f"{place}.std": std}
     state |= {
@@ -102,26 +98,13 @@ def _require_latents_of(trained: Experiment, teacher: Experiment) -> None:
 
 def _files(teacher: Experiment, trained: Experiment) -> dict[str, str]:
     """Return the files beside the teacher that apply to the result, and its record."""
-    folder = teacher.config_file.parent
-    files = {
-        name: read_text(folder / name) for name in BESIDE if (folder / name).is_file()
-    }
+    files, kept = files_beside(teacher)
     record = {
         "teacher": identity(teacher),
         "decoder": {
             "vocoder": str(trained.checkpoint),
             "vocoder_sha256": checksum(trained.checkpoint),
         },
+        **kept,
     }
-    if (folder / RECORD).is_file():
-        content = read_yaml(folder / RECORD)
-        record |= {"piper": content["piper"]} if "piper" in content else {}
     return files | {RECORD: yaml.safe_dump(record, sort_keys=False)}
-
-
-def _synthesizing(state: Mapping, place: str) -> dict:
-    """Return the weights that synthesis needs, without those of the decoder."""
-    left_out = (*TRAINING_ONLY, f"{place}.")
-    return {
-        name: value for name, value in state.items() if not name.startswith(left_out)
-    }

@@ -3,6 +3,7 @@
 import argparse
 import functools
 import inspect
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -267,7 +268,7 @@ def require_read(args: argparse.Namespace) -> None:
         faults.lines += [
             f"{kind}_extract: {args.tts} does not use {kind}; leave it out"
             for kind in ("pitch", "energy")
-            if getattr(args, f"{kind}_extract") and kind not in _inputs(args)
+            if getattr(args, f"{kind}_extract") and not _takes(args)(kind)
         ]
 
 
@@ -303,15 +304,23 @@ def require_own_trainer(
         )
 
 
-def _inputs(args: argparse.Namespace):
-    return inspect.signature(tts_choices.get_class(args.tts).forward).parameters
+def _takes(args: argparse.Namespace) -> Callable[[str], bool]:
+    """Return whether a model's training takes a data name, a function of the name.
+
+    JETS and JointText2Wav pass on what they are given: they take every name.
+    """
+    forward = tts_choices.get_class(args.tts).forward
+    parameters = inspect.signature(forward).parameters
+    if any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
+        return lambda name: True
+    return parameters.__contains__
 
 
 def _leave_out_unread(args: argparse.Namespace) -> None:
-    inputs = _inputs(args)
+    is_taken = _takes(args)
     for name in ("train", "valid"):
         key = f"{name}_data_path_and_name_and_type"
-        data = [d for d in getattr(args, key) if d[1] in inputs or d[1] not in GIVEN]
+        data = [d for d in getattr(args, key) if is_taken(d[1]) or d[1] not in GIVEN]
         setattr(args, key, data)
 
 

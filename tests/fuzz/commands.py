@@ -163,6 +163,26 @@ COMMANDS = (
         _files("vocoder"),
         2,
     ),
+    Command("extract-vocoder", ("exp/joint", OUT), _files("joint")),
+    Command("extract-text2mel", ("exp/joint", OUT), _files("joint")),
+    Command(
+        "derive",
+        ("exp/joint", OUT, "--student-config", "train.yaml"),
+        (*_files("joint"), "train.yaml"),
+        0.5,
+    ),
+    Command(
+        "prune",
+        ("exp/vits", OUT, "--pressure", "0.05", "--low-rank", "--data", "data"),
+        (*_files("vits"), "data/text"),
+    ),
+    Command("import-piper", ("piper/voice.onnx", OUT), ("piper/voice.onnx*",), 2),
+    Command(
+        "replace-decoder",
+        ("exp/vits", "exp/decoder", OUT),
+        (*_files("vits"), *_files("decoder")),
+        2,
+    ),
     Command(
         "evaluate",
         (

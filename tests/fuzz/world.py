@@ -15,6 +15,7 @@ import yaml
 from ..bad_input import tone
 from ..conftest import (
     FEATURES,
+    HOP,
     MEASURES,
     RATE,
     WIDE_FASTSPEECH2,
@@ -23,6 +24,8 @@ from ..conftest import (
     make_experiment,
     model_config,
 )
+from ..students.piper_voice import make_piper
+from ..teachers.text_to_wave_models import VITS_GENERATOR, joint, vits
 from ..vocoders.big import save_hifigan
 from ..voice.tiny import make_voice
 
@@ -121,6 +124,7 @@ def _experiments(corpus: Corpus) -> None:
     (_folder("raw/org/train") / "spk2sid").write_text("<unk> 0\nb1 1\n")
     save_hifigan(_folder("hifigan"), FEATURES, [8, 16])
     _distilled_vocoder(_folder("exp/vocoder"))
+    _text_to_wave()
     with zipfile.ZipFile("packed.zip", "w") as archive:
         files = {"model_file": f"exp/{CHECKPOINT}"}
         meta = {"yaml_files": {"train_config": "exp/config.yaml"}, "files": files}
@@ -129,17 +133,34 @@ def _experiments(corpus: Corpus) -> None:
             archive.write(pruned / name, f"exp/{name}")
 
 
-def _distilled_vocoder(folder: Path) -> None:
+def _text_to_wave() -> None:
+    """A joint model, a VITS, a vocoder of its latents, and a voice of Piper's."""
+    from espnet_distill.utils.checksums import checksum
+    from espnet_distill.vocoders.latents import LatentSpec
+
+    make_experiment(Path("exp/joint"), **joint())
+    make_experiment(Path("exp/vits"), **vits())
+    sha = checksum(Path("exp/vits") / CHECKPOINT)
+    channels = VITS_GENERATOR["hidden_channels"]
+    latents = LatentSpec(RATE, HOP, channels, 0, sha)
+    _distilled_vocoder(_folder("exp/decoder"), latents)
+    make_piper(_folder("piper"))
+
+
+def _distilled_vocoder(folder: Path, latents=None) -> None:
     from espnet_distill.data.mel_spec import MelSpec
     from espnet_distill.vocoders.generators.registry import build_generator
 
-    mels = MelSpec.of_conf(FEATURES)
-    generator = build_generator(VOCODER["tts_conf"], mels)
+    inputs = latents or MelSpec.of_conf(FEATURES)
+    generator = build_generator(VOCODER["tts_conf"], inputs)
     state = {f"tts.generator.{k}": v for k, v in generator.state_dict().items()}
-    wide = torch.full((20,), 10.0)  # for mels of any loudness
-    state |= {"normalize.mean": torch.zeros(20), "normalize.std": wide}
+    wide = torch.full((inputs.channels,), 10.0)  # for an input of any loudness
+    state |= {"normalize.mean": torch.zeros_like(wide), "normalize.std": wide}
     torch.save(state, folder / CHECKPOINT)
-    (folder / "config.yaml").write_text(yaml.safe_dump(VOCODER))
+    conf = VOCODER
+    if latents:
+        conf = conf | {"tts_conf": conf["tts_conf"] | {"latents": latents.as_dict()}}
+    (folder / "config.yaml").write_text(yaml.safe_dump(conf))
 
 
 def _data() -> None:

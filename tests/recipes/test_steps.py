@@ -426,9 +426,41 @@ def test_weights_are_inherited_within_a_class_only():
     write_student_config(run)
     conf = yaml.safe_load(write_distill_config(run).read_text())
     assert conf["init_param"] == ["exp/student/warm_start/init.pth:tts:tts"]
-    teacher.write_text("tts: tacotron2\n")
-    with pytest.raises(ConfigError, match="student is fastspeech2, its teacher tacot"):
-        write_student_config(run)
+    for text, line in {
+        "tts: tacotron2": "the student is fastspeech2, its teacher tacotron2",
+        "{tts: joint_text2wav, tts_conf: {text2mel_type: fastspeech}}": "the student is "
+        "fastspeech2, its teacher joint_text2wav, whose text-to-mel part is fastspeech",
+    }.items():
+        teacher.write_text(f"{text}\n")
+        with pytest.raises(ConfigError, match=f"--warm_start true: {line}$"):
+            write_student_config(run)
+    teacher.write_text("tts: jets\n")
+    write_student_config(run)
+
+
+@pytest.mark.parametrize(
+    "text, options, line",
+    [
+        ("tts: vits", {}, "--warm_start true: .* has no text-to-mel part"),
+        (
+            "tts: jets",
+            {"n_mels": "40"},
+            "--n_mels 40: --warm_start true takes the 80 of ",
+        ),
+    ],
+)
+def test_what_a_text_to_waveform_teacher_gives_no_student(text, options, line):
+    folder = Path("exp/a")
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text(
+        f"{text}\nfeats_extract_conf: {{}}\ntoken_type: char\n"
+    )
+    (folder / "train.total_count.ave.pth").touch()
+    options |= {"teacher": str(folder), "language": "en", "warm_start": "true"}
+    with pytest.raises(ConfigError, match=line):
+        plan(layout(student_config=STUDENT, **options).options)
+    options |= {"warm_start": "false"}
+    plan(layout(student_config=STUDENT, **options).options)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import yaml
 from espnet_distill.tasks.text2mel import DistillTTSTask
 
 from ..conftest import MEASURES, model_config
+from ..teachers.text_to_wave_models import jets, joint
 
 
 @pytest.fixture(params=["absent", "broken"])
@@ -45,6 +46,20 @@ def test_a_dry_run_writes_the_stock_configuration(corpus, config, tmp_path):
     assert written["tts"] == "fastspeech2"
     assert not {"teacher", "distill_conf", "callbacks"} & set(written)
     assert not (tmp_path / "exp" / "distill.yaml").exists()
+
+
+@pytest.mark.parametrize("model", [jets(), joint()], ids=["jets", "joint"])
+def test_a_dry_run_of_a_model_that_is_given_pitch_and_energy(model, tmp_path):
+    """JETS and JointText2Wav pass them on to their parts."""
+    extractors = ("pitch_extract", "energy_extract")
+    keys = [key for name in extractors for key in (name, f"{name}_conf")]
+    config = model_config(**model) | {key: model_config()[key] for key in keys}
+    path = tmp_path / "train.yaml"
+    path.write_text(yaml.safe_dump(config))
+    command = ["--config", str(path), "--output_dir", str(tmp_path / "exp")]
+    DistillTTSTask.main(cmd=[*command, "--dry_run", "true"])
+    written = yaml.safe_load((tmp_path / "exp" / "config.yaml").read_text())
+    assert all(written[name] == config[name] for name in extractors)
 
 
 def test_a_dry_run_without_data_asks_for_no_speakers(corpus, tmp_path):

@@ -65,8 +65,14 @@ def jets(**generator):
     return {"tts": "jets", "tts_conf": conf | DISCRIMINATOR}
 
 
-def joint(bands=1):
-    """Return the configuration of a tiny JointText2Wav, of several bands if not 1."""
+def joint(kind="fastspeech2", params=FASTSPEECH2, bands=1, **conf):
+    """Return the configuration of a tiny JointText2Wav.
+
+    Args:
+        kind, params: Class and parameters of its text-to-mel part.
+        bands: Bands of its vocoder.
+        conf: More of ``tts_conf``.
+    """
     scales = [8, HOP // (8 * bands)]
     vocoder = {
         "channels": 8,
@@ -78,9 +84,11 @@ def joint(bands=1):
     }
     conf = {
         "sampling_rate": RATE,
-        "text2mel_params": FASTSPEECH2,
+        "text2mel_type": kind,
+        "text2mel_params": params,
         "vocoder_params": vocoder,
         "use_pqmf": bands > 1,
+        **conf,
     }
     return {"tts": "joint_text2wav", "tts_conf": conf | DISCRIMINATOR}
 

@@ -59,8 +59,15 @@ def _sizes(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.cat([ranks.new_zeros(1), ranks]), torch.cat([full, ranks * per_rank])
 
 
-def factorizable_layers(model: nn.Module) -> dict[str, nn.Module]:
-    """Return the layers that low-rank factorization can replace, by name."""
+def factorizable_layers(
+    model: nn.Module, within: tuple[str, ...] = ("",)
+) -> dict[str, nn.Module]:
+    """Return the layers that low-rank factorization can replace, by name.
+
+    Args:
+        model: The model.
+        within: Prefixes of the names.
+    """
     nested = {
         f"{name}.{part}"
         for name, module in model.named_modules()
@@ -70,12 +77,17 @@ def factorizable_layers(model: nn.Module) -> dict[str, nn.Module]:
     return {
         name: module
         for name, module in model.named_modules()
-        if name not in nested and LowRankLayer.can_factorize(module)
+        if name.startswith(within)
+        and name not in nested
+        and LowRankLayer.can_factorize(module)
     }
 
 
 def allocate_ranks(
-    model: nn.Module, pressure: float, moments: Mapping[str, torch.Tensor]
+    model: nn.Module,
+    pressure: float,
+    moments: Mapping[str, torch.Tensor],
+    within: tuple[str, ...] = ("",),
 ) -> dict[str, Factors]:
     """Return the factors of each layer that is to be factorized.
 
@@ -86,19 +98,21 @@ def allocate_ranks(
         model: The model.
         pressure: Target parameter sparsity.
         moments: Weight name → second moments of its input, where they were measured.
+        within: Prefixes of the names of the layers.
 
     Raises:
         ConfigError: No ranks reach the pressure.
     """
-    layers = factorizable_layers(model)
+    layers = factorizable_layers(model, within)
     total = count(shapes_of(model))
     fixed = total - sum(layer.weight.numel() for layer in layers.values())
     least = fixed + sum(int(_sizes(x.weight)[1].min()) for x in layers.values())
     if least > (1 - pressure) * total:
         raise ConfigError(
             f"--pressure {pressure}: low ranks remove at most "
-            f"{most_of(1 - least / total)} of this model; give less, or prune units, "
-            "too"
+            f"{most_of(1 - least / total)} of this model; give less"
+            + ", or prune units, too"
+            * (within == ("",))
         )
     curves: dict[str, RankCurve] = {}
     widest: dict[str, Pair] = {}

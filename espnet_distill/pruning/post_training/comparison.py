@@ -18,11 +18,13 @@ from espnet_distill.profiling.dummy_input import (
     seconds_a_frame,
 )
 from espnet_distill.profiling.macs import parameters
+from espnet_distill.pruning.post_training import text_to_wave
 from espnet_distill.pruning.post_training.compact import FEW
 from espnet_distill.pruning.post_training.next_steps import fine_tuning, synthesis
 from espnet_distill.structure.statistics.calibration import Calibration
 from espnet_distill.structure.zero_units import measure_sparsity
 from espnet_distill.students.models.per_layer import SUFFIX
+from espnet_distill.students.registry import SYNTHESIZERS
 from espnet_distill.teachers.taps import TapRecorder
 from espnet_distill.utils.markdown import aligned
 from espnet_distill.utils.patching import patched
@@ -59,12 +61,7 @@ def compare(
             use, or outputs that are NaN or infinite.
     """
     both = require_origin(pruned), pruned
-    models = tuple(one.model.tts for one in both)
-    if data:
-        calibrations = [read_calibration(one, data, durations) for one in both]
-    else:
-        calibrations = dummy_calibrations(models)
-    largest = difference(models, calibrations)
+    largest = _largest_difference(both, data, durations)
     where = f"{largest.sentences} sentences of {data}" if data else "random tokens"
     lines = [
         _side_by_side(both),
@@ -73,6 +70,26 @@ def compare(
         *_next_steps(pruned.config["tts"], folder, largest),
     ]
     return "\n\n".join([*lines, "\n".join(pruned.notes)])
+
+
+def _largest_difference(
+    both: tuple[Experiment, Experiment],
+    data: str | Path | None,
+    durations: str | Path | None,
+) -> "Difference":
+    models = tuple(one.model.tts for one in both)
+    if both[1].config["tts"] in text_to_wave.FACTORIZED:
+        if data:
+            sentences = text_to_wave.sentences_of(both[0], Path(data))
+        else:
+            sentences = [text_to_wave.random_sentence(models[0])]
+        most = text_to_wave.largest_difference(*models, sentences)
+        return Difference(most, text_to_wave.COMPARED, len(sentences))
+    if data:
+        calibrations = [read_calibration(one, data, durations) for one in both]
+    else:
+        calibrations = dummy_calibrations(models)
+    return difference(models, calibrations)
 
 
 @dataclass(frozen=True)
@@ -146,7 +163,12 @@ def _side_by_side(both: tuple[Experiment, Experiment]) -> str:
     for experiment in both:
         models.append(experiment.model.tts)
         files.append(experiment.checkpoint_bytes())
-    seconds, rate = seconds_a_frame(models), both[0].frames_per_second
+    if both[1].config["tts"] in text_to_wave.FACTORIZED:
+        seconds = text_to_wave.seconds_a_frame(models)
+        rate, stage = text_to_wave.frames_per_second(models[0]), "text to wave"
+    else:
+        seconds, rate = seconds_a_frame(models), both[0].frames_per_second
+        stage = "text to mel"
     rows = {
         "parameters": [f"{parameters(tts):,}" for tts in models],
         "MB on disk": [f"{len(file) / 1e6:.2f}" for file in files],
@@ -158,7 +180,7 @@ def _side_by_side(both: tuple[Experiment, Experiment]) -> str:
         rows["ms a frame, one thread"] = [f"{1000 * one:.4f}" for one in seconds]
     else:
         rtf = [one * rate for one in seconds]
-        rows["RTF, text to mel, one thread"] = [f"{one:.4f}" for one in rtf]
+        rows[f"RTF, {stage}, one thread"] = [f"{one:.4f}" for one in rtf]
     columns = {"": list(rows)}
     for place, title in enumerate(("before", "after")):
         columns[title] = [cells[place] for cells in rows.values()]
@@ -170,11 +192,12 @@ def _side_by_side(both: tuple[Experiment, Experiment]) -> str:
 
 def _next_steps(name: str, folder: str | Path | None, largest: Difference) -> list[str]:
     """Return how to train the pruned model on and how to use it."""
-    needs_plugin = name.endswith(SUFFIX)
+    synthesizes_only = name in SYNTHESIZERS
+    needs_plugin = name.endswith(SUFFIX) or synthesizes_only
     lines = []
     if folder:
         folder = Path(folder)
-        if largest.most > EQUAL:
+        if largest.most > EQUAL and not synthesizes_only:
             lines.append(
                 "The outputs differ from the original model's; to fine-tune: "
                 + fine_tuning(folder, needs_plugin)
@@ -184,5 +207,7 @@ def _next_steps(name: str, folder: str | Path | None, largest: Difference) -> li
         lines.append(
             f"tts: {name} needs the plugin at inference, too: no stock configuration "
             "describes its layers."
+            + " What only training needs is left out."
+            * synthesizes_only
         )
     return lines

@@ -10,11 +10,18 @@ from espnet_distill.data.calibration import read_calibration
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.pruning.allocation.ranks import allocate_ranks, factorizable_layers
+from espnet_distill.pruning.post_training.text_to_wave import (
+    FACTORIZED,
+    PARTS,
+    calibration_of,
+    files_of,
+)
 from espnet_distill.structure.low_rank import Factors
 from espnet_distill.structure.slicing import State
 from espnet_distill.structure.statistics.second_moments import second_moments
 from espnet_distill.students.models.per_layer import SUFFIX
 from espnet_distill.students.registry import VARIANTS
+from espnet_distill.students.synthesis_only import synthesis_only
 
 
 def prune_low_rank(
@@ -32,16 +39,22 @@ def prune_low_rank(
             least-squares for the layers' inputs, without it, for white inputs.
         durations: Frames per token of ``data``.
 
+    Of a VITS, text encoder and flow are factorized, and the pressure refers to the
+    parameters that synthesize.
+
     Raises:
         ConfigError: A class of model without factorized variant, or a pressure that no
             ranks reach.
     """
     conf = experiment.config
+    if conf["tts"] in FACTORIZED:
+        return _prune_vits(experiment, pressure, data, durations)
     name = conf["tts"].removesuffix(SUFFIX) + SUFFIX
     if name not in VARIANTS:
         raise ConfigError(
             f"{experiment}: low rank does not support {conf['tts']}, only "
             + ", ".join(n.removesuffix(SUFFIX) for n in VARIANTS if n.endswith(SUFFIX))
+            + ", vits"
         )
     tts, moments = experiment.model.tts, {}
     if data:
@@ -56,6 +69,32 @@ def prune_low_rank(
         before | {"ranks": before.get("ranks", {}) | ranks},
         _factorized_state(tts, factors),
         notes=[_describe(factors, bool(moments))],
+    )
+
+
+def _prune_vits(
+    vits: Experiment, pressure: float, data: str | Path | None, durations
+) -> Experiment:
+    """Factorize text encoder and flow of a VITS; see :func:`prune_low_rank`."""
+    if durations:
+        raise ConfigError(
+            f"--durations: {vits.config['tts']} predicts its own; leave it out"
+        )
+    experiment, moments = synthesis_only(vits), {}
+    tts, before = experiment.model.tts, experiment.config["tts_conf"]
+    if data:
+        weights = {f"{path}.weight" for path in factorizable_layers(tts, PARTS)}
+        calibration = calibration_of(experiment, Path(data))
+        moments = second_moments(tts, calibration, weights)
+    factors = allocate_ranks(tts, pressure, moments, PARTS)
+    ranks = {path: pair.first.size(0) for path, pair in factors.items()}
+    return experiment.with_model(
+        experiment.config["tts"],
+        before | {"ranks": before.get("ranks", {}) | ranks},
+        _factorized_state(tts, factors),
+        training={},
+        notes=[_describe(factors, bool(moments))],
+        files=files_of(vits, pressure),
     )
 
 

@@ -7,9 +7,11 @@ import torch
 from espnet2.tts.abs_tts import AbsTTS
 
 from espnet_distill.data.calibration import read_calibration
+from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.pruning.allocation.config_widths import Widths
 from espnet_distill.pruning.allocation.latency import latency_scales
+from espnet_distill.pruning.post_training.text_to_wave import FACTORIZED
 from espnet_distill.structure.groups import Group
 from espnet_distill.structure.residual import is_attention, is_stream
 from espnet_distill.structure.slicing import State
@@ -47,6 +49,11 @@ def prune_units(
             no widths reach.
     """
     conf = experiment.config
+    if conf["tts"] in FACTORIZED:
+        raise ConfigError(
+            f"{experiment}: tts: {conf['tts']}: units of a VITS are not removed; add "
+            "--low-rank, which factorizes its text encoder and flow"
+        )
     require_supported(conf["tts"], experiment, "pruning of units")
     tts = experiment.model.tts
     calibration = read_calibration(experiment, data, durations) if data else None

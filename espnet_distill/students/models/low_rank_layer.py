@@ -40,11 +40,16 @@ class LowRankLayer(nn.Sequential):
 
     @staticmethod
     def can_factorize(module: nn.Module) -> bool:
-        """Return True if a module can be factorized."""
+        """Return True if a module can be factorized.
+
+        A subclass of a convolution can if it computes what its base class does, and
+        if its weight is no function of other parameters, as with weight normalization.
+        """
         if type(module) is nn.Linear:
             return True
         return (
-            type(module) is nn.Conv1d
+            type(module).forward is nn.Conv1d.forward
+            and isinstance(module.weight, nn.Parameter)
             and module.groups == 1
             and module.padding_mode == "zeros"
         )

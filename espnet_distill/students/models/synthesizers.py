@@ -10,6 +10,7 @@ from espnet2.gan_tts.jets import JETS
 from espnet2.gan_tts.vits import VITS
 
 from espnet_distill.errors import ConfigError
+from espnet_distill.students.models.per_layer import factorize_layers
 from espnet_distill.students.models.windowed_attention import WindowedTextEncoder
 from espnet_distill.teachers.piper_padding import PiperPadding
 from espnet_distill.teachers.text_to_wave import condition_channels
@@ -94,6 +95,8 @@ class VITSSynthesizer(Synthesizer, VITS):
             replaces it.
         decoder_params: Arguments of ESPnet's HiFiGANGenerator that its VITS does not
             pass on, such as `use_additional_convs`; or those of the vocoder.
+        ranks: Layer of text encoder or flow → rank of its factorization; the flow is
+            then without weight normalization.
         padding: Ids of begin, padding and end that Piper's clients put around the
             tokens; `inference` then puts them there, and its durations are those of the
             N tokens and of the end of the sentence, (N + 1,).
@@ -110,6 +113,7 @@ class VITSSynthesizer(Synthesizer, VITS):
         decoder_type: str = HIFIGAN,
         decoder_params: dict[str, Any] = {},
         padding: list[int] | None = None,
+        ranks: Mapping[str, int] | None = None,
     ):
         one_of(text_encoder_type, TEXT_ENCODERS, "tts_conf.text_encoder_type")
         params = copy.deepcopy(dict(generator_params))  # which ESPnet changes
@@ -139,6 +143,7 @@ class VITSSynthesizer(Synthesizer, VITS):
         elif decoder_params:
             generator.decoder = _hifigan(params, decoder_params)
         self.padding = PiperPadding(*padding) if padding else None
+        factorize_layers(self, ranks or {})
 
     def inference(
         self, text: torch.Tensor, durations: torch.Tensor | None = None, **options
