@@ -42,13 +42,15 @@ class Attention(nn.Module):
         """Map (1, T, channels) to the same shape; key and value are the query."""
         parts = [part(query) for part in self.parts]
         joined = parts[0] if len(parts) == 1 else torch.cat(parts, -1)
-        heads = joined.view(-1, 3 * self.heads, self.channels).transpose(0, 1)
-        queries, keys, values = heads.split(self.heads)
-        if self.scale != 1:
-            queries = queries * self.scale
-        weights = torch.softmax(queries @ keys.transpose(1, 2), -1)
-        context = (weights @ values).transpose(0, 1)
-        return self.out(context.reshape(1, -1, self.heads * self.channels))
+        heads = joined.split(self.channels, -1)
+        contexts = []
+        for head in range(self.heads):  # one after the other, for less memory
+            query, key, value = heads[head :: self.heads]
+            if self.scale != 1:
+                query = query * self.scale
+            weights = torch.softmax(query @ key.transpose(1, 2), -1)
+            contexts.append(weights @ value)
+        return self.out(torch.cat(contexts, -1))
 
 
 class Positions(nn.Module):

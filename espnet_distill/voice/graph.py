@@ -135,6 +135,7 @@ def open_session(graph: Path | bytes, threads: int = 1):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 4
+    options.enable_mem_pattern = False  # memory that is planned for lengths seen before
     choices = {"providers": ["CPUExecutionProvider"], "enable_fallback": 0}
     source = graph if isinstance(graph, bytes) else str(graph)
     try:
