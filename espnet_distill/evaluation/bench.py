@@ -74,7 +74,7 @@ def bench(
 
     Returns:
         Parameters, size and peak memory (MB), MACs and RTF per second of speech, and
-        latency (s) of each experiment.
+        latency (s) of each experiment; of a text-to-waveform model, its decoder apart.
 
     Raises:
         ConfigError: A number below 1, a file that is missing or empty, no sentences,
@@ -144,6 +144,7 @@ def _rows(
         Row(
             name=name,
             params=macs.parameters(systems[name].tts),
+            decoder_params=macs.decoder_parameters(systems[name].tts),
             size_mb=macs.size_mb(one.checkpoint),
             memory_mb=memory.memory_of(one, sentences[-1], vocoder_file),
             macs=macs.macs_per_second(systems[name], sentences),

@@ -15,6 +15,8 @@ from espnet_distill.utils.markdown import aligned
 STAGES = {
     "text2mel": "text → mel",
     "mel2wav": "mel → wav",
+    "text2latents": "text → latents",
+    "latents2wav": "latents → wav",
     "text2wav": "text → wav",
 }
 
@@ -22,7 +24,8 @@ STAGES = {
 CAPTION = """\
 {date}; {cpu}; espnet {espnet}, torch {torch}, Python {python}.
 
-- Parameters: those of the `tts` module. Size: the checkpoint file. Memory: the peak \
+- Parameters: those of the `tts` module that synthesis needs, and those of the decoder \
+that makes a waveform of latents, as in VITS. Size: the checkpoint file. Memory: the peak \
 resident set of a process that loads the experiment and synthesizes the longest \
 sentence once, on one thread; Python, torch and ESPnet alone take {libraries:.0f}. \
 1 MB = 10⁶ bytes.
@@ -42,6 +45,7 @@ class Row:
 
     name: str
     params: int
+    decoder_params: int | None
     size_mb: float
     memory_mb: Memory
     macs: Stages
@@ -83,6 +87,7 @@ def _columns(threads: list[int]) -> dict[str, Callable[[Row], str | None]]:
     columns = {
         "": lambda row: row.name,
         "Parameters": lambda row: f"{row.params:,}",
+        "of the decoder": lambda row: _format(row.decoder_params, 1, ",d"),
         "Size (MB)": lambda row: f"{row.size_mb:.2f}",
         "Memory (MB)": lambda row: f"{row.memory_mb.peak:.0f}",
     }

@@ -9,6 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from espnet_distill.experiments.text_to_wave import TRAINING_ONLY
 from espnet_distill.profiling.speed import Stages, inputs_of, median_of, run_synthesis
+from espnet_distill.teachers.text_to_wave import decoder_of, is_text_to_wave
 
 
 def parameters(tts) -> int:
@@ -19,6 +20,13 @@ def parameters(tts) -> int:
     """
     named = tts.named_parameters()
     return sum(p.numel() for name, p in named if not name.startswith(TRAINING_ONLY))
+
+
+def decoder_parameters(tts) -> int | None:
+    """Count the parameters of a text-to-waveform model's decoder; None of others."""
+    if not is_text_to_wave(tts):
+        return None
+    return sum(p.numel() for p in decoder_of(tts).parameters())
 
 
 def size_mb(checkpoint: Path) -> float:

@@ -10,6 +10,8 @@ from statistics import median
 import torch
 from threadpoolctl import threadpool_limits
 
+from espnet_distill.teachers.text_to_wave import decoder_of, is_text_to_wave
+from espnet_distill.utils.patching import patched
 from espnet_distill.utils.progress import progress_bar
 
 
@@ -17,12 +19,15 @@ from espnet_distill.utils.progress import progress_bar
 class Stages:
     """Cost a second of speech by stage; None for a stage that the system lacks.
 
-    An end-to-end model, without mels, has text → wav only.
+    A text-to-waveform model has no mels, but latents that its decoder turns into the
+    waveform.
     """
 
     text2mel: float | None
     mel2wav: float | None
     text2wav: float | None
+    text2latents: float | None = None
+    latents2wav: float | None = None
 
 
 @dataclass(frozen=True)
@@ -55,16 +60,52 @@ def run_synthesis(
     if system.vocoder is not None:
         instrumented.vocoder = _InstrumentedVocoder(system.vocoder, read, chunk)
     torch.manual_seed(0)  # the same output each time if durations are sampled
-    start = read()
-    output = instrumented(**inputs)
-    end = read()
+    with _read_around_decoder(system, read) as decoder:
+        start = read()
+        output = instrumented(**inputs)
+        end = read()
     seconds = len(output["wav"]) / system.fs
     whole = (end - start) / seconds
+    if decoder:
+        parts = (whole - decoder.cost / seconds, decoder.cost / seconds)
+        return SynthesisRun(Stages(None, None, whole, *parts), seconds, end - start)
     if system.vocoder is None:
         return SynthesisRun(Stages(None, None, whole), seconds, end - start)
     middle = instrumented.vocoder.at_mels
     stages = Stages((middle - start) / seconds, (end - middle) / seconds, whole)
     return SynthesisRun(stages, seconds, instrumented.vocoder.at_sound - start)
+
+
+@dataclass
+class _Decoder:
+    """Cost of a waveform decoder."""
+
+    cost: float = 0.0
+
+
+@contextmanager
+def _read_around_decoder(
+    system, read: Callable[[], float]
+) -> Iterator[_Decoder | None]:
+    """Yield the cost of a text-to-waveform model's decoder within the context.
+
+    None for other systems. ESPnet's HiFi-GAN calls its own `forward`, past any hook.
+    """
+    tts = getattr(system, "tts", None)
+    if tts is None or not is_text_to_wave(tts):
+        yield None
+        return
+    module, decoder = decoder_of(tts), _Decoder()
+    forward = module.forward
+
+    def timed(*args, **kwargs):
+        start = read()
+        output = forward(*args, **kwargs)
+        decoder.cost += read() - start
+        return output
+
+    with patched(module, forward=timed):
+        yield decoder
 
 
 def median_of(runs: Sequence[Stages]) -> Stages:

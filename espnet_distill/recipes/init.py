@@ -70,7 +70,7 @@ def init(recipe: str | Path) -> list[str]:
         SCRIPT: _script(recipe, trained, teacher, options),
     }
     name = f"{teacher.folder} ({teacher.kind})" if teacher else "none trained yet"
-    lines = [f"teacher: {name}"]
+    lines = [f"teacher: {name}", *_decoder_lines(teacher)]
     for name, text in texts.items():
         if os.path.lexists(recipe / name):
             lines.append(f"{recipe / name}: exists, unchanged")
@@ -80,6 +80,18 @@ def init(recipe: str | Path) -> list[str]:
         _write(recipe / name, text)
         lines.append(f"{recipe / name}: written")
     return lines
+
+
+def _decoder_lines(teacher) -> list[str]:
+    """Return how the waveform decoder of a teacher that has one is replaced."""
+    if teacher is None or not teacher.has_decoder:
+        return []
+    folder = shlex.quote(str(teacher.folder))
+    return [
+        "to replace its waveform decoder instead, in the recipe: "
+        f'bash "$(espnet-distill template)/replace_decoder.sh" --teacher {folder} '
+        f"--out {folder}_small"
+    ]
 
 
 def _assignment(teacher) -> str:

@@ -58,6 +58,11 @@ class Trained:
         """Whether the model synthesizes waveforms."""
         return is_text_to_wave(self.conf)
 
+    @property
+    def has_decoder(self) -> bool:
+        """Whether a vocoder of its latents can replace the model's waveform decoder."""
+        return self.is_text_to_wave and self.kind != "joint_text2wav"
+
     def data(self, name: str) -> dict[str, Path]:
         """Return the data files of ``train`` or ``valid``: name → path."""
         triples = self.conf.get(f"{name}_data_path_and_name_and_type") or []

@@ -13,10 +13,14 @@ from espnet2.tts.espnet_model import ESPnetTTSModel
 from espnet_distill.errors import ConfigError
 
 # The module whose first argument (B, C, T) are the latents, by class.
-DECODERS = {VITS: "generator.decoder", JETS: "generator.generator"}
+DECODERS = {
+    VITS: "generator.decoder",
+    JETS: "generator.generator",
+    JointText2Wav: "generator.vocoder",
+}
 
 
-MODELS = (*DECODERS, JointText2Wav)
+MODELS = tuple(DECODERS)
 
 
 @dataclass(frozen=True)
@@ -161,7 +165,7 @@ class DecoderInput:
     """Records what a model's waveform decoder is given, within a context.
 
     Attributes:
-        latents: (B, C, T); None for a model that has no class in DECODERS.
+        latents: (B, C, T); None for JointText2Wav, which outputs them.
         condition: Global conditioning (B, G, 1), or None.
     """
 

@@ -10,8 +10,10 @@ import yaml
 from espnet_distill.cli.main import main
 from espnet_distill.errors import ConfigError
 from espnet_distill.evaluation.bench import SENTENCES, sentences_for
+from espnet_distill.evaluation.bench_table import Row, markdown
 from espnet_distill.experiments.experiment import Experiment
-from espnet_distill.profiling.memory import memory_of
+from espnet_distill.profiling.memory import Memory, memory_of
+from espnet_distill.profiling.speed import Speed, Stages
 
 from ..conftest import TACOTRON2, make_experiment, run_python
 
@@ -59,6 +61,33 @@ def test_the_files(experiments, tacotron2, sentences, tmp_path, capsys):
         "bench.md",
         "speed_size.png",
     ]
+
+
+def test_the_decoder_of_a_text_to_waveform_model_has_columns():
+    stages = Stages(None, None, 0.5, 0.1, 0.4)
+    rows = [
+        Row(
+            name="vits",
+            params=3_000,
+            decoder_params=2_000,
+            size_mb=1.0,
+            memory_mb=Memory(200.0, 100.0),
+            macs=stages,
+            speed={1: Speed(stages, 0.1)},
+            model="model.pth",
+            config="config.yaml",
+        )
+    ]
+    facts = dict.fromkeys(("date", "cpu", "espnet", "torch", "python"), "")
+    facts |= {"vocoder": "", "chunk": "", "repeats": 1}
+    head, _, row, *_ = markdown(rows, facts).splitlines()
+    cells = dict(
+        zip(*([cell.strip() for cell in line.split("|")] for line in (head, row)))
+    )
+    assert (cells["Parameters"], cells["of the decoder"]) == ("3,000", "2,000")
+    assert cells["RTF text → latents, 1 thread"] == "0.1000"
+    assert cells["RTF latents → wav, 1 thread"] == "0.4000"
+    assert "RTF text → mel, 1 thread" not in cells
 
 
 def test_json_alone_is_on_stdout(experiments, sentences, capfd):

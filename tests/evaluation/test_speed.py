@@ -3,6 +3,12 @@ import itertools
 import pytest
 import torch
 
+from espnet_distill.experiments.experiment import Experiment
+from espnet_distill.profiling.macs import (
+    decoder_parameters,
+    macs_per_second,
+    parameters,
+)
 from espnet_distill.profiling.speed import (
     Stages,
     SynthesisRun,
@@ -13,6 +19,11 @@ from espnet_distill.profiling.speed import (
     run_synthesis,
     three_lengths,
 )
+from espnet_distill.profiling.text2speech import load
+
+from ..teachers.text_to_wave_models import jets, joint, make_slow, vits
+
+TEXT_TO_WAVE = {"vits": vits(), "jets": jets(), "joint": joint()}
 
 
 def test_three_lengths():
@@ -104,6 +115,21 @@ def test_a_model_without_mels_has_no_stages():
     run = run_synthesis(Text2Wav(), {"text": None}, lambda: next(readings))
     assert median_of([run.stages] * 3) == Stages(None, None, 4)
     assert run.first == 8
+
+
+@pytest.mark.parametrize("kind", TEXT_TO_WAVE)
+def test_the_decoder_of_a_text_to_waveform_model_is_a_stage(kind, tmp_path):
+    exp = make_slow(tmp_path / "exp", **TEXT_TO_WAVE[kind])
+    system = load(Experiment(exp))
+    readings = iter([10, 13, 18, 20])
+    run = run_synthesis(system, inputs_of(system, "few words"), lambda: next(readings))
+    assert run.stages.text2wav == pytest.approx(10 / run.seconds)
+    assert run.stages.text2latents == pytest.approx(5 / run.seconds)
+    assert run.stages.latents2wav == pytest.approx(5 / run.seconds)
+    whole, decoder = parameters(system.tts), decoder_parameters(system.tts)
+    assert 0 < decoder < whole
+    macs = macs_per_second(system, ["few words"])
+    assert macs.text2latents + macs.latents2wav == pytest.approx(macs.text2wav)
 
 
 def test_the_vocoder_stays_with_its_system(systems):

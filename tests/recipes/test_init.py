@@ -124,7 +124,9 @@ def test_a_vits_is_a_teacher_without_objectives(tmp_path):
     recipe = copy_recipe("ljspeech", tmp_path)
     conf = {"sampling_rate": 44100, "generator_params": {"spks": 9}}
     add_experiment(recipe, "tts_vits", "vits", 1e9, tts_conf=conf)
-    init(recipe)
+    lines = init(recipe)
+    offered = '/replace_decoder.sh" --teacher exp/tts_vits --out exp/tts_vits_small'
+    assert any(line.endswith(offered) for line in lines)
     assert "\nteacher=exp/tts_vits\n" in (recipe / SCRIPT).read_text()
     assert passed_on(recipe)["fs"] == "44100"
     student = yaml.safe_load((recipe / STUDENT).read_text())

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from espnet_distill.experiments.experiment import Experiment
+from espnet_distill.recipes import decoder_training
 
 from ..conftest import make_experiment
 from ..teachers.text_to_wave_models import make_slow, vits
@@ -64,6 +65,29 @@ def _trained(recipe):
 def test_options_are_checked(recipe, options, line):
     done = run(recipe, *options, script="./replace_decoder.sh")
     assert done.returncode == 2 and line in done.stderr
+
+
+def test_the_configuration_is_merged_by_key(tmp_path):
+    given, preset, out = (tmp_path / name for name in ("given", "preset", "out"))
+    given.write_text("max_epoch: 3\ntts_conf: {x: 1}\ntext2mel: exp/student\n")
+    preset.write_text("tts: vocoder\ntts_conf: {y: 2}")  # and no line break
+    options = {"config": given, "preset": preset, "latents": "a: b", "out": out}
+    words = [word for name, value in options.items() for word in (f"--{name}", value)]
+    assert decoder_training.main(list(map(str, words))) == 0
+    assert yaml.safe_load(out.read_text()) == {
+        "max_epoch": 3,
+        "tts": "vocoder",
+        "tts_conf": {"y": 2},
+        "teacher_dump": "a: b",
+    }
+
+
+def test_no_configuration_is_refused_before_the_synthesis(recipe):
+    (recipe / "conf/list.yaml").write_text("- 1\n")
+    options = [*OPTIONS, "--vocoder_config", "conf/list.yaml"]
+    done = run(recipe, *options, script="./replace_decoder.sh")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "conf/list.yaml: expected keys and values" in done.stderr
 
 
 @pytest.mark.slow

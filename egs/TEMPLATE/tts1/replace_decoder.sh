@@ -73,6 +73,8 @@ preset=${shared}/vocoders/${vocoder_preset}.yaml
 [ -f "${preset}" ] || fail "--vocoder_preset: no such preset: ${vocoder_preset}"
 expdir=${expdir:-${out}_decoder}
 mkdir -p "${expdir}"
+python3 -m espnet_distill.recipes.decoder_training --config "${vocoder_config}" \
+    --preset "${preset}" --latents "${expdir}/latents" --out "${expdir}/train.yaml" || exit 2
 if [[ ${train_cmd} = run.pl* ]]; then  # print the progress that the logs report
     python3 -m espnet_distill.recipes.show_progress --parent $$ \
         "speech=${expdir}/latents" "decoder=${expdir}" &
@@ -86,8 +88,6 @@ dump_latents "${train_set}" train
 dump_latents "${valid_set}" valid
 
 log "Vocoder: ${expdir}"
-{ cat "${vocoder_config}" "${preset}" && echo "teacher_dump: '${expdir}/latents'"; } \
-    > "${expdir}/train.yaml"
 # shellcheck disable=SC2086
 OMP_NUM_THREADS=${num_threads} run_job "vocoder failed" "${cuda_cmd} --gpu ${ngpu}" \
     "${expdir}/train.log" espnet2.bin.gan_tts_train --ngpu "${ngpu}" --resume true \
