@@ -50,15 +50,15 @@ def ids_of(kind: Kind, teacher: Experiment) -> dict[str, str]:
     Raises:
         ConfigError: The teacher was trained without such ids, or the table is missing.
     """
+    beside = teacher.config_file.parent / kind.table
+    if beside.is_file():  # written by `unpack` and `import-piper`
+        return read_table(beside)
     data = teacher.config.get("train_data_path_and_name_and_type") or []
     paths = [Path(path) for path, name, _ in data if name == kind.data]
     if not paths:
         raise ConfigError(
             f"{teacher}: was trained without {kind.data}; leave out --{kind.option} true"
         )
-    beside = teacher.config_file.parent / kind.table
-    if beside.is_file():  # written by `unpack`
-        return read_table(beside)
     folder = paths[0].parent
     org = _root(teacher.config_file, teacher.checkpoint) / folder.parent / "org"
     table = org / folder.name / kind.table

@@ -224,6 +224,12 @@ class Layout:
     def wave_list(self, name: str) -> Path:
         """Return the list of waveforms of a set that the small vocoder learns from."""
         speech = self.vocoder_speech
+        if (
+            self.is_synthesized
+            and self.options.speaker
+            and speech == str(self.speech_dir)
+        ):
+            return self.raw(self.of_speaker(f"{name}_synthesized")) / "wav.scp"
         if speech in ("", "recordings"):
             return self.raw(self.of_speaker(name)) / "wav.scp"
         return Path(speech, name, "wav", "wav.scp")

@@ -9,6 +9,7 @@ from espnet_distill.data.check_text import recorded_ids, require_new_text
 from espnet_distill.data.front_end import default_cleaner, require_front_end
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
+from espnet_distill.experiments.ids import speaker_inputs
 from espnet_distill.experiments.text_to_wave import text2mel_class
 from espnet_distill.experiments.unpack import unpack
 from espnet_distill.recipes.front_end import front_end_of_run
@@ -85,7 +86,9 @@ def plan(options: RunOptions) -> Layout:
     if options.speaker:
         if options.stage > 1:
             require_speaker_data(layout)
-        if not layout.is_synthesized:
+        if layout.is_synthesized:
+            speaker_inputs(Experiment(layout.given_teacher), options.speaker)
+        else:
             fold_teacher(layout)
     _require_conditions(layout)
     if options.stage > 1:

@@ -17,6 +17,7 @@ from espnet_distill.data.dummy_batch import dummy_batch
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.experiments.ids import speaker_inputs, without_speakers
+from espnet_distill.experiments.text_to_wave import is_text_to_wave
 from espnet_distill.teachers.taps import MODULES, TapRecorder, family
 
 EMBEDDINGS = ("sid_emb.", "projection.")  # parameters of the speakers
@@ -43,6 +44,11 @@ def one_speaker(
             its embedding cannot be folded.
     """
     experiment = Experiment.of(experiment)
+    if is_text_to_wave(experiment.config):
+        raise ConfigError(
+            f"--speaker {speaker}: {experiment}: tts: {experiment.config['tts']}: its "
+            "speakers stay; leave --speaker out"
+        )
     inputs = speaker_inputs(experiment, speaker)
     tts = experiment.model.tts
     obstacle = why_not_exact(tts)

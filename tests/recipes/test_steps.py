@@ -508,3 +508,17 @@ def test_configuration_of_the_vocoder(preset, speech, is_magnitude_only):
     objectives = [{"type": "stft", "complex": 0.0}]
     is_replaced = conf.get("distill_conf") == {"objectives": objectives}
     assert is_replaced == is_magnitude_only
+
+
+@pytest.mark.parametrize(
+    "speaker, speech",
+    [
+        ("", "exp/teacher_speech/train/wav/wav.scp"),
+        ("ann", "dump/raw/train_synthesized_ann/wav.scp"),
+    ],
+)
+def test_the_vocoder_learns_from_the_speech_of_a_vits(speaker, speech):
+    Path("exp/a").mkdir(parents=True)
+    Path("exp/a/config.yaml").write_text("tts: vits\n")
+    run = layout(teacher="exp/a/model.pth", train_teacher="false", speaker=speaker)
+    assert run.wave_list("train") == Path(speech)

@@ -1,14 +1,18 @@
 """A recipe whose teacher synthesizes waveforms: the student is trained on its speech."""
 
+from pathlib import Path
+
 import pytest
+import torch
 import yaml
 
+from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.teachers.dumped import identity
 from espnet_distill.utils.files import read_durations, read_table
 
 from ..conftest import HOP, RATE
 from ..teachers.text_to_wave_models import make_slow, vits
-from .mini_an4 import copy_recipe, run
+from .mini_an4 import copy_recipe, run, two_updates
 
 TOKENS = ["<blank>", "<unk>", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ'", "<space>", "<sos/eos>"]
 FRONT_END = {"token_list": TOKENS, "token_type": "char", "cleaner": None, "g2p": None}
@@ -73,3 +77,94 @@ def test_a_second_run_synthesizes_nothing(recipe):
     done = run(recipe, *OPTIONS, "--stage", 2, "--stop_stage", 2)
     assert done.returncode == 0, done.stderr[-3000:]
     assert waves and before == [path.stat().st_mtime_ns for path in waves]
+
+
+SPEAKERS = ["fash", "fbbh", "fclc", "mgah", "mwhw"]
+
+
+def several(recipe):
+    """Write a VITS of several speakers; return the options of a student of one."""
+    conf = vits(spks=6, global_channels=4)
+    data = [["dump/speakers/raw/train_speakers/utt2sid", "sids", "text_int"]]
+    data = {"train_data_path_and_name_and_type": data}
+    make_slow(recipe / "exp/several", **conf, **FRONT_END, **data)
+    rows = (f"{name} {number}\n" for number, name in enumerate(["<unk>", *SPEAKERS]))
+    (recipe / "exp/several/spk2sid").write_text("".join(rows))
+    options = ["--train_teacher", "false", "--teacher", "exp/several", "--nj", 2]
+    options += ["--fs", RATE, "--student_config", "conf/train_student.yaml"]
+    return [*options, "--num_threads", 1]
+
+
+@pytest.mark.parametrize(
+    "speaker, line",
+    [
+        ("nobody", "--speaker nobody: exp/several/config.yaml has no such speaker"),
+        (None, "--speaker fash: exp/vits/config.yaml has one speaker; leave"),
+    ],
+)
+def test_a_speaker_that_the_teacher_lacks_is_refused_before_stage_1(
+    speaker, line, tmp_path
+):
+    recipe = copy_recipe(tmp_path)
+    options = several(recipe)
+    if speaker is None:
+        make_slow(recipe / "exp/vits", **vits(), **FRONT_END)
+        options += ["--teacher", "exp/vits"]
+    options += ["--speaker", speaker or "fash"]
+    done = run(recipe, *options, script="./run_multispeaker.sh")
+    assert done.returncode == 2 and not (recipe / "data").exists()
+    assert line in done.stderr and done.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_a_student_of_one_speaker_of_several(tmp_path, monkeypatch):
+    recipe = copy_recipe(tmp_path)
+    options = [*several(recipe), "--speaker", "mwhw", *two_updates(recipe)]
+    options += ["--test_sets", "test_mwhw"]
+    script = "./run_multispeaker.sh"
+    done = run(recipe, *options, "--stop_stage", 7, script=script)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    options += ["--vocoder_preset", "harmonic_istft_nano"]
+    done = run(recipe, *options, "--stage", 10, "--stop_stage", 11, script=script)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    monkeypatch.chdir(recipe)
+    folder = Path("exp/speakers/student_mwhw")
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    assert "spks" not in config["tts_conf"]
+    for path, _, _ in config["train_data_path_and_name_and_type"]:
+        assert set(name.split("-")[0] for name in read_table(path)) == {"mwhw"}
+    waves = Path("exp/speakers/vocoder_mwhw_waves/train/wav.scp")
+    assert set(name.split("-")[0] for name in read_table(waves)) == {"mwhw"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tts", ["vits", "jets"])
+def test_a_teacher_that_is_trained_here(tts, tmp_path, monkeypatch):
+    recipe = copy_recipe(tmp_path)
+    options = ["--tts", tts, "--stop_stage", 7]
+    options += ["--warm_start", "true"] if tts == "jets" else []
+    done = run(recipe, *options, script="./run_vits.sh")
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    monkeypatch.chdir(recipe)
+    folder = Path("exp") / f"of_{tts}"
+    assert Experiment(folder / "student").config["tts"] == "fastspeech2"
+    for speech in (Path("exp", tts), folder / "student"):
+        assert len(list(speech.glob("student_decode/test/wav/*.wav"))) == 2
+    initial = folder / "student/warm_start/init.pth"
+    assert initial.exists() == (tts == "jets")
+    if initial.exists():
+        assert "not from it: feat_out.weight, feat_out.bias" in done.stdout
+        weights = Experiment(f"exp/{tts}").weights
+        name = "encoder.encoders.0.self_attn.linear_q.weight"
+        state = torch.load(initial, weights_only=True)
+        assert torch.equal(state[f"tts.{name}"], weights[f"tts.generator.{name}"])
+
+
+def test_another_class_is_no_teacher_of_this_script(tmp_path):
+    recipe = copy_recipe(tmp_path)
+    done = run(recipe, "--tts", "tacotron2", script="./run_vits.sh")
+    assert done.returncode == 2
+    assert (
+        done.stderr
+        == "./run_vits.sh: error: --tts tacotron2: is neither vits nor jets\n"
+    )

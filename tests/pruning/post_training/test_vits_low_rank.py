@@ -174,6 +174,10 @@ def test_an_imported_voice_stays_one(tmp_path):
         (["--pressure", "0.9", "--low-rank"], "low ranks remove at most 0."),
         (["--pressure", "0.3"], "units of a VITS are not removed; add --low-rank"),
         (
+            ["--pressure", "0.3", "--low-rank", "--speaker", "ann"],
+            "--speaker ann: ",
+        ),
+        (
             ["--pressure", "0.3", "--low-rank", "--durations", "x"],
             "--durations: vits predicts its own; leave it out",
         ),
