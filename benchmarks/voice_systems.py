@@ -106,11 +106,12 @@ class Sherpa:
         if self.has_espeak:
             data = str(Path(importlib.util.find_spec("piper").origin).parent)
             data += "/espeak-ng-data"
+        by_lexicon = lexicon.is_file() and not self.has_espeak
         vits = sherpa_onnx.OfflineTtsVitsModelConfig(
             model=f"{path}/voice.onnx",
-            tokens=f"{path}/tokens.txt",
+            tokens=f"{path}/lexicon_tokens.txt" if by_lexicon else f"{path}/tokens.txt",
             data_dir=data,
-            lexicon="" if self.has_espeak or not lexicon.is_file() else str(lexicon),
+            lexicon=str(lexicon) if by_lexicon else "",
         )
         model = sherpa_onnx.OfflineTtsModelConfig(vits=vits, num_threads=1)
         self.tts = sherpa_onnx.OfflineTts(sherpa_onnx.OfflineTtsConfig(model=model))

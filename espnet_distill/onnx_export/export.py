@@ -196,10 +196,17 @@ def _write(built, out, sentences, words, license, corpus, figures) -> dict:
 
 
 def _write_lexicon(folder: Path, words: Sequence[str], settings: dict) -> None:
-    from espnet_distill.onnx_export.lexicon import LEXICON, lexicon_lines
+    from espnet_distill.onnx_export.lexicon import (
+        LEXICON,
+        LEXICON_TOKENS,
+        lexicon_lines,
+        lexicon_tokens,
+    )
 
     voice, symbols = settings["espeak"]["voice"], settings["phoneme_id_map"]
-    write_text(folder / LEXICON, "".join(lexicon_lines(words, voice, symbols)))
+    lines = lexicon_lines(words, voice, settings["front_end"]["language"], symbols)
+    write_text(folder / LEXICON, "".join(lines))
+    write_text(folder / LEXICON_TOKENS, tokens_file(lexicon_tokens(symbols)))
 
 
 def _described(path: Path) -> dict[str, object]:

@@ -11,6 +11,7 @@ from espnet_distill.onnx_export.graph import NOISE_SCALE
 from espnet_distill.onnx_export.phoneme_ids import PhonemeIds
 from espnet_distill.utils.files import read_table
 from espnet_distill.vocoders.latents import LatentSpec
+from espnet_distill.voice.punctuation import MARKS
 
 INFERENCE = {"noise_scale": NOISE_SCALE, "length_scale": 1.0, "noise_w": 0.8}
 
@@ -77,5 +78,6 @@ def graph_metadata(
         "n_speakers": speakers,
         "sample_rate": rate,
         "version": version,
+        "punctuation": " ".join(mark for mark in MARKS if mark in symbols.ids),
     }
     return {key: str(value) for key, value in values.items()}

@@ -19,6 +19,7 @@ from espnet_distill.data.front_end import FrontEnd
 from espnet_distill.errors import ConfigError
 from espnet_distill.onnx_export.cleaner import cleaner_warnings
 from espnet_distill.onnx_export.export import TOKENS
+from espnet_distill.onnx_export.lexicon import lexicon_lines
 from espnet_distill.onnx_export.phoneme_ids import padded, phoneme_ids
 from espnet_distill.utils.files import cache_folder
 from espnet_distill.vocoders import build_vocoder
@@ -102,7 +103,8 @@ def play(voice, tokens, **options):
 def test_the_folder(voice):
     names = {path.name for path in voice.path.parent.iterdir()}
     assert names == {
-        *(GRAPH, f"{GRAPH}.json", TOKENS, "MODEL_CARD.md", "samples", "lexicon.txt"),
+        *(GRAPH, f"{GRAPH}.json", TOKENS, "MODEL_CARD.md", "samples"),
+        *("lexicon.txt", "lexicon_tokens.txt"),
         *("acoustic.onnx", "vocoder.onnx"),
     }
     settings = settings_of(voice)
@@ -147,9 +149,22 @@ def test_a_voice_in_pieces(voice):
 
 def test_the_lexicon(voice):
     lines = (voice.path.parent / "lexicon.txt").read_text().splitlines()
-    assert lines[0] == "hello h ə l ˈ o ʊ"
+    assert lines[0] == "hello ▁ h ə l ˈ o ʊ"
     words = [line.partition(" ")[0] for line in lines]
     assert words == ["hello", "world", "world's", "well", "known", "q"]
+
+
+def test_words_are_phonemized_as_between_others():
+    """Weak forms, the pronoun I, numbers in words, and dashes as pauses."""
+    content = ["mountain", "garden", "tables", "winter", "bottle", "summer"]
+    words = [*content, "a", "i", "his", "to", "1999", "—", "@"]
+    lines = lexicon_lines(words, "en-us", "en", {*PHONEMES, ";"})
+    found = dict(line.rstrip().split(" ", 1) for line in lines)
+    shown = {word: line.replace(" ", "") for word, line in found.items()}
+    weak = {"a": "▁ɐ", "i": "▁aɪ", "his": "▁hɪz", "to": "▁tə", "—": ";"}
+    assert weak.items() <= shown.items()
+    assert shown["garden"] == "▁" + "".join(phonemize("garden"))
+    assert shown["1999"] == "▁nˈaɪntiːn▁nˈaɪntinˈaɪn"
 
 
 def test_the_card(voice, pair):
@@ -293,21 +308,34 @@ def test_sherpa_2_plays_a_voice_as_piper_does(voice, played_by_piper, tmp_path):
 
 LEXICON = """
 import sys
+import numpy as np
 import sherpa_onnx as sherpa
 folder = sys.argv[1]
 vits = sherpa.OfflineTtsVitsModelConfig(
-    model=folder + "/voice.onnx", tokens=folder + "/tokens.txt",
+    model=folder + "/voice.onnx", tokens=folder + "/lexicon_tokens.txt",
     lexicon=folder + "/lexicon.txt")
 tts = sherpa.OfflineTts(sherpa.OfflineTtsConfig(
     model=sherpa.OfflineTtsModelConfig(vits=vits, num_threads=1), silence_scale=1.0))
-print(len(tts.generate("Hello world").samples))
+np.save(sys.argv[2], np.array(tts.generate(sys.argv[3]).samples, np.float32))
 """
 
 
-def test_sherpa_2_synthesizes_text_by_the_lexicon(voice):
-    tokens = [PHONEMES.index(one) for one in phonemize("hello world")]
-    samples = int(without_torch(LEXICON, voice.path.parent))
-    assert samples == len(play(voice, tokens))
+def test_sherpa_2_synthesizes_text_by_the_lexicon(voice, tmp_path):
+    """Spaces are where the training has them: before words, not before marks."""
+    folder, path = voice.path.parent, tmp_path / "wave.npy"
+    lines = (folder / "lexicon.txt").read_text().splitlines()
+    words = dict(line.split(" ", 1) for line in lines)
+    without_torch(LEXICON, folder, path, "Hello, world! Well, known world's?")
+    ids = voice.config.ids | {"▁": voice.config.ids[" "]}
+    waves = []
+    for sent in (
+        (words["hello"], ",", words["world"], "!"),
+        (words["well"], ",", words["known"], words["world's"], "?"),
+    ):
+        tokens = [id for one in " ".join(sent).split() for id in ids[one]]
+        waves.append(play(voice, tokens))
+    wave, expected = np.load(path), np.concatenate(waves)
+    assert wave.shape == expected.shape and abs(wave - expected).max() <= 1e-4
 
 
 # Front ends

@@ -11,6 +11,7 @@ from espnet_distill import Experiment, export
 from espnet_distill.cli.main import main
 from espnet_distill.data.front_end import FrontEnd
 from espnet_distill.errors import ConfigError
+from espnet_distill.experiments.text_to_wave import parameters
 from espnet_distill.onnx_export.equality import require_equal
 from espnet_distill.onnx_export.graph import trace_voice
 from espnet_distill.onnx_export.phoneme_ids import padded, phoneme_ids
@@ -310,8 +311,20 @@ def conditions_of(tts):
     return inputs, {"lids": torch.tensor([1])} if tts.langs else {}
 
 
+def kinds():
+    """Return the first configuration of each class, decoder and conditioning."""
+    found = {}
+    for one in configurations():
+        conf = parameters({"tts_conf": one.conf})
+        conditions = [conf.get(key) for key in ("spks", "langs", "spk_embed_dim")]
+        several = tuple((count or 0) > 1 for count in conditions)
+        decoder = str(conf.get("decoder_upsample_scales"))
+        found.setdefault((one.tts, several, decoder), one)
+    return found.values()
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("one", configurations(), ids=lambda one: one.name)
+@pytest.mark.parametrize("one", kinds(), ids=lambda one: one.name)
 def test_espnets_configurations_at_their_size(one):
     """Random weights of the recipes' sizes, with durations of some frames."""
     tts = build(one).tts

@@ -43,7 +43,7 @@ def runtime():
 def page(runtime, tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
     voice = make_voice(folder / "tiny", speakers=("ann", "bob"))
-    (voice / "lexicon.txt").write_text("it i t\nis i z\n", encoding="utf-8")
+    (voice / "lexicon.txt").write_text("it ▁ i t\nis ▁ i z\n", encoding="utf-8")
     return write_page(voice, folder / "page", runtime, ["It is us. Who?"])
 
 

@@ -31,7 +31,8 @@ async function loadLexicon() {
   lexicon = new Map();
   for (const line of text.split("\n")) {
     const [word, ...phonemes] = line.split(" ");
-    if (phonemes.length && !lexicon.has(word)) lexicon.set(word, phonemes.join(""));
+    const joined = phonemes.join("").replaceAll("▁", " ").trim();
+    if (joined && !lexicon.has(word)) lexicon.set(word, joined);
   }
 }
 
