@@ -141,9 +141,9 @@ def test_a_student_of_one_speaker_of_several(tmp_path, monkeypatch):
 @pytest.mark.parametrize("tts", ["vits", "jets"])
 def test_a_teacher_that_is_trained_here(tts, tmp_path, monkeypatch):
     recipe = copy_recipe(tmp_path)
-    options = ["--tts", tts, "--stop_stage", 7]
+    options = ["--stop_stage", 7]
     options += ["--warm_start", "true"] if tts == "jets" else []
-    done = run(recipe, *options, script="./run_vits.sh")
+    done = run(recipe, *options, script="./run_vits.sh", TTS=tts)
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
     monkeypatch.chdir(recipe)
     folder = Path("exp") / f"of_{tts}"
@@ -162,9 +162,8 @@ def test_a_teacher_that_is_trained_here(tts, tmp_path, monkeypatch):
 
 def test_another_class_is_no_teacher_of_this_script(tmp_path):
     recipe = copy_recipe(tmp_path)
-    done = run(recipe, "--tts", "tacotron2", script="./run_vits.sh")
+    done = run(recipe, script="./run_vits.sh", TTS="tacotron2")
     assert done.returncode == 2
     assert (
-        done.stderr
-        == "./run_vits.sh: error: --tts tacotron2: is neither vits nor jets\n"
+        done.stderr == "./run_vits.sh: error: TTS=tacotron2: is neither vits nor jets\n"
     )

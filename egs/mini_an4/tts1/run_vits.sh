@@ -1,22 +1,13 @@
 #!/usr/bin/env bash
-# A VITS as the teacher, or a JETS (--tts jets): trained here by ESPnet's GAN task, then
+# A VITS as the teacher, or a JETS (TTS=jets): trained here by ESPnet's GAN task, then
 # distilled from its speech.
 set -euo pipefail
 
-tts=vits options=()
-while [ $# -gt 0 ]; do
-    if [ "$1" = --tts ]; then
-        tts=${2:-}
-        shift $(($# > 1))
-    else
-        options+=("$1")
-    fi
-    shift
-done
+tts=${TTS:-vits}
 case ${tts} in
     vits) features="--feats_extract linear_spectrogram --feats_normalize none" ;;
     jets) features="--n_mels 80 --fmin 80 --fmax 7600" ;;
-    *) echo "$0: error: --tts ${tts}: is neither vits nor jets" >&2; exit 2 ;;
+    *) echo "$0: error: TTS=${tts}: is neither vits nor jets" >&2; exit 2 ;;
 esac
 
 . ./path.sh
@@ -31,5 +22,4 @@ if [ ! -e "exp/${tts}/train.total_count.ave.pth" ]; then
         --ngpu 0 --nj 1 --python "python3 -m espnet_distill"
 fi
 
-./run.sh --train_teacher false --teacher "exp/${tts}" --expdir "exp/of_${tts}" \
-    ${options[@]+"${options[@]}"}
+./run.sh --train_teacher false --teacher "exp/${tts}" --expdir "exp/of_${tts}" "$@"
