@@ -47,6 +47,7 @@ from espnet_distill.onnx_export.vocoders.registry import Vocoder
 from espnet_distill.utils.checksums import checksum, checksum_of
 from espnet_distill.vocoders.build import build_vocoder
 from espnet_distill.vocoders.checkpoint_formats import files_of
+from espnet_distill.vocoders.latents import LatentSpec
 from espnet_distill.voice.config import FORMAT_VERSION
 from espnet_distill.voice.espeak import load_espeak
 from espnet_distill.voice.graph import Graph, input_names
@@ -67,7 +68,7 @@ class Built:
     """A voice before it is written.
 
     Attributes:
-        experiment: The text-to-mel model.
+        experiment: The text-to-mel model, or the student that predicts latents.
         files: Name → content of the graphs.
         settings: Content of voice.onnx.json, without the files.
         pad: Turns the ids of tokens into those that clients send.
@@ -101,7 +102,6 @@ def build_voice(
     front_end = FrontEnd.of(experiment.config, data)
     tokens = experiment.config["token_list"]
     symbols = phoneme_ids(tokens, front_end, espeak_voice, str(experiment))
-    require_extractor(experiment.config, str(experiment))
     require_compacted(experiment)
     model = experiment.model
     conditions = require_language(model.tts, language_id, experiment)
@@ -110,6 +110,7 @@ def build_voice(
     statistics = statistics_of(model, experiment)
     names = speaker_ids(speakers, xvectors, model.tts.spks or 1)
     loaded = build_vocoder(vocoder_file, model=model)
+    spec = _inputs_of(loaded, model, experiment)
     references = synthesize_references(model, loaded, symbols.tokens, conditions)
     graphs = _Graphs(
         AcousticGraph(
@@ -122,8 +123,7 @@ def build_voice(
         choose_gain(references),
         max(len(names), 1),
     )
-    mels = MelSpec.of_extractor(model.feats_extract)
-    exact = graphs.trace(references[0].tokens, mels.n_mels, streaming)
+    exact = graphs.trace(references[0].tokens, spec.channels, streaming)
     stored = {
         name: stored_graph(
             quantized(graph, graphs.computed["tables"]) if quantize else graph,
@@ -133,12 +133,12 @@ def build_voice(
         for name, graph in exact.items()
     }
     metadata = graph_metadata(
-        symbols, front_end, mels.fs, graphs.speakers, FORMAT_VERSION
+        symbols, front_end, spec.fs, graphs.speakers, FORMAT_VERSION
     )
     onnx.helper.set_model_props(stored[GRAPH], metadata)
     files = {name: graph.SerializeToString() for name, graph in stored.items()}
     settings = {
-        **piper_settings(symbols, mels, names),
+        **piper_settings(symbols, spec, names),
         "format_version": FORMAT_VERSION,
         "weights": weights,
         **({"quantize": quantize} if quantize else {}),
@@ -149,7 +149,7 @@ def build_voice(
             quantize,
             graphs,
             references,
-            model.feats_extract,
+            spec,
         ),
         "front_end": front_end_settings(front_end),
         "made_from": {
@@ -168,6 +168,18 @@ def build_voice(
     if streaming:
         settings["streaming"] = graphs.streaming
     return Built(experiment, files, settings)
+
+
+def _inputs_of(vocoder, model, experiment: Experiment) -> MelSpec | LatentSpec:
+    """Return the settings of a vocoder's input, which the model predicts.
+
+    Raises:
+        ConfigError: The model predicts mels whose settings are unknown (``odim``).
+    """
+    if getattr(vocoder, "takes_latents", False):
+        return vocoder.inputs
+    require_extractor(experiment.config, str(experiment))
+    return MelSpec.of_extractor(model.feats_extract)
 
 
 @dataclass(frozen=True)
@@ -194,7 +206,7 @@ class _Graphs:
         return {"tables": names - noise, "noise": noise}
 
     def trace(
-        self, tokens: list[int], bands: int, streaming: bool
+        self, tokens: list[int], channels: int, streaming: bool
     ) -> dict[str, onnx.ModelProto]:
         """Return the graphs by file name, with weights in fp32."""
         ids, count = padded(tokens), self.speakers
@@ -203,7 +215,7 @@ class _Graphs:
         if streaming:
             vocoder = VocoderGraph(self.vocoder, self.gain)
             graphs[ACOUSTIC] = trace_voice(self.acoustic, ids, count, "mel")
-            graphs[VOCODER] = trace_vocoder(vocoder, bands)
+            graphs[VOCODER] = trace_vocoder(vocoder, channels)
         return {name: onnx.load_from_string(graph) for name, graph in graphs.items()}
 
 
@@ -223,7 +235,7 @@ def _compare(
     quantize: str | None,
     graphs: _Graphs,
     references: list[Reference],
-    extractor,
+    spec: MelSpec | LatentSpec,
 ) -> dict[str, float | int | None]:
     """Return the differences of graphs from PyTorch, and of stored ones from fp32.
 
@@ -233,7 +245,7 @@ def _compare(
         quantize: How they are quantized, if they are.
         graphs: The parts of the voice.
         references: The sentences.
-        extractor: ESPnet's `feats_extract`.
+        spec: The settings of the vocoder's input.
 
     Raises:
         ConfigError: A waveform in fp32 differs, or quantization does not pay.
@@ -248,7 +260,8 @@ def _compare(
         equality["stream"] = require_equal(parts.stream, references, graphs.gain)
     if files:
         stored = Graph(files[GRAPH], inputs)
-        loss = measure_loss(stored, whole, references, extractor)
+        mels = spec.mels() if isinstance(spec, LatentSpec) else spec
+        loss = measure_loss(stored, whole, references, mels.extractor())
         equality |= {"mel": loss.mel, "frames": loss.frames}
         if quantize:
             equality["speed"] = require_gain(stored, whole, references, loss)

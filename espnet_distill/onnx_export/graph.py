@@ -179,10 +179,10 @@ def trace_voice(graph: nn.Module, ids: list[int], speakers: int, output: str) ->
     return _trace(graph, inputs, [output, "frames"], axes)
 
 
-def trace_vocoder(graph: VocoderGraph, bands: int) -> bytes:
-    """Return the ONNX model of a vocoder of `bands` mels."""
+def trace_vocoder(graph: VocoderGraph, channels: int) -> bytes:
+    """Return the ONNX model of a vocoder of `channels` mels or latents."""
     inputs = {
-        "mel": torch.zeros(1, 20, bands),
+        "mel": torch.zeros(1, 20, channels),
         "noise_scale": torch.tensor([NOISE_SCALE]),
         "first": torch.tensor([0]),
         "anchor": torch.tensor([0]),

@@ -1,4 +1,4 @@
-"""Build vocoders from checkpoints and check that they fit a model's mels."""
+"""Build vocoders from checkpoints and check that they fit a model's output."""
 
 import logging
 
@@ -17,11 +17,12 @@ def build_vocoder(
             be installed), or None or "none" for Griffin-Lim.
         vocoder_config_file: its configuration; by default the ``config.json`` or
             ``config.yml`` beside it. For Griffin-Lim, a YAML file of its arguments.
-        model: the ESPnetTTSModel whose ``feats_extract`` the vocoder has to fit.
+        model: the ESPnetTTSModel that the vocoder has to fit: its ``feats_extract``, or
+            the latents that a model without one predicts.
         device: the device of the vocoder.
 
     Returns:
-        A callable from log-mel features (T, n_mels) to a waveform (T_wav,), with the
+        A callable from log-mels or latents (T, C) to a waveform (T_wav,), with the
         sampling rate ``fs``; None where Griffin-Lim lacks its parameters.
 
     Raises:
@@ -35,15 +36,10 @@ def build_vocoder(
 
     from espnet_distill.data.mel_spec import MelSpec
 
-    mels = None
-    if extractor is None:
-        logging.warning(
-            f"vocoder {vocoder_file}: the model extracts no features, "
-            "so their fit to the vocoder is not checked"
-        )
-    else:
-        mels = MelSpec.of_extractor(extractor)
+    mels = None if extractor is None else MelSpec.of_extractor(extractor)
     vocoder = load_vocoder(vocoder_file, mels, vocoder_config_file)
+    if extractor is None:
+        _require_channels(vocoder, model, vocoder_file)
     statistics = getattr(getattr(model, "normalize", None), "mean", None)
     if statistics is not None and hasattr(vocoder, "require_statistics"):
         vocoder.require_statistics(statistics, vocoder_file)
@@ -93,7 +89,7 @@ def load_vocoder(vocoder_file, mels=None, vocoder_config_file=None):
 
         vocoder = load_distilled(vocoder_file, path)
         if mels is not None:
-            vocoder.mels.require_fit(mels, vocoder_file)
+            vocoder.require_mels(mels, vocoder_file)
         return vocoder
     config = read_config(vocoder_file, path)
     if mels is not None:
@@ -104,6 +100,28 @@ def load_vocoder(vocoder_file, mels=None, vocoder_config_file=None):
     from espnet_distill.vocoders.hifigan import load_hifigan
 
     return load_hifigan(vocoder_file, config)
+
+
+def _require_channels(vocoder, model, vocoder_file):
+    """Raise a ConfigError if a vocoder does not take what a model predicts.
+
+    The model extracts no features (``odim``): it predicts latents, or mels of settings
+    that are unknown.
+    """
+    takes = getattr(vocoder, "in_channels", None)
+    predicted = getattr(getattr(model, "tts", None), "odim", None)
+    takes_latents = getattr(vocoder, "takes_latents", False)
+    if takes and predicted and takes != predicted:
+        raise ConfigError(
+            f"vocoder {vocoder_file}: takes {takes} "
+            f"{'latents' if takes_latents else 'mels'} a frame, but the model predicts "
+            f"{predicted} features; name a vocoder that was trained on them"
+        )
+    if not takes_latents:
+        logging.warning(
+            f"vocoder {vocoder_file}: the model extracts no features, "
+            "so their fit to the vocoder is not checked"
+        )
 
 
 def _load_with_parallel_wavegan(vocoder_file, vocoder_config_file):

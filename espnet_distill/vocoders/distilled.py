@@ -15,7 +15,7 @@ from espnet_distill.vocoders.generators.registry import (
     build_generator,
     prepare_inference,
 )
-from espnet_distill.vocoders.latents import input_of
+from espnet_distill.vocoders.latents import LatentSpec, input_of
 
 GENERATOR, STATISTICS = "tts.generator.", "normalize."
 
@@ -24,48 +24,72 @@ TRAINING = ("tts.discriminator.", "tts.updates", "tts.log_mels.", "tts.objective
 
 
 class DistilledVocoder(torch.nn.Module):
-    """A generator and the statistics that normalize its mels.
+    """A generator and the statistics that normalize its input.
 
     Args:
-        generator: (1, n_mels, T) to (1, 1, T * hop length).
-        mels: The settings of its input.
-        mean: Means of the log-mels (n_mels,).
-        std: Standard deviations of the log-mels (n_mels,).
+        generator: (1, C, T) to (1, 1, T * hop length).
+        inputs: The settings of its input, log-mels or latents.
+        mean: Means of the input (C,).
+        std: Standard deviations of the input (C,).
     """
 
     def __init__(
-        self, generator: Generator, mels: MelSpec, mean: torch.Tensor, std: torch.Tensor
+        self,
+        generator: Generator,
+        inputs: MelSpec | LatentSpec,
+        mean: torch.Tensor,
+        std: torch.Tensor,
     ):
         super().__init__()
         self.generator = generator
-        self.mels = mels
-        self.fs = mels.fs
+        self.inputs = inputs
+        self.fs = inputs.fs
         self.register_buffer("mean", mean)
         self.register_buffer("std", std)
 
     @torch.no_grad()
     def forward(self, feats: torch.Tensor) -> torch.Tensor:
-        """Synthesize a waveform (T * hop length,) from log-mels (T, n_mels)."""
+        """Synthesize a waveform (T * hop length,) from mels or latents (T, C)."""
         return self.generator(self._normalize(feats)).view(-1).clamp(-1, 1)
 
     def _normalize(self, feats: torch.Tensor) -> torch.Tensor:
         return ((feats - self.mean) / self.std).t()[None]
 
+    @property
+    def in_channels(self) -> int:
+        """Channels of the input."""
+        return self.inputs.channels
+
+    @property
+    def takes_latents(self) -> bool:
+        """Whether the input are latents, not mels."""
+        return isinstance(self.inputs, LatentSpec)
+
+    def require_mels(self, mels: MelSpec, vocoder_file) -> None:
+        """Raise a ConfigError unless the input are mels with these settings."""
+        if self.takes_latents:
+            raise ConfigError(
+                f"vocoder {vocoder_file}: takes the latents of a model, not mels; name "
+                "a vocoder that was trained on mels"
+            )
+        self.inputs.require_fit(mels, vocoder_file)
+
     def require_statistics(self, mean: torch.Tensor, vocoder_file) -> None:
-        """Compare the means of another model's mels with those of the training.
+        """Compare the means of another model's output with those of the training.
 
         A mean distance above 0.1 standard deviations is a warning.
 
         Args:
-            mean: Means of the other log-mels (n_mels,).
+            mean: Means of the other model's output (C,).
             vocoder_file: The checkpoint that messages name.
 
         Raises:
             ConfigError: A mean distance above 1 standard deviation.
         """
+        kind = "latents" if self.takes_latents else "mels"
         distance = float(((mean - self.mean) / self.std).abs().mean())
         message = (
-            f"vocoder {vocoder_file}: was trained for mels of other statistics; the "
+            f"vocoder {vocoder_file}: was trained for {kind} of other statistics; the "
             f"model's means are {distance:.2f} standard deviations off, on average"
         )
         if distance > 1:
@@ -98,16 +122,17 @@ def load_distilled(vocoder_file: Path, config: Path) -> DistilledVocoder:
     """Load a distilled vocoder strictly, without the parts that only training needs.
 
     Raises:
-        ConfigError: Checkpoint or configuration are unreadable or do not fit.
+        ConfigError: Checkpoint or configuration are unreadable or do not fit, or the
+            vocoder takes global conditioning.
     """
-    mels = input_of(read_config(config), f"{config}: ")
-    if not isinstance(mels, MelSpec):
+    inputs = input_of(read_config(config), f"{config}: ")
+    if getattr(inputs, "condition_channels", 0):
         raise ConfigError(
-            f"vocoder {vocoder_file}: takes the latents of a model, not mels; put it "
-            "into the model by espnet-distill replace-decoder"
+            f"vocoder {vocoder_file}: takes the global conditioning of its teacher's "
+            "decoder, too; put it into the teacher by espnet-distill replace-decoder"
         )
     generator, mean, std = load_generator(vocoder_file, config)
-    return DistilledVocoder(generator, mels, mean, std).eval()
+    return DistilledVocoder(generator, inputs, mean, std).eval()
 
 
 def load_generator(

@@ -32,6 +32,11 @@ class HiFiGANVocoder(torch.nn.Module):
         self.register_buffer("mean", mean)
         self.register_buffer("scale", scale)
 
+    @property
+    def in_channels(self):
+        """Number of mels."""
+        return self.generator.input_conv.in_channels
+
     @torch.no_grad()
     def forward(self, feats):
         """Synthesize (T * hop length,) samples in [-1, 1] from log-mels (T, n_mels)."""

@@ -130,21 +130,35 @@ def write_specification(
         ConfigError: An array has another number of channels, or values that are not
             finite.
     """
-    count, total, squares = 0, np.zeros(spec.channels), np.zeros(spec.channels)
-    for utterance, path in latents.items():
+    write_statistics(folder / STATISTICS, latents, spec.channels)
+    write_text(folder / SPEC, yaml.safe_dump(spec.as_dict(), sort_keys=False))
+
+
+def write_statistics(target: Path, latents: Mapping[str, str], channels: int) -> None:
+    """Write count, sum and sum of squares of latents, for GlobalMVN.
+
+    Args:
+        target: The file.
+        latents: Utterance and path of an array (T, channels).
+        channels: Of the latents.
+
+    Raises:
+        ConfigError: An array has another number of channels, or values that are not
+            finite.
+    """
+    count, total, squares = 0, np.zeros(channels), np.zeros(channels)
+    for path in latents.values():
         array = np.load(path, allow_pickle=False).astype(np.float64)
-        if array.ndim != 2 or array.shape[1] != spec.channels:
+        if array.ndim != 2 or array.shape[1] != channels:
             raise ConfigError(
-                f"{path}: shape {array.shape}, not (T, {spec.channels}); dump the speech "
-                "again"
+                f"{path}: shape {array.shape}, not (T, {channels}); dump the speech again"
             )
         count += len(array)
         total += array.sum(0)
         squares += np.square(array).sum(0)
-    require_finite({"latents": squares}, str(folder), "dump the speech again")
-    with written_whole(folder / STATISTICS) as beside:
+    require_finite({"latents": squares}, str(target.parent), "dump the speech again")
+    with written_whole(target) as beside:
         np.savez(beside, count=count, sum=total, sum_square=squares)
-    write_text(folder / SPEC, yaml.safe_dump(spec.as_dict(), sort_keys=False))
 
 
 def is_latent_dump(folder) -> bool:

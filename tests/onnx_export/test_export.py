@@ -28,10 +28,16 @@ from espnet_distill.voice.graph import open_session
 from espnet_distill.voice.phonemes import phonemize
 from espnet_distill.voice.voice import GRAPH
 
-from ..conftest import FASTSPEECH2, global_mvn, make_experiment, write_stats
+from ..conftest import (
+    FASTSPEECH,
+    FASTSPEECH2,
+    global_mvn,
+    make_experiment,
+    write_stats,
+)
 from ..conftest import TOKENS as LETTERS
 from ..students.test_one_speaker import write_embeddings
-from ..vocoders.test_distilled import FEATURES, save
+from ..vocoders.test_distilled import FEATURES, LATENTS, save
 from .clients import SHERPA, without_torch
 
 KATHLEEN = Path(__file__).parents[2] / "egs/kathleen/tts1/pretrained"
@@ -41,8 +47,8 @@ ENGLISH = {"token_type": "phn", "g2p": "espeak_ng_english_us_vits"}
 TEXT = "Hello world, this is a test."
 
 
-def make_pair(folder, **changes):
-    """Write a tiny experiment and a vocoder of its mels."""
+def make_pair(folder, latents=None, **changes):
+    """Write a tiny experiment and a vocoder of its mels, or of latents."""
     folder.mkdir(exist_ok=True)
     stats = write_stats(
         folder / "feats.npz", torch.arange(20.0) - 8, torch.full((20,), 2)
@@ -55,11 +61,28 @@ def make_pair(folder, **changes):
     state["tts.duration_predictor.linear.bias"].fill_(1.5)
     torch.save(state, checkpoint)
     (folder / "vocoder").mkdir()
-    vocoder, _ = save(folder / "vocoder", "harmonic_istft_generator")
+    vocoder, _ = save(folder / "vocoder", "harmonic_istft_generator", latents=latents)
     state = torch.load(vocoder, weights_only=True)
     state["tts.generator.filters.bias"] -= 3  # else the waveform exceeds 1
     torch.save(state, vocoder)
     return experiment, vocoder
+
+
+def test_a_student_of_latents(tmp_path):
+    """The voice equals the pair in PyTorch, in pieces, too."""
+    changes = {"tts": "fastspeech", "tts_conf": FASTSPEECH, "odim": 20}
+    experiment, vocoder = make_pair(tmp_path, LATENTS, **changes)
+    out = tmp_path / "voice"
+    exported = export(experiment, out, vocoder=vocoder, streaming=True)
+    assert exported.settings["equality"]["wave"] <= 1e-4
+    assert exported.settings["equality"]["stream"] <= 1e-4
+    assert exported.settings["hop_length"] == LATENTS.hop_length
+    assert exported.settings["audio"] == {"sample_rate": LATENTS.fs}
+    shutil.rmtree(tmp_path / "vocoder")
+    (tmp_path / "vocoder").mkdir()
+    mel, _ = save(tmp_path / "vocoder", "harmonic_istft_generator")
+    with pytest.raises(ConfigError, match="odim: 20: its features come with its data"):
+        export(experiment, tmp_path / "other", vocoder=mel)
 
 
 @pytest.fixture(scope="module")

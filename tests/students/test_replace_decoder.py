@@ -203,10 +203,10 @@ def test_the_statistics_are_those_of_the_latents(replaced):
     np.testing.assert_allclose(state["normalize.std"], latents.std(0), rtol=1e-3)
 
 
-def test_a_vocoder_of_latents_is_none_of_mels(replaced):
+def test_a_vocoder_of_latents_is_none_of_mels(replaced, teacher):
     vocoder = replaced("vits").vocoder / "train.total_count.ave.pth"
     with pytest.raises(ConfigError, match="takes the latents of a model, not mels"):
-        build_vocoder(vocoder)
+        build_vocoder(vocoder, model=Experiment(teacher).model)
 
 
 def test_the_vocoder_of_another_model_is_refused(replaced, tmp_path):

@@ -1,6 +1,7 @@
 """A distilled vocoder: whole, in pieces, and what does not fit it."""
 
 import copy
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -15,6 +16,7 @@ from espnet_distill.vocoders import build_vocoder, check_vocoder
 from espnet_distill.vocoders.checkpoint_formats import find_checkpoint
 from espnet_distill.vocoders.generators.base import Generator
 from espnet_distill.vocoders.generators.registry import build_generator
+from espnet_distill.vocoders.latents import LatentSpec
 from espnet_distill.vocoders.training.gan import VocoderGAN
 from espnet_distill.vocoders.training.model import DistillVocoderModel
 
@@ -32,14 +34,20 @@ NARROW = {
 }
 
 
-def save(folder, kind, features=FEATURES):
-    """Write a vocoder as its training does; return the file and the model."""
+LATENTS = LatentSpec(16000, 256, 20, 0, "0" * 64)
+
+
+def save(folder, kind, features=FEATURES, latents=None):
+    """Write a vocoder, of mels or latents, as its training does.
+
+    Returns the file and the model.
+    """
     torch.manual_seed(0)
     stats = write_stats(
         folder / "stats.npz", torch.arange(20.0) - 8, torch.full((20,), 2)
     )
     mels = MelSpec.of_conf(features)
-    generator = build_generator(conf(kind), mels)
+    generator = build_generator(conf(kind), latents or mels)
     # HiFi-GAN's default initialization yields near-zero output
     for value in generator.parameters():
         torch.nn.init.normal_(value, std=0.2)
@@ -52,6 +60,9 @@ def save(folder, kind, features=FEATURES):
         "tts_conf": conf(kind),
         "feats_extract_conf": features,
     }
+    if latents:
+        config |= {"tts_conf": conf(kind) | {"latents": latents.as_dict()}}
+        config |= {"feats_extract_conf": {}}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     path = folder / "train.total_count.ave.pth"
     torch.save(model.state_dict(), path)
@@ -148,6 +159,31 @@ def test_mels_with_other_statistics_are_reported_or_refused(saved, caplog):
     assert "0.50 standard deviations off" in caplog.text
     with pytest.raises(ConfigError, match="1.50 standard deviations off"):
         build_vocoder(path, model=serving(own - 3))
+
+
+def predicting(channels):
+    """A model that predicts features of its data."""
+    return SimpleNamespace(feats_extract=None, tts=SimpleNamespace(odim=channels))
+
+
+def test_a_vocoder_gets_what_it_was_trained_on(tmp_path, feats, caplog):
+    """Latents or mels; a model that predicts others is refused."""
+    for name, latents in {"mel": None, "latent": LATENTS}.items():
+        (tmp_path / name).mkdir()
+        save(tmp_path / name, "istft_generator", latents=latents)
+    file = "train.total_count.ave.pth"
+    mel, latent = tmp_path / "mel" / file, tmp_path / "latent" / file
+    vocoder = build_vocoder(latent, model=predicting(20))
+    assert vocoder(feats).shape == (150 * 256,) and not caplog.text
+    with pytest.raises(ConfigError, match="takes the latents of a model, not mels"):
+        build_vocoder(latent, model=serving(vocoder.mean))
+    for path, kind in {latent: "latents", mel: "mels"}.items():
+        line = f"{path}: takes 20 {kind} a frame, but the model predicts 192 features"
+        with pytest.raises(ConfigError, match=line):
+            build_vocoder(path, model=predicting(192))
+    save(tmp_path, "istft_generator", latents=replace(LATENTS, condition_channels=4))
+    with pytest.raises(ConfigError, match="takes the global conditioning"):
+        build_vocoder(tmp_path / file)
 
 
 def spoil(path, change):
