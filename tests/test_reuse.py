@@ -72,7 +72,10 @@ REUSES = [
     Reuse(
         "distill.sh, stages 4 to 6",
         "statistics in `stats_dir`",
-        ("text", "recordings", "durations", "tokens", "settings of the features"),
+        (
+            *("text", "recordings", "durations", "latents", "tokens"),
+            "settings of the features",
+        ),
         "refused: run stage 3",
     ),
     Reuse(
@@ -420,6 +423,19 @@ def test_statistics_are_of_data_and_settings(recipe, changed):
         append(Path(changed), "b 1\n")
     else:
         run = layout(**RUN, fs="22050")
+    assert statistics_key(run) != before
+
+
+def test_statistics_of_latents_are_of_their_dump(recipe):
+    for name in ("train", "eval"):
+        speech = Path("exp/teacher_speech", name)
+        speech.mkdir(parents=True)
+        (speech / "a.npy").write_bytes(b"1")
+        (speech / "latents.scp").write_text(f"a {speech}/a.npy\n")
+    run = layout(**RUN, student_features="latents")
+    before = statistics_key(run)
+    assert before != statistics_key(layout(**RUN))
+    append(Path("exp/teacher_speech/train/a.npy"), "2")
     assert statistics_key(run) != before
 
 

@@ -3,6 +3,7 @@
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.recipes.front_end import copy_records, report_front_end
 from espnet_distill.recipes.keys import mark_made, statistics_key
+from espnet_distill.recipes.latent_targets import remove_targets, write_targets
 from espnet_distill.recipes.layout import Layout
 from espnet_distill.recipes.one_speaker import require_speaker_data
 from espnet_distill.recipes.plan import check_texts, require_ids
@@ -31,14 +32,20 @@ def finish_data(layout: Layout) -> str:
 def finish_statistics(layout: Layout) -> str:
     """Record what the statistics were made from; copy a teacher's for ``teacher_stats``.
 
+    Those of a student of latents are the latents'.
+
     Returns:
-        A line that names the copied files.
+        Lines that name the files.
     """
     options, report = layout.options, ""
+    if layout.is_latent:
+        report += write_targets(layout)
+    else:
+        remove_targets(layout)
     if options.teacher_stats and not options.train_teacher:
         folder, teacher = layout.stats_dir / "train", Experiment(layout.teacher_model)
         copied = inherit_statistics(teacher, folder)
-        report = f"{folder}: {', '.join(copied) or 'nothing'} of {teacher}\n"
+        report += f"{folder}: {', '.join(copied) or 'nothing'} of {teacher}\n"
     mark_made(layout.stats_dir, statistics_key(layout))
     return report
 

@@ -10,6 +10,7 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.config import statistics_name
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.experiments.identity import MADE_FROM
+from espnet_distill.recipes.latent_targets import LATENTS
 from espnet_distill.recipes.layout import Layout
 from espnet_distill.recipes.made_from import (
     checksum_of_file,
@@ -52,6 +53,10 @@ def statistics_key(layout: Layout) -> str:
     for name in sets:
         table = layout.raw(name) / "wav.scp"
         checksums[f"{name}/wav.scp"] = checksum_of_table(table)
+        if layout.is_latent:
+            for speech in layout.speech_of(name):
+                table = speech / LATENTS
+                checksums[str(table)] = checksum_of_table(table)
     settings = [getattr(options, name) for name in (*FEATURES, *PITCH)]
     settings.append(str(options.teacher_stats).lower())
     checksums["settings"] = checksum_of_words(" ".join(settings))

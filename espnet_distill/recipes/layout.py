@@ -119,6 +119,11 @@ class Layout:
         return isinstance(conf, dict) and is_text_to_wave(conf)
 
     @property
+    def is_latent(self) -> bool:
+        """Whether the student predicts the input of its teacher's waveform decoder."""
+        return self.options.student_features == "latents"
+
+    @property
     def speech_dir(self) -> Path:
         """The folder of the dump of the teacher's speech."""
         return Path(self.options.expdir, "teacher_speech")
@@ -220,6 +225,14 @@ class Layout:
         """The speech that the small vocoder is trained on; empty is a vocoder's."""
         given = self.options.vocoder_speech
         return given or (str(self.speech_dir) if self.is_synthesized else "")
+
+    def speech_of(self, name: str) -> list[Path]:
+        """Return the dumps of speech of a set of the student's training."""
+        options = self.options
+        if name == self.training_sets[1]:
+            return [self.speech_dir / options.valid_set]
+        names = [options.train_set] + [self.text_set] * bool(self.text_set)
+        return [self.speech_dir / one for one in names]
 
     def wave_list(self, name: str) -> Path:
         """Return the list of waveforms of a set that the small vocoder learns from."""

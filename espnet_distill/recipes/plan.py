@@ -14,6 +14,7 @@ from espnet_distill.experiments.text_to_wave import text2mel_class
 from espnet_distill.experiments.unpack import unpack
 from espnet_distill.recipes.front_end import front_end_of_run
 from espnet_distill.recipes.keys import require_same_statistics
+from espnet_distill.recipes.latent_targets import LATENTS, MARKER
 from espnet_distill.recipes.layout import Layout
 from espnet_distill.recipes.one_speaker import (
     fold_teacher,
@@ -38,6 +39,10 @@ from espnet_distill.recipes.vocoder_training import (
 from espnet_distill.utils.config_values import as_number
 from espnet_distill.utils.espnet_root import SORT_EMBEDDINGS
 from espnet_distill.utils.files import read_table, read_text
+
+# Classes whose waveform decoder takes latents.
+WITH_DECODER = ("vits", "jets", "vits_synthesizer", "jets_synthesizer")
+
 
 # Settings of a teacher that is trained here.
 DEFAULTS = {
@@ -83,6 +88,7 @@ def plan(options: RunOptions) -> Layout:
     _require_bpemodel(layout)
     if layout.is_synthesized:
         _require_synthesis(layout)
+    _require_student_features(layout)
     if options.speaker:
         if options.stage > 1:
             require_speaker_data(layout)
@@ -181,6 +187,50 @@ def _require_text2mel_part(layout: Layout) -> None:
             f"--n_mels {options.n_mels}: --warm_start true takes the {own} of "
             f"{options.teacher}; leave --n_mels out"
         )
+
+
+def _require_student_features(layout: Layout) -> None:
+    """Raise a ConfigError for options that a student of latents does not allow."""
+    options = layout.options
+    where = f"--student_features {options.student_features}"
+    if options.student_features == "mel":
+        return
+    if not layout.is_latent:
+        raise ConfigError(f"{where}: is neither mel nor latents")
+    conf = {} if options.train_teacher else read_conf(layout.teacher_config)
+    if conf.get("tts") not in WITH_DECODER:
+        raise ConfigError(
+            f"{where}: the teacher has no waveform decoder whose input a student could "
+            f"predict; name one of {', '.join(WITH_DECODER)}"
+        )
+    conditioned = [key for key in CONDITIONS if max(_values(conf, key), default=0) > 1]
+    if conditioned:
+        raise ConfigError(
+            f"{where}: {layout.teacher_config}: {conditioned[0]}: a vocoder of latents "
+            "has one speaker and language; use mel"
+        )
+    if not options.vocoder_preset:
+        raise ConfigError(f"{where}: requires --vocoder_preset; name one")
+    for name in ("vocoder_speech", "speaker"):
+        if getattr(options, name):
+            raise ConfigError(f"--{name}: not supported with {where}; leave it out")
+    for name in ("teacher_stats", "warm_start"):
+        if getattr(options, name):
+            raise ConfigError(
+                f"--{name} true: not supported with {where}; set it to false"
+            )
+    if options.stage > 2:
+        for name in filter(
+            None, (options.train_set, options.valid_set, layout.text_set)
+        ):
+            if not (layout.speech_dir / name / LATENTS).is_file():
+                raise ConfigError(
+                    f"{where}: {layout.speech_dir / name}: has no {LATENTS}; run stage 2"
+                )
+    if 3 < options.stage <= 6:
+        for folder in (layout.align_dir / name for name in layout.training_sets):
+            if not (folder / MARKER).is_file():
+                raise ConfigError(f"{where}: {folder}: has no features; run stage 3")
 
 
 def _number(name: str, value: str) -> float:

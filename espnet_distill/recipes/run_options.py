@@ -57,6 +57,7 @@ class RunOptions:
     more_teachers: str
     noise_scale: str
     noise_scale_dur: str
+    student_features: str
     student_config: str
     student: str
     objectives_config: str

@@ -31,7 +31,8 @@ ALLOWED = frozenset(
         *("distill_config", "student_model", "vocoder_exp", "waves_dir"),
         *("train_waves", "valid_waves", "wave_options", "tts_options"),
         *("align_options", "bpe_options", "progress_folders", *TRAINING_DATA),
-        *("distill", "is_synthesized", "speech_dir", *SPEECH_DATA),
+        *("distill", "is_synthesized", "is_latent", "speech_dir"),
+        *("speech_options", *SPEECH_DATA),
     )
 )
 
@@ -113,7 +114,9 @@ def _variables_of(layout: Layout) -> dict[str, str | Path | list]:
             "progress_folders": _progress_folders(layout, student),
             "distill": str(options.distill and not layout.is_synthesized).lower(),
             "is_synthesized": str(layout.is_synthesized).lower(),
+            "is_latent": str(layout.is_latent).lower(),
             "speech_dir": layout.speech_dir,
+            "speech_options": ["--latents"] if layout.is_latent else [],
         }
         | {
             name: _text_options(layout, dataset)

@@ -67,10 +67,24 @@ def write_vocoder_config(layout: Layout, student: Path) -> Path:
     if layout.vocoder_speech and not is_harmonic:
         conf.setdefault("distill_conf", MAGNITUDE_ONLY)
     conf |= read_conf(layout.vocoder_preset)
-    conf |= {"text2mel": str(student), "teacher_dump": str(layout.waves_dir)}
+    conf |= {"teacher_dump": str(layout.waves_dir)}
+    if layout.is_latent:
+        _link_speech(layout)
+    else:
+        conf["text2mel"] = str(student)
     path = layout.vocoder_exp / "train.yaml"
     write_conf(path, conf)
     return path
+
+
+def _link_speech(layout: Layout) -> None:
+    """Make a dump of latents of the speech of the training and validation sets."""
+    layout.waves_dir.mkdir(parents=True, exist_ok=True)
+    names = layout.options.train_set, layout.options.valid_set
+    for split, name in zip(("train", "valid"), names):
+        link = layout.waves_dir / split
+        link.unlink(missing_ok=True)
+        link.symlink_to((layout.speech_dir / name).resolve())
 
 
 def write_pair(layout: Layout) -> str:

@@ -4,13 +4,15 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+from espnet2.layers.global_mvn import GlobalMVN
 
 from espnet_distill.cli import main as cli
 from espnet_distill.errors import ConfigError
 from espnet_distill.evaluation.metrics import whisper_models
-from espnet_distill.recipes.finish_data import select_subsets
+from espnet_distill.recipes.finish_data import finish_statistics, select_subsets
 from espnet_distill.recipes.front_end import copy_records, report_front_end
 from espnet_distill.recipes.one_speaker import select_speaker
 from espnet_distill.recipes.plan import plan
@@ -34,6 +36,8 @@ from espnet_distill.recipes.vocoder_training import write_vocoder_config
 from espnet_distill.tasks.checks.recipe import check_evaluation
 from espnet_distill.utils.files import read_table
 
+from ..conftest import make_experiment
+from ..teachers.text_to_wave_models import SEVERAL, jets, joint, vits
 from .mini_an4 import ROOT
 from .run_options import layout, run_options
 
@@ -142,6 +146,55 @@ def test_options_that_are_set_stay(teacher):
         layout(teacher=str(teacher), student_config=STUDENT, fs="16000.0").options
     )
     assert run.options.fs == "16000.0" and run.options.n_shift != ""
+
+
+@pytest.mark.parametrize(
+    "teacher_conf, options, line",
+    [
+        (vits(), {}, None),
+        (jets(), {}, None),
+        (vits(), {"student_features": "z"}, "--student_features z: is neither mel nor"),
+        (
+            joint(),
+            {},
+            "--student_features latents: the teacher has no waveform decoder",
+        ),
+        (
+            vits(**SEVERAL),
+            {},
+            "--student_features latents: exp/vits/config.yaml: spks:",
+        ),
+        (
+            vits(),
+            {"vocoder_preset": ""},
+            "--student_features latents: requires --vocoder_preset",
+        ),
+        (
+            vits(),
+            {"vocoder_speech": "recordings"},
+            "--vocoder_speech: not supported with --student_features latents",
+        ),
+        (
+            vits(),
+            {"stage": "3"},
+            "--student_features latents: exp/teacher_speech/train: has no latents.scp",
+        ),
+    ],
+)
+def test_a_student_of_latents_needs_their_teacher_and_vocoder(
+    teacher_conf, options, line
+):
+    make_experiment(Path("exp/vits"), **teacher_conf)
+    given = {"student_features": "latents", "vocoder_preset": "harmonic_istft_nano"}
+    given |= {"teacher": "exp/vits", "student_config": STUDENT}
+    flags = "--use_sid true --use_lid true --use_spk_embed true"
+    run = layout(**(given | {"tts_opts": flags * ("spks" in str(line))} | options))
+    if line is None:
+        assert plan(run.options).is_latent
+        return
+    with pytest.raises(ConfigError) as caught:
+        plan(run.options)
+    assert str(caught.value).startswith(line)
 
 
 def test_a_text_other_than_that_of_stage_3_is_refused(teacher):
@@ -416,6 +469,35 @@ def test_configuration_of_the_student_is_made_of_its_parts():
     alone = layout(**options, student_config=STUDENT, teacher="a", distill="false")
     conf = yaml.safe_load(write_distill_config(alone).read_text())
     assert not {"teacher", "teacher_dump", "distill_conf"} & conf.keys()
+
+
+def test_a_student_of_latents_is_trained_on_the_dump(data):
+    """Stage 7 of tts.sh finds features and statistics of all utterances."""
+    values = np.random.default_rng(0).normal(size=(4, 5, 3)).astype(np.float32)
+    for name, utterances in {"train": "abc", "dev": "d"}.items():
+        speech = Path("exp/teacher_speech", name)
+        speech.mkdir(parents=True)
+        for utterance in utterances:
+            np.save(speech / f"{utterance}.npy", values["abcd".index(utterance)])
+        rows = (f"{utt} {speech}/{utt}.npy\n" for utt in utterances)
+        (speech / "latents.scp").write_text("".join(rows))
+        shutil.copytree(f"dump/raw/{name}", f"dump/raw/{name}_synthesized")
+    Path("exp/vits").mkdir()
+    Path("exp/vits/config.yaml").write_text("tts: vits\n")
+    given = {"teacher": "exp/vits/model.pth", "student_features": "latents"}
+    report = finish_statistics(layout(**given, student_config=STUDENT))
+    assert report.endswith("latents of 3 utterances, 3 channels\n")
+    target = Path("exp/alignment/train_synthesized")
+    assert (target / "probs").is_file()  # what tts.sh looks for
+    assert read_table(target / "speech_shape") == dict.fromkeys("abc", "5,3")
+    features = read_table(target / "denorm/feats.scp")
+    np.testing.assert_array_equal(np.load(features["b"]), values[1])
+    finish_statistics(layout(teacher=given["teacher"], student_config=STUDENT))
+    assert not (target / "probs").exists()
+    normalize = GlobalMVN("exp/tts_stats/train/feats_stats.npz")
+    latents = values[:3].reshape(-1, 3)
+    np.testing.assert_allclose(normalize.mean, latents.mean(0), atol=1e-5)
+    np.testing.assert_allclose(normalize.std, latents.std(0), rtol=1e-3)
 
 
 def test_weights_are_inherited_within_a_class_only():

@@ -1,5 +1,6 @@
 """A recipe whose teacher synthesizes waveforms: the student is trained on its speech."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -167,3 +168,33 @@ def test_another_class_is_no_teacher_of_this_script(tmp_path):
     assert (
         done.stderr == "./run_vits.sh: error: TTS=tacotron2: is neither vits nor jets\n"
     )
+
+
+@pytest.mark.slow
+def test_a_student_of_latents_and_its_vocoder(recipe):
+    """All stages, with features of the dump in the place of mels."""
+    options = [
+        *OPTIONS[:6],
+        "--fs",
+        RATE,
+        "--expdir",
+        "exp_latents",
+        "--noise_scale",
+        0,
+    ]
+    options += ["--student_features", "latents", *two_updates(recipe), "--stage", 2]
+    done = run(recipe, *options)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    config = yaml.safe_load((recipe / "exp_latents/student/config.yaml").read_text())
+    channels = vits()["tts_conf"]["generator_params"]["hidden_channels"]
+    assert config["odim"] == channels and config["feats_extract"] is None
+    data = {name: path for path, name, _ in config["train_data_path_and_name_and_type"]}
+    assert data["speech"] == "exp_latents/alignment/train_synthesized/denorm/feats.scp"
+    rows = json.loads((recipe / "exp_latents/evaluation_pair/table.json").read_text())
+    assert [row["name"] for row in rows["rows"]] == [
+        *("reference", "teacher", "student_pair")
+    ]
+    settings = json.loads(
+        (recipe / "exp_latents/student_voice/voice.onnx.json").read_text()
+    )
+    assert settings["equality"]["wave"] <= 1e-4

@@ -66,6 +66,8 @@ speaker=             # Make a student of this one speaker of the teacher.
 more_teachers=       # Experiments or .pth to fuse with it, as configured in objectives_config.
 noise_scale=0.333    # Noise of a teacher that synthesizes waveforms (VITS), in its latents
 noise_scale_dur=0.0  # and in its durations.
+student_features=mel # Or latents: a student of a VITS or JETS predicts the input of its
+                     # waveform decoder; requires a vocoder_preset, which turns it into waveforms.
 student_config=conf/train_student.yaml
 student=             # Student model: a preset of conf/students (empty: that of student_config).
 objectives_config=${shared}/objectives/fastspeech2.yaml  # Empty: those of student_config.
@@ -272,10 +274,10 @@ fi
 
 if begin 7 "Synthesis of ${speech_sets} by teacher and student"; then
     synthesize "${teacher_model}"
-    synthesize "${student_model}"
+    ${is_latent} || synthesize "${student_model}"
 fi
 
-if begin 8 "Evaluation: ${evaldir}"; then
+if ! ${is_latent} && begin 8 "Evaluation: ${evaldir}"; then
     durations=${align_dir}/${eval_set}/durations
     [ -e "${durations}" ] || durations=""
     evaluate "${evaldir}" "${teacher_model}" "${student_model}" \
@@ -293,8 +295,13 @@ if [ -n "${vocoder_preset}" ] && [ "${stop_stage}" -ge 10 ]; then
     [ "${stage}" -gt 11 ] || step configure-vocoder
 
     if begin 10 "Waveforms of ${vocoder_speech:-${vocoder_file}} -> ${waves_dir}"; then
-        dump_waves "${train_waves}" train
-        dump_waves "${valid_waves}" valid
+        if ${is_latent}; then
+            dump_f0 "${speech_dir}/${train_set}" "${dumpdir}/raw/${train_set}/text"
+            dump_f0 "${speech_dir}/${valid_set}" "${dumpdir}/raw/${valid_set}/text"
+        else
+            dump_waves "${train_waves}" train
+            dump_waves "${valid_waves}" valid
+        fi
     fi
 
     if begin 11 "Vocoder: ${vocoder_exp}"; then
@@ -306,10 +313,13 @@ if [ -n "${vocoder_preset}" ] && [ "${stop_stage}" -ge 10 ]; then
 
     if begin 12 "The student through ${vocoder_exp}: ${evaldir}_pair"; then
         step write-pair
-        synthesize "${teacher_model}"
-        synthesize "${student_model}"
+        compared=("${teacher_model}")
+        ${is_latent} || compared+=("${student_model}")
+        for model in "${compared[@]}"; do
+            synthesize "${model}"
+        done
         synthesize "${student_model%/*}_pair/model.pth" "${vocoder_exp}/${vocoder_model}"
-        evaluate "${evaldir}_pair" "${teacher_model}" "${student_model}" "${student_model%/*}_pair/model.pth"
+        evaluate "${evaldir}_pair" "${compared[@]}" "${student_model%/*}_pair/model.pth"
     fi
 fi
 

@@ -47,6 +47,7 @@ dump_waves() {  # dump_waves TABLE SPLIT: waveforms and mels that the small voco
 dump_speech() {  # dump_speech SET OUT [data options]: speech of a text-to-waveform teacher
     local text=${dumpdir}/raw/$1/text log=${speech_dir}/$1/log title="dump of speech failed"
     local program=(espnet_distill.bin.dump_speech --teacher "${teacher_model}" "${@:3}"
+        "${speech_options[@]}"
         --output_dir "${speech_dir}/$1" --ngpu "${ngpu}"
         --noise_scale "${noise_scale}" --noise_scale_dur "${noise_scale_dur}")
     # with these, a job of many lengths takes 1 GB of memory instead of 2
@@ -55,4 +56,11 @@ dump_speech() {  # dump_speech SET OUT [data options]: speech of a text-to-wavef
     unset ONEDNN_PRIMITIVE_CACHE_CAPACITY MALLOC_ARENA_MAX
     run_job "${title}" "${train_cmd}" "${log}/finish.log" "${program[@]}" --finish
     espnet-distill pseudo-label "${speech_dir}/$1" "${dumpdir}/raw/$1" "$2" --n-shift "${n_shift}"
+}
+
+dump_f0() {  # dump_f0 SPEECH TEXT: F0 of a dump of speech with latents
+    local log=$1/log_f0
+    local program=(espnet_distill.bin.dump_f0 --speech "$1" --f0min "${f0min}" --f0max "${f0max}")
+    run_array "F0 failed" "$2" "${log}" "${program[@]}"
+    run_job "F0 failed" "${train_cmd}" "${log}/finish.log" "${program[@]}" --finish
 }

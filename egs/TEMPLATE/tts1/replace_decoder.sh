@@ -52,7 +52,6 @@ dump_latents() {  # dump_latents SET SPLIT: speech, latents and F0 of a set
         --output_dir "${folder}" --noise_scale "${noise_scale}"
         --noise_scale_dur "${noise_scale_dur}"
         --data_path_and_name_and_type "${raw}/text,text,text")
-    local f0=(espnet_distill.bin.dump_f0 --speech "${folder}" --f0min "${f0min}" --f0max "${f0max}")
     for item in ${data}; do
         speech+=(--data_path_and_name_and_type "${raw}/${item}")
     done
@@ -61,8 +60,7 @@ dump_latents() {  # dump_latents SET SPLIT: speech, latents and F0 of a set
     run_array "dump of speech failed" "${raw}/text" "${folder}/log" "${speech[@]}" --ngpu "${ngpu}"
     unset ONEDNN_PRIMITIVE_CACHE_CAPACITY MALLOC_ARENA_MAX
     run_job "dump of speech failed" "${train_cmd}" "${folder}/log/finish.log" "${speech[@]}" --finish
-    run_array "F0 failed" "${raw}/text" "${folder}/log_f0" "${f0[@]}"
-    run_job "F0 failed" "${train_cmd}" "${folder}/log_f0/finish.log" "${f0[@]}" --finish
+    dump_f0 "${folder}" "${raw}/text"
 }
 
 [ $# -eq 0 ] || fail "no positional arguments are expected: $*"

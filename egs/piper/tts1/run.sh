@@ -20,6 +20,8 @@ fi
     --train_set train \
     --valid_set dev \
     --test_sets eval \
-    --student fastspeech2_base \
+    --student_features latents \
+    --noise_scale 0 \
+    --student_config conf/train_student_of_latents.yaml \
     --vocoder_preset harmonic_istft_small \
     "$@"

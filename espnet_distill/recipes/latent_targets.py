@@ -1,0 +1,66 @@
+"""The latents of a text-to-waveform teacher as the targets of its student.
+
+Stage 7 of tts.sh trains on features of the data, instead of mels of the waveforms, where
+``--teacher_dumpdir`` has for a set:
+
+    probs              marks such a set
+    denorm/feats.scp   utterance and path of an array (T, C)
+    speech_shape       utterance and T,C
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from espnet_distill.experiments.config import statistics_name
+from espnet_distill.recipes.layout import Layout
+from espnet_distill.utils.files import read_table, write_text
+from espnet_distill.vocoders.latents import LISTS, write_statistics
+
+LATENTS, _ = LISTS["latents"]
+MARKER = "probs"
+
+
+def write_targets(layout: Layout) -> str:
+    """Write the targets of the student's training, and their statistics.
+
+    Returns:
+        A line with the numbers of utterances and channels.
+
+    Raises:
+        ConfigError: Arrays differ in their channels, or have values that are not finite.
+    """
+    train, valid = (_latents_of(layout, name) for name in layout.training_sets)
+    for name, latents in zip(layout.training_sets, (train, valid)):
+        _write_set(layout.align_dir / name, latents)
+    _, channels = _shape(next(iter(train.values())))
+    target = layout.stats_dir / "train" / statistics_name("feats")
+    write_statistics(target, train, channels)
+    return f"{target}: latents of {len(train)} utterances, {channels} channels\n"
+
+
+def remove_targets(layout: Layout) -> None:
+    """Let a student of mels be trained where one of latents was."""
+    for name in layout.training_sets:
+        (layout.align_dir / name / MARKER).unlink(missing_ok=True)
+
+
+def _latents_of(layout: Layout, name: str) -> dict[str, str]:
+    """Return utterance → file of the latents of a set."""
+    listed: dict[str, str] = {}
+    for speech in layout.speech_of(name):
+        listed |= read_table(speech / LATENTS)
+    return {key: listed[key] for key in read_table(layout.raw(name) / "text")}
+
+
+def _write_set(folder: Path, latents: dict[str, str]) -> None:
+    shapes = {key: _shape(path) for key, path in latents.items()}
+    rows = (f"{key} {path}\n" for key, path in latents.items())
+    write_text(folder / "denorm/feats.scp", "".join(rows))
+    rows = (f"{key} {frames},{size}\n" for key, (frames, size) in shapes.items())
+    write_text(folder / "speech_shape", "".join(rows))
+    write_text(folder / MARKER, "")
+
+
+def _shape(path: str) -> tuple[int, int]:
+    return np.load(path, mmap_mode="r", allow_pickle=False).shape
