@@ -24,6 +24,7 @@ from espnet_distill.onnx_export.equality import (
     Reference,
     choose_gain,
     measure_loss,
+    measure_rounding,
     require_equal,
     synthesize_references,
 )
@@ -123,6 +124,13 @@ def build_voice(
         choose_gain(references),
         max(len(names), 1),
     )
+
+    def rounding() -> float:
+        fresh = experiment.build().eval()
+        return measure_rounding(
+            fresh, build_vocoder(vocoder_file, model=fresh), references, conditions
+        )
+
     exact = graphs.trace(references[0].tokens, spec.channels, streaming)
     stored = {
         name: stored_graph(
@@ -150,6 +158,7 @@ def build_voice(
             graphs,
             references,
             spec,
+            rounding,
         ),
         "front_end": front_end_settings(front_end),
         "made_from": {
@@ -236,6 +245,7 @@ def _compare(
     graphs: _Graphs,
     references: list[Reference],
     spec: MelSpec | LatentSpec,
+    rounding: Callable[[], float],
 ) -> dict[str, float | int | None]:
     """Return the differences of graphs from PyTorch, and of stored ones from fp32.
 
@@ -246,18 +256,21 @@ def _compare(
         graphs: The parts of the voice.
         references: The sentences.
         spec: The settings of the vocoder's input.
+        rounding: Measures PyTorch's errors of rounding.
 
     Raises:
         ConfigError: A waveform in fp32 differs, or quantization does not pay.
     """
     inputs = input_names(graphs.speakers > 1)
     whole = Graph(exact[GRAPH].SerializeToString(), inputs)
-    equality = {"wave": require_equal(whole.stream, references, graphs.gain)}
+    equality = {"wave": require_equal(whole.stream, references, graphs.gain, rounding)}
     if ACOUSTIC in exact:
         acoustic = Graph(exact[ACOUSTIC].SerializeToString(), inputs)
         vocoder = Graph(exact[VOCODER].SerializeToString(), REQUIRED, STATE)
         parts = StreamingGraphs(acoustic, vocoder, **graphs.streaming)
-        equality["stream"] = require_equal(parts.stream, references, graphs.gain)
+        equality["stream"] = require_equal(
+            parts.stream, references, graphs.gain, rounding
+        )
     if files:
         stored = Graph(files[GRAPH], inputs)
         mels = spec.mels() if isinstance(spec, LatentSpec) else spec

@@ -1,6 +1,7 @@
 """Comparison of a graph with PyTorch's synthesis on sentences of three lengths."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from espnet_distill.voice.graph import Graph, Inputs, graph_inputs
 
 LENGTHS = (8, 24, 64)  # tokens
 TOLERANCE = 1e-4
+ROUNDING = 3.0  # times PyTorch's own rounding errors, where these are larger
 NOT_COVERED = (
     "the model computes what the export does not cover; report its configuration"
 )
@@ -56,13 +58,56 @@ def synthesize_references(
     references = []
     for length in LENGTHS:
         sentence = random_sentence(tokens, length, generator)
-        options = {"use_teacher_forcing": False, "alpha": 1.0}
-        with torch.no_grad():
-            made = model.inference(text=sentence, **conditions, **options)
-            wave = vocoder(made.get("feat_gen_denorm", made["feat_gen"])).view(-1)
+        wave = _synthesize(model, vocoder, sentence, conditions)
         ids = padded(sentence.tolist())
-        references.append(Reference(sentence.tolist(), wave.numpy(), ids))
+        references.append(Reference(sentence.tolist(), wave, ids))
     return references
+
+
+@torch.no_grad()
+def _synthesize(model, vocoder, sentence: torch.Tensor, conditions) -> np.ndarray:
+    options = {"use_teacher_forcing": False, "alpha": 1.0}
+    made = model.inference(text=sentence, **conditions, **options)
+    return vocoder(made.get("feat_gen_denorm", made["feat_gen"])).view(-1).numpy()
+
+
+def measure_rounding(
+    model, vocoder, references: list[Reference], conditions: dict[str, torch.Tensor]
+) -> float:
+    """Return the largest difference of references from waveforms in float64.
+
+    Sentences whose frames differ are left out.
+
+    Args:
+        model: The ESPnetTTSModel, which is converted to float64.
+        vocoder: The loaded vocoder, which is converted, too.
+        references: The waveforms in float32.
+        conditions: As for `synthesize_references`.
+    """
+    model.double(), vocoder.double()
+    conditions = {
+        name: value.double() if value.is_floating_point() else value
+        for name, value in conditions.items()
+    }
+    worst = 0.0
+    with default_dtype(torch.float64):
+        for reference in references:
+            sentence = torch.tensor(reference.tokens)
+            wave = _synthesize(model, vocoder, sentence, conditions)
+            if wave.shape == reference.wave.shape:
+                worst = max(worst, float(np.abs(wave - reference.wave).max()))
+    return worst
+
+
+@contextmanager
+def default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    """Make a type the default of new tensors."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def random_sentence(
@@ -83,21 +128,27 @@ def require_equal(
     stream: Callable[[Inputs], Iterator[np.ndarray]],
     references: list[Reference],
     gain: float,
+    rounding: Callable[[], float] = float,
 ) -> float:
     """Compare a voice's waveforms with references.
+
+    Phases are sums of F0 over frames, so that errors of rounding grow with the length of
+    a sentence and the level of its speech. Where TOLERANCE is exceeded, ROUNDING times
+    those of PyTorch are allowed.
 
     Args:
         stream: The inputs of a graph to pieces of a waveform (T,).
         references: The sentences.
         gain: Factor of the voice's waveform.
+        rounding: Measures PyTorch's errors of rounding.
 
     Returns:
         The largest difference, at the level of the references.
 
     Raises:
-        ConfigError: It is above TOLERANCE, or a length differs.
+        ConfigError: The difference is too large, or a length differs.
     """
-    worst = 0.0
+    differences = []
     for reference in references:
         wave = np.concatenate(list(stream(reference.inputs)))
         if wave.shape != reference.wave.shape:
@@ -106,11 +157,15 @@ def require_equal(
                 f"tokens, PyTorch {len(reference.wave)}: {NOT_COVERED}"
             )
         expected = np.clip(reference.wave * gain, -1, 1)
-        worst = max(worst, float(np.abs(wave - expected).max()) / gain)
-    if not worst <= TOLERANCE:
+        differences.append(np.abs(wave - expected).max() / gain)
+    worst = float(np.max(differences))  # NaN if one is
+    if worst <= TOLERANCE:
+        return worst
+    allowed = max(TOLERANCE, ROUNDING * rounding())
+    if not worst <= allowed:
         raise ConfigError(
             f"the graph's waveform differs from PyTorch's by {worst:.1e}, more than "
-            f"{TOLERANCE:g}: {NOT_COVERED}"
+            f"{allowed:.2g}: {NOT_COVERED}"
         )
     return worst
 

@@ -1,5 +1,6 @@
 """Every exported model and vocoder computes what ESPnet and PyTorch compute."""
 
+import copy
 import itertools
 
 import numpy as np
@@ -17,6 +18,7 @@ from espnet_distill.onnx_export.equality import (
     TOLERANCE,
     Loss,
     Reference,
+    measure_rounding,
     require_equal,
     synthesize_references,
 )
@@ -223,6 +225,34 @@ def test_pieces_equal_the_waveform_of_pytorch(acoustic, vocoder, vocoder_name):
     )
     assert len(list(parts.stream(references[-1].inputs))) > 3
     assert require_equal(parts.stream, references, 1.0) <= TOLERANCE
+
+
+def test_rounding_errors_of_pytorch_are_measured_and_allowed(acoustic, vocoder):
+    tts, _, options = acoustic(FIRST)
+    loaded = copy.deepcopy(vocoder("harmonic_istft_generator"))
+    tokens = list(range(2, IDIM - 1))
+    references = synthesize_references(tts, loaded, tokens, options)
+    rounding = measure_rounding(copy.deepcopy(tts), loaded, references, options)
+    assert 0 < rounding < TOLERANCE
+    assert torch.get_default_dtype() == torch.float32
+
+    def differ(inputs):
+        length = len(inputs["input"][0])
+        wave = next(r.wave for r in references if len(r.ids) == length)
+        yield wave + np.float32(2 * TOLERANCE)
+
+    most = require_equal(differ, references, 1.0, lambda: TOLERANCE)
+    assert most == pytest.approx(2 * TOLERANCE, rel=1e-2)
+    for measured in (0.0, TOLERANCE / 2, float("nan")):
+        with pytest.raises(ConfigError, match="differs from PyTorch's by 2.0e-04"):
+            require_equal(differ, references, 1.0, lambda: measured)
+
+
+def test_nan_equals_nothing():
+    references = [Reference([2], np.zeros(4), padded([2])) for _ in range(2)]
+    waves = iter([np.zeros(4), np.array([0, np.nan, 0, 0])])
+    with pytest.raises(ConfigError, match="differs from PyTorch's by nan"):
+        require_equal(lambda inputs: [next(waves)], references, 1.0, lambda: np.inf)
 
 
 @pytest.mark.parametrize("speed", [0.3, 0.8, 1.0, 2.5])
