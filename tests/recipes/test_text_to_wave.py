@@ -134,7 +134,7 @@ def test_a_student_of_one_speaker_of_several(tmp_path, monkeypatch):
     assert "spks" not in config["tts_conf"]
     for path, _, _ in config["train_data_path_and_name_and_type"]:
         assert set(name.split("-")[0] for name in read_table(path)) == {"mwhw"}
-    waves = Path("exp/speakers/vocoder_mwhw_waves/train/wav.scp")
+    waves = Path("exp/speakers/vocoder_mwhw_waves/train/wave.scp")
     assert set(name.split("-")[0] for name in read_table(waves)) == {"mwhw"}
 
 
