@@ -21,6 +21,6 @@ def test_demo_vocoder_fits_the_teacher(tmp_path, caplog):
     text = torch.randint(5, 30, (12,))
     mels = model.inference(text, use_teacher_forcing=False)["feat_gen_denorm"]
     wave = vocoder(mels)
-    assert wave.shape == (len(mels) * vocoder.mels.hop_length,)
+    assert wave.shape == (len(mels) * vocoder.inputs.hop_length,)
     assert 0.01 < wave.std() < 0.5
     assert sum(path.stat().st_size for path in (PRETRAINED / "vocoder").iterdir()) < 5e6
