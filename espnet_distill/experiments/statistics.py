@@ -24,6 +24,15 @@ def statistics_files(conf: Mapping) -> dict[str, Path]:
     }
 
 
+def applied_statistics(normalize) -> tuple:
+    """Return mean and deviation (C,) that a GlobalMVN applies: 0 and 1 where it has none."""
+    mean, std = normalize.mean.float(), normalize.std.float()
+    return (
+        mean if normalize.norm_means else mean.new_zeros(mean.shape),
+        std if normalize.norm_vars else std.new_ones(std.shape),
+    )
+
+
 REMEDY = "collect the statistics again (stage 6 of tts.sh)"
 
 

@@ -6,6 +6,8 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.utils.config_values import as_whole
 
 CLASSES = ("vits", "jets", "joint_text2wav", "vits_synthesizer", "jets_synthesizer")
+# Those whose waveform decoder takes latents, which a vocoder can be trained on.
+WITH_DECODER = tuple(name for name in CLASSES if name != "joint_text2wav")
 # Parts of a `tts` module that synthesis does not run.
 TRAINING_ONLY = (
     *("discriminator.", "mel_loss.", "generator.posterior_encoder."),

@@ -10,6 +10,7 @@ import espnet_distill
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.experiments.ids import speaker_inputs
+from espnet_distill.experiments.statistics import applied_statistics
 from espnet_distill.experiments.text_to_wave import parameters
 from espnet_distill.onnx_export.acoustic import FastSpeechModule, module_of
 from espnet_distill.pruning.post_training.live_units import LiveUnits
@@ -141,8 +142,4 @@ def statistics_of(model, where) -> tuple[torch.Tensor, torch.Tensor] | None:
             f"{where}: normalize: {type(normalize).__name__} has no inverse; train with "
             "global_mvn"
         )
-    mean, std = normalize.mean.float(), normalize.std.float()
-    return (
-        mean if normalize.norm_means else torch.zeros_like(mean),
-        std if normalize.norm_vars else torch.ones_like(std),
-    )
+    return applied_statistics(normalize)

@@ -84,7 +84,8 @@ def measure_rounding(
         references: The waveforms in float32.
         conditions: As for `synthesize_references`.
     """
-    model.double(), vocoder.double()
+    model.double()
+    vocoder.double()
     conditions = {
         name: value.double() if value.is_floating_point() else value
         for name, value in conditions.items()

@@ -10,7 +10,7 @@ from espnet_distill.data.front_end import default_cleaner, require_front_end
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.experiments.ids import speaker_inputs
-from espnet_distill.experiments.text_to_wave import text2mel_class
+from espnet_distill.experiments.text_to_wave import WITH_DECODER, text2mel_class
 from espnet_distill.experiments.unpack import unpack
 from espnet_distill.recipes.front_end import front_end_of_run
 from espnet_distill.recipes.keys import require_same_statistics
@@ -39,10 +39,6 @@ from espnet_distill.recipes.vocoder_training import (
 from espnet_distill.utils.config_values import as_number
 from espnet_distill.utils.espnet_root import SORT_EMBEDDINGS
 from espnet_distill.utils.files import read_table, read_text
-
-# Classes whose waveform decoder takes latents.
-WITH_DECODER = ("vits", "jets", "vits_synthesizer", "jets_synthesizer")
-
 
 # Settings of a teacher that is trained here.
 DEFAULTS = {

@@ -6,7 +6,11 @@ from pathlib import Path
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
-from espnet_distill.experiments.text_to_wave import is_text_to_wave, parameters
+from espnet_distill.experiments.text_to_wave import (
+    WITH_DECODER,
+    is_text_to_wave,
+    parameters,
+)
 from espnet_distill.recipes.shell_values import require_plain
 from espnet_distill.recipes.teacher_settings import FEATURES, PITCH
 from espnet_distill.students.registry import VARIANTS
@@ -61,7 +65,7 @@ class Trained:
     @property
     def has_decoder(self) -> bool:
         """Whether a vocoder of its latents can replace the model's waveform decoder."""
-        return self.is_text_to_wave and self.kind != "joint_text2wav"
+        return self.kind in WITH_DECODER
 
     def data(self, name: str) -> dict[str, Path]:
         """Return the data files of ``train`` or ``valid``: name → path."""

@@ -1,14 +1,13 @@
 """A VITS without what only training needs, whose layers can be replaced."""
 
-import contextlib
 import inspect
 from collections.abc import Mapping
 
 from espnet2.gan_tts.vits import VITS
-from torch.nn.utils import remove_weight_norm
 
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.experiments.text_to_wave import TRAINING_ONLY
+from espnet_distill.structure.weight_norm import fold_weight_norm
 from espnet_distill.utils.files import read_text, read_yaml
 
 RECORD = "distill.yaml"
@@ -37,9 +36,7 @@ def synthesis_only(vits: Experiment) -> Experiment:
     given = conf.get("generator_params") or _default_params()
     conf["generator_params"] = dict(given) | {"use_weight_norm_in_flow": False}
     tts = vits.build().tts
-    for layer in tts.generator.flow.modules():
-        with contextlib.suppress(ValueError):  # it has none
-            remove_weight_norm(layer)
+    fold_weight_norm(tts.generator.flow)
     return vits.with_model(
         "vits_synthesizer", conf, synthesizing(tts.state_dict()), training={}
     )

@@ -9,6 +9,7 @@ from espnet2.layers.global_mvn import GlobalMVN
 from espnet_distill.data.mel_spec import MelSpec
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
+from espnet_distill.experiments.statistics import applied_statistics
 from espnet_distill.vocoders.distilled import GENERATOR, KEPT, STATISTICS
 from espnet_distill.vocoders.generators.registry import build_generator
 
@@ -50,17 +51,12 @@ def vocoder_of_joint(joint: Experiment) -> tuple[dict, dict[str, torch.Tensor]]:
 def _normalization(joint: Experiment) -> tuple[torch.Tensor, torch.Tensor]:
     """Return mean and standard deviation (n_mels,) that normalize the mels."""
     normalize = joint.model.normalize
-    size = joint.model.feats_extract.output_size()
-    mean, std = torch.zeros(size), torch.ones(size)
     if normalize is None:
-        return mean, std
+        size = joint.model.feats_extract.output_size()
+        return torch.zeros(size), torch.ones(size)
     if not isinstance(normalize, GlobalMVN):
         raise ConfigError(
             f"{joint}: normalize: {joint.config['normalize']}: a vocoder of its own "
             "takes mels that global_mvn, or nothing, normalizes"
         )
-    if normalize.norm_means:
-        mean = normalize.mean.float()
-    if normalize.norm_vars:
-        std = normalize.std.float()
-    return mean, std
+    return applied_statistics(normalize)

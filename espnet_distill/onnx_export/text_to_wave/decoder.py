@@ -1,7 +1,5 @@
 """Waveform decoders of text-to-waveform models."""
 
-import contextlib
-
 import torch
 from torch import nn
 
@@ -47,10 +45,3 @@ class Decoder(nn.Module):
             z = z + self.projection(g.squeeze(-1)).unsqueeze(-1)
         wave, _ = self.decoder(z, torch.ones(1), None)
         return wave
-
-
-def remove_weight_norm(module: nn.Module) -> None:
-    """Fold weight normalization into the weights of all layers."""
-    for layer in module.modules():
-        with contextlib.suppress(ValueError):  # it has none
-            nn.utils.remove_weight_norm(layer)

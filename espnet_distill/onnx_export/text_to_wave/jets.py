@@ -7,8 +7,9 @@ from espnet2.gan_tts.jets import JETS
 
 from espnet_distill.onnx_export.acoustic import JETSModule
 from espnet_distill.onnx_export.phoneme_ids import PhonemeIds
-from espnet_distill.onnx_export.text_to_wave.decoder import Decoder, remove_weight_norm
+from espnet_distill.onnx_export.text_to_wave.decoder import Decoder
 from espnet_distill.onnx_export.text_to_wave.graph import TextToWaveGraph
+from espnet_distill.structure.weight_norm import fold_weight_norm
 
 
 class JETSGraph(TextToWaveGraph):
@@ -34,7 +35,7 @@ class JETSGraph(TextToWaveGraph):
     ):
         generator = tts.eval().generator
         super().__init__(generator.idim, symbols, gain)
-        remove_weight_norm(generator)
+        fold_weight_norm(generator)
         self.decoder = Decoder(generator.generator, where)
         self.acoustic = JETSModule(generator, language, speakers)
 

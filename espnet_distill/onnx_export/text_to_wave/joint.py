@@ -11,7 +11,7 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.onnx_export.acoustic import module_of
 from espnet_distill.onnx_export.graph import AcousticGraph, VoiceGraph
 from espnet_distill.onnx_export.phoneme_ids import PhonemeIds
-from espnet_distill.onnx_export.text_to_wave.decoder import remove_weight_norm
+from espnet_distill.structure.weight_norm import fold_weight_norm
 
 
 class JointVocoder(nn.Module):
@@ -46,7 +46,7 @@ def joint_graph(
 ) -> VoiceGraph:
     """Return the graph of a JointText2Wav; see JETSGraph for arguments."""
     text2mel = tts.eval().generator["text2mel"]
-    remove_weight_norm(tts.generator)
+    fold_weight_norm(tts.generator)
     kind = module_of(type(text2mel))
     acoustic = kind(text2mel, language, speakers)
     ids = AcousticGraph(acoustic, None, text2mel.idim, symbols.dropped)

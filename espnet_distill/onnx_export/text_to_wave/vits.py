@@ -13,8 +13,9 @@ from torch.nn.functional import normalize
 from espnet_distill.onnx_export.acoustic import regulate
 from espnet_distill.onnx_export.layers import replace_layers
 from espnet_distill.onnx_export.phoneme_ids import PhonemeIds
-from espnet_distill.onnx_export.text_to_wave.decoder import Decoder, remove_weight_norm
+from espnet_distill.onnx_export.text_to_wave.decoder import Decoder
 from espnet_distill.onnx_export.text_to_wave.graph import TextToWaveGraph
+from espnet_distill.structure.weight_norm import fold_weight_norm
 
 
 class ConformerTextEncoder(nn.Module):
@@ -97,7 +98,7 @@ class VITSGraph(TextToWaveGraph):
         where: str,
     ):
         generator = tts.eval().generator
-        remove_weight_norm(generator)
+        fold_weight_norm(generator)
         encoder = generator.text_encoder
         super().__init__(encoder.emb.num_embeddings, symbols, gain)
         if isinstance(encoder, TextEncoder):

@@ -108,11 +108,10 @@ def allocate_ranks(
     fixed = total - sum(layer.weight.numel() for layer in layers.values())
     least = fixed + sum(int(_sizes(x.weight)[1].min()) for x in layers.values())
     if least > (1 - pressure) * total:
+        units = ", or prune units, too" if within == ("",) else ""
         raise ConfigError(
             f"--pressure {pressure}: low ranks remove at most "
-            f"{most_of(1 - least / total)} of this model; give less"
-            + ", or prune units, too"
-            * (within == ("",))
+            f"{most_of(1 - least / total)} of this model; give less{units}"
         )
     curves: dict[str, RankCurve] = {}
     widest: dict[str, Pair] = {}

@@ -204,10 +204,9 @@ def _next_steps(name: str, folder: str | Path | None, largest: Difference) -> li
             )
         lines.append(f"To synthesize and evaluate: {synthesis(folder, needs_plugin)}")
     if needs_plugin:
+        left_out = " What only training needs is left out." if synthesizes_only else ""
         lines.append(
             f"tts: {name} needs the plugin at inference, too: no stock configuration "
-            "describes its layers."
-            + " What only training needs is left out."
-            * synthesizes_only
+            f"describes its layers.{left_out}"
         )
     return lines
