@@ -213,8 +213,8 @@ fi
 [ "${stage}" -gt 8 ] || [ "${stop_stage}" -lt 8 ] || step check-evaluation
 
 if ${is_synthesized} && begin 2 "Speech of ${teacher_exp} -> ${speech_dir}"; then
-    dump_speech "${train_set}" "${align_dir}/${train_set}_synthesized" "${train_texts[@]}"
-    dump_speech "${valid_set}" "${align_dir}/${valid_set}_synthesized" "${valid_texts[@]}"
+    dump_set "${train_set}" "${align_dir}/${train_set}_synthesized" "${train_texts[@]}"
+    dump_set "${valid_set}" "${align_dir}/${valid_set}_synthesized" "${valid_texts[@]}"
     set_variables select-utterances
 elif begin 2 "Durations of the ${durations_from} -> ${align_dir}"; then
     if [ "${durations_from}" = aligner ]; then
@@ -237,7 +237,7 @@ fi
 if [ -n "${pseudo_label_text}" ] && begin 3 "Pseudo-labels: ${teacher_exp}/${text_set}"; then
     step write-text-set
     if ${is_synthesized}; then
-        dump_speech "${text_set}" "${align_dir}/${text_set}" "${more_texts[@]}"
+        dump_set "${text_set}" "${align_dir}/${text_set}" "${more_texts[@]}"
     else
         speech_sets=${text_set} inference_tag=${text_set} synthesize "${teacher_model}"
         espnet-distill pseudo-label "${teacher_exp}/${text_set}/${text_set}" \

@@ -44,17 +44,20 @@ dump_waves() {  # dump_waves TABLE SPLIT: waveforms and mels that the small voco
     run_job "${title}" "${train_cmd}" "${log}/finish.log" "${program[@]}" --finish
 }
 
-dump_speech() {  # dump_speech SET OUT [data options]: speech of a text-to-waveform teacher
-    local text=${dumpdir}/raw/$1/text log=${speech_dir}/$1/log title="dump of speech failed"
-    local program=(espnet_distill.bin.dump_speech --teacher "${teacher_model}" "${@:3}"
-        "${speech_options[@]}"
-        --output_dir "${speech_dir}/$1" --ngpu "${ngpu}"
-        --noise_scale "${noise_scale}" --noise_scale_dur "${noise_scale_dur}")
+dump_speech() {  # dump_speech TEXT OUT TEACHER [options]: speech of a text-to-waveform teacher
+    local log=$2/log title="dump of speech failed"
+    local program=(espnet_distill.bin.dump_speech --teacher "$3" --output_dir "$2" "${@:4}"
+        --ngpu "${ngpu}" --noise_scale "${noise_scale}" --noise_scale_dur "${noise_scale_dur}")
     # with these, a job of many lengths takes 1 GB of memory instead of 2
     export ONEDNN_PRIMITIVE_CACHE_CAPACITY=4 MALLOC_ARENA_MAX=1
-    run_array "${title}" "${text}" "${log}" "${program[@]}"
+    run_array "${title}" "$1" "${log}" "${program[@]}"
     unset ONEDNN_PRIMITIVE_CACHE_CAPACITY MALLOC_ARENA_MAX
     run_job "${title}" "${train_cmd}" "${log}/finish.log" "${program[@]}" --finish
+}
+
+dump_set() {  # dump_set SET OUT [data options]: the teacher's speech as a data folder
+    dump_speech "${dumpdir}/raw/$1/text" "${speech_dir}/$1" "${teacher_model}" \
+        "${speech_options[@]}" "${@:3}"
     espnet-distill pseudo-label "${speech_dir}/$1" "${dumpdir}/raw/$1" "$2" --n-shift "${n_shift}"
 }
 

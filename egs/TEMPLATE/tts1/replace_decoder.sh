@@ -47,19 +47,11 @@ log() {
 }
 
 dump_latents() {  # dump_latents SET SPLIT: speech, latents and F0 of a set
-    local raw=${dumpdir}/raw/$1 folder=${expdir}/latents/$2 item
-    local speech=(espnet_distill.bin.dump_speech --teacher "${teacher}" --latents
-        --output_dir "${folder}" --noise_scale "${noise_scale}"
-        --noise_scale_dur "${noise_scale_dur}"
-        --data_path_and_name_and_type "${raw}/text,text,text")
-    for item in ${data}; do
-        speech+=(--data_path_and_name_and_type "${raw}/${item}")
+    local raw=${dumpdir}/raw/$1 folder=${expdir}/latents/$2 item options=(--latents)
+    for item in text,text,text ${data}; do
+        options+=(--data_path_and_name_and_type "${raw}/${item}")
     done
-    # with these, a job of many lengths takes 1 GB of memory instead of 2
-    export ONEDNN_PRIMITIVE_CACHE_CAPACITY=4 MALLOC_ARENA_MAX=1
-    run_array "dump of speech failed" "${raw}/text" "${folder}/log" "${speech[@]}" --ngpu "${ngpu}"
-    unset ONEDNN_PRIMITIVE_CACHE_CAPACITY MALLOC_ARENA_MAX
-    run_job "dump of speech failed" "${train_cmd}" "${folder}/log/finish.log" "${speech[@]}" --finish
+    dump_speech "${raw}/text" "${folder}" "${teacher}" "${options[@]}"
     dump_f0 "${folder}" "${raw}/text"
 }
 
