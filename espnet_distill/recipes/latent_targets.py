@@ -14,7 +14,7 @@ import numpy as np
 
 from espnet_distill.experiments.config import statistics_name
 from espnet_distill.recipes.layout import Layout
-from espnet_distill.utils.files import read_table, write_text
+from espnet_distill.utils.files import read_durations, read_table, read_text, write_text
 from espnet_distill.vocoders.latents import LISTS, write_statistics
 
 LATENTS, _ = LISTS["latents"]
@@ -22,7 +22,7 @@ MARKER = "probs"
 
 
 def write_targets(layout: Layout) -> str:
-    """Write the targets of the student's training, and their statistics.
+    """Write the targets of the student's training, their statistics and shapes.
 
     Returns:
         A line with the numbers of utterances and channels.
@@ -36,6 +36,8 @@ def write_targets(layout: Layout) -> str:
     _, channels = _shape(next(iter(train.values())))
     target = layout.stats_dir / "train" / statistics_name("feats")
     write_statistics(target, train, channels)
+    for split, name in zip(("train", "valid"), layout.training_sets):
+        _write_text_shapes(layout, split, name)
     return f"{target}: latents of {len(train)} utterances, {channels} channels\n"
 
 
@@ -60,6 +62,18 @@ def _write_set(folder: Path, latents: dict[str, str]) -> None:
     rows = (f"{key} {frames},{size}\n" for key, (frames, size) in shapes.items())
     write_text(folder / "speech_shape", "".join(rows))
     write_text(folder / MARKER, "")
+
+
+def _write_text_shapes(layout: Layout, split: str, name: str) -> None:
+    """Write the numbers of tokens, which stage 7 of tts.sh batches by."""
+    utterances = read_table(layout.raw(name) / "text")
+    durations = read_durations(layout.align_dir / name / "durations", utterances)
+    tokens = {key: len(row) - 1 for key, row in durations.items()}  # without <sos/eos>
+    size = len(read_text(layout.token_list).splitlines())
+    path = layout.stats_dir / split / f"text_shape.{layout.options.token_type}"
+    write_text(
+        path, "".join(f"{key} {count},{size}\n" for key, count in tokens.items())
+    )
 
 
 def _shape(path: str) -> tuple[int, int]:

@@ -74,6 +74,7 @@ def plan(options: RunOptions) -> Layout:
         ConfigError: An option or an input cannot work.
     """
     _require_student_options(options)
+    _require_speech_script(options)
     require_speaker_options(options)
     require_vocoder_options(options)
     _require_pseudo_label_text(options)
@@ -118,6 +119,22 @@ def _require_student_options(options: RunOptions) -> None:
                 f"--student {options.student}: {options.student_config} names a model "
                 "of its own (tts)"
             )
+
+
+def _require_speech_script(options: RunOptions) -> None:
+    script = options.speech_script
+    if not script:
+        return
+    _require_file("speech_script", require_plain(script, "--speech_script"))
+    if not os.access(script, os.X_OK):
+        raise ConfigError(f"--speech_script {script}: cannot be run; chmod +x {script}")
+    for name in ("train_teacher", "warm_start"):
+        if getattr(options, name):
+            raise ConfigError(
+                f"--{name} true: not supported with --speech_script; set it to false"
+            )
+    if options.speaker:
+        raise ConfigError("--speaker: not supported with --speech_script; leave it out")
 
 
 def _require_file(name: str, path: str) -> None:
@@ -193,8 +210,9 @@ def _require_student_features(layout: Layout) -> None:
         return
     if not layout.is_latent:
         raise ConfigError(f"{where}: is neither mel nor latents")
-    conf = {} if options.train_teacher else read_conf(layout.teacher_config)
-    if conf.get("tts") not in WITH_DECODER:
+    is_given = options.train_teacher or options.speech_script
+    conf = {} if is_given else read_conf(layout.teacher_config)
+    if not options.speech_script and conf.get("tts") not in WITH_DECODER:
         raise ConfigError(
             f"{where}: the teacher has no waveform decoder whose input a student could "
             f"predict; name one of {', '.join(WITH_DECODER)}"

@@ -54,6 +54,7 @@ class RunOptions:
     teacher_config: str
     teacher: str
     speaker: str
+    speech_script: str
     more_teachers: str
     noise_scale: str
     noise_scale_dur: str

@@ -32,7 +32,7 @@ ALLOWED = frozenset(
         *("train_waves", "valid_waves", "wave_options", "tts_options"),
         *("align_options", "bpe_options", "progress_folders", *TRAINING_DATA),
         *("distill", "is_synthesized", "is_latent", "speech_dir"),
-        *("speech_options", *SPEECH_DATA),
+        *("speech_options", "duration_shift", "extracts_features", *SPEECH_DATA),
     )
 )
 
@@ -115,7 +115,9 @@ def _variables_of(layout: Layout) -> dict[str, str | Path | list]:
             "distill": str(options.distill and not layout.is_synthesized).lower(),
             "is_synthesized": str(layout.is_synthesized).lower(),
             "is_latent": str(layout.is_latent).lower(),
+            "extracts_features": str(layout.extracts_features).lower(),
             "speech_dir": layout.speech_dir,
+            "duration_shift": int(options.n_shift) * layout.reduction_factor,
             "speech_options": ["--latents"] if layout.is_latent else [],
         }
         | {

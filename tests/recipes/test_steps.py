@@ -197,6 +197,38 @@ def test_a_student_of_latents_needs_their_teacher_and_vocoder(
     assert str(caught.value).startswith(line)
 
 
+@pytest.mark.parametrize(
+    "options, line",
+    [
+        ({}, None),
+        ({"speech_script": "none.py"}, "--speech_script none.py: no such file"),
+        (
+            {"speech_script": "plain.py"},
+            "--speech_script plain.py: cannot be run; chmod",
+        ),
+        ({"speech_script": "a;b"}, "--speech_script: "),
+        (
+            {"warm_start": "true"},
+            "--warm_start true: not supported with --speech_script",
+        ),
+        ({"speaker": "a"}, "--speaker: not supported with --speech_script"),
+    ],
+)
+def test_a_script_dumps_the_speech(teacher, options, line):
+    Path("plain.py").touch()
+    Path("dump.py").touch(mode=0o755)
+    given = {"speech_script": "dump.py", "student_features": "latents"}
+    given |= {"vocoder_preset": "harmonic_istft_nano", "student_config": STUDENT}
+    run = layout(**(given | {"teacher": str(teacher)} | options))
+    if line is None:
+        planned = plan(run.options)
+        assert planned.is_synthesized and planned.is_latent
+        return
+    with pytest.raises(ConfigError) as caught:
+        plan(run.options)
+    assert str(caught.value).startswith(line)
+
+
 def test_a_text_other_than_that_of_stage_3_is_refused(teacher):
     options = {"teacher": str(teacher), "student_config": STUDENT, "stage": "4"}
     options["pseudo_label_text"] = "more"
@@ -482,14 +514,24 @@ def test_a_student_of_latents_is_trained_on_the_dump(data):
         rows = (f"{utt} {speech}/{utt}.npy\n" for utt in utterances)
         (speech / "latents.scp").write_text("".join(rows))
         shutil.copytree(f"dump/raw/{name}", f"dump/raw/{name}_synthesized")
+        aligned = Path("exp/alignment", f"{name}_synthesized")
+        aligned.mkdir(parents=True)
+        rows = (f"{utt} 2 2 1\n" for utt in utterances)
+        (aligned / "durations").write_text("".join(rows))
     Path("exp/vits").mkdir()
     Path("exp/vits/config.yaml").write_text("tts: vits\n")
     given = {"teacher": "exp/vits/model.pth", "student_features": "latents"}
+    given |= {"token_type": "phn"}
+    tokens = layout(**given).token_list
+    tokens.parent.mkdir(parents=True)
+    tokens.write_text("<blank>\n<unk>\na\n<sos/eos>\n")
     report = finish_statistics(layout(**given, student_config=STUDENT))
     assert report.endswith("latents of 3 utterances, 3 channels\n")
     target = Path("exp/alignment/train_synthesized")
     assert (target / "probs").is_file()  # what tts.sh looks for
     assert read_table(target / "speech_shape") == dict.fromkeys("abc", "5,3")
+    shapes = read_table("exp/tts_stats/train/text_shape.phn")
+    assert shapes == dict.fromkeys("abc", "2,4")
     features = read_table(target / "denorm/feats.scp")
     np.testing.assert_array_equal(np.load(features["b"]), values[1])
     finish_statistics(layout(teacher=given["teacher"], student_config=STUDENT))

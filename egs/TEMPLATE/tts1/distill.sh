@@ -63,6 +63,9 @@ teacher_config=conf/train_teacher.yaml
 teacher=             # Given teacher: an experiment folder, a .pth in one, a packed .zip,
                      # hub:owner/name[@revision] or a name of the model zoo.
 speaker=             # Make a student of this one speaker of the teacher.
+speech_script=       # Script of the recipe that dumps the speech of a voice for training, instead of
+                     # the teacher: <speech_script> <text> <folder>, as teachers/speech_dump.py
+                     # describes it, with the F0 of vocoders/latents.py.
 more_teachers=       # Experiments or .pth to fuse with it, as configured in objectives_config.
 noise_scale=0.333    # Noise of a teacher that synthesizes waveforms (VITS), in its latents
 noise_scale_dur=0.0  # and in its durations.
@@ -212,7 +215,7 @@ if begin 1 "Data preparation and token list"; then
 fi
 [ "${stage}" -gt 8 ] || [ "${stop_stage}" -lt 8 ] || step check-evaluation
 
-if ${is_synthesized} && begin 2 "Speech of ${teacher_exp} -> ${speech_dir}"; then
+if ${is_synthesized} && begin 2 "Speech of ${speech_script:-${teacher_exp}} -> ${speech_dir}"; then
     dump_set "${train_set}" "${align_dir}/${train_set}_synthesized" "${train_texts[@]}"
     dump_set "${valid_set}" "${align_dir}/${valid_set}_synthesized" "${valid_texts[@]}"
     set_variables select-utterances
@@ -248,7 +251,7 @@ fi
 
 if begin 3 "Statistics: ${stats_dir}"; then
     rm -f "${stats_dir}/made_from"
-    run_tts 6 6 --train_set "${training_set}" --valid_set "${validation_set}" \
+    ! ${extracts_features} || run_tts 6 6 --train_set "${training_set}" --valid_set "${validation_set}" \
         --train_config "${student_train}" --teacher_dumpdir "${align_dir}" \
         --write_collected_feats true
     step finish-statistics
@@ -295,7 +298,9 @@ if [ -n "${vocoder_preset}" ] && [ "${stop_stage}" -ge 10 ]; then
     [ "${stage}" -gt 11 ] || step configure-vocoder
 
     if begin 10 "Waveforms of ${vocoder_speech:-${vocoder_file}} -> ${waves_dir}"; then
-        if ${is_latent}; then
+        if ${is_latent} && [ -n "${speech_script}" ]; then
+            log "F0: that of ${speech_script}"
+        elif ${is_latent}; then
             dump_f0 "${speech_dir}/${train_set}" "${dumpdir}/raw/${train_set}/text"
             dump_f0 "${speech_dir}/${valid_set}" "${dumpdir}/raw/${valid_set}/text"
         else

@@ -56,9 +56,17 @@ dump_speech() {  # dump_speech TEXT OUT TEACHER [options]: speech of a text-to-w
 }
 
 dump_set() {  # dump_set SET OUT [data options]: the teacher's speech as a data folder
-    dump_speech "${dumpdir}/raw/$1/text" "${speech_dir}/$1" "${teacher_model}" \
-        "${speech_options[@]}" "${@:3}"
-    espnet-distill pseudo-label "${speech_dir}/$1" "${dumpdir}/raw/$1" "$2" --n-shift "${n_shift}"
+    if [ -n "${speech_script:-}" ]; then
+        mkdir -p "${speech_dir}/$1/log"
+        ${train_cmd} "${speech_dir}/$1/log/dump.log" \
+            "${speech_script}" "${dumpdir}/raw/$1/text" "${speech_dir}/$1" \
+            || fail "${speech_script}: $(tail -n 1 "${speech_dir}/$1/log/dump.log")"
+    else
+        dump_speech "${dumpdir}/raw/$1/text" "${speech_dir}/$1" "${teacher_model}" \
+            "${speech_options[@]}" "${@:3}"
+    fi
+    espnet-distill pseudo-label "${speech_dir}/$1" "${dumpdir}/raw/$1" "$2" \
+        --n-shift "${duration_shift}"
 }
 
 dump_f0() {  # dump_f0 SPEECH TEXT: F0 of a dump of speech with latents

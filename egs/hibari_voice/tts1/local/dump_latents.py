@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+"""Synthesize a set with hibari-tts from the recipe's phonemes: speech, durations, latents, F0.
+
+    local/dump_latents.py dump/raw/train/text exp/teacher_speech/train
+
+writes a dump as espnet_distill.bin.dump_speech and dump_f0 do. The latents are the output
+of the fourth of the eight blocks of hibari's decoder, 256 channels every 12.5 ms, a
+function of phonemes, durations and F0. Durations are those of the student's decoder, whose
+steps have two frames.
+"""
+
+import os
+import sys
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+from espnet2.text.phoneme_tokenizer import PhonemeTokenizer
+from hibari import SAMPLE_RATE, Hibari
+from hibari.dsp import HOP, synth
+
+from espnet_distill.teachers.dump_writer import BEGUN
+from espnet_distill.teachers.dumped import MANIFEST, begin
+from espnet_distill.utils.checksums import checksum, checksum_of
+from espnet_distill.utils.files import read_table, read_text, write_text
+from espnet_distill.utils.progress import progress_bar
+from espnet_distill.utils.utterance_files import ARRAY, WAVE, UtteranceFiles
+from espnet_distill.vocoders.latents import LatentSpec, write_specification
+
+G2P = "espeak_ng_english_us_vits"
+SPECTRA = ("lh", "theta", "ln", "lr", "phi", "f0")
+LATENTS = "/dec.3/Add_1_output_0"
+DURATIONS = "/Clip_output_0"
+FRAMES = 2  # of HOP samples, in a unit of hibari's durations
+MARGIN = 2  # units of silence that stay at both ends
+NOISE = 1e-4  # -80 dB; hibari's pauses are digital silence
+LEAST_F0 = 40  # Hz, below all voiced frames
+KINDS = {"wav": WAVE, "units": ARRAY, "latents": ARRAY, "f0": ARRAY}
+
+# Tokens of espeak-ng → hibari's phonemes (those of misaki), the longest first.
+PHONEMES = {
+    "ʔ n ̩": "tᵊn",
+    "t ʃ": "ʧ",
+    "d ʒ": "ʤ",
+    "e ɪ": "A",
+    "a ɪ": "I",
+    "o ʊ": "O",
+    "a ʊ": "W",
+    "ɔ ɪ": "Y",
+    "ə l": "ᵊl",
+    "n ̩": "ᵊn",
+    "l ̩": "ᵊl",
+    "ɜ ː ɹ": "ɜɹ",
+    "ɜ ː": "ɜɹ",
+    "o ː": "ɔ",
+    "i ː": "i",
+    "u ː": "u",
+    "ɑ ː": "ɑ",
+    "ɔ ː": "ɔ",
+    "æ ː": "æ",
+    "ɚ": "əɹ",
+    "ɐ": "ə",
+    "ɾ": "T",
+    "e": "A",
+    "o": "O",
+    "a": "ɑ",
+    "ʔ": "t",
+    "ʲ": "",
+    "ː": "",
+    "̩": "",
+    "<space>": " ",
+}
+LONGEST = 3
+
+
+def split(tokens: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Yield numbers of tokens, and the phonemes of hibari that replace them."""
+    start = 0
+    while start < len(tokens):
+        for size in range(LONGEST, 0, -1):
+            group = " ".join(tokens[start : start + size])
+            if group in PHONEMES or size == 1:
+                yield size, PHONEMES.get(group, group)
+                break
+        start += size
+
+
+def spread(units: int, tokens: int) -> list[int]:
+    """Return durations of tokens whose sum is given, the longer ones first."""
+    return [(units + tokens - 1 - n) // tokens for n in range(tokens)]
+
+
+class Voice:
+    """hibari-tts, from tokens, with durations and latents."""
+
+    def __init__(self):
+        self.hibari = Hibari()
+        graph = onnx.load(self.hibari.model_path)
+        computed = {name for node in graph.graph.node for name in node.output}
+        for name in (LATENTS, DURATIONS):
+            if name not in computed:
+                sys.exit(
+                    f"{self.hibari.model_path}: has no {name}; use hibari-tts 0.2.1"
+                )
+            graph.graph.output.append(onnx.ValueInfoProto(name=name))
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self.session = onnxruntime.InferenceSession(
+            graph.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+
+    def __call__(self, tokens: Sequence[str], seed: int) -> dict[str, np.ndarray]:
+        """Synthesize a sentence.
+
+        Returns:
+            `wav` (T * HOP,), `latents` (T, C), `f0` (T,) in Hz, and `units` of FRAMES
+            frames of each token and of the end of sentence.
+        """
+        groups = list(split(tokens))
+        phonemes = "".join(phoneme for _, phoneme in groups)
+        unknown = sorted(set(phonemes) - set(self.hibari.vocab))
+        if unknown:
+            sys.exit(
+                f"{''.join(tokens)}: hibari has no {' '.join(unknown)}; see PHONEMES"
+            )
+        ids, speed = np.array([self.hibari.ids(phonemes)]), np.ones(1, np.float32)
+        names = [*SPECTRA, LATENTS, DURATIONS]
+        values = self.session.run(names, {"ids": ids, "speed": speed})
+        *spectra, latents = (value[0] for value in values[:-1])
+        return trim(groups, spectra, latents, values[-1].reshape(-1).astype(int), seed)
+
+
+def trim(groups, spectra, latents, units, seed) -> dict[str, np.ndarray]:
+    """Cut the silence at both ends; see `Voice.__call__`."""
+    begin, end = (max(0, units[at] - MARGIN) for at in (0, -1))
+    kept = slice(begin * FRAMES, (units.sum() - end) * FRAMES)
+    rng = np.random.default_rng(seed)
+    wave = synth(*spectra, rng)[kept.start * HOP : kept.stop * HOP]
+    f0 = spectra[-1][kept]
+    return {
+        "wav": wave + NOISE * rng.standard_normal(len(wave)),
+        "latents": latents.T[kept],
+        "f0": np.where(f0 > LEAST_F0, f0, 0).astype(np.float32),
+        "units": durations_of(groups, units, begin, end),
+    }
+
+
+def durations_of(groups, units: np.ndarray, begin: int, end: int) -> np.ndarray:
+    """Return the durations of the tokens and of the end of sentence.
+
+    Args:
+        groups: As `split` yields them.
+        units: Durations of hibari's phonemes, with a silence at both ends.
+        begin: Units that are cut from the first silence; the first token has the rest.
+        end: The same of the last silence.
+    """
+    durations, position = [], 1
+    for size, phonemes in groups:
+        durations += spread(units[position : position + len(phonemes)].sum(), size)
+        position += len(phonemes)
+    durations[0] += units[0] - begin
+    return np.array([*durations, units[-1] - end])
+
+
+def main(text: Path, out: Path):
+    voice, tokenizer, texts = Voice(), PhonemeTokenizer(G2P), read_table(text)
+    record = {
+        "voice": checksum(Path(voice.hibari.model_path)),
+        "latents": LATENTS,
+        "g2p": G2P,
+        "texts": checksum_of(f"{key} {words}" for key, words in texts.items()),
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    begin(out / BEGUN, record, "speech of another voice or text; remove the folder")
+    files = UtteranceFiles(out, KINDS, "run the dump again")
+    waiting = [key for key in texts if not files.has(key)]
+    for key in progress_bar(waiting, desc=f"hibari-tts, {out.name}", mininterval=10):
+        arrays = voice(tokenizer.text2tokens(texts[key]), zlib.crc32(key.encode()))
+        files.write(key, arrays, SAMPLE_RATE, "leave out the text")
+    write_lists(files, list(texts), record["voice"])
+
+
+def write_lists(files: UtteranceFiles, utterances: list[str], voice: str):
+    """Write the lists, durations and settings of a complete dump; last, its manifest."""
+    out = files.folder
+    files.write_lists(utterances)
+    os.replace(files.list_of("wav"), out / "wav/wav.scp")
+    rows = {key: np.load(files.path("units", key)) for key in utterances}
+    lines = (f"{key} {' '.join(map(str, row))}\n" for key, row in rows.items())
+    write_text(out / "durations", "".join(lines))
+    latents = read_table(files.list_of("latents"))
+    channels = np.load(files.path("latents", utterances[0])).shape[1]
+    spec = LatentSpec(SAMPLE_RATE, HOP, channels, 0, voice)
+    write_specification(out, spec, latents)
+    write_text(out / MANIFEST, read_text(out / BEGUN))
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))
