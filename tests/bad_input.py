@@ -310,6 +310,14 @@ class Place:
             table = json.dumps({"rows": [table], "environment": {}})
         return self.file("evaluation/table.json", table).parent
 
+    def answers(self, evaluation: str) -> Path:
+        """A person's answer in the blind comparison of an evaluation."""
+        line = {"utt": "b1", "a": "teacher", "b": "student", "answer": "a"}
+        content = {"evaluation": evaluation, "systems": ["teacher", "student"]}
+        return self.file(
+            f"{evaluation}.json", json.dumps(content | {"answers": [line]})
+        )
+
     def truncated_statistics(self, size: int) -> str:
         """The first bytes of statistics."""
         content = Path(self.corpus.stats("pitch")).read_bytes()[:size]
@@ -1667,6 +1675,24 @@ TRIES = [
         "a model that is a number",
         lambda p: [p.evaluation(table=FIGURES | {"model": 7})],
         "rows[0].model: expected text, got 7",
+    ),
+    Try(
+        "report",
+        "a blind comparison without audio",
+        lambda p: [p.evaluation(scores="utt,row\n"), "--blind"],
+        "--blind: give two or more systems with audio",
+    ),
+    Try(
+        "summarize-blind",
+        "a file of another kind",
+        lambda p: [p.file("a.json", "[]")],
+        "a.json: no answers of blind.html",
+    ),
+    Try(
+        "summarize-blind",
+        "answers in two evaluations",
+        lambda p: [p.answers("a"), p.answers("b")],
+        "b.json: answers in another evaluation than",
     ),
     # unpack
     Try("unpack", "no such file", lambda p: ["no.zip", OUT], "no.zip: no such packed"),

@@ -385,7 +385,7 @@ def project(installed, corpus, tmp_path, monkeypatch):
 # One takes minutes, others require a recipe, a corpus, a voice or speech; they have tests
 # of their own.
 LEFT_OUT = {"bench", "import-piper", "init", "new-recipe", "pseudo-label"}
-LEFT_OUT |= {"export", "replace-decoder"}
+LEFT_OUT |= {"export", "replace-decoder", "report", "summarize-blind"}
 OTHER_TEACHERS = {"--speaker", "exp/vits_small"}  # than a FastSpeech2 of one speaker
 RUN = {
     " ".join(words[1:]): words[1:]

@@ -65,6 +65,10 @@ COMMANDS = {
         "summarize an evaluation of several seeds",
         "espnet_distill.cli.summarize_seeds",
     ),
+    "summarize-blind": (
+        "summarize the answers of a blind comparison",
+        "espnet_distill.cli.summarize_blind",
+    ),
     "unpack": (
         "unpack a packed model or a tag into an experiment folder",
         "espnet_distill.cli.unpack",

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from espnet_distill.evaluation.report import SENTENCES, write
+from espnet_distill.evaluation.report import SENTENCES, TRIALS, write, write_blind
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,9 +24,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="number of sentences to play, evenly from the best to the worst "
         "(default: %(default)s); fewer if the page would be larger than 15 MB",
     )
+    add(
+        "--blind",
+        metavar="NAME",
+        nargs="*",
+        help="write blind.html instead, on which a person compares these systems "
+        "without knowing which one plays (default: all but the recordings)",
+    )
+    add(
+        "--trials",
+        metavar="N",
+        type=int,
+        default=TRIALS,
+        help="number of pairs of clips in blind.html (default: %(default)s, some five "
+        "minutes); fewer if there are fewer sentences",
+    )
+    add(
+        "--seed",
+        metavar="N",
+        type=int,
+        default=0,
+        help="of the sentences and the order in blind.html (default: %(default)s)",
+    )
 
 
 def main(args: argparse.Namespace) -> None:
-    """Write the page and the Markdown, and print where they are."""
-    for path in write(args.evaluation, args.num_sentences):
+    """Write the pages, and print where they are."""
+    if args.blind is None:
+        paths = write(args.evaluation, args.num_sentences)
+    else:
+        paths = [write_blind(args.evaluation, args.blind, args.trials, args.seed)]
+    for path in paths:
         print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")

@@ -15,6 +15,7 @@ DATA = ("data/text", "data/wav.scp", "data/durations", "corpus/valid/b1.wav")
 HIFIGAN = ("hifigan/config.yml", "hifigan/checkpoint.pkl")
 SPOKEN = "exp/teacher/decode/data/wav/b1.wav"
 TABLE = ("evaluation/table.json", "evaluation/scores.csv")
+ANSWERS = ("answers_1.json", "answers_2.json")
 OUT = "out"
 
 
@@ -236,7 +237,13 @@ COMMANDS = (
         ("voice/voice.onnx", "voice/voice.onnx.json", "sentences"),
         2,
     ),
+    Command(
+        "report",
+        ("evaluation", "--blind", "--trials", "2"),
+        (*TABLE, "evaluation/text", "evaluation/wav/*/b1.wav"),
+    ),
     Command("summarize-seeds", ("evaluation", "--csv", "runs.csv"), TABLE, 3),
+    Command("summarize-blind", ANSWERS, ANSWERS, 2),
     Command("unpack", ("packed.zip", OUT), ("packed.zip",), 2),
     Command("teacher-config", ("exp/teacher", "--fs", "16000"), TEACHER[:1], 3),
     Command(

@@ -1,6 +1,7 @@
 """A recipe folder with something valid of each kind, all paths relative to it."""
 
 import contextlib
+import json
 import logging
 import os
 import shutil
@@ -275,6 +276,12 @@ def _evaluation() -> None:
     surroundings = table.environment("data", 2, "tiny.en", "Griffin-Lim")
     table.write(out, rows, surroundings | {"command": "espnet-distill"}, scores)
     (out / "text").write_text("".join(f"{u} {t}\n" for u, t in TEXTS.items()))
+    for person, answer in enumerate("ab", start=1):
+        line = {"utt": "b1", "a": "teacher", "b": "student", "answer": answer}
+        content = {"evaluation": "0", "systems": ["teacher", "student"]}
+        Path(f"answers_{person}.json").write_text(
+            json.dumps(content | {"answers": [line]})
+        )
 
 
 def _recipe() -> None:

@@ -15,6 +15,9 @@ from PIL import Image
 from espnet_distill.errors import ConfigError
 from espnet_distill.evaluation.metrics.f0 import CEILING, FLOOR
 
+RATES = (4000, 384_000)  # that are read
+
+
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 
 
@@ -49,20 +52,38 @@ class Sound:
 
 
 def read_sound(path: Path) -> Sound:
-    """Read and encode an audio file; raise ConfigError if it is not readable."""
+    """Read and encode an audio file; see :func:`read_wave` for errors."""
+    wave, rate = read_wave(path)
+    return Sound(
+        seconds=len(wave) / rate,
+        audio=mp3_uri(wave, rate),
+        picture=data_uri("image/png", _spectrogram(wave, rate)),
+        pitch=_pitch(wave, rate),
+    )
+
+
+def read_wave(path: Path) -> tuple[np.ndarray, int]:
+    """Return the mean of an audio file's channels, (samples,), and its sampling rate.
+
+    Raises:
+        ConfigError: The file is not readable or empty, has NaN, or no rate of speech.
+    """
     try:
         wave, rate = soundfile.read(path, always_2d=True)
     except (OSError, soundfile.LibsndfileError) as error:
         raise ConfigError(f"{path} cannot be read ({error}): evaluate again") from error
-    wave = wave.mean(axis=1)
     if not len(wave):
         raise ConfigError(f"{path} is empty: leave the utterance out of the data")
-    return Sound(
-        seconds=len(wave) / rate,
-        audio=data_uri("audio/mpeg", _mp3(wave, rate)),
-        picture=data_uri("image/png", _spectrogram(wave, rate)),
-        pitch=_pitch(wave, rate),
-    )
+    if not RATES[0] <= rate <= RATES[1]:
+        raise ConfigError(f"{path} has {rate} samples a second: evaluate again")
+    if not np.isfinite(wave).all():
+        raise ConfigError(f"{path} has NaN or infinity: evaluate again")
+    return wave.mean(axis=1), rate
+
+
+def mp3_uri(wave: np.ndarray, rate: int) -> str:
+    """Encode a waveform as MP3, in a data URI."""
+    return data_uri("audio/mpeg", _mp3(wave, rate))
 
 
 def data_uri(kind: str, content: bytes) -> str:

@@ -48,15 +48,12 @@ COMPARED = ("l1_loss", "loss")  # the first that two trainings report is plotted
 def page(evaluation: Evaluation, number: int) -> str:
     """Return the HTML page, with at most ``number`` sentences within its size limit."""
     examples, chosen = read_examples(evaluation, number)
-    style, script = ((HERE / name).read_text() for name in ("page.css", "page.js"))
-    return _template("page.html").render(
+    return template("page.html").render(
         **_contents(evaluation),
         examples=examples,
         chosen=chosen,
         requested=min(number, len(evaluation.wavs)),
-        style=Markup(style),
-        script=Markup(script),
-        policy=_policy(script),
+        **embedded("page"),
         tradeoffs=tradeoffs(evaluation.systems),
         compared=_compared(evaluation),
         curves=curves,
@@ -69,7 +66,7 @@ def page(evaluation: Evaluation, number: int) -> str:
 def results(evaluation: Evaluation, number: int) -> str:
     """Return the evaluation in Markdown, without audio and plots."""
     utts, chosen = choose(evaluation, number)
-    return _template("RESULTS.md").render(
+    return template("RESULTS.md").render(
         **_contents(evaluation),
         table=table.markdown(
             [one.row for one in evaluation.systems],
@@ -163,8 +160,21 @@ def colour(place: int | str) -> str:
     return f"row-{place if place < 2 else 2 + (place - 2) % COLOURS}"
 
 
+def embedded(name: str) -> dict[str, str]:
+    """Return the style, the script and the content security policy of a page.
+
+    The policy allows no network, and no script but the page's.
+    """
+    style = "".join((HERE / file).read_text() for file in ("base.css", f"{name}.css"))
+    script = (HERE / f"{name}.js").read_text()
+    return {
+        "style": Markup(style),
+        "script": Markup(script),
+        "policy": _policy(script),
+    }
+
+
 def _policy(script: str) -> str:
-    """Return a content security policy: no network, no script but the page's."""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
         f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
@@ -172,7 +182,8 @@ def _policy(script: str) -> str:
     )
 
 
-def _template(name: str) -> jinja2.Template:
+def template(name: str) -> jinja2.Template:
+    """Return a template of this folder; those of HTML escape what they are given."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE),
         autoescape=name.endswith(".html"),
