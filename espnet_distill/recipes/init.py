@@ -27,6 +27,13 @@ PRESET = "conf/students/fastspeech2_small.yaml"
 OBJECTIVES = "conf/objectives/fastspeech2.yaml"
 
 
+OF_LATENTS = {
+    "student_features": "latents",
+    "noise_scale": "0",
+    "vocoder_preset": "harmonic_istft_small",
+}
+
+
 SETS = ("train_set", "valid_set", "test_sets")
 
 
@@ -65,6 +72,8 @@ def init(recipe: str | Path) -> list[str]:
     trained = trained_in(recipe, expdir)
     teacher = next((one for one in trained if one.is_supported), None)
     options = _options(given, teacher, recipe)
+    if _has_latents(teacher):
+        options |= OF_LATENTS
     texts = {
         STUDENT: _student(teacher),
         SCRIPT: _script(recipe, trained, teacher, options),
@@ -80,6 +89,13 @@ def init(recipe: str | Path) -> list[str]:
         _write(recipe / name, text)
         lines.append(f"{recipe / name}: written")
     return lines
+
+
+def _has_latents(teacher) -> bool:
+    """Return True if a student can predict the input of the teacher's decoder."""
+    from espnet_distill.recipes.trained import conditions_of
+
+    return bool(teacher and teacher.has_decoder and not conditions_of(teacher.conf))
 
 
 def _decoder_lines(teacher) -> list[str]:
@@ -213,6 +229,10 @@ def _student(teacher) -> str:
     )
 
     root = template_root()
+    if _has_latents(teacher):
+        return (root / SCRIPTS / "conf/train_student_of_latents.yaml").read_text(
+            "utf-8"
+        )
     training = (root / SCRIPTS / "conf/train_student.yaml").read_text("utf-8")
     model = (root / PRESET).read_text("utf-8")
     conf = teacher.conf if teacher else {}

@@ -130,7 +130,19 @@ def test_a_vits_is_a_teacher_without_objectives(tmp_path):
     assert "\nteacher=exp/tts_vits\n" in (recipe / SCRIPT).read_text()
     assert passed_on(recipe)["fs"] == "44100"
     student = yaml.safe_load((recipe / STUDENT).read_text())
+    assert "student_features" not in passed_on(recipe)
     assert student["tts_conf"]["spks"] == 9 and "distill_conf" not in student
+
+
+@pytest.mark.parametrize("kind", ["vits", "jets"])
+def test_the_student_of_one_speaker_is_one_of_latents(kind, tmp_path):
+    recipe = copy_recipe("ljspeech", tmp_path)
+    add_experiment(recipe, "tts_vits", kind, 1e9, tts_conf={"sampling_rate": 22050})
+    init(recipe)
+    assert passed_on(recipe)["student_features"] == "latents"
+    assert passed_on(recipe)["vocoder_preset"] == "harmonic_istft_small"
+    student = yaml.safe_load((recipe / STUDENT).read_text())
+    assert student["tts"] == "fastspeech" and "pitch_extract" not in student
 
 
 def test_latest_supported_experiment_is_the_teacher(tmp_path):
