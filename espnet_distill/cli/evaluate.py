@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         help="folder for report.html, RESULTS.md and their data: wav/, text, "
-        "table.md, table.json, scores.csv; and cache/, each metric's results",
+        "table.md, table.json, scores.csv, phones.csv; and cache/, each metric's results",
     )
     add(
         "--vocoder",

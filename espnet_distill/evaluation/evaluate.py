@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from espnet_distill.errors import ErrorCollector
+from espnet_distill.errors import ConfigError, ErrorCollector
 from espnet_distill.utils.files import check_file, check_folder
 
 
@@ -29,7 +29,8 @@ def evaluate(
     """Measure the decoded speech and the cost of experiments.
 
     ``out`` gets ``report.html``, ``RESULTS.md``, ``wav/``, ``text``, ``table.md``,
-    ``table.json``, ``scores.csv``, and ``cache/``, which holds each metric's results.
+    ``table.json``, ``scores.csv``, ``phones.csv``, and ``cache/``, which holds each
+    metric's results.
 
     Args:
         experiments: ESPnet experiment folders, or checkpoints in them, decoded by stage
@@ -87,7 +88,7 @@ def evaluate(
     )
 
     from espnet_distill.data.front_end import FrontEnd
-    from espnet_distill.evaluation import report, score, table
+    from espnet_distill.evaluation import phone_table, report, score, table
     from espnet_distill.evaluation.cache import DiskCache
     from espnet_distill.utils.files import write_text
     from espnet_distill.utils.locking import locked, require_unlocked
@@ -110,13 +111,14 @@ def evaluate(
         scores = score.score_all(wavs, worded, forced_errors, scorer, out)
         rows = _rows(systems, scores, costs)
         by_speaker = table.rows_by_speaker(scores, speakers) if speakers else []
+        front_end = FrontEnd.of(systems[0].experiment.config, data)
         environment = table.environment(
             data,
             len(utterances),
             scorer.recognizer.description,
             _vocoders(systems, vocoder or "Griffin-Lim"),
             language,
-            FrontEnd.of(systems[0].experiment.config, data).name,
+            front_end.name,
         )
         environment["speaker_model"] = speaker_model
         options = {
@@ -134,6 +136,8 @@ def evaluate(
         }
         environment["command"] = _command(experiments, options)
         table.write(out, rows, environment, scores, by_speaker)
+        phones = "wer" in metrics and _count_phones(scores, worded, language, front_end)
+        phone_table.write(out, phones or [])
         lines = (f"{utt} {one.text}\n" for utt, one in worded.items())
         write_text(out / "text", "".join(lines))
         report.write(out)
@@ -187,6 +191,20 @@ def _language(given: str | None, data: Path, conf: Mapping) -> str | None:
     if given:
         return require_language(given)
     return FrontEnd.of(conf, data).language
+
+
+def _count_phones(scores: list, utterances: Mapping, language: str, front_end) -> list:
+    """Return the lines of phones.csv; without espeak-ng a message on stderr and []."""
+    from espnet_distill.evaluation import phone_table
+    from espnet_distill.evaluation.metrics.phones import find_voice
+
+    try:
+        voice = find_voice(language, front_end.phonemizing().voice)
+    except ConfigError as error:
+        print(f"skipped: {phone_table.NAME}: {error}", file=sys.stderr)
+        return []
+    texts = {utt: one.text for utt, one in utterances.items()}
+    return phone_table.count(scores, texts, language, voice)
 
 
 def _with_words(utterances: dict, data: Path) -> dict:

@@ -51,6 +51,10 @@ def test_the_table(recipe, systems, capsys):
     scores = (recipe / "out" / "scores.csv").read_text().splitlines()
     assert len(scores) == 1 + 3 * len(TEXTS)
     assert (recipe / "out" / "table.md").read_text() in capsys.readouterr().out
+    lines = (recipe / "out" / "phones.csv").read_text().splitlines()
+    assert {line.split(",")[0] for line in lines[1:]} == {
+        *("reference", "teacher", "student")
+    }
     page = (recipe / "out" / "report.html").read_text()
     assert page.count("<audio ") == 3 * len(TEXTS)
     assert "a sentence that is a little longer</h3>" in page
