@@ -16,7 +16,7 @@ from espnet_distill.evaluation.metrics import RATE
 from espnet_distill.evaluation.metrics.asr import Whisper
 from espnet_distill.evaluation.metrics.asr_espnet import EspnetRecognizer
 from espnet_distill.evaluation.metrics.fidelity import Fidelity, Recording
-from espnet_distill.evaluation.metrics.mos import dnsmos, nisqa, utmos
+from espnet_distill.evaluation.metrics.mos import distillmos, dnsmos, nisqa, utmos
 from espnet_distill.evaluation.metrics.registry import package_of
 from espnet_distill.evaluation.metrics.speaker import (
     EspnetSpeaker,
@@ -65,10 +65,12 @@ class Score:
     utmos: float | None = None
     nisqa: float | None = None
     similarity: float | None = None
+    dnsmos_p808: float | None = None
+    distillmos: float | None = None
 
 
 class Speech:
-    """An audio file whose checksum and waveform are computed once."""
+    """An audio file whose checksum, waveform and DNSMOS are computed once."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -82,9 +84,16 @@ class Speech:
         """The waveform (samples,) at 16 kHz."""
         return read_audio_at(self.path, RATE)
 
+    @cached_property
+    def dnsmos(self) -> dict[str, float]:
+        """DNSMOS P.835 and P.808, by metric."""
+        return dnsmos(self.wave)
+
 
 MOS_MODELS: dict[str, Callable[[Speech], float]] = {
-    "dnsmos": lambda speech: dnsmos(speech.wave),
+    "dnsmos": lambda speech: speech.dnsmos["dnsmos"],
+    "dnsmos_p808": lambda speech: speech.dnsmos["dnsmos_p808"],
+    "distillmos": lambda speech: distillmos(speech.wave),
     "utmos": lambda speech: utmos(speech.wave),
     "nisqa": lambda speech: nisqa(*read_audio(speech.path)),
 }

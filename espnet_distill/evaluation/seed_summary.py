@@ -23,6 +23,8 @@ METRICS = {
 
 OPTIONAL = {  # columns only if any run has a value
     "cer": ("CER (%)", ".1f", "cer"),
+    "dnsmos_p808": ("DNSMOS P.808", ".2f", "dnsmos_p808"),
+    "distillmos": ("DistillMOS", ".2f", "distillmos"),
     "utmos": ("UTMOS", ".2f", "utmos"),
     "nisqa": ("NISQA", ".2f", "nisqa"),
     "similarity": ("Speaker", ".3f", "similarity"),

@@ -53,6 +53,10 @@ class Row:
     utmos_difference: Difference | None = None
     nisqa_difference: Difference | None = None
     similarity_difference: Difference | None = None
+    dnsmos_p808: float | None = None
+    distillmos: float | None = None
+    dnsmos_p808_difference: Difference | None = None
+    distillmos_difference: Difference | None = None
     versa: dict[str, float] | None = None
     model: str | None = None
     config: str | None = None
@@ -83,6 +87,10 @@ FURTHER_COLUMNS: dict[str, Callable[[Row], str | None]] = {
     "": lambda row: row.name,
     "CER (%)": lambda row: _format(row.cer, ".1f"),
     "ΔCER [95 %]": lambda row: _format(row.cer_difference, "+.1f"),
+    "DNSMOS P.808": lambda row: _format(row.dnsmos_p808, ".2f"),
+    "ΔP.808 [95 %]": lambda row: _format(row.dnsmos_p808_difference, "+.2f"),
+    "DistillMOS": lambda row: _format(row.distillmos, ".2f"),
+    "ΔDistillMOS [95 %]": lambda row: _format(row.distillmos_difference, "+.2f"),
     "UTMOS": lambda row: _format(row.utmos, ".2f"),
     "ΔUTMOS [95 %]": lambda row: _format(row.utmos_difference, "+.2f"),
     "NISQA": lambda row: _format(row.nisqa, ".2f"),
@@ -99,6 +107,8 @@ BY_SPEAKER: dict[str, Callable[[Row], str | None]] = {
     "WER (%)": COLUMNS["WER (%)"],
     "CER (%)": FURTHER_COLUMNS["CER (%)"],
     "DNSMOS": COLUMNS["DNSMOS"],
+    "DNSMOS P.808": FURTHER_COLUMNS["DNSMOS P.808"],
+    "DistillMOS": FURTHER_COLUMNS["DistillMOS"],
     "UTMOS": FURTHER_COLUMNS["UTMOS"],
     "NISQA": FURTHER_COLUMNS["NISQA"],
     "MCD (dB)": COLUMNS["MCD (dB)"],
@@ -138,6 +148,12 @@ FURTHER_CAPTIONS = {  # by the field whose values require them
 - Duration: mean absolute error per token. Mel L1: mean absolute error of the \
 normalized mel, given the recording's durations, pitch and energy.
 """,
+    "dnsmos_p808": """\
+- DNSMOS P.808: overall quality, 1 to 5, by another network of speechmos.
+""",
+    "distillmos": """\
+- DistillMOS: quality, 1 to 5, by distillmos.
+""",
     "utmos": """\
 - UTMOS: UTMOS22, strong learner, by utmos-pytorch, 1 to 5.
 """,
@@ -168,6 +184,8 @@ SCORE_COLUMNS: dict[str, Callable[[Score], str | int | None]] = {
     "character_errors": lambda score: score.characters and score.characters.errors,
     "characters": lambda score: score.characters and score.characters.total,
     "dnsmos": lambda score: _format(score.dnsmos, ".4f"),
+    "dnsmos_p808": lambda score: _format(score.dnsmos_p808, ".4f"),
+    "distillmos": lambda score: _format(score.distillmos, ".4f"),
     "utmos": lambda score: _format(score.utmos, ".4f"),
     "nisqa": lambda score: _format(score.nisqa, ".4f"),
     "similarity": lambda score: _format(score.similarity, ".4f"),

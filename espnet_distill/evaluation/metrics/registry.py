@@ -40,6 +40,8 @@ class Metric:
 METRICS = {
     "wer": Metric("faster-whisper", ("faster_whisper", "jiwer", "whisper_normalizer")),
     "dnsmos": Metric("speechmos", ("speechmos",)),
+    "dnsmos_p808": Metric("speechmos", ("speechmos",)),
+    "distillmos": Metric("distillmos", ("distillmos",), "pip install distillmos"),
     "mcd": Metric("pysptk", SPTK),
     "f0": Metric("pyworld", SPTK),
     "utmos": Metric(
