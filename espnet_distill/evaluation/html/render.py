@@ -34,6 +34,7 @@ LABELS = {
     "commit_date": "Commit date",
     "cpu": "CPU",
     "asr_model": "ASR model",
+    "second_asr_model": "second ASR model",
     "speaker_model": "speaker model",
     "vocoder": "vocoder",
     "data": "data",

