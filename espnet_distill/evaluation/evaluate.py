@@ -70,13 +70,14 @@ def evaluate(
     """
     from espnet_distill.data.utterances import part_of, read_data
     from espnet_distill.evaluation import systems as inputs
-    from espnet_distill.evaluation.metrics.registry import choose
+    from espnet_distill.evaluation.metrics.registry import choose, fit_language
     from espnet_distill.experiments.experiment import path_of
     from espnet_distill.vocoders.checkpoint_formats import find_checkpoint
 
     experiments = [path_of(experiment) for experiment in experiments]
     data, out = Path(data), Path(out)
     durations = Path(durations) if durations else None
+    are_requested = metrics is not None
     metrics = choose(metrics, asr_model)
     vocoder = find_checkpoint(vocoder, "--vocoder")
     check_file(durations, "--durations")
@@ -101,6 +102,7 @@ def evaluate(
     score.require_speech(score.references(utterances) | wavs)
     cache = out / "cache"
     language = _language(language, data, systems[0].experiment.config)
+    metrics = fit_language(metrics, language, are_requested)
     asr_models = asr_model, second_asr_model
     recognizers, speaker = _find_models(metrics, asr_models, speaker_model, language)
     scorer = score.Scorer(metrics, recognizers, speaker, DiskCache(cache), language)

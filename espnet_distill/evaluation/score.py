@@ -15,6 +15,7 @@ from espnet_distill.evaluation.cache import DiskCache
 from espnet_distill.evaluation.metrics import RATE
 from espnet_distill.evaluation.metrics.fidelity import Fidelity, Recording
 from espnet_distill.evaluation.metrics.mos import distillmos, dnsmos, nisqa, utmos
+from espnet_distill.evaluation.metrics.per import phoneme_errors, recognize_phonemes
 from espnet_distill.evaluation.metrics.recognizers import AsrModel
 from espnet_distill.evaluation.metrics.registry import package_of
 from espnet_distill.evaluation.metrics.speaker import (
@@ -71,6 +72,7 @@ class Score:
     second_words: Errors | None = None
     second_characters: Errors | None = None
     second_hypothesis: str | None = None
+    phonemes: Errors | None = None
 
 
 class Speech:
@@ -131,6 +133,7 @@ class Scorer:
                 row,
                 **self._mos_scores(speech),
                 **self._recognition_errors(speech, text),
+                **self._phoneme_errors(speech, text),
                 **self._reference_distances(speech, recording, files[REFERENCE]),
             )
             for row, speech in files.items()
@@ -165,6 +168,14 @@ class Scorer:
             }
             scores |= {prefix + name: value for name, value in errors.items()}
         return scores
+
+    def _phoneme_errors(self, speech: Speech, text: str) -> dict[str, Errors]:
+        if "per" not in self.metrics:
+            return {}
+        phonemes = self._cached(
+            lambda: recognize_phonemes(speech.wave), "per", speech.checksum
+        )
+        return {"phonemes": phoneme_errors(text, phonemes)}
 
     def _reference_distances(
         self, speech: Speech, recording: Recording, reference: Speech

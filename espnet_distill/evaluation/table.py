@@ -61,6 +61,8 @@ class Row:
     second_cer: float | None = None
     second_wer_difference: Difference | None = None
     second_cer_difference: Difference | None = None
+    per: float | None = None
+    per_difference: Difference | None = None
     versa: dict[str, float] | None = None
     model: str | None = None
     config: str | None = None
@@ -95,6 +97,8 @@ FURTHER_COLUMNS: dict[str, Callable[[Row], str | None]] = {
     "ΔWER 2 [95 %]": lambda row: _format(row.second_wer_difference, "+.1f"),
     "CER 2 (%)": lambda row: _format(row.second_cer, ".1f"),
     "ΔCER 2 [95 %]": lambda row: _format(row.second_cer_difference, "+.1f"),
+    "PER (%)": lambda row: _format(row.per, ".1f"),
+    "ΔPER [95 %]": lambda row: _format(row.per_difference, "+.1f"),
     "DNSMOS P.808": lambda row: _format(row.dnsmos_p808, ".2f"),
     "ΔP.808 [95 %]": lambda row: _format(row.dnsmos_p808_difference, "+.2f"),
     "DistillMOS": lambda row: _format(row.distillmos, ".2f"),
@@ -159,6 +163,9 @@ normalized mel, given the recording's durations, pitch and energy.
     "second_cer": """\
 - WER 2, CER 2: of transcripts by {second_asr_model}.
 """,
+    "per": """\
+- PER: phoneme error rate (%) of hama's recognizer of phonemes.
+""",
     "dnsmos_p808": """\
 - DNSMOS P.808: overall quality, 1 to 5, by another network of speechmos.
 """,
@@ -211,6 +218,8 @@ SCORE_COLUMNS: dict[str, Callable[[Score], str | int | None]] = {
         score.second_characters and score.second_characters.errors
     ),
     "second_hypothesis": lambda score: score.second_hypothesis,
+    "phoneme_errors": lambda score: score.phonemes and score.phonemes.errors,
+    "phonemes": lambda score: score.phonemes and score.phonemes.total,
 }
 
 
@@ -219,6 +228,7 @@ ERROR_RATES = {  # the fields of scores
     "cer": "characters",
     "second_wer": "second_words",
     "second_cer": "second_characters",
+    "per": "phonemes",
 }
 
 

@@ -100,6 +100,17 @@ def test_errors_of_a_second_recognizer_have_intervals_of_their_own():
     assert "- WER 2, CER 2: of transcripts by Moonshine." in caption
 
 
+def test_phoneme_errors_are_a_rate_over_all_sentences():
+    scores = [
+        replace(one, phonemes=Errors(2 * (one.row == "student"), 20 + 20 * place))
+        for place, one in enumerate(SCORES)
+    ]
+    rows = [row("reference", scores), row("student", scores)]
+    assert [one.per for one in rows] == [0, 100 * 4 / (60 + 80)]
+    table, further, caption = markdown(rows, make()[1]).split("\n\n", 2)
+    assert "| PER (%) |" in further and "- PER: phoneme error rate" in caption
+
+
 def test_columns_without_a_value_are_left_out():
     score = replace(SCORES[0], characters=None)
     table, caption = markdown([row("reference", [score])], make()[1]).split("\n\n", 1)
@@ -122,12 +133,13 @@ def test_files(tmp_path):
         "utt,row,errors,words,character_errors,characters,dnsmos,"
         "dnsmos_p808,distillmos,utmos,nisqa,"
         "similarity,mcd,log_f0_rmse,voicing_error,duration_error,mel_error,hypothesis,"
-        "second_errors,second_character_errors,second_hypothesis"
+        "second_errors,second_character_errors,second_hypothesis,"
+        "phoneme_errors,phonemes"
     )
-    assert lines[1] == 'a,reference,0,4,0,50,3.5000,,,,,,,,,,,"one, two",,,'
+    assert lines[1] == 'a,reference,0,4,0,50,3.5000,,,,,,,,,,,"one, two",,,,,'
     assert (
         lines[3]
-        == "a,student,2,4,4,50,3.0000,,,,,,5.0000,0.2000,10.0000,12.5000,0.4000,one,,,"
+        == "a,student,2,4,4,50,3.0000,,,,,,5.0000,0.2000,10.0000,12.5000,0.4000,one,,,,,"
     )
     assert not list(tmp_path.glob("*.tmp"))
 

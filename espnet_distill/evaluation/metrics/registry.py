@@ -29,6 +29,7 @@ class Metric:
         weights: Returns the downloaded weights, None without them; None if the
             package ships its weights.
         fetch: Instructions to download the weights.
+        language: The only language of the metric; None if any will do.
     """
 
     package: str
@@ -36,10 +37,12 @@ class Metric:
     remedy: str = EVAL
     weights: Callable[[], Path | None] | None = None
     fetch: str = ""
+    language: str | None = None
 
 
 METRICS = {
     "wer": Metric("faster-whisper", ("jiwer", "whisper_normalizer")),
+    "per": Metric("hama", ("hama", "rapidfuzz"), "pip install hama", language="en"),
     "dnsmos": Metric("speechmos", ("speechmos",)),
     "dnsmos_p808": Metric("speechmos", ("speechmos",)),
     "distillmos": Metric("distillmos", ("distillmos",), "pip install distillmos"),
@@ -84,6 +87,27 @@ def choose(requested: Collection[str] | None, asr_model: str | None) -> tuple[st
         except ConfigError as error:
             print(f"skipped: {error}", file=sys.stderr)
     return tuple(available)
+
+
+def fit_language(
+    metrics: Collection[str], language: str | None, are_requested: bool
+) -> tuple[str, ...]:
+    """Return the metrics for a language, and report each other one on stderr.
+
+    Raises:
+        ConfigError: A requested metric is for another language.
+    """
+    unfit = [name for name in metrics if METRICS[name].language not in (None, language)]
+    lines = [
+        f"{name} is for texts in {METRICS[name].language}, this one is in "
+        f"{language or 'an unknown language'}"
+        for name in unfit
+    ]
+    if are_requested and lines:
+        raise ConfigError(*(f"--metrics: {line}; leave it out" for line in lines))
+    for line in lines:
+        print(f"skipped: {line}", file=sys.stderr)
+    return tuple(name for name in metrics if name not in unfit)
 
 
 def package_of(name: str) -> str:
