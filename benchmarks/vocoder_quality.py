@@ -53,7 +53,7 @@ def main() -> None:
     }
     recognizer = Whisper(None)
     scorer = quality.Scorer(
-        tuple(args.metrics), recognizer, None, DiskCache(args.out / "cache")
+        tuple(args.metrics), (recognizer,), None, DiskCache(args.out / "cache")
     )
     scores = quality.score_all(wavs, utterances, {}, scorer, args.out)
     rows = [

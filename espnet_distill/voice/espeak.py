@@ -117,12 +117,13 @@ class Espeak:
             )
         return self.voices[tag]
 
-    def text_to_phonemes(self, text: str, voice: str) -> str:
+    def text_to_phonemes(self, text: str, voice: str, separator: str = "") -> str:
         """Return the IPA of a text; the text's punctuation is not in it.
 
         Args:
             text: A text in the voice's language.
             voice: A language tag of :attr:`voices`.
+            separator: A character between the phonemes of a word.
 
         Returns:
             Words separated by spaces, with stress marks and with flags such as
@@ -131,6 +132,7 @@ class Espeak:
         name = self.require_voice(voice).encode()
         buffer = ctypes.create_string_buffer(text.encode())
         position = ctypes.c_void_p(ctypes.addressof(buffer))
+        mode = self.IPA | ord(separator or "\0") << 8
         pieces = []
         with self.lock:
             if self.voice != voice:
@@ -139,7 +141,7 @@ class Espeak:
                 self.voice = voice
             while position.value:  # one clause a call; NULL after the last one
                 piece = self.library.espeak_TextToPhonemes(
-                    ctypes.byref(position), self.UTF8, self.IPA
+                    ctypes.byref(position), self.UTF8, mode
                 )
                 pieces.append(piece.decode())
         return " ".join(" ".join(pieces).split())

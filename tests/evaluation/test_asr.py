@@ -66,6 +66,16 @@ def test_another_language_has_transcripts_of_its_own():
     assert "language" not in english.description
 
 
+def test_names_of_packaged_models_need_no_download(monkeypatch):
+    monkeypatch.setattr(whisper_models, "multilingual_model", lambda: "joined")
+    monkeypatch.setattr(whisper_models, "find_spec", lambda name: name)
+    assert whisper_models.find("base", "en") == "joined"
+    assert whisper_models.find(None, "de") == "joined"
+    assert whisper_models.find("small", "en") == "small"
+    monkeypatch.setattr(whisper_models, "find_spec", lambda name: None)
+    assert whisper_models.find("base", "en") == "base"
+
+
 def test_the_multilingual_model_is_joined_and_transcribes(
     kathleen, tmp_path, monkeypatch
 ):

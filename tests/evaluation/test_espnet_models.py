@@ -85,6 +85,7 @@ def test_espnet_asr_and_speaker_model_in_an_evaluation(
 
     monkeypatch.setitem(metrics.sys.modules, "faster_whisper", None)
     models = ["--asr-model", str(recognizer), "--speaker-model", str(speaker_model)]
+    models += ["--second-asr-model", str(recognizer / "valid.acc.ave.pth")]
     evaluate(recipe, "--metrics", "wer", *models)
     scores = scores_of(recipe)
     speech2text = Speech2Text(
@@ -94,11 +95,14 @@ def test_espnet_asr_and_speaker_model_in_an_evaluation(
     hypothesis = speech2text(wave.astype(np.float32))[0][0]
     assert scores["student", "utt_b"]["hypothesis"] == hypothesis.strip()
     assert int(scores["student", "utt_b"]["words"]) == len(TEXTS["utt_b"].split())
+    assert scores["student", "utt_b"]["second_hypothesis"] == hypothesis.strip()
     assert scores["reference", "utt_b"]["similarity"] == ""
     assert -1 <= float(scores["student", "utt_b"]["similarity"]) <= 1
     table = (recipe / "out" / "table.md").read_text()
     assert f"by ESPnet {recognizer} (beam 20" in table.replace("\n", " ")
     assert " ΔSpeaker [95 %] |" in table and f"`{speaker_model}`" in table
+    assert "WER 2 (%) |" in table and " ΔCER 2 [95 %] |" in table
+    assert f"by ESPnet {recognizer / 'valid.acc.ave.pth'} (beam 20" in table
 
 
 def wave(seed):

@@ -215,6 +215,28 @@ def test_the_table_is_that_of_the_markdown(evaluation):
     )
 
 
+PHONES = """\
+system,phone,position,count,correct,substituted,substitutes,deleted,inserted
+reference,θ,initial,6,5,1,f 1,0,0
+teacher,θ,initial,6,2,3,"f 2, t 1",1,0
+teacher,n,final,9,9,0,,0,1
+"""
+
+
+def test_the_phones_that_a_system_loses(evaluation):
+    assert "Phones" not in written(evaluation).text
+    (evaluation / "phones.csv").write_text(PHONES, encoding="utf-8")
+    page = written(evaluation)
+    lost = ["teacher", "θ", "initial", "6", "4", "1", "f 2, t 1, deleted 1"]
+    at = page.cells.index("θ") - 1
+    assert page.cells[at : at + 7] == lost and page.cells.count("θ") == 1
+    assert "#phones" in [link["href"] for link in page.all("a")]
+    lines = (evaluation / "RESULTS.md").read_text(encoding="utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert rows.count(lost) == 1
+    assert lines[rows.index(lost) - 3] == ""
+
+
 def test_a_difference_whose_interval_has_zero_in_it_is_not_bold(evaluation):
     page = written(evaluation)
     classes = [div.get("class", "") for div in page.all("div")]

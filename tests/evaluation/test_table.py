@@ -68,6 +68,49 @@ def test_further_mos_columns():
     assert "utmos-pytorch" in caption and "torchmetrics" in caption
 
 
+def test_the_second_opinions_are_further_columns():
+    scores = [replace(one, dnsmos_p808=3.5, distillmos=one.dnsmos) for one in SCORES]
+    rows = [row("reference", scores), row("student", scores, "reference", **COSTS)]
+    _, further, caption = markdown(rows, make()[1]).split("\n\n", 2)
+    header, _, _, student = further.splitlines()
+    assert "DNSMOS P.808 |" in header and " ΔP.808 [95 %] | DistillMOS |" in header
+    assert "+0.00 [+0.00, +0.00]" in student and "−0.75 [−1.00, −0.50]" in student
+    assert "- DNSMOS P.808: " in caption and "by distillmos" in caption
+
+
+def test_errors_of_a_second_recognizer_have_intervals_of_their_own():
+    scores = [
+        replace(
+            one,
+            second_words=Errors(int(one.row == "student"), 4),
+            second_characters=Errors(int(one.row == "student"), 20),
+        )
+        for one in SCORES
+    ]
+    rows = [row("reference", scores), row("student", scores, "reference", **COSTS)]
+    text = markdown(rows, make()[1] | {"second_asr_model": "Moonshine"})
+    _, further, caption = text.split("\n\n", 2)
+    header, _, reference, student = further.splitlines()
+    cells = dict(zip(*(line.split(" | ") for line in (header, student))))
+    assert {title.strip(): cell.strip() for title, cell in cells.items()}.items() >= {
+        "WER 2 (%)": "25.0",
+        "ΔWER 2 [95 %]": "+25.0 [+25.0, +25.0]",
+        "CER 2 (%)": "5.0",
+    }.items()
+    assert "- WER 2, CER 2: of transcripts by Moonshine." in caption
+
+
+def test_phoneme_errors_are_a_rate_over_all_sentences():
+    scores = [
+        replace(one, phonemes=Errors(2 * (one.row == "student"), 20 + 20 * place))
+        for place, one in enumerate(SCORES)
+    ]
+    rows = [row("reference", scores), row("student", scores)]
+    assert [one.per for one in rows] == [0, 100 * 4 / (60 + 80)]
+    table, further, caption = markdown(rows, make()[1]).split("\n\n", 2)
+    assert "| PER (%) |" in further and "- PER: phoneme error rate" in caption
+
+
 def test_columns_without_a_value_are_left_out():
     score = replace(SCORES[0], characters=None)
     table, caption = markdown([row("reference", [score])], make()[1]).split("\n\n", 1)
@@ -87,13 +130,16 @@ def test_files(tmp_path):
     assert student.items() >= COSTS.items()
     lines = (tmp_path / "scores.csv").read_text().splitlines()
     assert lines[0] == (
-        "utt,row,errors,words,character_errors,characters,dnsmos,utmos,nisqa,"
-        "similarity,mcd,log_f0_rmse,voicing_error,duration_error,mel_error,hypothesis"
+        "utt,row,errors,words,character_errors,characters,dnsmos,"
+        "dnsmos_p808,distillmos,utmos,nisqa,"
+        "similarity,mcd,log_f0_rmse,voicing_error,duration_error,mel_error,hypothesis,"
+        "second_errors,second_character_errors,second_hypothesis,"
+        "phoneme_errors,phonemes"
     )
-    assert lines[1] == 'a,reference,0,4,0,50,3.5000,,,,,,,,,"one, two"'
+    assert lines[1] == 'a,reference,0,4,0,50,3.5000,,,,,,,,,,,"one, two",,,,,'
     assert (
         lines[3]
-        == "a,student,2,4,4,50,3.0000,,,,5.0000,0.2000,10.0000,12.5000,0.4000,one"
+        == "a,student,2,4,4,50,3.0000,,,,,,5.0000,0.2000,10.0000,12.5000,0.4000,one,,,,,"
     )
     assert not list(tmp_path.glob("*.tmp"))
 

@@ -9,13 +9,14 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup, escape
 
-from espnet_distill.evaluation import table
+from espnet_distill.evaluation import phone_table, table
 from espnet_distill.evaluation.html import curves
 from espnet_distill.evaluation.html.config_diff import changes, shortened
 from espnet_distill.evaluation.html.examples import choose, read_examples
 from espnet_distill.evaluation.html.results import Evaluation, System
 from espnet_distill.evaluation.html.scatter import tradeoffs
 from espnet_distill.evaluation.metrics.bootstrap import Difference
+from espnet_distill.utils.markdown import aligned
 
 HERE = Path(__file__).parent
 
@@ -33,6 +34,7 @@ LABELS = {
     "commit_date": "Commit date",
     "cpu": "CPU",
     "asr_model": "ASR model",
+    "second_asr_model": "second ASR model",
     "speaker_model": "speaker model",
     "vocoder": "vocoder",
     "data": "data",
@@ -88,6 +90,8 @@ def _contents(evaluation: Evaluation) -> dict:
         "students": evaluation.students,
         "tables": table.tables(rows),
         "by_speaker": table.table_by_speaker(evaluation.by_speaker),
+        "phones": phone_table.largest_excess(evaluation.phones),
+        "phone_caption": phone_table.caption(),
         "trained": [one for one in evaluation.systems if one.training],
         "without_log": [
             one.name for one in evaluation.systems if one.place and not one.training
@@ -192,6 +196,7 @@ def template(name: str) -> jinja2.Template:
         lstrip_blocks=True,
     )
     environment.filters |= {"code": _code, "cell": _cell, "shortened": shortened}
+    environment.filters["aligned"] = aligned
     environment.filters["breakable"] = _breakable
     return environment.get_template(name)
 

