@@ -64,9 +64,8 @@ def _summary(settings: Mapping) -> str:
 
 def _model(settings: Mapping, experiment: Experiment) -> dict[str, object]:
     made_from, record = settings["made_from"], _record(experiment)
-    kind = "waveform" if is_text_to_wave(experiment.config) else "mel"
     return {
-        f"Text to {kind}": f"`{made_from['tts']}`, "
+        f"Text to {_output_of(experiment)}": f"`{made_from['tts']}`, "
         f"{made_from['parameters']:,} parameters",
         "Its checkpoint, SHA-256": f"`{made_from['checkpoint']}`",
         "Its configuration, SHA-256": f"`{made_from['config']}`",
@@ -75,6 +74,12 @@ def _model(settings: Mapping, experiment: Experiment) -> dict[str, object]:
         "Its checkpoint and configuration, SHA-256": f"`{made_from['vocoder_files']}`",
         **record,
     }
+
+
+def _output_of(experiment: Experiment) -> str:
+    if is_text_to_wave(experiment.config):
+        return "waveform"
+    return "latents" if experiment.config.get("odim") else "mel"
 
 
 def _record(experiment: Experiment) -> dict[str, object]:

@@ -68,15 +68,18 @@ def make_pair(folder, latents=None, **changes):
     return experiment, vocoder
 
 
-def test_a_student_of_latents(tmp_path):
+@pytest.mark.parametrize("reduction_factor", [1, 2])
+def test_a_student_of_latents(reduction_factor, tmp_path):
     """The voice equals the pair in PyTorch, in pieces, too."""
-    changes = {"tts": "fastspeech", "tts_conf": FASTSPEECH, "odim": 20}
+    conf = FASTSPEECH | {"reduction_factor": reduction_factor}
+    changes = {"tts": "fastspeech", "tts_conf": conf, "odim": 20}
     experiment, vocoder = make_pair(tmp_path, LATENTS, **changes)
     out = tmp_path / "voice"
     exported = export(experiment, out, vocoder=vocoder, streaming=True)
     assert exported.settings["equality"]["wave"] <= 1e-4
     assert exported.settings["equality"]["stream"] <= 1e-4
     assert exported.settings["hop_length"] == LATENTS.hop_length
+    assert "| Text to latents | `fastspeech`" in (out / "MODEL_CARD.md").read_text()
     assert exported.settings["audio"] == {"sample_rate": LATENTS.fs}
     shutil.rmtree(tmp_path / "vocoder")
     (tmp_path / "vocoder").mkdir()
