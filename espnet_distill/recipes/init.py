@@ -93,9 +93,9 @@ def init(recipe: str | Path) -> list[str]:
 
 def _has_latents(teacher) -> bool:
     """Return True if a student can predict the input of the teacher's decoder."""
-    from espnet_distill.recipes.trained import conditions_of
+    from espnet_distill.recipes.trained import is_conditioned
 
-    return bool(teacher and teacher.has_decoder and not conditions_of(teacher.conf))
+    return bool(teacher and teacher.has_decoder and not is_conditioned(teacher.conf))
 
 
 def _decoder_lines(teacher) -> list[str]:

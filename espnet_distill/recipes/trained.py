@@ -113,6 +113,12 @@ def conditions_of(conf: Mapping) -> dict:
     return {key: given[key] for key in CONDITIONS if given.get(key) is not None}
 
 
+def is_conditioned(conf: Mapping) -> bool:
+    """Return True if a model has several speakers or languages; -1 stands for none."""
+    sizes = (size for size in conditions_of(conf).values() if isinstance(size, int))
+    return max(sizes, default=0) > 1
+
+
 def own_extraction(conf: Mapping) -> dict[str, dict]:
     """Return the feature extraction settings that tts.sh does not set."""
     settings = {}

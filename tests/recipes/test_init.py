@@ -135,9 +135,11 @@ def test_a_vits_is_a_teacher_without_objectives(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["vits", "jets"])
-def test_the_student_of_one_speaker_is_one_of_latents(kind, tmp_path):
+@pytest.mark.parametrize("given", [{}, {"spks": -1, "langs": -1, "spk_embed_dim": -1}])
+def test_the_student_of_one_speaker_is_one_of_latents(given, kind, tmp_path):
     recipe = copy_recipe("ljspeech", tmp_path)
-    add_experiment(recipe, "tts_vits", kind, 1e9, tts_conf={"sampling_rate": 22050})
+    conf = {"sampling_rate": 22050, "generator_params": given}
+    add_experiment(recipe, "tts_vits", kind, 1e9, tts_conf=conf)
     init(recipe)
     assert passed_on(recipe)["student_features"] == "latents"
     assert passed_on(recipe)["vocoder_preset"] == "harmonic_istft_small"
