@@ -15,11 +15,9 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from statistics import mean
 
 import torch
 
-from espnet_distill.evaluation.metrics.bootstrap import paired_difference
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.profiling.environment import machine
 from espnet_distill.utils.files import cache_folder, read_table, write_wav
@@ -89,26 +87,15 @@ def main() -> None:
 
 def table(scores: dict[str, Scores]) -> str:
     """Return the figures, and the differences to PyTorch."""
-    base = scores[PYTORCH]
-    words = [
-        paired_difference(one.errors, base.errors, base.words)
-        for one in scores.values()
-    ]
-    quality = [paired_difference(one.dnsmos, base.dnsmos) for one in scores.values()]
+    figures = [one.compare(scores[PYTORCH]) for one in scores.values()]
     return aligned(
         {
             "client": list(scores),
-            "WER (%)": [f"{one.wer:.1f}" for one in scores.values()],
-            "DNSMOS": [f"{mean(one.dnsmos):.2f}" for one in scores.values()],
-            "ΔWER [95 %]": [f"{_percent(one):+.1f}" for one in words],
-            "ΔDNSMOS [95 %]": [f"{one:+.2f}" for one in quality],
+            "WER (%)": [f"{one['wer']:.1f}" for one in figures],
+            "DNSMOS": [f"{one['dnsmos']:.2f}" for one in figures],
+            "ΔWER [95 %]": [one["wer_difference"] for one in figures],
+            "ΔDNSMOS [95 %]": [one["dnsmos_difference"] for one in figures],
         }
-    )
-
-
-def _percent(difference):
-    return type(difference)(
-        *(100 * value for value in (difference.value, difference.low, difference.high))
     )
 
 

@@ -305,7 +305,7 @@ class Scores:
         """In percent."""
         return 100 * sum(self.errors) / sum(self.words)
 
-    def compare(self, other: "Scores") -> dict[str, str]:
+    def compare(self, other: "Scores") -> dict[str, float | str]:
         """Return both figures and their differences to another system's."""
         errors = [[100 * count for count in scores.errors] for scores in (self, other)]
         return {

@@ -145,8 +145,10 @@ def evaluate(
         }
         environment["command"] = _command(experiments, options)
         table.write(out, rows, environment, scores, by_speaker)
-        phones = "wer" in metrics and _count_phones(scores, worded, language, front_end)
-        phone_table.write(out, phones or [])
+        phones = []
+        if "wer" in metrics:
+            phones = _count_phones(scores, worded, language, front_end)
+        phone_table.write(out, phones)
         lines = (f"{utt} {one.text}\n" for utt, one in worded.items())
         write_text(out / "text", "".join(lines))
         report.write(out)

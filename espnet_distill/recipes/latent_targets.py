@@ -8,6 +8,7 @@ Stage 7 of tts.sh trains on features of the data, instead of mels of the wavefor
     speech_shape       utterance and T,C
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -31,13 +32,14 @@ def write_targets(layout: Layout) -> str:
         ConfigError: Arrays differ in their channels, or have values that are not finite.
     """
     train, valid = (_latents_of(layout, name) for name in layout.training_sets)
-    for name, latents in zip(layout.training_sets, (train, valid)):
+    for split, name, latents in zip(
+        ("train", "valid"), layout.training_sets, (train, valid)
+    ):
         _write_set(layout.align_dir / name, latents)
+        _write_text_shapes(layout, split, name, latents)
     _, channels = _shape(next(iter(train.values())))
     target = layout.stats_dir / "train" / statistics_name("feats")
     write_statistics(target, train, channels)
-    for split, name in zip(("train", "valid"), layout.training_sets):
-        _write_text_shapes(layout, split, name)
     return f"{target}: latents of {len(train)} utterances, {channels} channels\n"
 
 
@@ -64,9 +66,10 @@ def _write_set(folder: Path, latents: dict[str, str]) -> None:
     write_text(folder / MARKER, "")
 
 
-def _write_text_shapes(layout: Layout, split: str, name: str) -> None:
+def _write_text_shapes(
+    layout: Layout, split: str, name: str, utterances: Iterable[str]
+) -> None:
     """Write the numbers of tokens, which stage 7 of tts.sh batches by."""
-    utterances = read_table(layout.raw(name) / "text")
     durations = read_durations(layout.align_dir / name / "durations", utterances)
     tokens = {key: len(row) - 1 for key, row in durations.items()}  # without <sos/eos>
     size = len(read_text(layout.token_list).splitlines())

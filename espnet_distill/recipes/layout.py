@@ -228,22 +228,6 @@ class Layout:
         given = self.options.vocoder_speech
         return given or (str(self.speech_dir) if self.is_synthesized else "")
 
-    @property
-    def reduction_factor(self) -> int:
-        """Mel frames or latents a step of the student's decoder, which durations count."""
-        return (self._student_conf.get("tts_conf") or {}).get("reduction_factor", 1)
-
-    @property
-    def extracts_features(self) -> bool:
-        """Whether mels, or the pitch of a student of latents, are extracted."""
-        return not self.is_latent or "pitch_extract" in self._student_conf
-
-    @cached_property
-    def _student_conf(self) -> dict:
-        """The given configuration of the student, with its preset."""
-        conf = read_yaml(Path(self.options.student_config)) or {}
-        return conf | (read_yaml(self.preset) if self.options.student else {})
-
     def speech_of(self, name: str) -> list[Path]:
         """Return the dumps of speech of a set of the student's training."""
         options = self.options

@@ -210,19 +210,8 @@ def _require_student_features(layout: Layout) -> None:
         return
     if not layout.is_latent:
         raise ConfigError(f"{where}: is neither mel nor latents")
-    is_given = options.train_teacher or options.speech_script
-    conf = {} if is_given else read_conf(layout.teacher_config)
-    if not options.speech_script and conf.get("tts") not in WITH_DECODER:
-        raise ConfigError(
-            f"{where}: the teacher has no waveform decoder whose input a student could "
-            f"predict; name one of {', '.join(WITH_DECODER)}"
-        )
-    conditioned = [key for key in CONDITIONS if max(_values(conf, key), default=0) > 1]
-    if conditioned:
-        raise ConfigError(
-            f"{where}: {layout.teacher_config}: {conditioned[0]}: a vocoder of latents "
-            "has one speaker and language; use mel"
-        )
+    if not options.speech_script:
+        _require_latents(layout, where)
     if not options.vocoder_preset:
         raise ConfigError(f"{where}: requires --vocoder_preset; name one")
     for name in ("vocoder_speech", "speaker"):
@@ -245,6 +234,23 @@ def _require_student_features(layout: Layout) -> None:
         for folder in (layout.align_dir / name for name in layout.training_sets):
             if not (folder / MARKER).is_file():
                 raise ConfigError(f"{where}: {folder}: has no features; run stage 3")
+
+
+def _require_latents(layout: Layout, where: str) -> None:
+    """Raise a ConfigError unless the teacher has latents of one speaker and language."""
+    is_trained_here = layout.options.train_teacher
+    conf = {} if is_trained_here else read_conf(layout.teacher_config)
+    if conf.get("tts") not in WITH_DECODER:
+        raise ConfigError(
+            f"{where}: the teacher has no waveform decoder whose input a student could "
+            f"predict; name one of {', '.join(WITH_DECODER)}"
+        )
+    conditioned = [key for key in CONDITIONS if max(_values(conf, key), default=0) > 1]
+    if conditioned:
+        raise ConfigError(
+            f"{where}: {layout.teacher_config}: {conditioned[0]}: a vocoder of latents "
+            "has one speaker and language; use mel"
+        )
 
 
 def _number(name: str, value: str) -> float:

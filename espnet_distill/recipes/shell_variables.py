@@ -9,7 +9,7 @@ from espnet_distill.recipes.layout import Layout
 from espnet_distill.recipes.one_speaker import select_speaker
 from espnet_distill.recipes.plan import plan
 from espnet_distill.recipes.shell_values import require_plain
-from espnet_distill.recipes.student_training import student_model
+from espnet_distill.recipes.student_training import read_student_conf, student_model
 from espnet_distill.recipes.teacher_settings import FEATURES, PITCH, TEXT
 
 SETTINGS = (*FEATURES, *PITCH, *TEXT)
@@ -115,17 +115,31 @@ def _variables_of(layout: Layout) -> dict[str, str | Path | list]:
             "distill": str(options.distill and not layout.is_synthesized).lower(),
             "is_synthesized": str(layout.is_synthesized).lower(),
             "is_latent": str(layout.is_latent).lower(),
-            "extracts_features": str(layout.extracts_features).lower(),
             "speech_dir": layout.speech_dir,
-            "duration_shift": int(options.n_shift) * layout.reduction_factor,
             "speech_options": ["--latents"] if layout.is_latent else [],
         }
         | {
             name: _text_options(layout, dataset)
             for name, dataset in zip(SPEECH_DATA, _text_sets(layout))
         }
+        | _student_variables(layout)
         | _training_data(layout)
     )
+
+
+def _student_variables(layout: Layout) -> dict[str, str | int]:
+    """Return what the student's configuration decides.
+
+    `duration_shift` is the number of samples of a step of its decoder, which durations
+    count. A student of latents needs no features of the waveforms but for its pitch.
+    """
+    conf = read_student_conf(layout)
+    factor = (conf.get("tts_conf") or {}).get("reduction_factor", 1)
+    extracts_features = not layout.is_latent or "pitch_extract" in conf
+    return {
+        "extracts_features": str(extracts_features).lower(),
+        "duration_shift": int(layout.options.n_shift) * factor,
+    }
 
 
 def _training_data(layout: Layout) -> dict[str, str | list]:

@@ -40,6 +40,12 @@ def write_conf(path: Path, conf: Mapping) -> None:
     write_text(path, yaml.safe_dump(dict(conf), sort_keys=False, allow_unicode=True))
 
 
+def read_student_conf(layout: Layout) -> dict:
+    """Return the given configuration of the student, with the model of its preset."""
+    conf = read_conf(layout.options.student_config)
+    return conf | read_conf(layout.preset) if layout.options.student else conf
+
+
 def write_student_config(layout: Layout) -> None:
     """Write the stock part of the student's training configuration.
 
@@ -48,9 +54,7 @@ def write_student_config(layout: Layout) -> None:
             teacher.
     """
     options = layout.options
-    conf = read_conf(options.student_config)
-    if options.student:
-        conf |= read_conf(layout.preset)
+    conf = read_student_conf(layout)
     _set_conditions(layout, conf)
     write_conf(layout.student_config, conf)
     if not options.warm_start:

@@ -56,7 +56,7 @@ dump_speech() {  # dump_speech TEXT OUT TEACHER [options]: speech of a text-to-w
 }
 
 dump_set() {  # dump_set SET OUT [data options]: the teacher's speech as a data folder
-    if [ -n "${speech_script:-}" ]; then
+    if [ -n "${speech_script}" ]; then
         mkdir -p "${speech_dir}/$1/log"
         ${train_cmd} "${speech_dir}/$1/log/dump.log" \
             "${speech_script}" "${dumpdir}/raw/$1/text" "${speech_dir}/$1" \

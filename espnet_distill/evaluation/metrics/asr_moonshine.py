@@ -32,9 +32,8 @@ class Moonshine:
         import moonshine_cpp
 
         model = moonshine_cpp.MoonshineModel()
-        library = (
-            moonshine_cpp.moonshine_lib
-        )  # MoonshineModel.transcribe fails in 0.1.4
+        # in 0.1.4 MoonshineModel.transcribe fails
+        library = moonshine_cpp.moonshine_lib
 
         def transcribe(wave: np.ndarray) -> str:
             padding = max(0, RATE - len(wave))  # it aborts on waves below 0.06 s

@@ -9,7 +9,6 @@ function of phonemes, durations and F0. Durations are those of the student's dec
 steps have two frames.
 """
 
-import os
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
@@ -23,12 +22,13 @@ from hibari import SAMPLE_RATE, Hibari
 from hibari.dsp import HOP, synth
 
 from espnet_distill.teachers.dump_writer import BEGUN
-from espnet_distill.teachers.dumped import MANIFEST, begin
+from espnet_distill.teachers.dumped import begin
+from espnet_distill.teachers.speech_dump import SpeechFiles
 from espnet_distill.utils.checksums import checksum, checksum_of
-from espnet_distill.utils.files import read_table, read_text, write_text
+from espnet_distill.utils.files import read_table
 from espnet_distill.utils.progress import progress_bar
-from espnet_distill.utils.utterance_files import ARRAY, WAVE, UtteranceFiles
-from espnet_distill.vocoders.latents import LatentSpec, write_specification
+from espnet_distill.utils.utterance_files import ARRAY
+from espnet_distill.vocoders.latents import LISTS, LatentSpec, write_specification
 
 G2P = "espeak_ng_english_us_vits"
 SPECTRA = ("lh", "theta", "ln", "lr", "phi", "f0")
@@ -38,7 +38,6 @@ FRAMES = 2  # of HOP samples, in a unit of hibari's durations
 MARGIN = 2  # units of silence that stay at both ends
 NOISE = 1e-4  # -80 dB; hibari's pauses are digital silence
 LEAST_F0 = 40  # Hz, below all voiced frames
-KINDS = {"wav": WAVE, "units": ARRAY, "latents": ARRAY, "f0": ARRAY}
 
 # Tokens of espeak-ng → hibari's phonemes (those of misaki), the longest first.
 PHONEMES = {
@@ -93,6 +92,14 @@ def spread(units: int, tokens: int) -> list[int]:
     return [(units + tokens - 1 - n) // tokens for n in range(tokens)]
 
 
+class VoiceFiles(SpeechFiles):
+    """Waveforms, durations, latents and F0 of one set."""
+
+    def __init__(self, folder: Path):
+        super().__init__(folder, with_latents=True)
+        self.kinds |= {"f0": ARRAY}
+
+
 class Voice:
     """hibari-tts, from tokens, with durations and latents."""
 
@@ -116,8 +123,8 @@ class Voice:
         """Synthesize a sentence.
 
         Returns:
-            `wav` (T * HOP,), `latents` (T, C), `f0` (T,) in Hz, and `units` of FRAMES
-            frames of each token and of the end of sentence.
+            `wav` (T * HOP,), `latents` (T, C), `f0` (T,) in Hz, and `frames`, the
+            duration of each token and of the end of sentence in units of FRAMES frames.
         """
         groups = list(split(tokens))
         phonemes = "".join(phoneme for _, phoneme in groups)
@@ -144,7 +151,7 @@ def trim(groups, spectra, latents, units, seed) -> dict[str, np.ndarray]:
         "wav": wave + NOISE * rng.standard_normal(len(wave)),
         "latents": latents.T[kept],
         "f0": np.where(f0 > LEAST_F0, f0, 0).astype(np.float32),
-        "units": durations_of(groups, units, begin, end),
+        "frames": durations_of(groups, units, begin, end),
     }
 
 
@@ -175,27 +182,16 @@ def main(text: Path, out: Path):
     }
     out.mkdir(parents=True, exist_ok=True)
     begin(out / BEGUN, record, "speech of another voice or text; remove the folder")
-    files = UtteranceFiles(out, KINDS, "run the dump again")
+    files = VoiceFiles(out)
     waiting = [key for key in texts if not files.has(key)]
     for key in progress_bar(waiting, desc=f"hibari-tts, {out.name}", mininterval=10):
         arrays = voice(tokenizer.text2tokens(texts[key]), zlib.crc32(key.encode()))
         files.write(key, arrays, SAMPLE_RATE, "leave out the text")
-    write_lists(files, list(texts), record["voice"])
-
-
-def write_lists(files: UtteranceFiles, utterances: list[str], voice: str):
-    """Write the lists, durations and settings of a complete dump; last, its manifest."""
-    out = files.folder
-    files.write_lists(utterances)
-    os.replace(files.list_of("wav"), out / "wav/wav.scp")
-    rows = {key: np.load(files.path("units", key)) for key in utterances}
-    lines = (f"{key} {' '.join(map(str, row))}\n" for key, row in rows.items())
-    write_text(out / "durations", "".join(lines))
-    latents = read_table(files.list_of("latents"))
-    channels = np.load(files.path("latents", utterances[0])).shape[1]
-    spec = LatentSpec(SAMPLE_RATE, HOP, channels, 0, voice)
+    files.finish(texts)
+    latents = read_table(out / LISTS["latents"][0])
+    channels = np.load(next(iter(latents.values()))).shape[1]
+    spec = LatentSpec(SAMPLE_RATE, HOP, channels, 0, record["voice"])
     write_specification(out, spec, latents)
-    write_text(out / MANIFEST, read_text(out / BEGUN))
 
 
 if __name__ == "__main__":
