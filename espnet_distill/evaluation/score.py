@@ -1,13 +1,15 @@
 """Score synthesized speech: word errors, MOS, and distances to the recording."""
 
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
 from joblib import Parallel, cpu_count, delayed
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from espnet_distill.data.audio import read_audio, read_audio_at
 from espnet_distill.data.utterances import Utterance
@@ -247,7 +249,8 @@ def score_files(
 ) -> list[Score]:
     """Score files ``wavs[row][utt]``; the row "reference" holds the recordings.
 
-    Runs one process a core; a job is one utterance of all rows.
+    Runs one process a core; a job is one utterance of all rows. If a process ends
+    unexpectedly, as where memory is short, the remaining utterances are scored here.
 
     Args:
         wavs: The files.
@@ -256,13 +259,13 @@ def score_files(
         scorer: The metrics to compute.
     """
     parent = os.getpid()
-    jobs = (
+    jobs = [
         delayed(_score)(
             parent, scorer, utt, text, {row: wavs[row][utt] for row in wavs}
         )
         for utt, text in texts.items()
-    )
-    results = Parallel(n_jobs=cpu_count(), return_as="generator")(jobs)
+    ]
+    results = _in_processes(jobs)
     description = ", ".join(scorer.metrics)
     progress = progress_bar(results, total=len(texts), desc=description, unit="utt")
     return [
@@ -270,6 +273,18 @@ def score_files(
         for scores in progress
         for score in scores
     ]
+
+
+def _in_processes(jobs: list) -> Iterator[list[Score]]:
+    """Run jobs in parallel; if a process ends unexpectedly, run the others here."""
+    done = 0
+    try:
+        for scores in Parallel(n_jobs=cpu_count(), return_as="generator")(jobs):
+            done += 1
+            yield scores
+    except TerminatedWorkerError as error:
+        logging.warning("%s Scoring goes on in one process.", error)
+        yield from (function(*args, **kwargs) for function, args, kwargs in jobs[done:])
 
 
 def _finite(value: float, metric: str, path: Path) -> float:

@@ -25,6 +25,7 @@ from espnet_distill.evaluation.score import score_files
 def ask(utt, text, wavs):
     Path(sys.argv[1], str(os.getpid())).touch()
     time.sleep(600)
+ask.metrics = ()
 score_files({"reference": dict.fromkeys("ab", Path("x"))}, dict.fromkeys("ab", ""), {}, ask)
 """
 
