@@ -1963,6 +1963,16 @@ TRIES = [
     ),
     Try(
         "recipe-step",
+        "a student of the latents of several speakers",
+        lambda p: _plan(
+            teacher=p.teacher(checkpoint=b"", tts="vits", tts_conf={"spks": 3}),
+            student_features="latents",
+        )(p),
+        "spks: a vocoder of latents has one speaker and language; name one --speaker, or "
+        "use mel",
+    ),
+    Try(
+        "recipe-step",
         "one speaker of a teacher that is to be trained",
         _plan(train_teacher="true", speaker="bob"),
         "--speaker bob: requires a trained teacher: --train_teacher false --teacher",

@@ -62,6 +62,23 @@ class Speech:
         """Return the latents of an utterance (T, C)."""
         return np.load(self.latents[utterance], mmap_mode="r", allow_pickle=False)
 
+    def drop_condition(self) -> None:
+        """Leave out the global conditioning of the waveform decoder, a constant.
+
+        Raises:
+            ConfigError: It differs between utterances.
+        """
+        first = None
+        for utterance, path in self.conditions.items():
+            value = np.load(path, allow_pickle=False)
+            first = value if first is None else first
+            if not np.allclose(value, first, rtol=1e-4, atol=1e-5):
+                raise ConfigError(
+                    f"{self.folder}: {utterance}: another speaker or language than the "
+                    "first utterance's; --unconditioned requires one"
+                )
+        self.conditions = {}
+
     def specification(self) -> LatentSpec:
         """Return the settings of the latents, from the first utterance.
 
@@ -103,6 +120,11 @@ def get_parser() -> argparse.ArgumentParser:
     add("--key_file", type=Path, help="the utterances of this job (default: all)")
     add("--f0min", type=int, default=80, help="lowest F0 in Hz")
     add("--f0max", type=int, default=400, help="highest F0 in Hz")
+    add(
+        "--unconditioned",
+        action="store_true",
+        help="of one speaker and language: a vocoder without global conditioning",
+    )
     add("--finish", action="store_true", help="all jobs are done: write the lists")
     return parser
 
@@ -113,6 +135,8 @@ def main(cmd=None) -> None:
     as_whole(args.f0min, "--f0min", least=1)
     as_whole(args.f0max, "--f0max", least=args.f0min + 1)
     speech = Speech(args.speech)
+    if args.unconditioned:
+        speech.drop_condition()
     files = UtteranceFiles(args.speech, {"f0": ARRAY}, "run the jobs again")
     if args.finish:
         with locked(args.speech):

@@ -26,7 +26,7 @@ from espnet_distill.teachers.dumped import checksum_of_data, identity
 from espnet_distill.teachers.speech_dump import SpeechFiles
 from espnet_distill.teachers.text_to_wave import (
     Synthesis,
-    condition_channels,
+    conditioning_of,
     synthesize,
 )
 from espnet_distill.utils.config_values import as_number
@@ -84,7 +84,9 @@ def get_parser() -> argparse.ArgumentParser:
 def main(cmd=None) -> None:
     logging.basicConfig(level="INFO")
     args = get_parser().parse_args(cmd)
-    files = SpeechFiles(args.output_dir, args.latents, _is_conditioned(args))
+    teacher = Experiment(args.teacher)
+    is_conditioned = conditioning_of(teacher.config) > 0
+    files = SpeechFiles(args.output_dir, args.latents, is_conditioned)
     data = {name: path for path, name, _ in args.data_path_and_name_and_type}
     if "text" not in data:
         raise ConfigError(
@@ -95,7 +97,6 @@ def main(cmd=None) -> None:
         return
     for name in NOISE:
         as_number(getattr(args, name), f"--{name}", least=0)
-    teacher = Experiment(args.teacher)
     require_text_to_wave(teacher.config, f"teacher {teacher}")
     require_conditions(list(data), teacher.config, f"teacher {teacher}")
     files.begin(_record(teacher, args))
@@ -109,13 +110,6 @@ def main(cmd=None) -> None:
     for key, speech, tokens in speech_of(teacher, args, keys):
         files.add(key, speech, tokens, rate)
     flush_disk()
-
-
-def _is_conditioned(args: argparse.Namespace) -> bool:
-    """Return whether the teacher's decoder is given more than the latents."""
-    conf = Experiment(args.teacher).config
-    is_vits = conf["tts"] in ("vits", "vits_synthesizer")
-    return is_vits and condition_channels(conf["tts_conf"].get("generator_params")) > 0
 
 
 def _record(teacher: Experiment, args: argparse.Namespace) -> dict:

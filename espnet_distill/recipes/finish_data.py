@@ -5,7 +5,7 @@ from espnet_distill.recipes.front_end import copy_records, report_front_end
 from espnet_distill.recipes.keys import mark_made, statistics_key
 from espnet_distill.recipes.latent_targets import remove_targets, write_targets
 from espnet_distill.recipes.layout import Layout
-from espnet_distill.recipes.one_speaker import require_speaker_data
+from espnet_distill.recipes.one_speaker import require_speaker_data, select_speaker
 from espnet_distill.recipes.plan import check_texts, require_ids
 from espnet_distill.recipes.pseudo_label_sets import require_text_speakers
 from espnet_distill.recipes.subsets import write_subset
@@ -26,6 +26,8 @@ def finish_data(layout: Layout) -> str:
     require_ids(layout)
     require_speaker_data(layout)
     require_text_speakers(layout)
+    if layout.is_synthesized:
+        select_speaker(layout)
     return "".join(f"{line}\n" for line in lines) + report_front_end(layout)
 
 
@@ -57,9 +59,10 @@ def select_subsets(layout: Layout) -> None:
     synthesized.
     """
     options = layout.options
-    for name, subset in zip(
-        (options.train_set, options.valid_set), layout.sets_with_durations
-    ):
+    sets, subsets = (options.train_set, options.valid_set), layout.sets_with_durations
+    if layout.is_synthesized:
+        sets, subsets = layout.dumped_sets, layout.aligned_sets
+    for name, subset in zip(sets, subsets):
         if subset == name:
             continue
         data = layout.raw(name)

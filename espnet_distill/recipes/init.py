@@ -50,17 +50,19 @@ PASSED_ON = (
 )
 
 
-def init(recipe: str | Path) -> list[str]:
+def init(recipe: str | Path, speaker: str = "") -> list[str]:
     """Write the files of a distillation that a recipe lacks.
 
     Args:
         recipe: ``egs2/<corpus>/tts1`` of ESPnet's tree, or a folder like it.
+        speaker: The one speaker of a teacher of several whom the student is of.
 
     Returns:
         Lines of a report: the teacher, and each file with its state.
 
     Raises:
-        ConfigError: No such recipe, or one whose conf/ links elsewhere.
+        ConfigError: No such recipe, or one whose conf/ links elsewhere; or a speaker is
+            named without a teacher of several.
     """
     from espnet_distill.recipes.trained import trained_in
 
@@ -71,11 +73,15 @@ def init(recipe: str | Path) -> list[str]:
     expdir = given.get("expdir", "exp")
     trained = trained_in(recipe, expdir)
     teacher = next((one for one in trained if one.is_supported), None)
+    if speaker:
+        _require_several(teacher, speaker, recipe)
     options = _options(given, teacher, recipe)
-    if _has_latents(teacher):
+    options |= {"speaker": speaker} if speaker else {}
+    conditions = _conditions_of_student(teacher, speaker)
+    if _has_latents(teacher, conditions):
         options |= OF_LATENTS
     texts = {
-        STUDENT: _student(teacher),
+        STUDENT: _student(teacher, conditions),
         SCRIPT: _script(recipe, trained, teacher, options),
     }
     name = f"{teacher.folder} ({teacher.kind})" if teacher else "none trained yet"
@@ -91,11 +97,35 @@ def init(recipe: str | Path) -> list[str]:
     return lines
 
 
-def _has_latents(teacher) -> bool:
+def _require_several(teacher, speaker: str, recipe: Path) -> None:
+    """Raise a ConfigError unless there is a teacher of several speakers."""
+    from espnet_distill.experiments.ids import has_speakers
+    from espnet_distill.recipes.trained import conditions_of
+
+    require_word(speaker, "--speaker")
+    if teacher is None:
+        raise ConfigError(f"--speaker {speaker}: {recipe} has no trained teacher")
+    if not has_speakers(conditions_of(teacher.conf)):
+        raise ConfigError(
+            f"--speaker {speaker}: {recipe / teacher.folder} has one speaker; leave "
+            "--speaker out"
+        )
+
+
+def _conditions_of_student(teacher, speaker: str) -> dict:
+    """Return the keys of ``tts_conf`` for the student's speakers and languages."""
+    from espnet_distill.experiments.ids import without_speakers
+    from espnet_distill.recipes.trained import conditions_of
+
+    conditions = conditions_of(teacher.conf) if teacher else {}
+    return without_speakers(conditions) if speaker else conditions
+
+
+def _has_latents(teacher, conditions: dict) -> bool:
     """Return True if a student can predict the input of the teacher's decoder."""
     from espnet_distill.recipes.trained import is_conditioned
 
-    return bool(teacher and teacher.has_decoder and not is_conditioned(teacher.conf))
+    return bool(teacher and teacher.has_decoder and not is_conditioned(conditions))
 
 
 def _decoder_lines(teacher) -> list[str]:
@@ -218,25 +248,21 @@ def _flags_of(teacher) -> dict[str, str]:
     return flags
 
 
-def _student(teacher) -> str:
+def _student(teacher, conditions: dict) -> str:
     """Return a student's training configuration: training, model and objectives."""
     import yaml
 
-    from espnet_distill.recipes.trained import (
-        conditions_of,
-        own_extraction,
-        tap_names_of,
-    )
+    from espnet_distill.recipes.trained import own_extraction, tap_names_of
 
     root = template_root()
-    if _has_latents(teacher):
+    if _has_latents(teacher, conditions):
         return (root / SCRIPTS / "conf/train_student_of_latents.yaml").read_text(
             "utf-8"
         )
     training = (root / SCRIPTS / "conf/train_student.yaml").read_text("utf-8")
     model = (root / PRESET).read_text("utf-8")
     conf = teacher.conf if teacher else {}
-    if conditions := conditions_of(conf):  # the preset ends with its tts_conf
+    if conditions:  # the preset ends with its tts_conf
         model += "".join(f"    {line}\n" for line in _lines(conditions))
     if teacher and teacher.is_text_to_wave:
         return "\n".join([training, model])

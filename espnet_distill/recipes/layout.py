@@ -79,6 +79,12 @@ class Layout:
         """The test sets of ``speaker``'s utterances."""
         return [self.of_speaker(name) for name in self.options.test_sets.split()]
 
+    @property
+    def dumped_sets(self) -> tuple[str, str]:
+        """The training and validation sets whose texts a teacher of waveforms synthesizes."""
+        options = self.options
+        return self.of_speaker(options.train_set), self.of_speaker(options.valid_set)
+
     @cached_property
     def sets_with_durations(self) -> tuple[str, str]:
         """The training and validation sets of all utterances with durations."""
@@ -230,21 +236,17 @@ class Layout:
 
     def speech_of(self, name: str) -> list[Path]:
         """Return the dumps of speech of a set of the student's training."""
-        options = self.options
+        train, valid = self.dumped_sets
         if name == self.training_sets[1]:
-            return [self.speech_dir / options.valid_set]
-        names = [options.train_set] + [self.text_set] * bool(self.text_set)
+            return [self.speech_dir / valid]
+        names = [train] + [self.text_set] * bool(self.text_set)
         return [self.speech_dir / one for one in names]
 
     def wave_list(self, name: str) -> Path:
         """Return the list of waveforms of a set that the small vocoder learns from."""
         speech = self.vocoder_speech
-        if (
-            self.is_synthesized
-            and self.options.speaker
-            and speech == str(self.speech_dir)
-        ):
-            return self.raw(self.of_speaker(f"{name}_synthesized")) / "wav.scp"
         if speech in ("", "recordings"):
             return self.raw(self.of_speaker(name)) / "wav.scp"
+        if speech == str(self.speech_dir):
+            name = self.of_speaker(name)
         return Path(speech, name, "wav", "wav.scp")

@@ -8,14 +8,14 @@ from pathlib import Path
 from espnet_distill.errors import ConfigError, suggest
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.experiments.identity import MADE_FROM
-from espnet_distill.experiments.ids import speaker_inputs
+from espnet_distill.experiments.ids import LANGUAGES, SPEAKERS, speaker_inputs
 from espnet_distill.recipes.keys import format_key, is_made, mark_made
 from espnet_distill.recipes.layout import Layout
 from espnet_distill.recipes.run_options import RunOptions
 from espnet_distill.recipes.shell_values import require_word
 from espnet_distill.recipes.subsets import write_subset
 from espnet_distill.utils.checksums import checksum_of
-from espnet_distill.utils.files import read_table, write_text
+from espnet_distill.utils.files import read_rows, read_table, write_text
 
 
 def require_speaker_options(options: RunOptions) -> None:
@@ -53,6 +53,26 @@ def require_speaker_data(layout: Layout) -> None:
                 f"--speaker {options.speaker}: {table}: has no utterance of this "
                 f"speaker; {suggest(options.speaker, sorted(known))}"
             )
+    if options.speaker and layout.is_latent and options.has_tts_flag("use_lid"):
+        _require_one_language(layout)
+
+
+def _require_one_language(layout: Layout) -> None:
+    """Raise a ConfigError if the speaker's utterances are of several languages."""
+    options, found = layout.options, {}
+    for raw in map(layout.raw, options.sets):
+        speakers = read_table(raw / SPEAKERS.names).items()
+        utterances = [utt for utt, name in speakers if name == options.speaker]
+        table = raw / LANGUAGES.names
+        languages = read_rows(table, utterances, "run stage 1 again")
+        found |= {languages[utt]: table for utt in utterances}
+    if len(found) > 1:
+        places = ", ".join(f"{name} in {table}" for name, table in found.items())
+        raise ConfigError(
+            f"--speaker {options.speaker}: has utterances of several languages, "
+            f"{places}; a vocoder of latents has one: keep those of one, or use "
+            "--student_features mel"
+        )
 
 
 def fold_teacher(layout: Layout) -> None:
@@ -92,12 +112,15 @@ def fold_teacher(layout: Layout) -> None:
 def select_speaker(layout: Layout) -> None:
     """Write the data folders and durations of the speaker's utterances.
 
-    Their speaker embedding is the mean of the speaker's in the training set.
+    Their speaker embedding is the mean of the speaker's in the training set. A teacher of
+    waveforms synthesizes these folders; other teachers' utterances have durations before.
     """
-    options, test_sets = layout.options, layout.options.test_sets.split()
+    options = layout.options
     if not options.speaker:
         return
-    sources = (*layout.sets_with_durations, *test_sets)
+    sources = options.sets
+    if not layout.is_synthesized:
+        sources = (*layout.sets_with_durations, *options.test_sets.split())
     for source in sources:
         out = layout.of_speaker(source)
         speakers = read_table(layout.raw(source) / "utt2spk")

@@ -97,8 +97,10 @@ def plan(options: RunOptions) -> Layout:
     if options.stage > 1:
         require_ids(layout)
         require_text_speakers(layout)
-    if options.stage > 2:
+    if options.stage > (1 if layout.is_synthesized else 2):
         select_speaker(layout)
+    if layout.is_synthesized and 2 < options.stage <= 6:
+        _require_synthesized(layout)
     if options.stage > 3:
         _require_same_text(layout)
         require_same_statistics(layout)
@@ -186,6 +188,13 @@ def _require_synthesis(layout: Layout) -> None:
         as_number(_number(name, getattr(options, name)), f"--{name}", least=0)
 
 
+def _require_synthesized(layout: Layout) -> None:
+    """Raise a ConfigError if stage 2 has not synthesized the training's data."""
+    for data in map(layout.raw, layout.aligned_sets):
+        if not (data / "text").is_file():
+            raise ConfigError(f"{data}: no such data folder; run stage 2")
+
+
 def _require_text2mel_part(layout: Layout) -> None:
     """Raise a ConfigError unless a student can begin with the teacher's weights."""
     options, conf = layout.options, read_conf(layout.teacher_config)
@@ -214,18 +223,15 @@ def _require_student_features(layout: Layout) -> None:
         _require_latents(layout, where)
     if not options.vocoder_preset:
         raise ConfigError(f"{where}: requires --vocoder_preset; name one")
-    for name in ("vocoder_speech", "speaker"):
-        if getattr(options, name):
-            raise ConfigError(f"--{name}: not supported with {where}; leave it out")
+    if options.vocoder_speech:
+        raise ConfigError(f"--vocoder_speech: not supported with {where}; leave it out")
     for name in ("teacher_stats", "warm_start"):
         if getattr(options, name):
             raise ConfigError(
                 f"--{name} true: not supported with {where}; set it to false"
             )
     if options.stage > 2:
-        for name in filter(
-            None, (options.train_set, options.valid_set, layout.text_set)
-        ):
+        for name in filter(None, (*layout.dumped_sets, layout.text_set)):
             if not (layout.speech_dir / name / LATENTS).is_file():
                 raise ConfigError(
                     f"{where}: {layout.speech_dir / name}: has no {LATENTS}; run stage 2"
@@ -237,19 +243,23 @@ def _require_student_features(layout: Layout) -> None:
 
 
 def _require_latents(layout: Layout, where: str) -> None:
-    """Raise a ConfigError unless the teacher has latents of one speaker and language."""
-    is_trained_here = layout.options.train_teacher
-    conf = {} if is_trained_here else read_conf(layout.teacher_config)
+    """Raise a ConfigError unless the teacher has latents of one speaker and language.
+
+    The languages of one of several speakers are those of the data.
+    """
+    options = layout.options
+    conf = {} if options.train_teacher else read_conf(layout.teacher_config)
     if conf.get("tts") not in WITH_DECODER:
         raise ConfigError(
             f"{where}: the teacher has no waveform decoder whose input a student could "
             f"predict; name one of {', '.join(WITH_DECODER)}"
         )
     conditioned = [key for key in CONDITIONS if max(_values(conf, key), default=0) > 1]
-    if conditioned:
+    if conditioned and not options.speaker:
+        remedy = "name one --speaker, or " * (conditioned != ["langs"])
         raise ConfigError(
             f"{where}: {layout.teacher_config}: {conditioned[0]}: a vocoder of latents "
-            "has one speaker and language; use mel"
+            f"has one speaker and language; {remedy}use mel"
         )
 
 

@@ -67,7 +67,8 @@ def plan_variables(layout: Layout) -> str:
 def select_utterances(layout: Layout) -> str:
     """Write the subsets of utterances with durations; return the training's variables."""
     select_subsets(layout)
-    select_speaker(layout)
+    if not layout.is_synthesized:  # otherwise the speaker's texts were synthesized
+        select_speaker(layout)
     return training_data_variables(layout)
 
 
@@ -119,8 +120,12 @@ def _variables_of(layout: Layout) -> dict[str, str | Path | list]:
             "speech_options": ["--latents"] if layout.is_latent else [],
         }
         | {
-            name: _text_options(layout, dataset)
-            for name, dataset in zip(SPEECH_DATA, _text_sets(layout))
+            name: _dump_arguments(layout, dataset, out)
+            for name, dataset, out in zip(
+                SPEECH_DATA,
+                (*layout.dumped_sets, layout.text_set),
+                (*layout.aligned_sets, layout.text_set),
+            )
         }
         | _student_variables(layout)
         | _training_data(layout)
@@ -156,9 +161,9 @@ def _training_data(layout: Layout) -> dict[str, str | list]:
     }
 
 
-def _text_sets(layout: Layout) -> tuple[str, str, str]:
-    """Return the sets of which a text-to-waveform teacher synthesizes the text."""
-    return layout.options.train_set, layout.options.valid_set, layout.text_set
+def _dump_arguments(layout: Layout, name: str, out: str) -> list[str]:
+    """Return what dump_set takes: a set, the data folder of its speech, its data."""
+    return [name, str(layout.align_dir / out), *_text_options(layout, name)]
 
 
 def _data_options(layout: Layout, name: str, split: str) -> list[str]:

@@ -113,9 +113,9 @@ def conditions_of(conf: Mapping) -> dict:
     return {key: given[key] for key in CONDITIONS if given.get(key) is not None}
 
 
-def is_conditioned(conf: Mapping) -> bool:
-    """Return True if a model has several speakers or languages; -1 stands for none."""
-    sizes = (size for size in conditions_of(conf).values() if isinstance(size, int))
+def is_conditioned(conditions: Mapping) -> bool:
+    """Return True if keys of `conditions_of` condition a model; -1 stands for none."""
+    sizes = (size for size in conditions.values() if isinstance(size, int))
     return max(sizes, default=0) > 1
 
 

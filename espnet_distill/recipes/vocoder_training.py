@@ -80,8 +80,7 @@ def write_vocoder_config(layout: Layout, student: Path) -> Path:
 def _link_speech(layout: Layout) -> None:
     """Make a dump of latents of the speech of the training and validation sets."""
     layout.waves_dir.mkdir(parents=True, exist_ok=True)
-    names = layout.options.train_set, layout.options.valid_set
-    for split, name in zip(("train", "valid"), names):
+    for split, name in zip(("train", "valid"), layout.dumped_sets):
         link = layout.waves_dir / split
         link.unlink(missing_ok=True)
         link.symlink_to((layout.speech_dir / name).resolve())

@@ -12,6 +12,7 @@ from espnet_distill.students.synthesis_only import (
     synthesizing,
 )
 from espnet_distill.teachers.dumped import identity
+from espnet_distill.teachers.text_to_wave import conditioning_of
 from espnet_distill.utils.checksums import checksum
 from espnet_distill.vocoders.distilled import load_generator
 from espnet_distill.vocoders.latents import LatentSpec, input_of
@@ -93,6 +94,11 @@ def _require_latents_of(trained: Experiment, teacher: Experiment) -> None:
         raise ConfigError(
             f"{trained}: was trained on the latents of another model than "
             f"{teacher.checkpoint}; name that one, or train the vocoder again"
+        )
+    if latents.condition_channels != conditioning_of(teacher.config):
+        raise ConfigError(
+            f"{trained}: was trained on the latents of one speaker of {teacher}; train a "
+            "vocoder of all (docs/vits.md)"
         )
 
 

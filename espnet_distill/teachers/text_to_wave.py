@@ -153,6 +153,17 @@ def condition_channels(conf: Mapping | None) -> int:
     return 0
 
 
+def conditioning_of(conf: Mapping) -> int:
+    """Return the size of the global conditioning of a model's waveform decoder.
+
+    Args:
+        conf: The configuration of an experiment. Only VITS has such a conditioning.
+    """
+    if conf["tts"] not in ("vits", "vits_synthesizer"):
+        return 0
+    return condition_channels(conf["tts_conf"].get("generator_params"))
+
+
 def decoder_of(tts: AbsTTS) -> torch.nn.Module:
     """Return the waveform decoder of a model of a class in MODELS."""
     if isinstance(tts, JointText2Wav):

@@ -147,6 +147,40 @@ def test_the_student_of_one_speaker_is_one_of_latents(given, kind, tmp_path):
     assert student["tts"] == "fastspeech" and "pitch_extract" not in student
 
 
+@pytest.mark.parametrize(
+    "kind, given, features",
+    [
+        ("vits", {"generator_params": {"spks": 9}}, "latents"),
+        ("vits", {"generator_params": {"spks": 9, "langs": 2}}, None),
+        ("fastspeech2", {"spks": 9}, None),
+    ],
+)
+def test_the_student_of_a_named_speaker_has_no_speakers(
+    kind, given, features, tmp_path
+):
+    recipe = copy_recipe("ljspeech", tmp_path)
+    conf = {"sampling_rate": 22050} if kind == "vits" else {}
+    data = [["dump/raw/tr/utt2sid", "sids", "text_int"]]
+    add_experiment(recipe, "tts_several", kind, 1e9, tts_conf=conf | given, data=data)
+    assert cli.main(["init", str(recipe), "--speaker", "p225"]) == 0
+    passed = passed_on(recipe)
+    assert (passed["speaker"], passed["tts_opts"]) == ("p225", "'--use_sid true'")
+    assert passed.get("student_features") == features
+    student = yaml.safe_load((recipe / STUDENT).read_text())
+    assert "spks" not in student["tts_conf"]
+
+
+def test_a_speaker_of_no_teacher_of_several_is_refused(tmp_path, capsys):
+    recipe = copy_recipe("ljspeech", tmp_path)
+    command = ["init", str(recipe), "--speaker", "p225"]
+    assert cli.main(command) == 2
+    assert "tts1 has no trained teacher" in capsys.readouterr().err
+    add_experiment(recipe, "tts_one", "vits", 1e9, tts_conf={"sampling_rate": 22050})
+    assert cli.main(command) == 2
+    assert "exp/tts_one has one speaker; leave --speaker out" in capsys.readouterr().err
+    assert not (recipe / SCRIPT).exists()
+
+
 def test_latest_supported_experiment_is_the_teacher(tmp_path):
     recipe = copy_recipe("ljspeech", tmp_path)
     add_experiment(recipe, "tts_old", "tacotron2", 1e9)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import yaml
 from espnet2.layers.global_mvn import GlobalMVN
+from omniio.kaldi import WriteHelper
 
 from espnet_distill.cli import main as cli
 from espnet_distill.errors import ConfigError
@@ -26,7 +27,11 @@ from espnet_distill.recipes.sentencepieces import (
     read_pieces,
     train_bpemodel,
 )
-from espnet_distill.recipes.shell_variables import ALLOWED, assignments
+from espnet_distill.recipes.shell_variables import (
+    ALLOWED,
+    assignments,
+    plan_variables,
+)
 from espnet_distill.recipes.student_training import (
     student_model,
     write_distill_config,
@@ -162,7 +167,14 @@ def test_options_that_are_set_stay(teacher):
         (
             vits(**SEVERAL),
             {},
-            "--student_features latents: exp/vits/config.yaml: spks:",
+            "--student_features latents: exp/vits/config.yaml: spks: a vocoder of "
+            "latents has one speaker and language; name one --speaker, or use mel",
+        ),
+        (
+            vits(langs=2, global_channels=4),
+            {},
+            "--student_features latents: exp/vits/config.yaml: langs: a vocoder of "
+            "latents has one speaker and language; use mel",
         ),
         (
             vits(),
@@ -454,6 +466,71 @@ def test_the_data_of_one_speaker(speakers):
     assert set(read_table(Path("dump/raw/more_ann/utt2spk")).values()) == {"ann"}
 
 
+@pytest.fixture
+def one_of_several(speakers):
+    """The options of a student of latents of ann, and the data after stage 1."""
+    data = [["dump/raw/train/utt2sid", "sids", "text_int"]]
+    data.append(["dump/xvector/train/xvector.scp", "spembs", "npy"])
+    data = {"train_data_path_and_name_and_type": data}
+    make_experiment(Path("exp/vits"), **vits(**SEVERAL), **data)
+    Path("exp/vits/spk2sid").write_text("<unk> 0\nann 1\nbob 2\n")
+    with WriteHelper("ark,scp:exp/vits/m.ark,exp/vits/spk_xvector.scp") as write:
+        write["ann"], write["bob"] = np.eye(2, 5, dtype=np.float32)
+    Path("dump/raw/dev/utt2spk").write_text("d ann\n")
+    Path("dump/raw/train/utt2spk").write_text("a ann\nb bob\nc ann\n")
+    for name, utterances in {"train": "abc", "dev": "d"}.items():
+        raw, xvectors = Path("dump/raw", name), Path("dump/xvector", name)
+        languages = {utt: ("de", "0") if utt == "b" else ("en", "1") for utt in utterances}
+        for place, table in enumerate(("utt2lang", "utt2lid")):
+            rows = (f"{utt} {values[place]}\n" for utt, values in languages.items())
+            (raw / table).write_text("".join(rows))
+        xvectors.mkdir(parents=True)
+        (xvectors / "xvector.scp").touch()
+        shutil.copy("exp/vits/spk_xvector.scp", xvectors)
+    flags = "--use_sid true --use_lid true --use_spk_embed true --spk_embed_tag xvector"
+    options = {"teacher": "exp/vits", "speaker": "ann", "student_config": STUDENT}
+    options |= {"student_features": "latents", "vocoder_preset": "istft_nano"}
+    return options | {"test_sets": "dev", "tts_opts": flags, "stage": "2"}
+
+
+def test_a_student_of_latents_of_one_speaker(one_of_several):
+    """The teacher synthesizes that speaker's texts alone, with the mean embedding."""
+    run = plan(layout(**one_of_several).options)
+    raw = Path("dump/raw/train_ann")
+    assert list(read_table(raw / "text")) == ["a", "c"]
+    means = set(read_table("dump/xvector/train_ann/xvector.scp").values())
+    assert means == {read_table("exp/vits/spk_xvector.scp")["ann"]}
+    printed = in_bash(plan_variables(run), '"${train_texts[@]}"')
+    assert printed.replace("<--data_path_and_name_and_type>", "") == (
+        "<train_ann><exp/alignment/train_synthesized_ann>"
+        f"<{raw}/text,text,text>"
+        f"<{raw}/utt2sid,sids,text_int><{raw}/utt2lid,lids,text_int>"
+        "<dump/xvector/train_ann/xvector.scp,spembs,kaldi_ark>"
+    )
+    assert run.speech_of("dev_synthesized_ann") == [Path("exp/teacher_speech/dev_ann")]
+    write_vocoder_config(run, Path("exp/s"))
+    linked = Path("exp/vocoder_ann_waves/train").readlink()
+    assert linked == Path("exp/teacher_speech/train_ann").absolute()
+
+
+def test_languages_of_one_speaker_are_refused(one_of_several):
+    Path("dump/raw/dev/utt2lang").write_text("d fr\n")
+    with pytest.raises(ConfigError) as caught:
+        plan(layout(**one_of_several).options)
+    assert str(caught.value) == (
+        "--speaker ann: has utterances of several languages, en in "
+        "dump/raw/train/utt2lang, fr in dump/raw/dev/utt2lang; a vocoder of latents has "
+        "one: keep those of one, or use --student_features mel"
+    )
+    plan(layout(**one_of_several | {"student_features": "mel"}).options)
+
+
+def test_speech_of_one_speaker_requires_stage_2(one_of_several):
+    options = one_of_several | {"student_features": "mel", "stage": "3"}
+    with pytest.raises(ConfigError, match="train_synthesized_ann: .* run stage 2"):
+        plan(layout(**options).options)
+
+
 def test_a_preset_gets_the_teachers_speakers_and_a_student_of_one_none():
     Path("given").mkdir()
     conf = {"tts": "fastspeech2", "tts_conf": {"spks": 4, "adim": 512}}
@@ -638,7 +715,7 @@ def test_configuration_of_the_vocoder(preset, speech, is_magnitude_only):
     "speaker, speech",
     [
         ("", "exp/teacher_speech/train/wav/wav.scp"),
-        ("ann", "dump/raw/train_synthesized_ann/wav.scp"),
+        ("ann", "exp/teacher_speech/train_ann/wav/wav.scp"),
     ],
 )
 def test_the_vocoder_learns_from_the_speech_of_a_vits(speaker, speech):

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -136,6 +137,40 @@ def test_a_student_of_one_speaker_of_several(tmp_path, monkeypatch):
         assert set(name.split("-")[0] for name in read_table(path)) == {"mwhw"}
     waves = Path("exp/speakers/vocoder_mwhw_waves/train/wave.scp")
     assert set(name.split("-")[0] for name in read_table(waves)) == {"mwhw"}
+
+
+@pytest.mark.slow
+def test_a_student_of_latents_of_one_speaker_of_several(tmp_path, monkeypatch):
+    """All stages: student and vocoder are of that speaker, without conditioning."""
+    recipe = copy_recipe(tmp_path)
+    options = [*several(recipe), "--speaker", "mwhw", *two_updates(recipe)]
+    options += ["--test_sets", "test_mwhw", "--student_features", "latents"]
+    done = run(recipe, *options, "--noise_scale", 0, script="./run_multispeaker.sh")
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    monkeypatch.chdir(recipe)
+    exp = Path("exp/speakers")
+    speech = exp / "teacher_speech"
+    assert {path.name for path in speech.iterdir()} == {
+        *("train_speakers_mwhw", "dev_speakers_mwhw")
+    }
+    latents = read_table(speech / "train_speakers_mwhw/latents.scp")
+    assert {name.split("-")[0] for name in latents} == {"mwhw"}
+    assert (speech / "train_speakers_mwhw/condition.scp").is_file()
+    student, vocoder = (
+        Experiment(exp / name, ["train.loss.ave.pth", "train.total_count.ave.pth"])
+        for name in ("student_mwhw", "vocoder_mwhw")
+    )
+    assert "spks" not in student.config["tts_conf"]
+    assert vocoder.config["tts_conf"]["latents"]["condition_channels"] == 0
+    statistics = (
+        np.load(one.config["normalize_conf"]["stats_file"])
+        for one in (student, vocoder)
+    )
+    of_student, of_vocoder = map(dict, statistics)
+    for key, value in of_student.items():
+        np.testing.assert_array_equal(value, of_vocoder[key])
+    voice = json.loads((exp / "student_mwhw_voice/voice.onnx.json").read_text())
+    assert voice["equality"]["wave"] <= 1e-4
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """A vocoder trained on latents takes the place of the decoder; the rest is unchanged."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -15,6 +17,7 @@ from espnet_distill.tasks.mel2wav import DistillGANTTSTask
 from espnet_distill.teachers.text_to_wave import decoder_of, synthesize
 from espnet_distill.utils.files import read_table
 from espnet_distill.vocoders import build_vocoder
+from espnet_distill.vocoders.latents import LatentSpec
 
 from ..conftest import HOP, assert_equal, load, make_experiment
 from ..tasks.test_vocoder import write_config
@@ -220,3 +223,30 @@ def test_other_experiments_are_refused(replaced, teacher, tmp_path):
         replace_decoder(teacher, replaced("vits").vocoder)
     with pytest.raises(ConfigError, match=r"is no vocoder's \(tts: fastspeech2\)"):
         replace_decoder(replaced("vits").teacher, teacher)
+
+
+def test_a_vocoder_of_one_speaker_of_several_is_refused(replaced, tmp_path):
+    made = replaced("several")
+    vocoder = tmp_path / "vocoder"
+    shutil.copytree(made.vocoder, vocoder, symlinks=True)
+    conf = yaml.safe_load((vocoder / "config.yaml").read_text())
+    conf["tts_conf"]["latents"]["condition_channels"] = 0
+    (vocoder / "config.yaml").write_text(yaml.safe_dump(conf))
+    with pytest.raises(ConfigError, match="was trained on the latents of one speaker"):
+        replace_decoder(made.teacher, vocoder)
+
+
+def test_latents_without_conditioning_are_of_one_speaker(replaced, tmp_path):
+    speech = tmp_path / "speech"
+    shutil.copytree(replaced("several").dump / "train", speech)
+    options = ["--speech", str(speech), "--unconditioned"]
+    dump_f0.main([*options, "--finish"])
+    spec = LatentSpec.of_set(speech)
+    assert spec.condition_channels == 0 and "condition" not in spec.lists
+    table = read_table(speech / "condition.scp")
+    *_, last = table
+    np.save(tmp_path / "other.npy", np.load(table[last]) + 0.1)
+    rows = (table | {last: str(tmp_path / "other.npy")}).items()
+    (speech / "condition.scp").write_text("".join(f"{k} {v}\n" for k, v in rows))
+    with pytest.raises(ConfigError, match=f"speech: {last}: another speaker or langu"):
+        dump_f0.main([*options, "--finish"])

@@ -216,8 +216,8 @@ fi
 [ "${stage}" -gt 8 ] || [ "${stop_stage}" -lt 8 ] || step check-evaluation
 
 if ${is_synthesized} && begin 2 "Speech of ${speech_script:-${teacher_exp}} -> ${speech_dir}"; then
-    dump_set "${train_set}" "${align_dir}/${train_set}_synthesized" "${train_texts[@]}"
-    dump_set "${valid_set}" "${align_dir}/${valid_set}_synthesized" "${valid_texts[@]}"
+    dump_set "${train_texts[@]}"
+    dump_set "${valid_texts[@]}"
     set_variables select-utterances
 elif begin 2 "Durations of the ${durations_from} -> ${align_dir}"; then
     if [ "${durations_from}" = aligner ]; then
@@ -240,7 +240,7 @@ fi
 if [ -n "${pseudo_label_text}" ] && begin 3 "Pseudo-labels: ${teacher_exp}/${text_set}"; then
     step write-text-set
     if ${is_synthesized}; then
-        dump_set "${text_set}" "${align_dir}/${text_set}" "${more_texts[@]}"
+        dump_set "${more_texts[@]}"
     else
         speech_sets=${text_set} inference_tag=${text_set} synthesize "${teacher_model}"
         espnet-distill pseudo-label "${teacher_exp}/${text_set}/${text_set}" \
@@ -301,8 +301,9 @@ if [ -n "${vocoder_preset}" ] && [ "${stop_stage}" -ge 10 ]; then
         if ${is_latent} && [ -n "${speech_script}" ]; then
             log "F0: that of ${speech_script}"
         elif ${is_latent}; then
-            dump_f0 "${speech_dir}/${train_set}" "${dumpdir}/raw/${train_set}/text"
-            dump_f0 "${speech_dir}/${valid_set}" "${dumpdir}/raw/${valid_set}/text"
+            for set in "${train_texts[0]}" "${valid_texts[0]}"; do
+                dump_f0 "${speech_dir}/${set}" "${dumpdir}/raw/${set}/text" --unconditioned
+            done
         else
             dump_waves "${train_waves}" train
             dump_waves "${valid_waves}" valid

@@ -69,9 +69,10 @@ dump_set() {  # dump_set SET OUT [data options]: the teacher's speech as a data 
         --n-shift "${duration_shift}"
 }
 
-dump_f0() {  # dump_f0 SPEECH TEXT: F0 of a dump of speech with latents
+dump_f0() {  # dump_f0 SPEECH TEXT [options]: F0 of a dump of speech with latents
     local log=$1/log_f0
-    local program=(espnet_distill.bin.dump_f0 --speech "$1" --f0min "${f0min}" --f0max "${f0max}")
+    local program=(espnet_distill.bin.dump_f0 --speech "$1" --f0min "${f0min}" --f0max "${f0max}"
+        "${@:3}")
     run_array "F0 failed" "$2" "${log}" "${program[@]}"
     run_job "F0 failed" "${train_cmd}" "${log}/finish.log" "${program[@]}" --finish
 }
