@@ -24,4 +24,5 @@ fi
     --noise_scale 0 \
     --student_config conf/train_student_of_latents.yaml \
     --vocoder_preset harmonic_istft_small \
+    ${PIPER_SPEAKER:+--speaker "${PIPER_SPEAKER}" --tts_opts "--use_sid true"} \
     "$@"

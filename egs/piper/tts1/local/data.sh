@@ -8,7 +8,8 @@ set -euo pipefail
 . ./path.sh
 . ./db.sh
 
-python3 local/write_data.py "${PIPER_VOICE}" data "${PROMPTS}" ${MORE_PROMPTS:+"${MORE_PROMPTS}"}
+python3 local/write_data.py "${PIPER_VOICE}" data "${PROMPTS}" ${MORE_PROMPTS:+"${MORE_PROMPTS}"} \
+    ${PIPER_SPEAKER:+--speaker "${PIPER_SPEAKER}"}
 for name in train dev eval; do
     utils/utt2spk_to_spk2utt.pl data/${name}/utt2spk > data/${name}/spk2utt
 done

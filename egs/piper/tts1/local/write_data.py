@@ -20,16 +20,17 @@ from espnet_distill.utils.files import write_wav, written_whole
 from espnet_distill.voice import Voice
 
 NUM_DEV, NUM_EVAL = 16, 48
-SPEAKER = "piper"
 
 
-def synthesize(voice: Voice, lines: list[Line], folder: Path) -> dict[str, Path]:
+def synthesize(
+    voice: Voice, lines: list[Line], folder: Path, speaker: str | None
+) -> dict[str, Path]:
     """Synthesize sentences without a file in `folder`; return the files by id."""
     waves = {line.utterance: folder / f"{line.utterance}.wav" for line in lines}
     for line in tqdm(lines, desc="Piper voice", unit="sentence"):
         wave = waves[line.utterance]
         if not wave.exists():
-            speech = np.clip(voice.synthesize(line.text), -1, 1)
+            speech = np.clip(voice.synthesize(line.text, speaker=speaker), -1, 1)
             with written_whole(wave) as beside:
                 write_wav(beside, speech, voice.sample_rate)
     return waves
@@ -42,6 +43,7 @@ def main() -> None:
     add("out", type=Path, help="the folder of the data folders")
     add("prompts", type=Path, help="lines `<id> <sentence>`, the last held out")
     add("more", type=Path, nargs="?", help="more sentences, for the training")
+    add("--speaker", metavar="NAME", help="one of several speakers of the voice")
     args = parser.parse_args()
     voice = Voice(args.voice)
     lines = read_prompts(args.prompts)
@@ -51,12 +53,13 @@ def main() -> None:
         "train": lines[: -NUM_EVAL - NUM_DEV],
     }
     sets["train"] += read_prompts(args.more) if args.more else []
-    waves = synthesize(voice, sets["eval"], Path("downloads"))
+    folder = Path("downloads", args.speaker or "")
+    waves = synthesize(voice, sets["eval"], folder, args.speaker)
     placeholder = waves[lines[-1].utterance]
-    espeak_voice = voice.config.espeak_voice
+    speaker, espeak_voice = args.speaker or "piper", voice.config.espeak_voice
     for name, lines in sets.items():
         rows = (
-            (one.utterance, waves.get(one.utterance, placeholder), one.text, SPEAKER)
+            (one.utterance, waves.get(one.utterance, placeholder), one.text, speaker)
             for one in lines
         )
         write_data_folder(args.out / name, rows)
