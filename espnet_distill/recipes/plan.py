@@ -230,12 +230,12 @@ def _require_student_features(layout: Layout) -> None:
             raise ConfigError(
                 f"--{name} true: not supported with {where}; set it to false"
             )
-    if options.stage > 2:
-        for name in filter(None, (*layout.dumped_sets, layout.text_set)):
-            if not (layout.speech_dir / name / LATENTS).is_file():
-                raise ConfigError(
-                    f"{where}: {layout.speech_dir / name}: has no {LATENTS}; run stage 2"
-                )
+    stages = dict.fromkeys(layout.dumped_sets, 2)
+    stages |= {layout.text_set: 3} if layout.text_set else {}
+    for name, stage in stages.items():
+        speech = layout.speech_dir / name
+        if options.stage > stage and not (speech / LATENTS).is_file():
+            raise ConfigError(f"{where}: {speech}: has no {LATENTS}; run stage {stage}")
     if 3 < options.stage <= 6:
         for folder in (layout.align_dir / name for name in layout.training_sets):
             if not (folder / MARKER).is_file():

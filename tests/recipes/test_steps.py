@@ -209,6 +209,27 @@ def test_a_student_of_latents_needs_their_teacher_and_vocoder(
     assert str(caught.value).startswith(line)
 
 
+def test_pseudo_labels_get_their_latents_in_stage_3():
+    make_experiment(Path("exp/vits"), **vits())
+    Path("more").write_text("y two\n")
+    for name in ("train", "dev"):
+        files = (
+            f"exp/teacher_speech/{name}/latents.scp",
+            f"dump/raw/{name}_synthesized/text",
+        )
+        for path in map(Path, files):
+            path.parent.mkdir(parents=True)
+            path.touch()
+    given = {"student_features": "latents", "vocoder_preset": "harmonic_istft_nano"}
+    given |= {"teacher": "exp/vits", "student_config": STUDENT}
+    given |= {"pseudo_label_text": "more"}
+    plan(layout(**given, stage="3").options)
+    with pytest.raises(
+        ConfigError, match="_speech/more: has no latents.scp; run stage 3"
+    ):
+        plan(layout(**given, stage="4").options)
+
+
 @pytest.mark.parametrize(
     "options, line",
     [
@@ -480,7 +501,9 @@ def one_of_several(speakers):
     Path("dump/raw/train/utt2spk").write_text("a ann\nb bob\nc ann\n")
     for name, utterances in {"train": "abc", "dev": "d"}.items():
         raw, xvectors = Path("dump/raw", name), Path("dump/xvector", name)
-        languages = {utt: ("de", "0") if utt == "b" else ("en", "1") for utt in utterances}
+        languages = {
+            utt: ("de", "0") if utt == "b" else ("en", "1") for utt in utterances
+        }
         for place, table in enumerate(("utt2lang", "utt2lid")):
             rows = (f"{utt} {values[place]}\n" for utt, values in languages.items())
             (raw / table).write_text("".join(rows))
