@@ -9,7 +9,7 @@ from espnet_distill.objectives.base import Objective
 from espnet_distill.objectives.divergence import Attention, Stop
 from espnet_distill.objectives.regression import Duration, Energy, Mel, Pitch
 from espnet_distill.objectives.representation import Hidden, Relation
-from espnet_distill.objectives.waveform import F0, STFT
+from espnet_distill.objectives.waveform import F0, STFT, FreePhase
 from espnet_distill.utils.config_values import as_number, is_number, require_known
 
 OBJECTIVES: dict[str, type[Objective]] = {
@@ -23,6 +23,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "relation": Relation,
     "stft": STFT,
     "f0": F0,
+    "free_phase": FreePhase,
 }
 
 

@@ -65,7 +65,8 @@ class STFT(Objective):
         self, student: Taps, teacher: Taps, utterance_weights=None
     ) -> torch.Tensor:
         """Return the distance of waveforms (B, T) without padding."""
-        waves = student["waveform"], teacher["waveform"]
+        (tap,) = self.taps
+        waves = student[tap], teacher[tap]
         distances = (self._distance(*waves, size) for size in self.sizes)
         return sum(distances) / len(self.sizes)
 
@@ -85,6 +86,23 @@ class STFT(Objective):
     def _spectrum(self, wave: torch.Tensor, size: int) -> torch.Tensor:
         window = getattr(self, f"window_{size}")
         return torch.stft(wave, size, size // 4, window=window, return_complex=True)
+
+
+class FreePhase(STFT):
+    """Complex distance of a waveform's component with free phases to the teacher's.
+
+    For vocoders that predict its spectra. The taps `free_phase` (B, T) are the component
+    that the student predicts, and that of the teacher's waveform.
+
+    Args:
+        weight: Weight of the term.
+        sizes: FFT sizes, in samples.
+    """
+
+    taps = ("free_phase",)
+
+    def __init__(self, weight: float = 1.0, sizes: Sequence[int] = (1024,)):
+        super().__init__(weight, sizes, log_magnitude=0.0, convergence=0.0)
 
 
 class F0(Objective):

@@ -3,7 +3,7 @@
 import argparse
 import functools
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from espnet2.layers.global_mvn import GlobalMVN
@@ -38,6 +38,7 @@ from espnet_distill.vocoders.dump import identity, is_finished, require_dump
 from espnet_distill.vocoders.generators.base import Generator
 from espnet_distill.vocoders.generators.registry import build_generator
 from espnet_distill.vocoders.latents import (
+    FREE_PHASE,
     STATISTICS,
     LatentSpec,
     input_of,
@@ -59,6 +60,10 @@ PREDICTED_F0 = [
     {"type": "stft", "weight": 1.0, "complex": 0.0},
     {"type": "f0", "weight": 3.0},
 ]
+
+
+# Default objective of a component whose phases the network predicts.
+COMPONENT = {"type": "free_phase", "weight": 10.0}
 
 
 # Data names, and the lists and types of their files in a dump of mels.
@@ -149,7 +154,7 @@ class DistillGANTTSTask(GANTTSTask):
         cls, train: bool = True, inference: bool = False
     ) -> tuple[str, ...]:
         if cls.trains_vocoder:
-            return ("mel", "latents", "condition", "speech")
+            return ("mel", "latents", "condition", "speech", "free_phase")
         return super().optional_data_names(train, inference)
 
     @classmethod
@@ -265,8 +270,16 @@ def vocoder_options(args: argparse.Namespace) -> DistillOptions:
     if "objectives" not in conf:
         kind = (args.tts_conf or {}).get("vocoder_type")
         predicts_f0 = kind == "harmonic_istft_generator"
+        component = [COMPONENT] if _has_free_phase(args) else []
         distill_options.objectives = PREDICTED_F0 if predicts_f0 else SPECTRA
+        distill_options.objectives = distill_options.objectives + component
     return distill_options
+
+
+def _has_free_phase(args: argparse.Namespace) -> bool:
+    """Return whether the generator predicts a component with phases of its own."""
+    params = (args.tts_conf or {}).get("vocoder_params")
+    return isinstance(params, Mapping) and bool(params.get("free_phase"))
 
 
 def _given(args: argparse.Namespace, *keys: str) -> list[str]:
@@ -321,7 +334,7 @@ def _require_taps(generator: Generator, objectives: Sequence[Objective]) -> None
     with ErrorCollector() as faults:
         for item in objectives:
             where = f"distill_conf.objectives: {item.label}"
-            if item.taps not in (("waveform",), ("log_f0",)):
+            if item.taps not in (("waveform",), ("log_f0",), ("free_phase",)):
                 faults.lines.append(
                     f"{where} requires {', '.join(item.taps)}; a vocoder has a "
                     "waveform only; use stft"
@@ -331,7 +344,12 @@ def _require_taps(generator: Generator, objectives: Sequence[Objective]) -> None
                     f"{where}: only a harmonic_istft_generator predicts F0; leave it "
                     "out"
                 )
-            is_complex = isinstance(item, STFT) and item.term_weights["complex"]
+            elif item.taps == ("free_phase",) and not generator.has_free_phase:
+                faults.lines.append(
+                    f"{where}: the generator has no free_phase; set "
+                    "tts_conf.vocoder_params.free_phase, or leave it out"
+                )
+            is_complex = type(item) is STFT and item.term_weights["complex"]
             if generator.predicts_f0 and is_complex:
                 faults.lines.append(
                     f"{where}.complex: a harmonic_istft_generator sets its phases "
@@ -409,6 +427,13 @@ def _add_dump(
             raise ConfigError(
                 f"{folder}: latents of another model than those of the training set; "
                 "dump both sets with one teacher"
+            )
+    if _has_free_phase(args):
+        lists = lists | {"free_phase": FREE_PHASE}
+        if not (folder / FREE_PHASE[0]).is_file():
+            raise ConfigError(
+                f"tts_conf.vocoder_params.free_phase: {folder / FREE_PHASE[0]}: no such "
+                "file; leave free_phase out, or dump the teacher's component"
             )
     key = f"{name}_data_path_and_name_and_type"
     paths = [

@@ -6,6 +6,11 @@ by :mod:`espnet_distill.bin.dump_f0`,
     f0.scp             utterance and path of an array (T,): F0 of the waveform, or 0
     latents_stats.npz  count, sum and sum of squares of the latents, for GlobalMVN
     latents.yaml       a LatentSpec; written last
+
+A dump of a decoder with a component of free phases may have it, for a generator that
+predicts it, too:
+
+    free_phase.scp     utterance and path of an array (T * hop length,)
 """
 
 from collections.abc import Mapping
@@ -35,6 +40,7 @@ LISTS = {  # data name: its list and type in a dump
     "teacher_wave": ("wav/wav.scp", "sound"),
 }
 CONDITION = ("condition.scp", "npy")  # of a decoder with global conditioning
+FREE_PHASE = ("free_phase.scp", "npy")  # a component of the waveform, (samples,)
 
 
 @dataclass(frozen=True)

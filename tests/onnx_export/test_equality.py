@@ -94,7 +94,8 @@ MODELS = {
     "convnext": ("fastspeech2_convnext", VARIANT),
 }
 FIRST = next(iter(MODELS))
-VOCODERS = (*SMALL, "HiFi-GAN with a floor", "HiFi-GAN with statistics")
+FREE_PHASE = "harmonic_istft_generator with a free phase"
+VOCODERS = (*SMALL, FREE_PHASE, "HiFi-GAN with a floor", "HiFi-GAN with statistics")
 
 
 def random_model(name, options):
@@ -112,12 +113,14 @@ def random_vocoder(name):
     """Build a vocoder whose waveform is not near zero."""
     torch.manual_seed(0)
     statistics = torch.arange(float(ODIM)) / ODIM - 0.4, torch.full((ODIM,), 2.0)
-    if name in SMALL:
+    kind, _, more = name.partition(" with ")
+    if kind in SMALL:
         mels = MelSpec.of_conf(FEATURES)
-        generator = build_generator(conf(name), mels)
+        changes = {"noise": "phases", "free_phase": True} if more else {}
+        generator = build_generator(conf(kind, **changes), mels)
         for value in generator.parameters():
             torch.nn.init.normal_(value, std=0.2)
-        if name == "harmonic_istft_generator":
+        if kind == "harmonic_istft_generator":
             torch.nn.init.constant_(generator.log_f0.bias, 5.0)
             generator.filters.bias.data -= 3
         generator = prepare_inference(generator)

@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+import soundfile
 import yaml
 
 from espnet_distill.utils.files import read_durations, read_table
@@ -85,12 +86,17 @@ def test_durations_waves_and_latents_have_the_same_frames(dump):
     assert (spec.fs, spec.hop_length, spec.channels) == (24000, HOP, 256)
     latents, f0 = read_table(folder / "latents.scp"), read_table(folder / "f0.scp")
     waves = read_table(folder / "wav/wav.scp")
+    component = read_table(folder / "free_phase.scp")
     for key, units in read_durations(folder / "durations", waves).items():
         frames = 2 * sum(units)
         assert np.load(latents[key]).shape == (frames, 256)
         pitch = np.load(f0[key])
         assert pitch.shape == (frames,) and 0.3 < (pitch > 60).mean() < 1
         assert len(open(waves[key], "rb").read()) == 44 + 2 * HOP * frames
+        wave, free = soundfile.read(waves[key])[0], np.load(component[key])
+        assert free.shape == wave.shape
+        without = (wave - free).std()  # lower, because it is in phase with the waveform
+        assert without < wave.std()
 
 
 def test_every_token_has_a_part_of_the_duration(dump):
@@ -147,7 +153,8 @@ def test_all_stages(tmp_path):
     conf = yaml.safe_load((recipe / "conf/train_student.yaml").read_text())
     conf |= {"num_iters_per_epoch": 2, "max_epoch": 1, "batch_size": 2}
     (recipe / "conf/train_student.yaml").write_text(yaml.safe_dump(conf))
-    options = ["--vocoder_args", "--max_epoch 1 --num_iters_per_epoch 2 --batch_size 2"]
+    args = "--tts_conf vocoder_params.free_phase=true --max_epoch 1"
+    options = ["--vocoder_args", f"{args} --num_iters_per_epoch 2 --batch_size 2"]
     done = subprocess.run(
         ["./run.sh", "--num_threads", "1", *options],
         cwd=recipe,

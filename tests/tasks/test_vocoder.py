@@ -212,6 +212,41 @@ def test_one_with_pulses_learns_f0_and_resumes_bit_for_bit(
     assert wave.shape == (len(mel) * HOP,) and wave.isfinite().all() and wave.std() > 0
 
 
+def with_params(**params):
+    tts_conf = HARMONIC["tts_conf"]
+    params = tts_conf["vocoder_params"] | params
+    return HARMONIC | {"tts_conf": tts_conf | {"vocoder_params": params}}
+
+
+def test_a_component_of_free_phase_is_learnt_from_the_dump(
+    corpus, teacher, dumped, tmp_path
+):
+    with_component = tmp_path / "dump"
+    shutil.copytree(dumped, with_component)
+    default = with_params(free_phase=True) | {"distill_conf": {}}
+    config = write_config(teacher, tmp_path / "train.yaml", with_component, **default)
+    with pytest.raises(ConfigError, match="train/free_phase.scp: no such file; leave"):
+        check(config, [])
+    for name in ("train", "valid"):
+        waves = read_table(with_component / name / "wave.scp")
+        rows = []
+        for utterance, wave in waves.items():
+            path = tmp_path / f"{utterance}.npy"
+            np.save(path, soundfile.read(wave)[0].astype(np.float16))
+            rows.append(f"{utterance} {path}\n")
+        (with_component / name / "free_phase.scp").write_text("".join(rows))
+    assert check(config, []).endswith("by stft, f0, freephase")
+    objectives = HARMONIC["distill_conf"]["objectives"]
+    objectives = [*objectives, {"type": "free_phase", "sizes": [256]}]
+    changes = default | {"distill_conf": {"objectives": objectives}}
+    write_config(teacher, config, with_component, **changes)
+    out = train(corpus, config, tmp_path / "exp")
+    one, two = (load(out / f"{n}epoch.pth") for n in (1, 2))
+    name = "tts.generator.free.weight"
+    assert not torch.equal(one[name], two[name])
+    assert build_vocoder(out / "valid.mel.ave.pth").generator.has_free_phase
+
+
 def test_the_discriminator_starts_at_the_configured_step(trained):
     first, last = (load(trained / f"{epoch}epoch.pth") for epoch in (1, 2))
     assert first["tts.updates"] == 4 and last["tts.updates"] == 8
@@ -348,6 +383,10 @@ def test_recordings_that_are_given_pass_for_real(
         (
             {"distill_conf": {"objectives": [{"type": "f0"}]}},
             "f0: only a harmonic_istft",
+        ),
+        (
+            {"distill_conf": {"objectives": [{"type": "free_phase"}]}},
+            "freephase: the generator has no free_phase; set tts_conf",
         ),
         (
             HARMONIC

@@ -107,6 +107,43 @@ def test_a_rate_of_pulses_that_the_hop_does_not_have_is_refused(by):
         HarmonicISTFTGenerator(8, HOP, RATE, pulse_downsampling=by)
 
 
+def test_both_noises_have_the_same_power():
+    made = {
+        kind: HarmonicISTFTGenerator(8, HOP, RATE, 8, 8, 1, noise=kind)
+        for kind in ("gaussian", "phases")
+    }
+    spectra = {kind: torch.view_as_complex(one.noise) for kind, one in made.items()}
+    gaussian, phases = (spectra[kind].abs().square() for kind in made)
+    assert float(phases.mean() / gaussian.mean()) == pytest.approx(1, rel=0.02)
+    assert phases.std() < 1e-3 < gaussian.std()
+    products = spectra["phases"][1:] * spectra["phases"][:-1].conj()
+    assert products.mean().abs() < 0.02 * phases.mean()
+
+
+def test_an_unknown_noise_is_refused():
+    with pytest.raises(ValueError, match="noise 'pink' is none of gaussian, phases"):
+        HarmonicISTFTGenerator(8, HOP, RATE, noise="pink")
+
+
+def test_a_component_of_free_phase_is_a_part_of_the_waveform():
+    torch.manual_seed(0)
+    made = HarmonicISTFTGenerator(20, HOP, RATE, 8, 16, 1, free_phase=True)
+    torch.nn.init.normal_(made.free.weight, std=1.0)
+    torch.nn.init.constant_(made.filters.bias, -20)  # no pulses and no noise
+    c = torch.randn(2, 20, 80)
+    taps = made.training_forward(c, torch.full((2, 80), 250.0))
+    assert taps["waveform"].std() > 0.01
+    torch.testing.assert_close(taps["free_phase"], taps["waveform"], atol=1e-5, rtol=0)
+    torch.testing.assert_close(made(c)[:, 0], taps["waveform"], atol=1e-5, rtol=0)
+    pieces = torch.cat(list(made.stream(c[:1], 30)), -1)
+    torch.testing.assert_close(pieces, made(c[:1]), atol=1e-6, rtol=0)
+    loss = build_objective({"type": "free_phase", "sizes": [64]})
+    loss(Taps(taps), Taps({"free_phase": torch.randn(2, 80 * HOP)})).backward()
+    assert made.free.weight.grad.abs().sum() > 0
+    assert made.filters.weight.grad is None
+    assert loss(Taps(taps), Taps(taps)).item() == 0
+
+
 def test_noise_is_random_in_training_and_constant_in_synthesis(generator):
     c, f0 = torch.zeros(1, 20, 30), torch.full((1, 30), 200.0)
     torch.manual_seed(0)

@@ -24,4 +24,6 @@ fi
     --student_features latents \
     --student_config conf/train_student.yaml \
     --vocoder_preset harmonic_istft_small \
+    --vocoder_args "--tts_conf vocoder_params.free_phase=true --max_epoch 12 \
+        --scheduler_conf total_steps=6000" \
     "$@"

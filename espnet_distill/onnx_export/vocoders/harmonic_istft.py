@@ -31,8 +31,12 @@ class HarmonicISTFT(nn.Module):
         pulse_order = torch.cat(pulse_orders)
         self.pulse_bins = tuple(map(len, pulse_orders))
         self.voiced = reordered(generator.filters, pulse_order)
-        phases = reordered(generator.phases, pulse_order)
-        self.phases = joined(phases, generator.log_f0)
+        phases = [reordered(generator.phases, pulse_order)]
+        if generator.has_free_phase:
+            parts = (pulse_order, generator.bins + pulse_order)
+            phases += [reordered(generator.free, part) for part in parts]
+        self.phases = joined(*phases, generator.log_f0)
+        self.split = [layer.out_features for layer in (*phases, generator.log_f0)]
         self.unvoiced = nn.ModuleList(
             reordered(generator.filters, generator.bins + order) for order in orders
         )
@@ -63,7 +67,7 @@ class HarmonicISTFT(nn.Module):
             The waveforms, and the cycles of F0 before each frame and the end (T + 1,).
         """
         features = self.backbone(mels)
-        phases, log_f0 = self.phases(features).split((sum(self.pulse_bins), 1), -1)
+        phases, *free, log_f0 = self.phases(features).split(self.split, -1)
         f0 = log_f0.t().exp()
         cycles = self.pulses.cycles(f0)
         frames = torch.arange(features.size(0))
@@ -74,6 +78,8 @@ class HarmonicISTFT(nn.Module):
         filters = _magnitudes(self.voiced(features))
         filters = filters * phases.cos(), filters * phases.sin()
         pulses = _product(self._pulse_spectra(f0, cycles[:, :-1]), filters)
+        if free:
+            pulses = map(torch.add, pulses, free)
         pulses = [part.split(self.pulse_bins, -1) for part in pulses]
         frames = frames % NOISE_FRAMES
         louder = noise.clamp(min=0).log()

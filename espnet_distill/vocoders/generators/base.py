@@ -21,11 +21,14 @@ class Generator:
         upsample_factor: Samples a frame.
         predicts_f0: Whether the generator has phases of its own, from its predicted F0;
             `training_forward` then returns `log_f0` (B, T).
+        has_free_phase: Whether it predicts a component of the waveform with phases of
+            its own; `training_forward` then returns `free_phase`, of the waveform's shape.
     """
 
     in_channels: int
     upsample_factor: int
     predicts_f0 = False
+    has_free_phase = False
 
     def training_forward(
         self, c: torch.Tensor, f0: torch.Tensor | None

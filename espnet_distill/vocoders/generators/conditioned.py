@@ -21,6 +21,7 @@ class ConditionedGenerator(Generator, torch.nn.Module):
         self.in_channels = generator.in_channels
         self.upsample_factor = generator.upsample_factor
         self.predicts_f0 = generator.predicts_f0
+        self.has_free_phase = generator.has_free_phase
         self.projection = torch.nn.Linear(
             condition_channels, self.in_channels, bias=False
         )

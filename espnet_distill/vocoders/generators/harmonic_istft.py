@@ -4,6 +4,7 @@ import math
 from functools import cached_property
 
 import torch
+from torch.nn import functional
 
 from espnet_distill.vocoders.generators.base import Generator
 from espnet_distill.vocoders.generators.istft import MAX_MAGNITUDE, FrameMajorBackbone
@@ -12,11 +13,7 @@ from espnet_distill.vocoders.generators.spectra import FrameMajorISTFT
 from espnet_distill.vocoders.streaming import context_of
 
 INITIAL_F0, INITIAL_MAGNITUDE = 150.0, 0.05  # Hz and magnitude before training
-
-
 NOISE_FRAMES = 512  # period of the noise
-
-
 MIN_VOICED = 2000.0  # Hz, lower bound of the highest frequency of the pulses
 
 
@@ -41,9 +38,16 @@ class HarmonicISTFTGenerator(Generator, torch.nn.Module):
         n_fft: Size of the inverse STFT, a multiple of the hop (None: four hops).
         pulse_downsampling: Divisor of the hop by which the sampling rate of the pulses
             is below `fs` (None: the greatest that keeps harmonics up to 2 kHz).
+        noise: Spectra to which the noise's filter is applied: those of white Gaussian
+            noise ("gaussian"), or of one magnitude and independent phases ("phases"),
+            which fluctuate less.
+        free_phase: Whether the network also predicts a spectrum of its own in the bins of
+            the pulses, real and imaginary, which is added. It expresses what is neither
+            filtered pulses nor filtered noise; a small network learns its phases from a
+            teacher that has such a component (as hibari-tts does) only.
 
     Raises:
-        ValueError: `pulse_downsampling` does not divide the hop.
+        ValueError: `pulse_downsampling` does not divide the hop, or `noise` is unknown.
     """
 
     predicts_f0 = True
@@ -58,6 +62,8 @@ class HarmonicISTFTGenerator(Generator, torch.nn.Module):
         layers: int = 6,
         n_fft: int | None = None,
         pulse_downsampling: int | None = None,
+        noise: str = "gaussian",
+        free_phase: bool = False,
     ):
         super().__init__()
         self.in_channels, self.upsample_factor = in_channels, hop_length
@@ -81,11 +87,13 @@ class HarmonicISTFTGenerator(Generator, torch.nn.Module):
         )
         self.phases = _linear(channels, self.bins, 0.0)
         self.log_f0 = _linear(channels, 1, math.log(INITIAL_F0))
-        noise = torch.randn(
-            1, NOISE_FRAMES * hop_length, generator=torch.Generator().manual_seed(0)
-        )
-        noise = torch.view_as_real(self.istft.spectra(self.istft.framed(noise))[0])
-        self.register_buffer("noise", noise, persistent=False)
+        self.has_free_phase = free_phase
+        if free_phase:
+            self.free = _linear(channels, 2 * self.bins, 0.0)
+        if noise not in NOISES:
+            raise ValueError(f"noise {noise!r} is none of {', '.join(NOISES)}")
+        spectra = torch.view_as_real(NOISES[noise](self.istft))
+        self.register_buffer("noise", spectra, persistent=False)
 
     def forward(self, c: torch.Tensor) -> torch.Tensor:
         """Turn mels (B, in_channels, T) into waveforms (B, 1, T * hop_length)."""
@@ -105,14 +113,22 @@ class HarmonicISTFTGenerator(Generator, torch.nn.Module):
 
         Returns:
             `waveform` (B, T * hop_length), and the predicted `log_f0` (B, T), to which
-            the waveform passes no gradient.
+            the waveform passes no gradient; with `free_phase` also that component of the
+            waveform.
         """
         x, log_f0 = self._represent(c)
         f0 = torch.where(f0 > 0, f0, log_f0.detach().exp())
         offsets = torch.rand(2, len(c), 1, device=c.device)
         cycles = self.pulses.cycles(f0)[:, :-1] + offsets[0]
         frame = (offsets[1] * NOISE_FRAMES).long()
-        return {"waveform": self._synthesize(x, f0, cycles, frame), "log_f0": log_f0}
+        taps = {"waveform": self._synthesize(x, f0, cycles, frame), "log_f0": log_f0}
+        if self.has_free_phase:
+            missing = (0, self.istft.n_fft // 2 + 1 - self.bins)
+            taps["free_phase"] = self.istft(
+                lambda at: functional.pad(self._free_spectra(x[:, at]), missing),
+                *x.shape[:2],
+            )
+        return taps
 
     def piece(self, c: torch.Tensor, inside: slice, state: tuple[int, float] | None):
         """Synthesize one piece of a waveform.
@@ -174,7 +190,30 @@ class HarmonicISTFTGenerator(Generator, torch.nn.Module):
         pulses = self.pulse_stft.spectra(pulses) * torch.polar(voiced, self.phases(x))
         spectra = noise * unvoiced
         spectra[..., : self.bins] += pulses
+        if self.has_free_phase:
+            spectra[..., : self.bins] += self._free_spectra(x)
         return spectra
+
+    def _free_spectra(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the predicted spectra (B, T, bins)."""
+        return torch.complex(*self.free(x).chunk(2, dim=-1))
+
+
+def _gaussian(istft: FrameMajorISTFT) -> torch.Tensor:
+    """Return spectra (NOISE_FRAMES, bins) of white Gaussian noise."""
+    samples = NOISE_FRAMES * istft.hop_length
+    noise = torch.randn(1, samples, generator=torch.Generator().manual_seed(0))
+    return istft.spectra(istft.framed(noise))[0]
+
+
+def _phases(istft: FrameMajorISTFT) -> torch.Tensor:
+    """Return spectra of random phases, with the mean power of those of `_gaussian`."""
+    shape = NOISE_FRAMES, istft.n_fft // 2 + 1
+    cycles = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+    return torch.polar(istft.window.norm().expand(shape), 2 * torch.pi * cycles)
+
+
+NOISES = {"gaussian": _gaussian, "phases": _phases}
 
 
 def _downsampling(fs: int, hop_length: int) -> int:

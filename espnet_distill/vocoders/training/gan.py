@@ -119,6 +119,7 @@ class VocoderGAN(torch.nn.Module):
         forward_generator: bool,
         f0: torch.Tensor | None = None,
         condition: torch.Tensor | None = None,
+        free_phase: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, dict]:
         """Return the loss of the generator or of the discriminator, and its parts.
 
@@ -130,6 +131,8 @@ class VocoderGAN(torch.nn.Module):
             f0: Of the teacher's waveforms in Hz (B, T), 0 in unvoiced frames; for
                 generators of pulses.
             condition: Global conditioning (B, G), for generators that take one.
+            free_phase: A component of the teacher's waveforms, for generators that
+                predict it.
         """
         if self._student is None:  # the discriminator comes first, on the same batch
             given = [] if condition is None else [condition]
@@ -138,7 +141,8 @@ class VocoderGAN(torch.nn.Module):
         if not forward_generator:
             return self._discriminate(self._student["waveform"].detach(), recording)
         student, self._student = self._student, None
-        return self._generate(student, Taps({"waveform": teacher, "f0": f0}), recording)
+        target = Taps({"waveform": teacher, "f0": f0, "free_phase": free_phase})
+        return self._generate(student, target, recording)
 
     def _generate(self, student, target, recording) -> tuple[torch.Tensor, dict]:
         student_wave, teacher_wave = student["waveform"], target["waveform"]

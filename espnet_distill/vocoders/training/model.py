@@ -33,6 +33,7 @@ class DistillVocoderModel(AbsGANESPnetModel):
         latents: torch.Tensor | None = None,
         condition: torch.Tensor | None = None,
         speech: torch.Tensor | None = None,
+        free_phase: torch.Tensor | None = None,
         forward_generator: bool = True,
         **others,
     ) -> dict:
@@ -46,6 +47,8 @@ class DistillVocoderModel(AbsGANESPnetModel):
             condition: its global conditioning (B, G), if it has one.
             speech: The discriminator's real waveforms, of the same shape; by default
                 the teacher's.
+            free_phase: The component of the teacher's waveforms of which a generator with
+                `free_phase` predicts the spectra.
             forward_generator: Whether to compute the generator's loss.
             others: Lengths, equal for all segments, and the utterances' names.
         """
@@ -53,10 +56,11 @@ class DistillVocoderModel(AbsGANESPnetModel):
         feats, _ = self.normalize(given.clone())  # normalizes in place
         real = teacher_wave if speech is None else speech
         loss, stats = self.tts(
-            feats, teacher_wave, real, forward_generator, f0, condition
+            feats, teacher_wave, real, forward_generator, f0, condition, free_phase
         )
         stats = {name: _value(part) for name, part in stats.items()}
         inputs = {name: given, "teacher_wave": teacher_wave, "f0": f0, "speech": real}
+        inputs |= {} if free_phase is None else {"free_phase": free_phase}
         self.fault = _find_fault(loss, stats, inputs, others.get("utt_id"))
         if self.fault:
             stats = mark_invalid(stats)

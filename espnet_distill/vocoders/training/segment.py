@@ -5,7 +5,7 @@ import zlib
 import numpy as np
 
 INPUTS = ("mel", "latents")
-WAVES = ("teacher_wave", "speech")
+WAVES = ("teacher_wave", "speech", "free_phase")
 
 
 class Segment:
@@ -23,7 +23,7 @@ class Segment:
         self.frames, self.hop_length, self.train = frames, hop_length, train
 
     def __call__(self, utterance: str, data: dict) -> dict:
-        """Cut `mel` or `latents` (T, C), `f0` (T,), `teacher_wave`, `speech` (samples,)."""
+        """Cut `mel` or `latents` (T, C), `f0` (T,), and waveforms (samples,)."""
         (name,) = (name for name in INPUTS if name in data)
         first = self._first(utterance, len(data[name]) - self.frames)
         cut = {name: _fit(data[name][first:], self.frames, mode="edge")}

@@ -5,7 +5,8 @@
 
 writes a dump as espnet_distill.bin.dump_speech and dump_f0 do. The latents are the output
 of the fourth of the eight blocks of hibari's decoder, 256 channels every 12.5 ms, a
-function of phonemes, durations and F0. Durations are those of the student's decoder, whose
+function of phonemes, durations and F0. The component of the waveform whose phases hibari
+predicts is written below 2 kHz, where the vocoder predicts it. Durations are those of the student's decoder, whose
 steps have two frames.
 """
 
@@ -19,7 +20,7 @@ import onnx
 import onnxruntime
 from espnet2.text.phoneme_tokenizer import PhonemeTokenizer
 from hibari import SAMPLE_RATE, Hibari
-from hibari.dsp import HOP, synth
+from hibari.dsp import HOP, N_FFT, ola, synth
 
 from espnet_distill.teachers.dump_writer import BEGUN
 from espnet_distill.teachers.dumped import begin
@@ -28,7 +29,12 @@ from espnet_distill.utils.checksums import checksum, checksum_of
 from espnet_distill.utils.files import read_table
 from espnet_distill.utils.progress import progress_bar
 from espnet_distill.utils.utterance_files import ARRAY
-from espnet_distill.vocoders.latents import LISTS, LatentSpec, write_specification
+from espnet_distill.vocoders.latents import (
+    FREE_PHASE,
+    LISTS,
+    LatentSpec,
+    write_specification,
+)
 
 G2P = "espeak_ng_english_us_vits"
 SPECTRA = ("lh", "theta", "ln", "lr", "phi", "f0")
@@ -38,6 +44,7 @@ FRAMES = 2  # of HOP samples, in a unit of hibari's durations
 MARGIN = 2  # units of silence that stay at both ends
 NOISE = 1e-4  # -80 dB; hibari's pauses are digital silence
 LEAST_F0 = 40  # Hz, below all voiced frames
+FREE_BINS = 2000 * N_FFT // SAMPLE_RATE + 1  # up to 2 kHz
 
 # Tokens of espeak-ng → hibari's phonemes (those of misaki), the longest first.
 PHONEMES = {
@@ -93,11 +100,11 @@ def spread(units: int, tokens: int) -> list[int]:
 
 
 class VoiceFiles(SpeechFiles):
-    """Waveforms, durations, latents and F0 of one set."""
+    """Waveforms, durations, latents, F0 and the component with free phases of one set."""
 
     def __init__(self, folder: Path):
         super().__init__(folder, with_latents=True)
-        self.kinds |= {"f0": ARRAY}
+        self.kinds |= {"f0": ARRAY, Path(FREE_PHASE[0]).stem: ARRAY}
 
 
 class Voice:
@@ -123,8 +130,9 @@ class Voice:
         """Synthesize a sentence.
 
         Returns:
-            `wav` (T * HOP,), `latents` (T, C), `f0` (T,) in Hz, and `frames`, the
-            duration of each token and of the end of sentence in units of FRAMES frames.
+            `wav` and `free_phase` (T * HOP,), `latents` (T, C), `f0` (T,) in Hz, and
+            `frames`, the duration of each token and of the end of sentence in units of
+            FRAMES frames.
         """
         groups = list(split(tokens))
         phonemes = "".join(phoneme for _, phoneme in groups)
@@ -145,10 +153,15 @@ def trim(groups, spectra, latents, units, seed) -> dict[str, np.ndarray]:
     begin, end = (max(0, units[at] - MARGIN) for at in (0, -1))
     kept = slice(begin * FRAMES, (units.sum() - end) * FRAMES)
     rng = np.random.default_rng(seed)
-    wave = synth(*spectra, rng)[kept.start * HOP : kept.stop * HOP]
-    f0 = spectra[-1][kept]
+    samples = slice(kept.start * HOP, kept.stop * HOP)
+    wave = synth(*spectra, rng)[samples]
+    *_, magnitudes, phases, f0 = spectra
+    free = np.exp(magnitudes + 1j * phases)
+    free[FREE_BINS:] = 0
+    f0 = f0[kept]
     return {
         "wav": wave + NOISE * rng.standard_normal(len(wave)),
+        "free_phase": ola(free.astype(np.complex64))[samples].astype(np.float16),
         "latents": latents.T[kept],
         "f0": np.where(f0 > LEAST_F0, f0, 0).astype(np.float32),
         "frames": durations_of(groups, units, begin, end),
