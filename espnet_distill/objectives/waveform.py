@@ -100,6 +100,7 @@ class FreePhase(STFT):
     """
 
     taps = ("free_phase",)
+    label = "free_phase"
 
     def __init__(self, weight: float = 1.0, sizes: Sequence[int] = (1024,)):
         super().__init__(weight, sizes, log_magnitude=0.0, convergence=0.0)

@@ -235,7 +235,7 @@ def test_a_component_of_free_phase_is_learnt_from_the_dump(
             np.save(path, soundfile.read(wave)[0].astype(np.float16))
             rows.append(f"{utterance} {path}\n")
         (with_component / name / "free_phase.scp").write_text("".join(rows))
-    assert check(config, []).endswith("by stft, f0, freephase")
+    assert check(config, []).endswith("by stft, f0, free_phase")
     objectives = HARMONIC["distill_conf"]["objectives"]
     objectives = [*objectives, {"type": "free_phase", "sizes": [256]}]
     changes = default | {"distill_conf": {"objectives": objectives}}
@@ -386,7 +386,7 @@ def test_recordings_that_are_given_pass_for_real(
         ),
         (
             {"distill_conf": {"objectives": [{"type": "free_phase"}]}},
-            "freephase: the generator has no free_phase; set tts_conf",
+            "free_phase: the generator has no free_phase; set tts_conf",
         ),
         (
             HARMONIC
