@@ -102,7 +102,7 @@ def test_a_student_is_a_choice_as_often_as_it_is_registered(install, choices):
 def test_what_there_is_names_those_of_others(install):
     install("extra", objectives="loud = extra:Loud", callbacks="watch = extra:Watch")
     assert refusal(build_objective, {"type": "lod"}).endswith(
-        ", relation, stft, f0, loud"
+        ", relation, stft, f0, free_phase, loud"
     )
     assert refusal(build_callback, {"type": "x"}).endswith(
         "there are bfloat16, prune, watch"

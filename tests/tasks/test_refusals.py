@@ -359,7 +359,8 @@ def test_a_callback_that_ends_after_training_does(corpus, tmp_path):
         (
             {"distill_conf": {"objectives": [{"type": "melody"}]}},
             "distill_conf.objectives[0]: no objective 'melody'; there are "
-            "mel, hidden, duration, pitch, energy, stop, attention, relation, stft, f0",
+            "mel, hidden, duration, pitch, energy, stop, attention, relation, stft, f0, "
+            "free_phase",
         ),
     ],
 )
