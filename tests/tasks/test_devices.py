@@ -311,6 +311,13 @@ def test_a_vocoder_of_each_generator(corpus, teacher, waves, gpu, generator, tmp
     assert wave in gpu and wave.shape == (30 * HOP,)
 
 
+def test_a_vocoder_with_a_component_of_free_phase(
+    corpus, teacher, waves, gpu, tmp_path
+):
+    complete = vocoder.with_component(waves, tmp_path / "dump")
+    train_vocoder(corpus, teacher, complete, tmp_path / "exp", **vocoder.FREE_PHASE)
+
+
 @pytest.mark.parametrize("discriminator", DISCRIMINATORS)
 def test_a_vocoder_before_each_discriminator(
     corpus, teacher, waves, gpu, discriminator, tmp_path
@@ -330,7 +337,7 @@ def test_every_generator_and_discriminator_is_among_them():
 
     assert set(GENERATORS) == set(generators.GENERATORS)
     assert set(DISCRIMINATORS) == set(gan.DISCRIMINATORS)
-    seen = {item["type"] for item in VARIED + ATTENDING} | {"stft", "f0"}
+    seen = {item["type"] for item in VARIED + ATTENDING} | {"stft", "f0", "free_phase"}
     assert seen == set(objectives.OBJECTIVES)
 
 

@@ -212,34 +212,40 @@ def test_one_with_pulses_learns_f0_and_resumes_bit_for_bit(
     assert wave.shape == (len(mel) * HOP,) and wave.isfinite().all() and wave.std() > 0
 
 
-def with_params(**params):
-    tts_conf = HARMONIC["tts_conf"]
-    params = tts_conf["vocoder_params"] | params
-    return HARMONIC | {"tts_conf": tts_conf | {"vocoder_params": params}}
+PARAMS = HARMONIC["tts_conf"]["vocoder_params"] | {"free_phase": True}
+OBJECTIVES = HARMONIC["distill_conf"]["objectives"]
+FREE_PHASE = {
+    "tts_conf": HARMONIC["tts_conf"] | {"vocoder_params": PARAMS},
+    "distill_conf": {
+        "objectives": [*OBJECTIVES, {"type": "free_phase", "sizes": [256]}]
+    },
+}
+
+
+def with_component(dumped, out):
+    """Copy a dump of waves, and list them as their components with free phases, too."""
+    shutil.copytree(dumped, out)
+    for name in ("train", "valid"):
+        rows = []
+        for utterance, wave in read_table(out / name / "wave.scp").items():
+            path = out / name / f"{utterance}.npy"
+            np.save(path, soundfile.read(wave)[0].astype(np.float16))
+            rows.append(f"{utterance} {path}\n")
+        (out / name / "free_phase.scp").write_text("".join(rows))
+    return out
 
 
 def test_a_component_of_free_phase_is_learnt_from_the_dump(
     corpus, teacher, dumped, tmp_path
 ):
-    with_component = tmp_path / "dump"
-    shutil.copytree(dumped, with_component)
-    default = with_params(free_phase=True) | {"distill_conf": {}}
-    config = write_config(teacher, tmp_path / "train.yaml", with_component, **default)
+    path = tmp_path / "train.yaml"
+    default = FREE_PHASE | {"distill_conf": {}}
     with pytest.raises(ConfigError, match="train/free_phase.scp: no such file; leave"):
-        check(config, [])
-    for name in ("train", "valid"):
-        waves = read_table(with_component / name / "wave.scp")
-        rows = []
-        for utterance, wave in waves.items():
-            path = tmp_path / f"{utterance}.npy"
-            np.save(path, soundfile.read(wave)[0].astype(np.float16))
-            rows.append(f"{utterance} {path}\n")
-        (with_component / name / "free_phase.scp").write_text("".join(rows))
+        check(write_config(teacher, path, dumped, **default), [])
+    complete = with_component(dumped, tmp_path / "dump")
+    config = write_config(teacher, path, complete, **default)
     assert check(config, []).endswith("by stft, f0, free_phase")
-    objectives = HARMONIC["distill_conf"]["objectives"]
-    objectives = [*objectives, {"type": "free_phase", "sizes": [256]}]
-    changes = default | {"distill_conf": {"objectives": objectives}}
-    write_config(teacher, config, with_component, **changes)
+    config = write_config(teacher, path, complete, **FREE_PHASE)
     out = train(corpus, config, tmp_path / "exp")
     one, two = (load(out / f"{n}epoch.pth") for n in (1, 2))
     name = "tts.generator.free.weight"
