@@ -386,7 +386,8 @@ def project(installed, corpus, tmp_path, monkeypatch):
 # of their own.
 LEFT_OUT = {"bench", "import-piper", "init", "new-recipe", "pseudo-label"}
 LEFT_OUT |= {"export", "replace-decoder", "report", "summarize-blind"}
-OTHER_TEACHERS = {"--speaker", "exp/vits_small"}  # than a FastSpeech2 of one speaker
+# These require another teacher than a FastSpeech2 of one speaker.
+OTHER_TEACHERS = {"--speaker", "exp/tts_joint", "exp/vits_small"}
 RUN = {
     " ".join(words[1:]): words[1:]
     for _, words in (case.values for case in ALL)
