@@ -11,9 +11,9 @@ time and wall time:
 - start: from the start of the process to its first sound, of a sentence of 4 s;
 - RSS: peak of the process;
 - installed: packages with what they require, without the voice;
-- WER and DNSMOS (at one level, silent ends trimmed): of the last sentences of hibari's prompts, which no system was trained on,
-  or of ``--sentences``; their differences to the first system, with the 95 % interval of a
-  paired bootstrap.
+- WER and DNSMOS (at one level, silent ends trimmed): of the last sentences of hibari's
+  prompts, which no system was trained on, or of ``--sentences``; their differences to the
+  first system, with the 95 % interval of a paired bootstrap.
 
     python benchmarks/voices.py voices/hibari voices/kathleen --json
 """

@@ -270,9 +270,9 @@ def vocoder_options(args: argparse.Namespace) -> DistillOptions:
     if "objectives" not in conf:
         kind = (args.tts_conf or {}).get("vocoder_type")
         predicts_f0 = kind == "harmonic_istft_generator"
+        objectives = PREDICTED_F0 if predicts_f0 else SPECTRA
         component = [COMPONENT] if _has_free_phase(args) else []
-        distill_options.objectives = PREDICTED_F0 if predicts_f0 else SPECTRA
-        distill_options.objectives = distill_options.objectives + component
+        distill_options.objectives = objectives + component
     return distill_options
 
 

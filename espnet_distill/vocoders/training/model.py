@@ -60,7 +60,8 @@ class DistillVocoderModel(AbsGANESPnetModel):
         )
         stats = {name: _value(part) for name, part in stats.items()}
         inputs = {name: given, "teacher_wave": teacher_wave, "f0": f0, "speech": real}
-        inputs |= {} if free_phase is None else {"free_phase": free_phase}
+        if free_phase is not None:
+            inputs["free_phase"] = free_phase
         self.fault = _find_fault(loss, stats, inputs, others.get("utt_id"))
         if self.fault:
             stats = mark_invalid(stats)

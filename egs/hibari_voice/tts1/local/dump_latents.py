@@ -6,8 +6,8 @@
 writes a dump as espnet_distill.bin.dump_speech and dump_f0 do. The latents are the output
 of the fourth of the eight blocks of hibari's decoder, 256 channels every 12.5 ms, a
 function of phonemes, durations and F0. The component of the waveform whose phases hibari
-predicts is written below 2 kHz, where the vocoder predicts it. Durations are those of the student's decoder, whose
-steps have two frames.
+predicts is written below 2 kHz, where the vocoder predicts it. Durations are those of the
+student's decoder, whose steps have two frames.
 """
 
 import sys
@@ -29,12 +29,7 @@ from espnet_distill.utils.checksums import checksum, checksum_of
 from espnet_distill.utils.files import read_table
 from espnet_distill.utils.progress import progress_bar
 from espnet_distill.utils.utterance_files import ARRAY
-from espnet_distill.vocoders.latents import (
-    FREE_PHASE,
-    LISTS,
-    LatentSpec,
-    write_specification,
-)
+from espnet_distill.vocoders.latents import LISTS, LatentSpec, write_specification
 
 G2P = "espeak_ng_english_us_vits"
 SPECTRA = ("lh", "theta", "ln", "lr", "phi", "f0")
@@ -104,7 +99,7 @@ class VoiceFiles(SpeechFiles):
 
     def __init__(self, folder: Path):
         super().__init__(folder, with_latents=True)
-        self.kinds |= {"f0": ARRAY, Path(FREE_PHASE[0]).stem: ARRAY}
+        self.kinds |= {"f0": ARRAY, "free_phase": ARRAY}
 
 
 class Voice:
