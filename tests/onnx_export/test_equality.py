@@ -314,6 +314,16 @@ def test_the_noise_has_a_scale(plain):
     )
 
 
+def test_of_noise_of_one_magnitude_the_phases_are_stored(vocoder):
+    sizes = {}
+    for name in ("harmonic_istft_generator", FREE_PHASE):
+        made = Vocoder(vocoder(name), "")
+        buffers = dict(made.named_buffers())
+        noise = [value for key, value in buffers.items() if ".noise" in key]
+        sizes[name] = sum(value.numel() for value in noise)
+    assert sizes[FREE_PHASE] * 2 == sizes["harmonic_istft_generator"] > 0
+
+
 def test_a_speaker_is_chosen(acoustic, vocoder):
     tts, module, options = acoustic("speakers and languages")
     loaded = vocoder("istft_generator")

@@ -40,10 +40,7 @@ class HarmonicISTFT(nn.Module):
         self.unvoiced = nn.ModuleList(
             reordered(generator.filters, generator.bins + order) for order in orders
         )
-        for half, bins in enumerate(orders):
-            for part in range(2):
-                noise = generator.noise[:, bins, part].clone()
-                self.register_buffer(f"noise_{half}{part}", noise)
+        self._register_noise(generator)
         stft = generator.pulse_stft
         self.register_buffer("pulse_dft", dft_matrix(stft.window, pulse_order))
         self.edges, self.overlap = stft.edges, stft.overlap
@@ -82,20 +79,43 @@ class HarmonicISTFT(nn.Module):
             pulses = map(torch.add, pulses, free)
         pulses = [part.split(self.pulse_bins, -1) for part in pulses]
         frames = frames % NOISE_FRAMES
-        louder = noise.clamp(min=0).log()
+        louder = noise.clamp(min=0).log() + self.log_magnitude
         spectra = []
         for half, layer in enumerate(self.unvoiced):
             bias = layer.bias + louder
             magnitudes = _magnitudes(torch.addmm(bias, features, layer.weight.t()))
             missing = (0, self.istft.sizes[half] - self.pulse_bins[half])
-            for part in range(2):
+            for part, values in enumerate(self._noise(half)):
                 low = functional.pad(pulses[part][half], missing)  # the lowest bins
-                spectra.append(self._noise(half, part)[frames] * magnitudes + low)
+                spectra.append(values[frames] * magnitudes + low)
         return self.istft(*(one[None] for one in spectra)), cycles[0]
 
-    def _noise(self, half: int, part: int) -> torch.Tensor:
-        """Return the noise of even (0) or odd bins, real (0) or imaginary."""
-        return getattr(self, f"noise_{half}{part}")
+    def _register_noise(self, generator: HarmonicISTFTGenerator) -> None:
+        """Register the noise's spectra, or their phases alone if these suffice."""
+        noise = torch.view_as_complex(generator.noise)
+        self.noise_has_one_magnitude = generator.noise_has_one_magnitude
+        self.log_magnitude = 0.0
+        if self.noise_has_one_magnitude:
+            self.log_magnitude = float(noise[0, 0].abs().log())
+        for half, bins in enumerate(self.istft.orders):
+            spectra = noise[:, bins]
+            parts = {"real": spectra.real, "imaginary": spectra.imag}
+            if self.noise_has_one_magnitude:
+                parts = {"phase": spectra.angle()}
+            for name, part in parts.items():
+                self.register_buffer(f"noise_{name}_{half}", part.clone())
+
+    def _noise(self, half: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the noise of even (0) or odd bins, real and imaginary.
+
+        ONNX Runtime computes cosines and sines once, when it loads the graph.
+        """
+        if self.noise_has_one_magnitude:
+            phase = getattr(self, f"noise_phase_{half}")
+            return phase.cos(), phase.sin()
+        return getattr(self, f"noise_real_{half}"), getattr(
+            self, f"noise_imaginary_{half}"
+        )
 
     def _pulse_spectra(
         self, f0: torch.Tensor, cycles: torch.Tensor

@@ -92,6 +92,7 @@ class HarmonicISTFTGenerator(Generator, torch.nn.Module):
             self.free = _linear(channels, 2 * self.bins, 0.0)
         if noise not in NOISES:
             raise ValueError(f"noise {noise!r} is none of {', '.join(NOISES)}")
+        self.noise_has_one_magnitude = noise == "phases"
         spectra = torch.view_as_real(NOISES[noise](self.istft))
         self.register_buffer("noise", spectra, persistent=False)
 
