@@ -57,7 +57,8 @@ def speech_of(
         if "spembs" in data:
             given["spembs"] = torch.as_tensor(data["spembs"]).reshape(-1)
         torch.manual_seed(zlib.crc32(key.encode()))
-        yield key, synthesize(model, ids, **noise, **given), len(ids)
+        decode = not args.latents_only
+        yield key, synthesize(model, ids, **noise, **given, decode=decode), len(ids)
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -75,7 +76,15 @@ def get_parser() -> argparse.ArgumentParser:
     add("--key_file", type=Path, help="the utterances of this job (default: all)")
     add("--noise_scale", type=float, default=0.333, help="noise of VITS's latents")
     add("--noise_scale_dur", type=float, default=0.0, help="noise of its durations")
-    add("--latents", action="store_true", help="also the waveform decoder's input")
+    outputs = parser.add_mutually_exclusive_group()
+    outputs.add_argument(
+        "--latents", action="store_true", help="also the waveform decoder's input"
+    )
+    outputs.add_argument(
+        "--latents_only",
+        action="store_true",
+        help="that input instead of waveforms: the decoder does not run",
+    )
     add("--ngpu", type=int, default=0)
     add("--finish", action="store_true", help="all jobs are done: write the lists")
     return parser
@@ -86,7 +95,12 @@ def main(cmd=None) -> None:
     args = get_parser().parse_args(cmd)
     teacher = Experiment(args.teacher)
     is_conditioned = conditioning_of(teacher.config) > 0
-    files = SpeechFiles(args.output_dir, args.latents, is_conditioned)
+    files = SpeechFiles(
+        args.output_dir,
+        args.latents or args.latents_only,
+        is_conditioned,
+        not args.latents_only,
+    )
     data = {name: path for path, name, _ in args.data_path_and_name_and_type}
     if "text" not in data:
         raise ConfigError(
@@ -116,7 +130,7 @@ def _record(teacher: Experiment, args: argparse.Namespace) -> dict:
     return {
         "teacher": identity(teacher),
         "noise": {name: getattr(args, name) for name in NOISE},
-        "latents": args.latents,
+        "latents": "only" if args.latents_only else args.latents,
         "data": {
             name: checksum_of_data(path, kind)
             for path, name, kind in args.data_path_and_name_and_type

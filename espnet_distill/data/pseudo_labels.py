@@ -31,8 +31,9 @@ def gather(decoded: Path, source: Path, out: Path, n_shift: int) -> str:
 
     Args:
         decoded: The output folder of tts.sh stage 8 for one set, with `durations` and
-            `wav`.
-        source: The data folder of that set; its recordings are not used.
+            `wav`; or a dump of latents alone, without `wav`: the recordings of `source`
+            are listed then, which tts.sh requires.
+        source: The data folder of that set; its recordings are not used otherwise.
         out: The folder to write.
         n_shift: Samples per mel frame.
 
@@ -47,28 +48,40 @@ def gather(decoded: Path, source: Path, out: Path, n_shift: int) -> str:
     if out.exists() and not (out / MARKER).is_file():
         raise ConfigError(f"{out}: is no folder of pseudo-labels; name another folder")
     durations = read_table(decoded / "durations")
-    waves = read_table(decoded / "wav" / "wav.scp")
     frames = {
         key: sum(row)
         for key, row in read_durations(decoded / "durations", durations).items()
     }
+    has_waves = (decoded / "wav").exists()
+    waves = read_table((decoded / "wav" if has_waves else source) / "wav.scp")
     kept = [key for key in durations if frames[key] and key in waves]
     if not kept:
         raise ConfigError(f"{decoded}: has no speech with durations; decode again")
-    tables = dict(_tables_of(source, kept)) | {
-        "wav.scp": {key: str(utterance_file(out / "wav", key, ".wav")) for key in kept},
-        "durations": durations,
-    }
+    tables = dict(_tables_of(source, kept)) | {"durations": durations}
     with folder_written_whole(out, instead=True) as beside:
-        wavs = {key: utterance_file(beside / "wav", key, ".wav") for key in kept}
-        seconds = sum(
-            _trim(Path(waves[key]), wav, frames[key] * n_shift)
-            for key, wav in wavs.items()
-        )
-        for name, table in tables.items():
+        if has_waves:
+            lengths = {key: frames[key] * n_shift for key in kept}
+            report = _write_waves(waves, lengths, beside)
+            waves = {key: str(_wave_of(out, key)) for key in kept}
+        else:
+            report = "latents alone"
+        for name, table in (tables | {"wav.scp": waves}).items():
             write_text(beside / name, "".join(f"{key} {table[key]}\n" for key in kept))
         write_text(beside / MARKER, "raw\n")
-    return f"{out}: {len(kept)} of {len(durations)} utterances, {seconds / 60:.0f} min"
+    return f"{out}: {len(kept)} of {len(durations)} utterances, {report}"
+
+
+def _write_waves(waves: dict[str, str], lengths: dict[str, int], out: Path) -> str:
+    """Write waveforms of given lengths in samples; return their total duration."""
+    seconds = sum(
+        _trim(Path(waves[key]), _wave_of(out, key), samples)
+        for key, samples in lengths.items()
+    )
+    return f"{seconds / 60:.0f} min"
+
+
+def _wave_of(folder: Path, key: str) -> Path:
+    return utterance_file(folder / "wav", key, ".wav")
 
 
 def _tables_of(source: Path, keys: list[str]) -> Iterator[tuple[str, dict[str, str]]]:

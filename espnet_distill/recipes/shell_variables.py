@@ -32,7 +32,7 @@ ALLOWED = frozenset(
         *("train_waves", "valid_waves", "wave_options", "tts_options"),
         *("align_options", "bpe_options", "progress_folders", *TRAINING_DATA),
         *("distill", "is_synthesized", "is_latent", "speech_dir"),
-        *("speech_options", "duration_shift", "extracts_features", *SPEECH_DATA),
+        *("duration_shift", "extracts_features", *SPEECH_DATA),
     )
 )
 
@@ -117,16 +117,8 @@ def _variables_of(layout: Layout) -> dict[str, str | Path | list]:
             "is_synthesized": str(layout.is_synthesized).lower(),
             "is_latent": str(layout.is_latent).lower(),
             "speech_dir": layout.speech_dir,
-            "speech_options": ["--latents"] if layout.is_latent else [],
         }
-        | {
-            name: _dump_arguments(layout, dataset, out)
-            for name, dataset, out in zip(
-                SPEECH_DATA,
-                (*layout.dumped_sets, layout.text_set),
-                (*layout.aligned_sets, layout.text_set),
-            )
-        }
+        | _dump_variables(layout)
         | _student_variables(layout)
         | _training_data(layout)
     )
@@ -138,13 +130,17 @@ def _student_variables(layout: Layout) -> dict[str, str | int]:
     `duration_shift` is the number of samples of a step of its decoder, which durations
     count. A student of latents needs no features of the waveforms but for its pitch.
     """
-    conf = read_student_conf(layout)
-    factor = (conf.get("tts_conf") or {}).get("reduction_factor", 1)
-    extracts_features = not layout.is_latent or "pitch_extract" in conf
+    factor = (read_student_conf(layout).get("tts_conf") or {}).get(
+        "reduction_factor", 1
+    )
     return {
-        "extracts_features": str(extracts_features).lower(),
+        "extracts_features": str(_extracts_features(layout)).lower(),
         "duration_shift": int(layout.options.n_shift) * factor,
     }
+
+
+def _extracts_features(layout: Layout) -> bool:
+    return not layout.is_latent or "pitch_extract" in read_student_conf(layout)
 
 
 def _training_data(layout: Layout) -> dict[str, str | list]:
@@ -161,9 +157,27 @@ def _training_data(layout: Layout) -> dict[str, str | list]:
     }
 
 
-def _dump_arguments(layout: Layout, name: str, out: str) -> list[str]:
-    """Return what dump_set takes: a set, the data folder of its speech, its data."""
-    return [name, str(layout.align_dir / out), *_text_options(layout, name)]
+def _dump_variables(layout: Layout) -> dict[str, list[str]]:
+    """Return the arguments of dump_set: a set, the data folder of its speech, options.
+
+    Of a student of latents, only the vocoder is trained on waveforms, and not on those
+    of pseudo-labels.
+    """
+    outputs = ["--latents"] if layout.is_latent else []
+    options = {"train_texts": outputs, "valid_texts": outputs, "more_texts": outputs}
+    if not _extracts_features(layout):
+        options["more_texts"] = ["--latents_only"]
+    sets = (*layout.dumped_sets, layout.text_set)
+    folders = (*layout.aligned_sets, layout.text_set)
+    return {
+        variable: [
+            name,
+            str(layout.align_dir / folder),
+            *options[variable],
+            *_text_options(layout, name),
+        ]
+        for variable, name, folder in zip(SPEECH_DATA, sets, folders)
+    }
 
 
 def _data_options(layout: Layout, name: str, split: str) -> list[str]:

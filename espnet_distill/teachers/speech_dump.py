@@ -4,7 +4,8 @@ A dump is a folder for one set of texts:
 
     manifest.yaml   the teacher, its noise, the texts; written last
     durations       utterance and frames of each token and of the end of sentence
-    wav/wav.scp     utterance and path of a WAV file, of (sum of durations) * hop samples
+    wav/wav.scp     utterance and path of a WAV file, of (sum of durations) * hop samples;
+                    not of latents alone
     latents.scp     with latents: utterance and path of an array (T, C)
     condition.scp   with latents of a conditioned decoder: the same of an array (G,)
 
@@ -25,8 +26,12 @@ from espnet_distill.utils.locking import locked
 from espnet_distill.utils.utterance_files import ARRAY, WAVE, UtteranceFiles
 
 REMEDY = "remove the folder and run the dump again"
-OTHERS = f"speech of another teacher, of other texts or other noise; {REMEDY}"
-KINDS = {"wav": WAVE, "frames": ARRAY}
+OTHERS = (
+    "speech of another teacher, of other texts or other noise, or with other outputs; "
+    f"{REMEDY}"
+)
+FRAMES = {"frames": ARRAY}
+WAVEFORMS = {"wav": WAVE}
 LATENTS = {"latents": ARRAY}
 CONDITION = {"condition": ARRAY}
 
@@ -38,12 +43,18 @@ class SpeechFiles(UtteranceFiles):
         folder: The folder.
         with_latents: Whether the input of the waveform decoder is written, too.
         with_condition: Whether it includes the decoder's global conditioning.
+        with_waveforms: Whether waveforms are written.
     """
 
     def __init__(
-        self, folder: Path, with_latents: bool = False, with_condition: bool = False
+        self,
+        folder: Path,
+        with_latents: bool = False,
+        with_condition: bool = False,
+        with_waveforms: bool = True,
     ):
-        kinds = KINDS | (LATENTS if with_latents else {})
+        kinds = FRAMES | (WAVEFORMS if with_waveforms else {})
+        kinds |= LATENTS if with_latents else {}
         kinds |= CONDITION if with_latents and with_condition else {}
         super().__init__(folder, kinds, "run the dump again")
 
@@ -68,17 +79,18 @@ class SpeechFiles(UtteranceFiles):
             ConfigError: The synthesis has no frames, or a value is not finite.
         """
         frames = speech.durations.cpu().numpy()
-        arrays = {
-            "wav": speech.waveform.cpu().numpy(),
-            "frames": np.pad(frames, (0, tokens + 1 - len(frames))),
-            "latents": speech.latents.cpu().numpy(),
+        outputs = {
+            "wav": speech.waveform,
+            "latents": speech.latents,
+            "condition": speech.condition,
         }
-        if speech.condition is not None:
-            arrays["condition"] = speech.condition.cpu().numpy()
+        arrays = {
+            kind: outputs[kind].cpu().numpy() for kind in self.kinds if kind in outputs
+        }
+        arrays["frames"] = np.pad(frames, (0, tokens + 1 - len(frames)))
         remedy = "leave out the text, or name another teacher"
         if not frames.sum():
             raise ConfigError(f"{self.folder}: {utterance}: has no frames; {remedy}")
-        arrays = {kind: arrays[kind] for kind in self.kinds}
         self.write(utterance, arrays, rate, remedy)
 
     def list_of(self, kind: str) -> Path:

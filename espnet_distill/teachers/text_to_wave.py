@@ -28,7 +28,7 @@ class Synthesis:
     """What a text-to-waveform model synthesizes for a sentence of N tokens.
 
     Attributes:
-        waveform: Samples (T * hop length,).
+        waveform: Samples (T * hop length,); None if the decoder has not run.
         durations: Frames a token (N,), integers whose sum is T; (N + 1,) with the end
             of sentence that JointText2Wav and imported voices append.
         latents: The input of the waveform decoder (T, C): z of VITS, the output of the
@@ -36,7 +36,7 @@ class Synthesis:
         condition: The waveform decoder's global conditioning (G,); None without one.
     """
 
-    waveform: torch.Tensor
+    waveform: torch.Tensor | None
     durations: torch.Tensor
     latents: torch.Tensor
     condition: torch.Tensor | None
@@ -57,6 +57,7 @@ def synthesize(
     sid: int | None = None,
     lid: int | None = None,
     spembs: torch.Tensor | None = None,
+    decode: bool = True,
 ) -> Synthesis:
     """Synthesize a sentence as the model's `inference` does.
 
@@ -68,6 +69,7 @@ def synthesize(
         sid: Id of the speaker, for a model with speaker ids.
         lid: Id of the language, for a model with language ids.
         spembs: Speaker embedding (D,), for a model that takes one.
+        decode: Whether the waveform decoder, which takes most of the time, is to run.
 
     Raises:
         ConfigError: The model is of another class, lacks its speaker or language, or
@@ -79,7 +81,7 @@ def synthesize(
         raise ConfigError("text: has no tokens; leave out the sentence")
     if isinstance(tts, VITS):
         inputs |= {"noise_scale": noise_scale, "noise_scale_dur": noise_scale_dur}
-    with DecoderInput(tts) as decoder_input:
+    with DecoderInput(tts, decode) as decoder_input:
         output = tts.inference(**inputs)
     if output.get("duration") is None:
         raise ConfigError(
@@ -88,7 +90,7 @@ def synthesize(
         )
     latents, condition = decoder_input.latents, decoder_input.condition
     return Synthesis(
-        waveform=output["wav"].reshape(-1),
+        waveform=output["wav"].reshape(-1) if decode else None,
         durations=output["duration"].reshape(-1).long(),
         latents=output["feat_gen"] if latents is None else latents[0].t(),
         condition=None if condition is None else condition.reshape(-1),
@@ -175,13 +177,18 @@ def decoder_of(tts: AbsTTS) -> torch.nn.Module:
 class DecoderInput:
     """Records what a model's waveform decoder is given, within a context.
 
+    Args:
+        tts: The model.
+        decode: Whether the decoder computes its output, instead of zeros.
+
     Attributes:
         latents: (B, C, T); None for JointText2Wav, which outputs them.
         condition: Global conditioning (B, G, 1), or None.
     """
 
-    def __init__(self, tts: AbsTTS):
+    def __init__(self, tts: AbsTTS, decode: bool = True):
         self.latents = self.condition = None
+        self.decode = decode
         self._decoders = [] if isinstance(tts, JointText2Wav) else [decoder_of(tts)]
 
     def __enter__(self) -> "DecoderInput":
@@ -189,11 +196,20 @@ class DecoderInput:
             decoder.register_forward_pre_hook(self._record, with_kwargs=True)
             for decoder in self._decoders
         ]
+        for decoder in () if self.decode else self._decoders:
+            decoder.forward = _zeros
         return self
 
     def __exit__(self, *_) -> None:
         for handle in self._handles:
             handle.remove()
+        for decoder in () if self.decode else self._decoders:
+            del decoder.forward
 
     def _record(self, module, args, kwargs) -> None:
         self.latents, self.condition = args[0], kwargs.get("g")
+
+
+def _zeros(latents: torch.Tensor, *_, **__) -> torch.Tensor:
+    """Return the output (B, 1, T) of a decoder that does not run."""
+    return latents.new_zeros(len(latents), 1, latents.size(2))

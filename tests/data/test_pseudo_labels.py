@@ -1,5 +1,7 @@
 """Pseudo-labels: synthesized speech with as many mel frames as its durations."""
 
+import shutil
+
 import numpy as np
 import pytest
 import soundfile
@@ -51,6 +53,19 @@ def test_frames_are_as_many_as_durations(decoded, source, tmp_path):
         length = torch.tensor([len(speech)])
         _, frames = extract(torch.from_numpy(speech)[None], length)
         assert frames.item() == sum(DURATIONS[key])
+
+
+def test_of_latents_alone_the_recordings_are_listed(decoded, source, tmp_path):
+    shutil.rmtree(decoded / "wav")
+    recordings = "".join(f"{key} recording.wav\n" for key in DURATIONS)
+    (source / "wav.scp").write_text(recordings)
+    out = tmp_path / "out"
+    assert gather(decoded, source, out, HOP).endswith(
+        "2 of 3 utterances, latents alone"
+    )
+    assert read_table(out / "wav.scp") == dict.fromkeys("ab", "recording.wav")
+    assert set(read_table(out / "durations")) == {"a", "b"}
+    assert not (out / "wav").exists()
 
 
 def test_float_speech_is_written_as_it_sounds_and_clipped(decoded, source, tmp_path):

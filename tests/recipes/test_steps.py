@@ -223,7 +223,9 @@ def test_pseudo_labels_get_their_latents_in_stage_3():
     given = {"student_features": "latents", "vocoder_preset": "harmonic_istft_nano"}
     given |= {"teacher": "exp/vits", "student_config": STUDENT}
     given |= {"pseudo_label_text": "more"}
-    plan(layout(**given, stage="3").options)
+    variables = plan_variables(layout(**given, stage="3"))
+    assert "train_synthesized --latents " in variables
+    assert "more --latents_only " in variables
     with pytest.raises(
         ConfigError, match="_speech/more: has no latents.scp; run stage 3"
     ):
@@ -525,7 +527,7 @@ def test_a_student_of_latents_of_one_speaker(one_of_several):
     assert means == {read_table("exp/vits/spk_xvector.scp")["ann"]}
     printed = in_bash(plan_variables(run), '"${train_texts[@]}"')
     assert printed.replace("<--data_path_and_name_and_type>", "") == (
-        "<train_ann><exp/alignment/train_synthesized_ann>"
+        "<train_ann><exp/alignment/train_synthesized_ann><--latents>"
         f"<{raw}/text,text,text>"
         f"<{raw}/utt2sid,sids,text_int><{raw}/utt2lid,lids,text_int>"
         "<dump/xvector/train_ann/xvector.scp,spembs,kaldi_ark>"

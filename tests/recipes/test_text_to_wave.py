@@ -145,14 +145,18 @@ def test_a_student_of_latents_of_one_speaker_of_several(tmp_path, monkeypatch):
     recipe = copy_recipe(tmp_path)
     options = [*several(recipe), "--speaker", "mwhw", *two_updates(recipe)]
     options += ["--test_sets", "test_mwhw", "--student_features", "latents"]
+    (recipe / "more").write_text(TEXTS)
+    options += ["--pseudo_label_text", "more"]
     done = run(recipe, *options, "--noise_scale", 0, script="./run_multispeaker.sh")
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
     monkeypatch.chdir(recipe)
     exp = Path("exp/speakers")
     speech = exp / "teacher_speech"
     assert {path.name for path in speech.iterdir()} == {
-        *("train_speakers_mwhw", "dev_speakers_mwhw")
+        *("train_speakers_mwhw", "dev_speakers_mwhw", "more_mwhw")
     }
+    assert not (speech / "more_mwhw/wav").exists()
+    assert len(read_table(speech / "more_mwhw/latents.scp")) == 2
     latents = read_table(speech / "train_speakers_mwhw/latents.scp")
     assert {name.split("-")[0] for name in latents} == {"mwhw"}
     assert (speech / "train_speakers_mwhw/condition.scp").is_file()

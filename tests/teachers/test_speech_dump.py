@@ -1,5 +1,7 @@
 """The dump of a text-to-waveform teacher's speech."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -52,6 +54,21 @@ def test_waves_durations_and_latents_agree(teacher, dump):
         assert rate == RATE and len(wave) == HOP * sum(frames[key])
         assert len(frames[key]) == len(TEXTS[key].split()) + 1
         assert len(np.load(latents[key])) == sum(frames[key])
+
+
+def test_latents_alone_are_those_of_a_dump_with_waveforms(teacher, dump):
+    dump(teacher, "--latents")
+    out = dump(teacher, "--latents", "--finish")
+    expected = {path: path.read_bytes() for path in out.glob("latents/*.npy")}
+    durations = (out / "durations").read_text()
+    with pytest.raises(ConfigError, match="or with other outputs; remove the folder"):
+        dump(teacher, "--latents_only")
+    shutil.rmtree(out)
+    dump(teacher, "--latents_only")
+    assert dump(teacher, "--latents_only", "--finish") == out
+    assert not (out / "wav").exists() and len(expected) == len(TEXTS)
+    assert expected == {path: path.read_bytes() for path in out.glob("latents/*.npy")}
+    assert (out / "durations").read_text() == durations
 
 
 def test_speech_does_not_depend_on_the_jobs(dump, tmp_path):

@@ -5,7 +5,7 @@ import torch
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
-from espnet_distill.teachers.text_to_wave import DECODERS, synthesize
+from espnet_distill.teachers.text_to_wave import DECODERS, decoder_of, synthesize
 
 from ..conftest import HOP, TACOTRON2, TOKENS, make_experiment
 from .text_to_wave_models import SEVERAL, build, configurations, jets, joint, vits
@@ -68,6 +68,27 @@ def test_the_waveform_is_that_of_the_models_inference(models, name):
     assert torch.equal(made.durations, expected["duration"].long())
     assert len(made.durations) == len(IDS) + name.startswith("joint")
     assert len(made.waveform) == frames * HOP and len(made.latents) == frames
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "joint"])
+def test_latents_are_those_of_the_waveform_if_the_decoder_does_not_run(models, name):
+    model = models[name]
+    given = conditions(model)
+    torch.manual_seed(0)
+    expected = synthesize(model, IDS, **given)
+    layers = list(decoder_of(model.tts).children())
+    ran = []
+    handles = [one.register_forward_hook(lambda *_: ran.append(1)) for one in layers]
+    torch.manual_seed(0)
+    made = synthesize(model, IDS, **given, decode=False)
+    assert made.waveform is None and not ran
+    assert torch.equal(made.latents, expected.latents)
+    assert torch.equal(made.durations, expected.durations)
+    torch.manual_seed(0)
+    again = synthesize(model, IDS, **given)
+    assert torch.equal(again.waveform, expected.waveform) and ran
+    for handle in handles:
+        handle.remove()
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -62,8 +62,7 @@ dump_set() {  # dump_set SET OUT [data options]: the teacher's speech as a data 
             "${speech_script}" "${dumpdir}/raw/$1/text" "${speech_dir}/$1" \
             || fail "${speech_script}: $(tail -n 1 "${speech_dir}/$1/log/dump.log")"
     else
-        dump_speech "${dumpdir}/raw/$1/text" "${speech_dir}/$1" "${teacher_model}" \
-            "${speech_options[@]}" "${@:3}"
+        dump_speech "${dumpdir}/raw/$1/text" "${speech_dir}/$1" "${teacher_model}" "${@:3}"
     fi
     espnet-distill pseudo-label "${speech_dir}/$1" "${dumpdir}/raw/$1" "$2" \
         --n-shift "${duration_shift}"
