@@ -202,7 +202,7 @@ def test_an_option_in_the_text_is_one(page):
             import_module(cli.COMMANDS[words[0]][1]).add_arguments(parser)
             given = {word for word in words if word.startswith("--")}
             assert given - {"--help"} <= set(parser._option_string_actions), span
-        elif name in ("./run.sh", "./ablation.sh", "./head_start.sh"):
+        elif name in ("./run.sh", "./ablation.sh"):
             require_options(script_of(page, [name, *words]), words)
         elif name.startswith("benchmarks/"):
             assert (ROOT / name).is_file(), span

@@ -19,6 +19,7 @@ STEPS = {
     "configure-student": "tasks.checks.recipe.configure_student",
     "check-student": "tasks.checks.recipe.check_student",
     "check-evaluation": "tasks.checks.recipe.check_evaluation",
+    "begin-student": "recipes.student_training.begin_student",
     "init-student": "recipes.student_training.init_student",
     "compact-student": "recipes.student_training.compact_student",
     "synthesis-key": "recipes.keys.synthesis_key",

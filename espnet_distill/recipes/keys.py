@@ -20,7 +20,9 @@ from espnet_distill.recipes.made_from import (
 )
 from espnet_distill.recipes.teacher_settings import FEATURES, PITCH
 from espnet_distill.utils.checksums import checksum_of_words
-from espnet_distill.utils.files import write_text
+from espnet_distill.utils.files import read_text, read_yaml, write_text
+
+EXTRACTORS = ("feats_extract", "pitch_extract", "energy_extract")
 
 
 def format_key(checksums: Mapping[str, str]) -> str:
@@ -60,22 +62,38 @@ def statistics_key(layout: Layout) -> str:
     settings = [getattr(options, name) for name in (*FEATURES, *PITCH)]
     settings.append(str(options.teacher_stats).lower())
     checksums["settings"] = checksum_of_words(" ".join(settings))
-    return format_key(checksums)
+    return format_key(checksums | _extractors(layout))
+
+
+def _extractors(layout: Layout) -> dict[str, str]:
+    """Return the checksums of the student's own settings of each feature that it takes."""
+    path = Path(layout.options.student_config)
+    conf = read_yaml(path) or {}
+    return {
+        kind: checksum_of_keys(path, f"{kind},{kind}_conf")
+        for kind in EXTRACTORS
+        if kind in conf or f"{kind}_conf" in conf
+    }
 
 
 def require_same_statistics(layout: Layout) -> None:
     """Raise a ConfigError if the statistics are of other data or settings."""
     folder = layout.stats_dir
     is_used = 3 < layout.options.stage <= 6 and (folder / MADE_FROM).exists()
-    if is_used and not is_made(folder, statistics_key(layout)):
+    if is_used and not _has_lines(folder / MADE_FROM, statistics_key(layout)):
         raise ConfigError(
             f"{folder}: is of other data or settings; run stage 3 again, or name "
             "another --stats_dir"
         )
 
 
+def _has_lines(path: Path, key: str) -> bool:
+    """Return True if a file has the lines of a key; more are of features not taken."""
+    return {*key.splitlines()} <= {*read_text(path).splitlines()}
+
+
 def synthesis_key(layout: Layout, checkpoint: Path) -> str:
-    """Return the key of speech: model, vocoder, texts, recordings, ids, options."""
+    """Return the key of speech: model, its noise, vocoder, texts, recordings, ids, options."""
     options = layout.options
     checksums, tables = Experiment(checkpoint).identity, {}
     for name in options.test_sets.split():
@@ -89,6 +107,9 @@ def synthesis_key(layout: Layout, checkpoint: Path) -> str:
     checksums |= {name: checksum_of_table(path) for name, path in tables.items()}
     checksums["vocoder"] = checksum_of_vocoder(options.vocoder_file)
     checksums["options"] = checksum_of_words(f"tts.sh {options.tts_opts}")
+    if layout.is_synthesized and checkpoint == layout.teacher_model:
+        noise = f"{options.noise_scale} {options.noise_scale_dur}"
+        checksums["noise"] = checksum_of_words(noise)
     return format_key(checksums)
 
 

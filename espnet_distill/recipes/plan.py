@@ -30,13 +30,13 @@ from espnet_distill.recipes.pseudo_label_sets import (
 from espnet_distill.recipes.run_options import RunOptions
 from espnet_distill.recipes.sentencepieces import copy_bpemodel
 from espnet_distill.recipes.shell_values import require_plain
-from espnet_distill.recipes.student_training import read_conf
+from espnet_distill.recipes.student_training import read_conf, read_student_conf
 from espnet_distill.recipes.teacher_settings import OPTIONS, require_settings
 from espnet_distill.recipes.vocoder_training import (
     require_vocoder_options,
     require_vocoder_targets,
 )
-from espnet_distill.utils.config_values import as_number
+from espnet_distill.utils.config_values import as_number, as_whole
 from espnet_distill.utils.espnet_root import SORT_EMBEDDINGS
 from espnet_distill.utils.files import read_table, read_text
 
@@ -54,6 +54,11 @@ DEFAULTS = {
     "token_type": "phn",
     "g2p": "espeak_ng_english_us_vits",
 }
+
+POSITIVE = (
+    *("nj", "inference_nj", "num_threads", "nbpe", "align_steps", "dump_batch_size"),
+)
+ATTENTION = ("tacotron2", "transformer")  # models that take no durations
 
 # Key of tts_conf → option of tts.sh, file of the ids in a data folder.
 CONDITIONS = {
@@ -73,6 +78,7 @@ def plan(options: RunOptions) -> Layout:
     Raises:
         ConfigError: An option or an input cannot work.
     """
+    _require_numbers(options)
     _require_student_options(options)
     _require_speech_script(options)
     require_speaker_options(options)
@@ -105,6 +111,17 @@ def plan(options: RunOptions) -> Layout:
         _require_same_text(layout)
         require_same_statistics(layout)
     return layout
+
+
+def _require_numbers(options: RunOptions) -> None:
+    """Raise a ConfigError for a number that a later stage could not use."""
+    for name in POSITIVE:
+        as_whole(getattr(options, name), f"--{name}", least=1)
+    for name in ("ngpu", "max_unaligned", "noise_scale", "noise_scale_dur"):
+        as_number(getattr(options, name), f"--{name}", least=0)
+    if options.least_focus_rate:
+        value = _number("least_focus_rate", options.least_focus_rate)
+        as_number(value, "--least_focus_rate", least=0)
 
 
 def _require_student_options(options: RunOptions) -> None:
@@ -184,8 +201,21 @@ def _require_synthesis(layout: Layout) -> None:
         )
     if options.warm_start:
         _require_text2mel_part(layout)
-    for name in ("noise_scale", "noise_scale_dur"):
-        as_number(_number(name, getattr(options, name)), f"--{name}", least=0)
+    _require_whole_frames(layout)
+
+
+def _require_whole_frames(layout: Layout) -> None:
+    """Raise a ConfigError if a student's steps have more frames than its durations.
+
+    The durations of a speech script count the student's steps; a teacher's count frames.
+    """
+    options, conf = layout.options, read_student_conf(layout)
+    factor = (conf.get("tts_conf") or {}).get("reduction_factor", 1)
+    if factor != 1 and not options.speech_script and conf.get("tts") not in ATTENTION:
+        raise ConfigError(
+            f"{options.student_config}: tts_conf.reduction_factor: {factor}: the "
+            f"durations of {options.teacher} count single frames; set it to 1"
+        )
 
 
 def _require_synthesized(layout: Layout) -> None:

@@ -107,8 +107,13 @@ def _speaker_table(layout: Layout) -> Path:
 
 
 def _known_speakers(layout: Layout) -> list[str]:
-    """Return the sorted speakers of the training set that have an id of their own."""
+    """Return the sorted speakers of the training set that have an id of their own.
+
+    Before stage 2, they are those of all recordings.
+    """
     data = layout.raw(layout.sets_with_durations[0])
+    if not data.is_dir():
+        data = layout.raw(layout.options.train_set)
     first, known = _first_recordings(data), []
     for name in _id_tables(layout.options):
         ids = read_table(data / name)

@@ -43,11 +43,11 @@ class RunOptions:
     cleaner: str
     g2p: str
     language: str
-    nbpe: str
+    nbpe: int
     teacher_stats: bool
     durations_from: str
-    align_steps: str
-    max_unaligned: str
+    align_steps: int
+    max_unaligned: float
     least_focus_rate: str
     pseudo_label_text: str
     train_teacher: bool
@@ -56,8 +56,8 @@ class RunOptions:
     speaker: str
     speech_script: str
     more_teachers: str
-    noise_scale: str
-    noise_scale_dur: str
+    noise_scale: float
+    noise_scale_dur: float
     student_features: str
     student_config: str
     student: str
@@ -68,7 +68,7 @@ class RunOptions:
     warm_start: bool
     teacher_dump: bool
     dump_dir: str
-    dump_batch_size: str
+    dump_batch_size: int
     vocoder_preset: str
     vocoder_speech: str
     vocoder_config: str
@@ -120,4 +120,5 @@ def _convert(value: str, kind: type, name: str):
     try:
         return kind(value)
     except ValueError as error:
-        raise ConfigError(f"--{name} {value}: is no whole number") from error
+        what = "whole number" if kind is int else "number"
+        raise ConfigError(f"--{name} {value}: is no {what}") from error

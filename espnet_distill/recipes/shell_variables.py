@@ -127,15 +127,17 @@ def _variables_of(layout: Layout) -> dict[str, str | Path | list]:
 def _student_variables(layout: Layout) -> dict[str, str | int]:
     """Return what the student's configuration decides.
 
-    `duration_shift` is the number of samples of a step of its decoder, which durations
-    count. A student of latents needs no features of the waveforms but for its pitch.
+    `duration_shift` is the number of samples that a duration counts: of a speech script,
+    a step of the student's decoder. A student of latents needs no features of the
+    waveforms but for its pitch.
     """
-    factor = (read_student_conf(layout).get("tts_conf") or {}).get(
-        "reduction_factor", 1
-    )
+    options, conf = layout.options, read_student_conf(layout)
+    shift = int(options.n_shift)
+    if options.speech_script:
+        shift *= (conf.get("tts_conf") or {}).get("reduction_factor", 1)
     return {
         "extracts_features": str(_extracts_features(layout)).lower(),
-        "duration_shift": int(layout.options.n_shift) * factor,
+        "duration_shift": shift,
     }
 
 

@@ -15,6 +15,7 @@ from espnet_distill.recipes.keys import (
     compaction_key,
     is_made,
     mark_made,
+    statistics_key,
     warm_start_key,
 )
 from espnet_distill.recipes.layout import Layout
@@ -120,6 +121,23 @@ def training_options(layout: Layout) -> list[str]:
     for name in PITCH:
         words += ["--pitch_extract_conf", f"{name}={getattr(options, name)}"]
     return words + options.student_args.split()
+
+
+def begin_student(layout: Layout) -> str:
+    """Record the data of the student's training.
+
+    Raises:
+        ConfigError: The training was begun with other data.
+    """
+    experiment, key = layout.student_exp, statistics_key(layout)
+    is_begun = (experiment / "checkpoint.pth").exists()
+    if is_begun and (experiment / MADE_FROM).exists() and not is_made(experiment, key):
+        raise ConfigError(
+            f"{experiment}: was begun with other data; name another --student_tag, or "
+            "remove the folder"
+        )
+    mark_made(experiment, key)
+    return ""
 
 
 def init_student(layout: Layout) -> str:

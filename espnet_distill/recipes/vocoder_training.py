@@ -42,9 +42,20 @@ def require_vocoder_options(options: RunOptions) -> None:
 
 
 def require_vocoder_targets(layout: Layout) -> None:
-    """Raise a ConfigError if the vocoder has neither a vocoder nor speech to learn from."""
+    """Raise a ConfigError if the vocoder has neither a vocoder nor speech to learn from.
+
+    Or if its folder has the targets of mels instead of latents, or the reverse.
+    """
     options = layout.options
-    if not options.vocoder_preset or layout.vocoder_speech:
+    if not options.vocoder_preset:
+        return
+    targets = layout.waves_dir / "train"
+    if targets.exists() and targets.is_symlink() != layout.is_latent:
+        raise ConfigError(
+            f"{targets}: is of a vocoder with another --student_features; name another "
+            "--vocoder_tag"
+        )
+    if layout.vocoder_speech:
         return
     if not Path(options.vocoder_file).is_file():
         raise ConfigError(

@@ -1,9 +1,12 @@
 """Option values of the scripts: unchanged, or refused before anything runs."""
 
+import json
 import os
 import re
 import subprocess
+import sys
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 import yaml
@@ -13,6 +16,7 @@ from espnet_distill.recipes.run_options import RunOptions
 from espnet_distill.recipes.shell_values import SPECIAL, require_plain
 from espnet_distill.utils.espnet_root import espnet_root
 
+from .mini_an4 import copy_recipe, run
 from .run_options import SCRIPTS, options_of
 
 PASSED = 7  # the exit status of the path.sh below
@@ -35,16 +39,23 @@ SPACED = {
     "distill.sh": "evaldir more_teachers python teacher test_sets vocoder_file",
     "ablation.sh": "csv metrics seeds settings students vocoder_file",
     "pruning.sh": "csv metrics prune_also seeds settings vocoder_file",
-    "head_start.sh": "csv seeds",
     "replace_decoder.sh": "data python",
 }
 PATTERNS = {
     "distill.sh": "student_args tts_opts vocoder_args",
     "ablation.sh": "options",
     "pruning.sh": "exclude options",
-    "head_start.sh": "options",
     "replace_decoder.sh": "vocoder_args",
 }
+
+
+def in_bash(script):
+    """Run a script with this interpreter's programs."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path}
+    return subprocess.run(
+        ["bash", "-c", script], env=environment, capture_output=True, text=True
+    )
 
 
 @pytest.fixture
@@ -154,9 +165,42 @@ def test_a_setting_of_pruning_keeps_the_callbacks_of_the_training(tmp_path):
     config.write_text("batch_size: 2\ncallbacks:\n- {type: bfloat16}\n")
     script = (SCRIPTS / "pruning.sh").read_text()
     function = script[script.index("add_callback()") : script.index("\nrun()")]
-    command = f"{function}\nadd_callback {config} '{{type: prune, pressure: 0.5}}'"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    callback = {"type": "prune", "pressure": 0.5, "end": 9}
+    done = in_bash(f"{function}\nadd_callback {config} '{json.dumps(callback)}'")
     assert yaml.safe_load(done.stdout) == {
         "batch_size": 2,
-        "callbacks": [{"type": "bfloat16"}, {"type": "prune", "pressure": 0.5}],
+        "callbacks": [{"type": "bfloat16"}, callback],
     }
+
+
+@pytest.mark.parametrize(
+    "options, line",
+    [
+        (["--criterion", "taylr"], "taylr"),
+        (["--settings", "structured_5"], "pressure"),
+    ],
+)
+def test_options_of_pruning_are_checked_before_the_first_training(
+    options, line, tmp_path
+):
+    recipe = copy_recipe(tmp_path)
+    (recipe / "exp").mkdir()
+    (recipe / "exp/teacher_model").write_text("exp/teacher/model.pth\n")
+    done = run(recipe, "--settings", "structured_0.5", *options, script="./pruning.sh")
+    assert done.returncode == 2 and line in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("./pruning.sh: error: callbacks: ")
+    assert not list((recipe / "exp/pruning").glob("*_seed*"))
+
+
+def test_options_are_compared_with_those_of_a_begun_training(tmp_path):
+    """A refused start, with other options, leaves nothing that refuses the next."""
+    script = f"""
+        set -eu; root={tmp_path} options=
+        . {SCRIPTS}/jobs.sh
+        require_same_options student --a 1; require_same_options student --a 2
+        mkdir {tmp_path}/student; touch {tmp_path}/student/checkpoint.pth
+        require_same_options student --a 2; require_same_options student --a 1
+    """
+    done = in_bash(script)
+    assert done.returncode == 2
+    assert "student: was trained with other options; name another --tag" in done.stderr

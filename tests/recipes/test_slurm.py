@@ -75,7 +75,7 @@ def test_table_has_a_row_for_each_system(finished):
 
 def test_a_failed_job_fails_the_recipe_with_one_line(finished, cluster):
     recipe, _ = finished
-    options = ["--stage", 2, "--stop_stage", 2, "--align_steps", "few"]
+    options = ["--stage", 2, "--stop_stage", 2, "--python", "python3 -m no_program"]
     done = run(recipe, *options, cmd_backend="slurm", **cluster.environment)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith(

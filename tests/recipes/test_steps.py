@@ -15,11 +15,18 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.evaluation.metrics import whisper_models
 from espnet_distill.recipes.finish_data import finish_statistics, select_subsets
 from espnet_distill.recipes.front_end import copy_records, report_front_end
+from espnet_distill.recipes.keys import (
+    mark_made,
+    require_same_statistics,
+    statistics_key,
+    synthesis_key,
+)
 from espnet_distill.recipes.one_speaker import select_speaker
 from espnet_distill.recipes.plan import plan
 from espnet_distill.recipes.pseudo_label_sets import (
     add_pseudo_labels,
     prepared_text,
+    require_text_speakers,
     write_text_set,
 )
 from espnet_distill.recipes.sentencepieces import (
@@ -33,6 +40,7 @@ from espnet_distill.recipes.shell_variables import (
     plan_variables,
 )
 from espnet_distill.recipes.student_training import (
+    begin_student,
     student_model,
     write_distill_config,
     write_student_config,
@@ -41,7 +49,7 @@ from espnet_distill.recipes.vocoder_training import write_vocoder_config
 from espnet_distill.tasks.checks.recipe import check_evaluation
 from espnet_distill.utils.files import read_table
 
-from ..conftest import make_experiment
+from ..conftest import HOP, make_experiment
 from ..teachers.text_to_wave_models import SEVERAL, jets, joint, vits
 from .mini_an4 import ROOT
 from .run_options import layout, run_options
@@ -118,6 +126,13 @@ def test_plan_sets_every_variable_of_the_script(teacher, capsys):
     "options, line",
     [
         ({"durations_from": "mfa"}, "--durations_from mfa: is neither aligner nor te"),
+        (
+            {"inference_nj": "0"},
+            "--inference_nj: expected a whole number of at least 1",
+        ),
+        ({"dump_batch_size": "0"}, "--dump_batch_size: expected a whole number of at"),
+        ({"max_unaligned": "-1"}, "--max_unaligned: expected a number of at least 0"),
+        ({"least_focus_rate": "low"}, "--least_focus_rate low: is no number"),
         (
             {"durations_from": "teacher", "train_teacher": "true"},
             "--durations_from teacher: requires a trained --teacher",
@@ -642,6 +657,111 @@ def test_a_student_of_latents_is_trained_on_the_dump(data):
     latents = values[:3].reshape(-1, 3)
     np.testing.assert_allclose(normalize.mean, latents.mean(0), atol=1e-5)
     np.testing.assert_allclose(normalize.std, latents.std(0), rtol=1e-3)
+
+
+@pytest.fixture
+def with_statistics(data):
+    """Options of a run whose statistics are made; its recordings are empty files."""
+    Path("wav").mkdir()
+    for utterance in "abcd":
+        Path(f"wav/{utterance}.wav").touch()
+    given = {"teacher": "given/model.pth", "student_config": STUDENT}
+    given |= {"token_type": "phn", "stage": "6"}
+    Path("exp/tts_stats").mkdir()
+    mark_made(Path("exp/tts_stats"), statistics_key(layout(**given)))
+    return given
+
+
+def test_statistics_are_of_the_students_own_features(with_statistics):
+    require_same_statistics(layout(**with_statistics))
+    Path(STUDENT).write_text("feats_extract_conf: {log_base: null}")
+    with pytest.raises(
+        ConfigError, match="exp/tts_stats: is of other data or settings"
+    ):
+        require_same_statistics(layout(**with_statistics))
+
+
+def test_a_student_that_takes_no_pitch_uses_the_same_statistics(with_statistics):
+    Path(STUDENT).write_text("pitch_extract: dio")
+    mark_made(Path("exp/tts_stats"), statistics_key(layout(**with_statistics)))
+    Path(STUDENT).write_text("tts: tacotron2")
+    require_same_statistics(layout(**with_statistics))
+    Path("exp/tts_stats/made_from").write_text("unfinished\n")
+    with pytest.raises(ConfigError, match="run stage 3 again"):
+        require_same_statistics(layout(**with_statistics))
+
+
+def test_a_training_goes_on_with_the_data_that_it_was_begun_with(with_statistics):
+    student = Path("exp/student")
+    student.mkdir()
+    begin_student(layout(**with_statistics))
+    (student / "checkpoint.pth").touch()
+    begin_student(layout(**with_statistics))
+    Path("wav/a.wav").write_text("another recording")
+    with pytest.raises(
+        ConfigError, match="exp/student: was begun with other data; name"
+    ):
+        begin_student(layout(**with_statistics))
+    (student / "checkpoint.pth").unlink()
+    begin_student(layout(**with_statistics))
+
+
+def test_speech_of_a_teacher_is_of_its_noise(data):
+    vits_model = make_experiment(Path("exp/vits"), **vits())
+    given = {"student_config": STUDENT, "test_sets": "dev"}
+    Path("wav").mkdir()
+    Path("wav/d.wav").touch()
+    checkpoint = next(Path(vits_model).glob("*.pth"))
+    runs = [
+        layout(**given, teacher=str(checkpoint), noise_scale=noise)
+        for noise in ("0", "0.5")
+    ]
+    silent, noisy = (synthesis_key(run, checkpoint) for run in runs)
+    assert silent != noisy and "noise: " in silent
+    student = make_experiment(Path("exp/student"))
+    keys = {synthesis_key(run, next(Path(student).glob("*.pth"))) for run in runs}
+    assert len(keys) == 1
+
+
+def test_durations_in_frames_are_refused_for_steps_of_several():
+    make_experiment(Path("exp/vits"), **vits())
+    Path(STUDENT).write_text("{tts: fastspeech, tts_conf: {reduction_factor: 2}}")
+    given = {"teacher": "exp/vits", "student_config": STUDENT}
+    with pytest.raises(
+        ConfigError, match="reduction_factor: 2: the durations of exp/v"
+    ):
+        plan(layout(**given).options)
+    Path(STUDENT).write_text("{tts: tacotron2, tts_conf: {reduction_factor: 2}}")
+    variables = plan_variables(layout(**given))
+    assert in_bash(variables, '"${duration_shift}" "${n_shift}"').count(str(HOP)) == 2
+
+
+def test_speakers_of_pseudo_labels_are_known_before_the_synthesis(data):
+    make_experiment(Path("exp/vits"), **vits())
+    Path("more").write_text("y two\n")
+    Path("more.utt2spk").write_text("y ann\n")
+    given = {"teacher": "exp/vits", "student_config": STUDENT}
+    run = layout(**given, pseudo_label_text="more")
+    require_text_speakers(run)
+    Path("more.utt2spk").write_text("y bob\n")
+    with pytest.raises(ConfigError, match="utt2spk: y: the training set has no spea"):
+        require_text_speakers(run)
+
+
+@pytest.mark.parametrize("features", ["mel", "latents"])
+def test_targets_of_a_vocoder_of_other_features_are_refused(features):
+    make_experiment(Path("exp/vits"), **vits())
+    given = {"teacher": "exp/vits", "student_config": STUDENT, "noise_scale": "0"}
+    given |= {"vocoder_preset": "harmonic_istft_nano", "student_features": features}
+    plan(layout(**given).options)
+    Path("exp/vocoder_waves").mkdir()
+    train = Path("exp/vocoder_waves/train")
+    if features == "latents":
+        train.mkdir()
+    else:
+        train.symlink_to("..")
+    with pytest.raises(ConfigError, match="with another --student_features; name an"):
+        plan(layout(**given).options)
 
 
 def test_weights_are_inherited_within_a_class_only():

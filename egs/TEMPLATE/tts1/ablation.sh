@@ -75,9 +75,11 @@ for item in "${runs[@]}"; do
     experiments+=" $(cat "${root}/$(name_of "${student}" "${setting}" "${seed}")/student_model")"
 done
 
+durations=${expdir}/alignment/${eval_set}/durations
+[ -e "${durations}" ] || durations=""
 # shellcheck disable=SC2086
 espnet-distill evaluate ${experiments} --data "dump/raw/${eval_set}" \
-    --out "${root}/evaluation" --durations "${expdir}/alignment/${eval_set}/durations" \
+    --out "${root}/evaluation" ${durations:+--durations ${durations}} \
     --inference-tag "${tag}" \
     --vocoder "${vocoder_file}" ${metrics:+--metrics ${metrics}}
 # shellcheck disable=SC2086

@@ -168,7 +168,10 @@ run_training() {  # run_training CONFIG EXPERIMENT [more arguments]
 }
 
 synthesize() {  # synthesize CHECKPOINT [VOCODER]: skipped if the inputs are unchanged
-    local result key vocoder_file=${2:-${vocoder_file}} test_sets=${speech_sets}
+    local result key noise="" vocoder_file=${2:-${vocoder_file}} test_sets=${speech_sets}
+    if ${is_synthesized} && [ "$1" = "${teacher_model}" ]; then
+        noise="--noise_scale ${noise_scale} --noise_scale_dur ${noise_scale_dur}"
+    fi
     result=$(dirname "$1")/${inference_tag}
     key=$(step synthesis-key --checkpoint "$1") || exit 2
     if [ "$(cat "${result}/made_from" 2> /dev/null)" = "${key}" ]; then
@@ -178,7 +181,7 @@ synthesize() {  # synthesize CHECKPOINT [VOCODER]: skipped if the inputs are unc
     rm -f "${result}/made_from"
     run_tts 8 8 --test_sets "${test_sets}" --tts_exp "$(dirname "$1")" \
         --inference_model "$(basename "$1")" --inference_tag "${inference_tag}" \
-        --vocoder_file "${vocoder_file}"
+        --vocoder_file "${vocoder_file}" --inference_args "${noise}"
     echo "${key}" > "${result}/made_from"
 }
 
@@ -250,7 +253,8 @@ if [ -n "${pseudo_label_text}" ] && begin 3 "Pseudo-labels: ${teacher_exp}/${tex
 fi
 
 if begin 3 "Statistics: ${stats_dir}"; then
-    rm -f "${stats_dir}/made_from"
+    mkdir -p "${stats_dir}"
+    echo unfinished > "${stats_dir}/made_from"
     ! ${extracts_features} || run_tts 6 6 --train_set "${training_set}" --valid_set "${validation_set}" \
         --train_config "${student_train}" --teacher_dumpdir "${align_dir}" \
         --write_collected_feats true
@@ -269,6 +273,7 @@ if ${distill} && ${teacher_dump} && begin 5 "Teacher dump: ${teacher_exp} -> ${d
 fi
 
 if begin 6 "Student: ${student_exp}"; then
+    step begin-student
     ! ${warm_start} || step init-student
     run_training "${distill_config}" "${student_exp}" "${student_args}"
 fi

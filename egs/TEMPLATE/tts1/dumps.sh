@@ -20,6 +20,7 @@ run_array() {  # run_array TITLE TABLE LOGDIR PROGRAM...: a job array over parts
     jobs=$(wc -l < "$2")
     [ "${jobs}" -lt "${nj}" ] || jobs=${nj}
     mkdir -p "$3"
+    rm -f "$3"/dump.*.log  # an earlier run's, which had more jobs
     keys=$(seq -f "$3/keys.%g.scp" "${jobs}")
     # shellcheck disable=SC2086
     utils/split_scp.pl "$2" ${keys}
@@ -60,7 +61,7 @@ dump_set() {  # dump_set SET OUT [data options]: the teacher's speech as a data 
         mkdir -p "${speech_dir}/$1/log"
         ${train_cmd} "${speech_dir}/$1/log/dump.log" \
             "${speech_script}" "${dumpdir}/raw/$1/text" "${speech_dir}/$1" \
-            || fail "${speech_script}: $(tail -n 1 "${speech_dir}/$1/log/dump.log")"
+            || fail "${speech_script}: $(grep -v "^# " "${speech_dir}/$1/log/dump.log" | tail -n 1)"
     else
         dump_speech "${dumpdir}/raw/$1/text" "${speech_dir}/$1" "${teacher_model}" "${@:3}"
     fi

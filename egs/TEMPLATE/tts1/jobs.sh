@@ -12,7 +12,7 @@ require_same_options() {  # require_same_options NAME OPTIONS...: refuse a train
     local file=${root}/$1.made_from from words
     words=$(sed -E 's/--(vocoder_file|inference_tag|inference_model) [^ ]*//g' <<< "${*:2} ${options}")
     from=$(python3 -m espnet_distill.recipes.made_from --words options "run.sh ${words}")
-    if [ -e "${file}" ] && [ "$(cat "${file}")" != "${from}" ]; then
+    if [ -e "${root}/$1/checkpoint.pth" ] && [ "$(cat "${file}" 2> /dev/null)" != "${from}" ]; then
         fail "${root}/$1: was trained with other options; name another --tag, or remove it and ${file}"
     fi
     echo "${from}" > "${file}"

@@ -86,7 +86,14 @@ print(yaml.safe_dump(training | model))
 add_callback() {  # add_callback CONFIG CALLBACK: CONFIG with one callback more, in YAML
     python3 -c '
 import sys, yaml
+from espnet_distill.errors import ConfigError
+from espnet_distill.training.registry import build_callback
 conf, callback = yaml.safe_load(open(sys.argv[1])), yaml.safe_load(sys.argv[2])
+try:
+    build_callback(callback, "callbacks")
+except ConfigError as error:
+    print(f"./pruning.sh: error: {error}", file=sys.stderr)
+    sys.exit(2)
 callbacks = [*(conf.get("callbacks") or []), callback]
 print(yaml.safe_dump(conf | {"callbacks": callbacks}))
 ' "$1" "$2"
@@ -103,8 +110,9 @@ run() {  # run SETTING SEED STAGE [OPTIONS]
 }
 
 factorize() {  # factorize PRESSURE MODEL OUT: low-rank factorization of the layers
-    local data=dump/raw/${train_set} from
-    local durations=${expdir}/alignment/${train_set}/durations
+    local set=${train_set} data durations from
+    [ ! -d "dump/raw/${train_set}_focused" ] || set+=_focused  # --durations_from teacher
+    data=dump/raw/${set} durations=${expdir}/alignment/${set}/durations
     from=$(python3 -m espnet_distill.recipes.made_from --experiment "$2" --words pressure "$1" \
         --file text "${data}/text" --listed wav.scp "${data}/wav.scp" --file durations "${durations}")
     [ "$(cat "$3/made_from" 2> /dev/null)" != "${from}" ] || return 0
@@ -141,7 +149,7 @@ fi
 for setting in ${settings}; do
     [[ ${setting} != low-rank_* ]] || continue
     callback=$(callback_of "${setting}")
-    add_callback "${root}/${begin_as}.yaml" "${callback}" > "${root}/${setting}.yaml"
+    add_callback "${root}/${begin_as}.yaml" "${callback}" > "${root}/${setting}.yaml" || exit 2
 done
 
 for seed in ${unpruned:+${seeds}}; do

@@ -10,6 +10,10 @@ if [ -z "${PIPER_VOICE}" ]; then
     exit 2
 fi
 [ -e exp/piper/config.yaml ] || espnet-distill import-piper "${PIPER_VOICE}" exp/piper
+if ! grep -q "voice_sha256: $(sha256sum "${PIPER_VOICE}" | cut -d " " -f 1)" exp/piper/distill.yaml; then
+    echo "$0: error: exp/piper: is of another voice than ${PIPER_VOICE}; rename exp and dump" >&2
+    exit 2
+fi
 
 ./distill.sh \
     --teacher exp/piper \

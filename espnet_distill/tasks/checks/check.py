@@ -22,8 +22,8 @@ def check(
     Args:
         train_config: The training configuration of the student.
         espnet_options: Further options of `espnet2.bin.tts_train`, such as
-            `--token_list`; its default are the first teacher's tokens, and in a stock
-            training placeholders.
+            `--token_list`; its default are the first teacher's tokens, and without a
+            teacher placeholders.
         vocoder_file: A vocoder whose mels are to equal the student's.
         planned: Whether initial weights, statistics and the teachers' dump may be made
             later.
@@ -85,7 +85,7 @@ def check(
     valid_args = faults.check(check_espnet.require_choices, args)
     valid_args = faults.check(require_text2mel, valid_args)
     faults.check(require_read, valid_args)
-    has_tokens = not distill_options.is_stock or args.token_list is not None
+    has_tokens = bool(distill_options.teachers) or args.token_list is not None
     if has_tokens:
         args.token_list = faults.check(check_espnet.tokens, args, configs)
     else:
@@ -124,7 +124,7 @@ def check(
     if distill_options.is_stock:
         return check_espnet.describe(student, has_tokens)
     return check_distillation.describe(
-        student, teachers, objectives, distill_options.callbacks
+        student, teachers, objectives, distill_options.callbacks, has_tokens
     )
 
 

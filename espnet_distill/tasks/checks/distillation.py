@@ -13,7 +13,7 @@ from espnet_distill.tasks.checks.compatibility import (
     require_compatible,
     require_conditions,
 )
-from espnet_distill.tasks.checks.espnet import DATA
+from espnet_distill.tasks.checks.espnet import DATA, size_of
 from espnet_distill.tasks.options import DistillOptions
 from espnet_distill.teachers.dumped import DumpedSet, folder_name
 from espnet_distill.teachers.online import OnlineTeacher
@@ -138,16 +138,15 @@ def describe(
     teachers: Sequence[OnlineTeacher],
     objectives: Sequence[Objective],
     callbacks: Sequence[Mapping],
+    has_tokens: bool,
 ) -> str:
     """Describe teachers, student, objectives and callbacks in a line."""
-    line = f"student ({_millions(student)} M)"
+    line = f"student ({size_of(student, has_tokens)})"
     if teachers:
-        sizes = (f"{item.checkpoint} ({_millions(item.model)} M)" for item in teachers)
+        sizes = (
+            f"{item.checkpoint} ({size_of(item.model, True)})" for item in teachers
+        )
         labels = ", ".join(objective.label for objective in objectives)
         line = f"{', '.join(sizes)} -> {line} by {labels}"
     types = ", ".join(conf["type"] for conf in callbacks)
     return f"{line} with {types}" if types else line
-
-
-def _millions(model: ESPnetTTSModel) -> str:
-    return f"{sum(p.numel() for p in model.tts.parameters()) / 1e6:.2f}"

@@ -162,8 +162,6 @@ def tokens(args: argparse.Namespace, configs: Sequence[Mapping]) -> list[str]:
     """
     if args.token_list is not None:
         return tokens_of(args.token_list)
-    if not configs:
-        raise ConfigError("token_list: needed without a teacher; add --token_list")
     known = [conf for conf in configs if conf is not INVALID]
     return (known[0].get("token_list") if known else None) or INVALID
 
@@ -294,19 +292,22 @@ def require_no_gan(conf: Mapping, source: Path) -> None:
 
 
 def describe(model: ESPnetTTSModel, has_tokens: bool) -> str:
-    """Describe the model of a stock training in a line.
+    """Describe the model of a stock training in a line; see `size_of` for arguments."""
+    return (
+        f"{type(model.tts).__name__} ({size_of(model, has_tokens)}), a stock training: "
+        "neither `teacher` nor `callbacks`"
+    )
+
+
+def size_of(model: ESPnetTTSModel, has_tokens: bool) -> str:
+    """Return the number of a model's parameters in words.
 
     Args:
         model: The model.
         has_tokens: False for a model of PLACEHOLDERS.
     """
     size = f"{parameters(model.tts) / 1e6:.2f} M"
-    if not has_tokens:
-        size += f" with {len(PLACEHOLDERS)} tokens"
-    return (
-        f"{type(model.tts).__name__} ({size}), a stock training: neither `teacher` nor "
-        "`callbacks`"
-    )
+    return size if has_tokens else f"{size} with {len(PLACEHOLDERS)} tokens"
 
 
 def require_data(args: argparse.Namespace) -> None:

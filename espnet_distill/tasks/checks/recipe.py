@@ -32,18 +32,16 @@ def configure_student(layout: Layout) -> str:
 
 
 def check_student(layout: Layout) -> str:
-    """Check the student's training configuration; return the report of the check."""
-    options = layout.options
-    if not options.distill or layout.is_synthesized:
-        return ""
+    """Check the student's training configuration; return the report of the check.
+
+    The number of latents, and so the size of their student, is found in stage 3.
+    """
+    words, vocoder = training_options(layout), layout.options.vocoder_file
+    if layout.is_latent:
+        words, vocoder = [*words, "--odim", "80"], None
     with stderr_suppressed():
-        report = check(
-            layout.distill_config,
-            training_options(layout),
-            options.vocoder_file,
-            planned=True,
-        )
-    return f"{report}\n"
+        report = check(layout.distill_config, words, vocoder, planned=True)
+    return "" if layout.is_latent else f"{report}\n"
 
 
 def check_evaluation(layout: Layout) -> str:

@@ -13,6 +13,7 @@ student's decoder, whose steps have two frames.
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from espnet2.text.phoneme_tokenizer import PhonemeTokenizer
 from hibari import SAMPLE_RATE, Hibari
 from hibari.dsp import HOP, N_FFT, ola, synth
 
+from espnet_distill.errors import ConfigError
 from espnet_distill.teachers.dump_writer import BEGUN
 from espnet_distill.teachers.dumped import begin
 from espnet_distill.teachers.speech_dump import SpeechFiles
@@ -183,6 +185,8 @@ def durations_of(groups, units: np.ndarray, begin: int, end: int) -> np.ndarray:
 def main(text: Path, out: Path):
     voice, tokenizer, texts = Voice(), PhonemeTokenizer(G2P), read_table(text)
     record = {
+        "script": checksum(Path(__file__)),
+        "hibari-tts": version("hibari-tts"),
         "voice": checksum(Path(voice.hibari.model_path)),
         "latents": LATENTS,
         "g2p": G2P,
@@ -203,4 +207,7 @@ def main(text: Path, out: Path):
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:]))
+    try:
+        main(*map(Path, sys.argv[1:]))
+    except ConfigError as error:
+        sys.exit(f"error: {error}")

@@ -16,6 +16,7 @@ from espnet_distill.data.front_end import prepare_folder
 from espnet_distill.data.languages import language_of
 from espnet_distill.data.list_clips import write_data_folder
 from espnet_distill.data.metadata import Line, read_prompts
+from espnet_distill.utils.checksums import checksum, checksum_of
 from espnet_distill.utils.files import write_wav, written_whole
 from espnet_distill.voice import Voice
 
@@ -26,7 +27,12 @@ def synthesize(
     voice: Voice, lines: list[Line], folder: Path, speaker: str | None
 ) -> dict[str, Path]:
     """Synthesize sentences without a file in `folder`; return the files by id."""
-    waves = {line.utterance: folder / f"{line.utterance}.wav" for line in lines}
+    made_from = checksum(voice.path), str(speaker)
+    waves = {
+        line.utterance: folder
+        / f"{line.utterance}_{checksum_of([*made_from, line.text])[:12]}.wav"
+        for line in lines
+    }
     for line in tqdm(lines, desc="Piper voice", unit="sentence"):
         wave = waves[line.utterance]
         if not wave.exists():
@@ -53,7 +59,7 @@ def main() -> None:
         "train": lines[: -NUM_EVAL - NUM_DEV],
     }
     sets["train"] += read_prompts(args.more) if args.more else []
-    folder = Path("downloads", args.speaker or "")
+    folder = Path("downloads")
     waves = synthesize(voice, sets["eval"], folder, args.speaker)
     placeholder = waves[lines[-1].utterance]
     speaker, espeak_voice = args.speaker or "piper", voice.config.espeak_voice

@@ -1,1 +1,0 @@
-../../TEMPLATE/tts1/head_start.sh
