@@ -1397,6 +1397,11 @@ TRIES = [
         "latin.txt: cannot be read: it is not UTF-8",
     ),
     synthesizing(
+        "a text in Latin-1",
+        lambda p: [p.voice(), "caf\udce9"],
+        "caf\\udce9: cannot be read: it is not UTF-8",
+    ),
+    synthesizing(
         "a speed of 0",
         lambda p: [p.voice(), "a", "--speed", 0],
         "speed: 0.0: expected 0.1 to 10",

@@ -1,5 +1,6 @@
 """Voice: its samples are those of the graph, for each option; bad voices."""
 
+import io
 import wave
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.voice import Voice
 from espnet_distill.voice.normalization import normalize
 from espnet_distill.voice.phonemes import SPACE, phonemize
+from espnet_distill.voice.synthesize import read_text
 from espnet_distill.voice.voice import PAUSE
 
 from .tiny import HOP, RATE, RECORDED, STEP, expected, make_voice
@@ -247,6 +249,24 @@ def test_a_file_of_a_file(folder, tmp_path, capsys):
     assert main(["synthesize", *arguments, str(tmp_path / "x.raw"), "--raw"]) == 0
     raw = np.frombuffer((tmp_path / "x.raw").read_bytes(), "<i2")
     same(read_wav(tmp_path / "x.wav"), raw)
+
+
+@pytest.mark.parametrize(
+    "text", ["я" * 200, "я" * 255 + ".txt да", "a/" * 3000, "a\0b"]
+)
+def test_a_text_that_no_file_can_be_called(text):
+    assert read_text(text) == text
+
+
+@pytest.mark.parametrize("surrogate", ["\udce9", "\ud800"])
+def test_text_that_is_not_utf8_is_refused(surrogate, monkeypatch):
+    with pytest.raises(ConfigError) as caught:
+        read_text(f"caf{surrogate}")
+    code = f"\\u{ord(surrogate):x}"
+    assert str(caught.value) == f"caf{code}: cannot be read: it is not UTF-8"
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"caf{surrogate}"))
+    with pytest.raises(ConfigError, match="^-: cannot be read: it is not UTF-8$"):
+        read_text("-")
 
 
 def test_a_stream(folder, tmp_path, capfdbinary):
