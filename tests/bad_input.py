@@ -1533,6 +1533,36 @@ TRIES = [
         ],
         "evaluated/table.md: no such file; name a folder that evaluate wrote",
     ),
+    exporting(
+        "a sample of letters that the model lacks",
+        lambda p: [p.teacher(), *_vocoder_option(p), "--sample", "жa"],
+        "has no token 'ж'; give a sentence without it",
+    ),
+    exporting(
+        "a lexicon for letters",
+        lambda p: [p.teacher(), *_vocoder_option(p), "--lexicon", "auto"],
+        "--lexicon: the voice's symbols are text, not phonemes of espeak-ng; leave it",
+    ),
+    exporting(
+        "a data folder that is missing",
+        lambda p: [p.teacher(), *_vocoder_option(p), "--data", "data"],
+        "--data: data: no such folder; name the experiment's data folder, or leave it",
+    ),
+    exporting(
+        "names of speakers, and a model of one",
+        lambda p: [p.teacher(), *_vocoder_option(p), "--speakers", p.file("s", "a 0")],
+        "has one speaker; leave it out",
+    ),
+    exporting(
+        "a language of a model of one",
+        lambda p: [p.teacher(), *_vocoder_option(p), "--language-id", 1],
+        "has one language; leave it out",
+    ),
+    exporting(
+        "onnxruntime-web without a page",
+        lambda p: [p.teacher(), *_vocoder_option(p), "--web-runtime", p.folder()],
+        "--web-runtime: there is no page without --web; leave it out",
+    ),
     Try("export", "a folder that exists", lambda p: [p.teacher(), p.root], "exists: "),
     # seeds
     Try("summarize-seeds", "no such folder", lambda p: ["no"], "no/table.json: "),
