@@ -417,6 +417,14 @@ def test_letters_are_text():
     assert set(symbols.dropped) == {0, 1, len(LETTERS) - 1}
 
 
+def test_letters_that_piper_loses_are_a_warning():
+    tokens = ["<blank>", "<unk>", "<space>", *"abäöüéèй", "<sos/eos>"]
+    symbols = phoneme_ids(tokens, FrontEnd(token_type="char"), None, "exp")
+    assert symbols.warnings == (
+        "Piper takes composed letters apart, and loses ä, ö, ü, é, è, …",
+    )
+
+
 def test_a_g2p_that_no_client_has_takes_ids():
     tokens = ["<blank>", "<unk>", "AH0", "B", "<sos/eos>"]
     symbols = phoneme_ids(tokens, FrontEnd(g2p="g2p_en"), None, "exp")

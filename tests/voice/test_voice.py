@@ -98,6 +98,23 @@ def test_letters_in_the_case_of_the_voice(tmp_path):
     same(voice.synthesize("a CAB."), expected("a cab."))
 
 
+LETTERS = {  # token type: letters of a voice that has `öй가が`, `o` and U+0308
+    "char": [*"йö가がö.o"],
+    "phn": [*"И\u0306o\u0308\u1100\u1161か\u3099o\u0308.o"],
+}
+
+
+@pytest.mark.parametrize("token_type", LETTERS)
+def test_composed_letters(token_type, tmp_path):
+    """Those of a training of letters; clients of Piper's voices take them apart."""
+    ids = {char: [id] for id, char in enumerate("_^$ .oöй가が\u0308")}
+    changes = {"phoneme_id_map": ids, "front_end": {"token_type": token_type}}
+    voice = Voice(make_voice(tmp_path, language=None, **changes))
+    text = "ЙÖ가がo\u0308.O"
+    assert voice.phonemize(text) == [LETTERS[token_type]]
+    assert list(voice._front_end.given_phonemes(text)) == [LETTERS[token_type]]
+
+
 def test_a_long_sentence_is_cut_at_the_clause_mark_next_to_its_middle(voice):
     clause = ("ab " * 49).strip()
     text = ", ".join([clause] * 4) + "."

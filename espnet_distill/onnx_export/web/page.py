@@ -22,7 +22,7 @@ EXAMPLES = {  # the Rainbow Passage, and a pangram
 }
 SETTINGS = (
     *("audio", "inference", "num_speakers", "speaker_id_map", "phoneme_id_map"),
-    *("phoneme_type", "weights", "front_end"),
+    "phoneme_type",
 )
 
 
@@ -59,6 +59,7 @@ def write_page(
     content = {
         "name": name or opened.path.parent.name,
         "bytes": opened.path.stat().st_size,
+        "composed": opened.config.composed,
         "settings": {key: settings[key] for key in SETTINGS if key in settings},
         "examples": _examples(opened, examples),
         "card": card.is_file(),
