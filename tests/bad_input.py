@@ -1397,6 +1397,11 @@ TRIES = [
         "latin.txt: cannot be read: it is not UTF-8",
     ),
     synthesizing(
+        "a text in Latin-1",
+        lambda p: [p.voice(), "caf\udce9"],
+        "caf\\udce9: cannot be read: it is not UTF-8",
+    ),
+    synthesizing(
         "a speed of 0",
         lambda p: [p.voice(), "a", "--speed", 0],
         "speed: 0.0: expected 0.1 to 10",
@@ -1527,6 +1532,36 @@ TRIES = [
             p.folder("evaluated"),
         ],
         "evaluated/table.md: no such file; name a folder that evaluate wrote",
+    ),
+    exporting(
+        "a sample of letters that the model lacks",
+        lambda p: [p.teacher(), *_vocoder_option(p), "--sample", "жa"],
+        "has no token 'ж'; give a sentence without it",
+    ),
+    exporting(
+        "a lexicon for letters",
+        lambda p: [p.teacher(), *_vocoder_option(p), "--lexicon", "auto"],
+        "--lexicon: the voice's symbols are text, not phonemes of espeak-ng; leave it",
+    ),
+    exporting(
+        "a data folder that is missing",
+        lambda p: [p.teacher(), *_vocoder_option(p), "--data", "data"],
+        "--data: data: no such folder; name the experiment's data folder, or leave it",
+    ),
+    exporting(
+        "names of speakers, and a model of one",
+        lambda p: [p.teacher(), *_vocoder_option(p), "--speakers", p.file("s", "a 0")],
+        "has one speaker; leave it out",
+    ),
+    exporting(
+        "a language of a model of one",
+        lambda p: [p.teacher(), *_vocoder_option(p), "--language-id", 1],
+        "has one language; leave it out",
+    ),
+    exporting(
+        "onnxruntime-web without a page",
+        lambda p: [p.teacher(), *_vocoder_option(p), "--web-runtime", p.folder()],
+        "--web-runtime: there is no page without --web; leave it out",
     ),
     Try("export", "a folder that exists", lambda p: [p.teacher(), p.root], "exists: "),
     # seeds

@@ -5,6 +5,7 @@ import contextlib
 import sys
 from pathlib import Path
 
+from espnet_distill.errors import ConfigError
 from espnet_distill.utils.config_values import name_or_none
 
 
@@ -102,10 +103,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Write OUT and print the report."""
-    from espnet_distill.onnx_export.export import export
-    from espnet_distill.onnx_export.web.page import write_page
+    from espnet_distill.onnx_export.export import WEB, export
+    from espnet_distill.onnx_export.web.page import PAGE
     from espnet_distill.onnx_export.web.runtime import find_runtime
 
+    if args.web_runtime and not args.web:
+        raise ConfigError("--web-runtime: there is no page without --web; leave it out")
     runtime = find_runtime(args.web_runtime) if args.web else None
     with contextlib.redirect_stdout(sys.stderr):  # whatever a text front end prints
         exported = export(
@@ -125,8 +128,8 @@ def main(args: argparse.Namespace) -> None:
             license=args.license,
             corpus=args.corpus,
             evaluation=args.evaluation,
+            web=runtime,
         )
-        page = runtime and write_page(args.out, args.out / "web", runtime, args.sample)
     print(exported.report())
-    if page:
-        print(f"{page}: open it in a browser")
+    if runtime:
+        print(f"{args.out / WEB / PAGE[0]}: open it in a browser")

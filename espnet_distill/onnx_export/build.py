@@ -7,7 +7,6 @@ from pathlib import Path
 import onnx
 import torch
 
-from espnet_distill.data.front_end import FrontEnd
 from espnet_distill.data.mel_spec import MelSpec, require_extractor
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.onnx_export.checks import (
@@ -16,7 +15,6 @@ from espnet_distill.onnx_export.checks import (
     require_names,
     require_supported,
     require_vocoder,
-    speakers_of,
     statistics_of,
 )
 from espnet_distill.onnx_export.cleaner import cleaner_warnings
@@ -28,6 +26,7 @@ from espnet_distill.onnx_export.equality import (
     require_equal,
     synthesize_references,
 )
+from espnet_distill.onnx_export.front_end import VoiceFrontEnd
 from espnet_distill.onnx_export.graph import (
     AcousticGraph,
     VocoderGraph,
@@ -35,14 +34,14 @@ from espnet_distill.onnx_export.graph import (
     trace_vocoder,
     trace_voice,
 )
-from espnet_distill.onnx_export.phoneme_ids import padded, phoneme_ids
+from espnet_distill.onnx_export.phoneme_ids import padded
 from espnet_distill.onnx_export.quantize import quantized, require_gain
 from espnet_distill.onnx_export.settings import (
     front_end_settings,
     graph_metadata,
     piper_settings,
-    speaker_ids,
 )
+from espnet_distill.onnx_export.speakers import conditions_of, named_speakers
 from espnet_distill.onnx_export.storage import compact_names, store
 from espnet_distill.onnx_export.vocoders.registry import Vocoder
 from espnet_distill.utils.checksums import checksum, checksum_of
@@ -50,7 +49,6 @@ from espnet_distill.vocoders.build import build_vocoder
 from espnet_distill.vocoders.checkpoint_formats import files_of
 from espnet_distill.vocoders.latents import LatentSpec
 from espnet_distill.voice.config import FORMAT_VERSION
-from espnet_distill.voice.espeak import load_espeak
 from espnet_distill.voice.graph import Graph, input_names
 from espnet_distill.voice.streaming import (
     ACOUSTIC,
@@ -88,41 +86,47 @@ def build_voice(
     weights: str,
     quantize: str | None,
     streaming: bool,
+    front_end: VoiceFrontEnd,
     data: Path | None,
-    espeak_voice: str | None,
     speakers: Path | None,
     xvectors: Sequence[str],
     language_id: int | None,
 ) -> Built:
-    """Build a voice; see `export` for arguments and errors."""
+    """Build a voice.
+
+    Args:
+        experiment: The text-to-mel model, or the student that predicts latents.
+        vocoder: The vocoder's checkpoint or experiment folder.
+        front_end: What `choose_front_end` returns.
+
+    See `export` for the other arguments and for errors.
+    """
     kind = require_supported(experiment)
     require_names(experiment, xvectors)
-    if espeak_voice:
-        load_espeak().require_voice(espeak_voice)
     vocoder_file = require_vocoder(vocoder)
-    front_end = FrontEnd.of(experiment.config, data)
-    tokens = experiment.config["token_list"]
-    symbols = phoneme_ids(tokens, front_end, espeak_voice, str(experiment))
+    symbols = front_end.symbols
     require_compacted(experiment)
     model = experiment.model
     conditions = require_language(model.tts, language_id, experiment)
-    voices = speakers_of(model.tts, xvectors, experiment)
+    named = named_speakers(model.tts, speakers, xvectors, experiment)
+    voices = conditions_of(model.tts, xvectors, experiment, named.default)
     conditions |= voices[0] if voices else {}
     statistics = statistics_of(model, experiment)
-    names = speaker_ids(speakers, xvectors, model.tts.spks or 1)
     loaded = build_vocoder(vocoder_file, model=model)
     spec = _inputs_of(loaded, model, experiment)
-    references = synthesize_references(model, loaded, symbols.tokens, conditions)
+    references = synthesize_references(
+        model, loaded, symbols.tokens, conditions, named.default
+    )
     graphs = _Graphs(
         AcousticGraph(
             kind(experiment.build().tts, language_id, voices if xvectors else ()),
             statistics,
-            len(tokens),
+            len(experiment.config["token_list"]),
             symbols.dropped,
         ),
         Vocoder(loaded, vocoder_file),
         choose_gain(references),
-        max(len(names), 1),
+        named.count,
     )
 
     def rounding() -> float:
@@ -141,12 +145,12 @@ def build_voice(
         for name, graph in exact.items()
     }
     metadata = graph_metadata(
-        symbols, front_end, spec.fs, graphs.speakers, FORMAT_VERSION
+        symbols, front_end.front_end, spec.fs, graphs.speakers, FORMAT_VERSION
     )
     onnx.helper.set_model_props(stored[GRAPH], metadata)
     files = {name: graph.SerializeToString() for name, graph in stored.items()}
     settings = {
-        **piper_settings(symbols, spec, names),
+        **piper_settings(symbols, spec, named),
         "format_version": FORMAT_VERSION,
         "weights": weights,
         **({"quantize": quantize} if quantize else {}),
@@ -160,7 +164,7 @@ def build_voice(
             spec,
             rounding,
         ),
-        "front_end": front_end_settings(front_end),
+        "front_end": front_end_settings(front_end.front_end),
         "made_from": {
             "tts": experiment.config["tts"],
             "parameters": count_parameters(model.tts),
@@ -171,7 +175,8 @@ def build_voice(
         },
         "warnings": [
             *symbols.warnings,
-            *cleaner_warnings(experiment, front_end, data),
+            *named.warnings,
+            *cleaner_warnings(experiment, front_end.trained, data),
         ],
     }
     if streaming:

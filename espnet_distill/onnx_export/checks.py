@@ -9,7 +9,6 @@ from espnet2.layers.global_mvn import GlobalMVN
 import espnet_distill
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
-from espnet_distill.experiments.ids import speaker_inputs
 from espnet_distill.experiments.statistics import applied_statistics
 from espnet_distill.experiments.text_to_wave import parameters
 from espnet_distill.onnx_export.acoustic import FastSpeechModule, module_of
@@ -80,9 +79,12 @@ def require_language(tts, language_id: int | None, where) -> dict[str, torch.Ten
     """Return `lids`, for a model of several languages.
 
     Raises:
-        ConfigError: A model of several languages, and none of its ids.
+        ConfigError: A model of several languages, and none of its ids, or an id of a
+            model of one.
     """
     if tts.langs is None:
+        if language_id is not None:
+            raise ConfigError(f"--language-id: {where} has one language; leave it out")
         return {}
     if language_id is None or not 0 <= language_id < tts.langs:
         raise ConfigError(
@@ -110,22 +112,6 @@ def require_names(experiment: Experiment, names: Sequence[str]) -> None:
         raise ConfigError(
             f"--xvector: {experiment} has no speaker embeddings; leave it out"
         )
-
-
-def speakers_of(
-    tts, names: Sequence[str], experiment: Experiment
-) -> list[dict[str, torch.Tensor]]:
-    """Return `sids` (1,) and `spembs` (dim,), those that a model takes, of speakers.
-
-    Without names, they are those of the first id.
-
-    Raises:
-        ConfigError: There is no such speaker.
-    """
-    if not names:
-        return [] if tts.spks is None else [{"sids": torch.tensor([0])}]
-    found = [speaker_inputs(experiment, name, "--xvector") for name in names]
-    return [{key: value[0] for key, value in inputs.items()} for inputs in found]
 
 
 def statistics_of(model, where) -> tuple[torch.Tensor, torch.Tensor] | None:

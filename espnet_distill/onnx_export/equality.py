@@ -30,21 +30,27 @@ class Reference:
         wave: The waveform (T,).
         ids: The ids that clients send for them.
         scales: Of noise, length and the durations' noise.
+        speaker: The speaker's id, of several.
     """
 
     tokens: list[int]
     wave: np.ndarray
     ids: list[int]
     scales: tuple[float, ...] = tuple(INFERENCE.values())
+    speaker: int = 0
 
     @property
     def inputs(self) -> Inputs:
-        """Those of a voice's graph, with the first speaker of several."""
-        return graph_inputs(self.ids, self.scales)
+        """Those of a voice's graph."""
+        return graph_inputs(self.ids, self.scales, self.speaker)
 
 
 def synthesize_references(
-    model, vocoder, tokens: list[int], conditions: dict[str, torch.Tensor]
+    model,
+    vocoder,
+    tokens: list[int],
+    conditions: dict[str, torch.Tensor],
+    speaker: int = 0,
 ) -> list[Reference]:
     """Synthesize random sentences of LENGTHS.
 
@@ -53,6 +59,7 @@ def synthesize_references(
         vocoder: The loaded vocoder.
         tokens: Ids that stand for tokens.
         conditions: `sids` and `lids`, if the model takes them.
+        speaker: The id by which the voice has the speaker of the conditions.
     """
     generator = torch.Generator().manual_seed(0)
     references = []
@@ -60,7 +67,7 @@ def synthesize_references(
         sentence = random_sentence(tokens, length, generator)
         wave = _synthesize(model, vocoder, sentence, conditions)
         ids = padded(sentence.tolist())
-        references.append(Reference(sentence.tolist(), wave, ids))
+        references.append(Reference(sentence.tolist(), wave, ids, speaker=speaker))
     return references
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
@@ -16,7 +17,10 @@ from espnet_distill.utils.files import (
     write_wav,
 )
 
-CARD, TOKENS = "MODEL_CARD.md", "tokens.txt"
+if TYPE_CHECKING:
+    from espnet_distill.onnx_export.web.runtime import WebRuntime
+
+CARD, TOKENS, WEB = "MODEL_CARD.md", "tokens.txt", "web"
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,7 @@ def export(
     license: str | None = None,
     corpus: str | None = None,
     evaluation: str | Path | None = None,
+    web: "WebRuntime | None" = None,
 ) -> Exported:
     """Export a model as one ONNX graph from phoneme ids to a waveform.
 
@@ -100,19 +105,23 @@ def export(
         license: License of corpus and teacher, for the card.
         corpus: Name of the corpus, for the card.
         evaluation: Folder that `evaluate` wrote, for the card.
+        web: What `find_runtime` returns, for a page in ``web/``.
 
     Returns:
         The voice that was written.
 
     Raises:
         ConfigError: A model or a vocoder that cannot be exported, mels of other
-            settings, masks that were not removed, a waveform that differs from
+            settings, masks that were not removed, an option that has no effect, a sample
+            or a lexicon that the voice cannot have, a waveform that differs from
             PyTorch's by more than 1e-4, or a quantized one that is slower or worse.
     """
     out = Path(out)
     require_new(out)
     from espnet_distill.onnx_export.build import build_voice
     from espnet_distill.onnx_export.card import read_figures
+    from espnet_distill.onnx_export.front_end import choose_front_end
+    from espnet_distill.onnx_export.lexicon import AUTO, NOTICE, words_of_voice
     from espnet_distill.onnx_export.storage import WEIGHTS
     from espnet_distill.utils.config_values import one_of
 
@@ -121,13 +130,22 @@ def export(
         from espnet_distill.onnx_export.quantize import QUANTIZE
 
         one_of(quantize, QUANTIZE, "--quantize")
+    if data and not Path(data).is_dir():
+        raise ConfigError(
+            f"--data: {data}: no such folder; name the experiment's data folder, or "
+            "leave it out"
+        )
     figures = evaluation and read_figures(Path(evaluation))
     experiment = Experiment.of(experiment)
-    sentences = [_tokens_of(experiment, data, sentence) for sentence in samples]
+    front_end = choose_front_end(experiment, data and Path(data), espeak_voice)
+    sentences = [front_end.tokens_of(sentence) for sentence in samples]
+    words = lexicon and words_of_voice(
+        str(lexicon), front_end.symbols.kind, front_end.front_end.language
+    )
     options = {
         "weights": weights,
+        "front_end": front_end,
         "data": data and Path(data),
-        "espeak_voice": espeak_voice,
         "speakers": speakers and Path(speakers),
         "xvectors": list(dict.fromkeys(xvectors)),
         "language_id": language_id,
@@ -152,12 +170,15 @@ def export(
             streaming=streaming,
             **options,
         )
-    from espnet_distill.onnx_export.lexicon import AUTO, NOTICE, words_of_voice
-
-    words = lexicon and words_of_voice(str(lexicon), built.settings)
     if lexicon == AUTO:
         built.settings["warnings"].append(NOTICE)
-    settings = _write(built, out, sentences, words, license, corpus, figures)
+    with folder_written_whole(out) as beside:
+        card = {"license": license, "corpus": corpus, "figures": figures}
+        settings = _write(built, beside, sentences, words, out.name, **card)
+        if web:
+            from espnet_distill.onnx_export.web.page import write_page
+
+            write_page(beside, beside / WEB, web, samples, name=out.name)
     return Exported(out, settings)
 
 
@@ -170,28 +191,22 @@ def _require_without_mels(experiment: Experiment, given: Mapping) -> None:
             )
 
 
-def _write(built, out, sentences, words, license, corpus, figures) -> dict:
+def _write(built, folder: Path, sentences, words, name: str, **card) -> dict:
+    """Write a voice of a name into a folder; return the content of voice.onnx.json."""
     from espnet_distill.onnx_export.card import model_card
     from espnet_distill.voice.voice import GRAPH
 
-    with folder_written_whole(out) as beside:
-        for name, content in built.files.items():
-            (beside / name).write_bytes(content)
-        write_text(beside / TOKENS, tokens_file(built.settings["phoneme_id_map"]))
-        if words:
-            _write_lexicon(beside, words, built.settings)
-        settings = built.settings | {
-            "files": {
-                name: _described(beside / name) for name in (*built.files, TOKENS)
-            }
-        }
-        text = json.dumps(settings, ensure_ascii=False, indent=1)
-        write_text(beside / f"{GRAPH}.json", f"{text}\n")
-        card = model_card(
-            settings, built.experiment, out.name, license, corpus, figures
-        )
-        write_text(beside / CARD, card)
-        _write_samples(beside, map(built.pad, sentences))
+    for file, content in built.files.items():
+        (folder / file).write_bytes(content)
+    write_text(folder / TOKENS, tokens_file(built.settings["phoneme_id_map"]))
+    if words:
+        _write_lexicon(folder, words, built.settings)
+    files = {file: _described(folder / file) for file in (*built.files, TOKENS)}
+    settings = built.settings | {"files": files}
+    text = json.dumps(settings, ensure_ascii=False, indent=1)
+    write_text(folder / f"{GRAPH}.json", f"{text}\n")
+    write_text(folder / CARD, model_card(settings, built.experiment, name, **card))
+    _write_samples(folder, map(built.pad, sentences))
     return settings
 
 
@@ -216,23 +231,6 @@ def _described(path: Path) -> dict[str, object]:
 def tokens_file(ids: dict[str, list[int]]) -> str:
     """Return sherpa-onnx's tokens.txt: a symbol and its id a line."""
     return "".join(f"{symbol} {of[0]}\n" for symbol, of in ids.items())
-
-
-def _tokens_of(experiment: Experiment, data, sentence: str) -> list[int]:
-    """Return the token ids of a sentence, by ESPnet's front end.
-
-    Raises:
-        ConfigError: The model has no front end, or the sentence no tokens.
-    """
-    from espnet_distill.data.front_end import FrontEnd
-
-    if experiment.front_end is None:
-        raise ConfigError("--sample: the model takes token ids; leave it out")
-    text = FrontEnd.of(experiment.config, data and Path(data)).prepare(sentence)
-    tokens = experiment.front_end("sample", {"text": text})["text"].tolist()
-    if not tokens:
-        raise ConfigError(f"--sample: {sentence!r}: nothing to synthesize; give words")
-    return tokens
 
 
 def _write_samples(folder: Path, sentences: Iterable[Sequence[int]]) -> None:

@@ -29,18 +29,23 @@ NOTICE = "the words of lexicon.txt are wordfreq's (Robyn Speer), CC BY-SA 4.0"
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*'?")  # sherpa-onnx splits at hyphens
 
 
-def words_of_voice(source: str, settings: Mapping) -> list[str]:
+def words_of_voice(source: str, kind: str, language: str | None) -> list[str]:
     """Return the words of a voice's lexicon; see :func:`read_words`.
+
+    Args:
+        source: See there.
+        kind: The kind of the voice's symbols.
+        language: See there.
 
     Raises:
         ConfigError: The voice has no phonemes of espeak-ng.
     """
-    if settings["phoneme_type"] != "espeak":
+    if kind != "espeak":
         raise ConfigError(
-            f"--lexicon: the voice's symbols are {settings['phoneme_type']}, not phonemes "
-            "of espeak-ng; leave it out"
+            f"--lexicon: the voice's symbols are {kind}, not phonemes of espeak-ng; "
+            "leave it out"
         )
-    return read_words(source, settings["front_end"]["language"])
+    return read_words(source, language)
 
 
 def read_words(source: str, language: str | None) -> list[str]:

@@ -4,6 +4,7 @@ An id is the model's token id. Padding, start and end have id 0, which the graph
 it appends the end of the sentence itself.
 """
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ PAD, START, END = "_", "^", "$"
 FRAME = (PAD, START, END)
 # Symbols that espeak-ng of clients produces → what stands for them if a model lacks them
 SUBSTITUTES = {";": ",", ":": ",", "!": ".", "?": ".", "ʲ": PAD}
+
+MOST_NAMED = 5  # letters of a warning
 
 
 @dataclass(frozen=True)
@@ -99,10 +102,20 @@ def _kind(tokens, front_end, voice, where) -> tuple[str, tuple[str, ...]]:
             "phonemes of prepare-text --voice, with --g2p none (docs/languages.md)"
         )
     if not long and front_end.token_type == "char":
-        return "text", ()
+        return "text", _decomposed(tokens)
     if not long and front_end.token_type == "phn" and voice:
         return "espeak", ()
     return "ids", (_ids_only(front_end, long),)
+
+
+def _decomposed(tokens: Sequence[str]) -> tuple[str, ...]:
+    """Return a sentence that names letters which Piper takes apart; none without any."""
+    found = [token for token in tokens if not _is_special(token) and token != SPACE]
+    found = [token for token in found if unicodedata.normalize("NFD", token) != token]
+    if not found:
+        return ()
+    shown = ", ".join(found[:MOST_NAMED]) + ", …" * (len(found) > MOST_NAMED)
+    return (f"Piper takes composed letters apart, and loses {shown}",)
 
 
 def _ids_only(front_end: FrontEnd, long: list[str]) -> str:

@@ -1,15 +1,12 @@
 """Settings of a voice: voice.onnx.json, and the metadata of its graph."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 from espnet_distill.data.front_end import FrontEnd
 from espnet_distill.data.mel_spec import MelSpec
-from espnet_distill.errors import ConfigError
 from espnet_distill.onnx_export.graph import NOISE_SCALE
 from espnet_distill.onnx_export.phoneme_ids import PhonemeIds
-from espnet_distill.utils.files import read_table
+from espnet_distill.onnx_export.speakers import Speakers
 from espnet_distill.vocoders.latents import LatentSpec
 from espnet_distill.voice.punctuation import MARKS
 
@@ -17,7 +14,7 @@ INFERENCE = {"noise_scale": NOISE_SCALE, "length_scale": 1.0, "noise_w": 0.8}
 
 
 def piper_settings(
-    symbols: PhonemeIds, mels: MelSpec | LatentSpec, speakers: dict
+    symbols: PhonemeIds, mels: MelSpec | LatentSpec, speakers: Speakers
 ) -> dict:
     """Return the keys that Piper reads; `mels` have sampling rate and hop length."""
     return {
@@ -26,38 +23,11 @@ def piper_settings(
         "phoneme_type": symbols.kind,
         "phoneme_id_map": {symbol: [id] for symbol, id in symbols.ids.items()},
         "num_symbols": max(symbols.ids.values()) + 1,
-        "num_speakers": max(len(speakers), 1),
-        "speaker_id_map": speakers,
+        "num_speakers": speakers.count,
+        "speaker_id_map": speakers.ids,
         "inference": INFERENCE,
         "hop_length": mels.hop_length,
     }
-
-
-def speaker_ids(
-    path: Path | None, xvectors: Sequence[str], count: int
-) -> dict[str, int]:
-    """Return name → id of several speakers; without a name, it is the id.
-
-    Args:
-        path: File of names and ids.
-        xvectors: The names, of a model of speaker embeddings.
-        count: The model's number of speaker ids.
-
-    Raises:
-        ConfigError: A value of the file is no speaker's id.
-    """
-    if xvectors:
-        return {name: index for index, name in enumerate(xvectors) if len(xvectors) > 1}
-    if count == 1:
-        return {}
-    names = {}
-    for name, value in read_table(path).items() if path else ():
-        if not value.isdecimal() or int(value) >= count:
-            raise ConfigError(
-                f"{path}: {name}: {value!r} is no speaker id from 0 to {count - 1}"
-            )
-        names[int(value)] = name
-    return {names.get(index, str(index)): index for index in range(count)}
 
 
 def front_end_settings(front_end: FrontEnd) -> dict[str, str | None]:

@@ -25,7 +25,10 @@ def store(
 
     Args:
         model: The graph, with tensors in fp32.
-        weights: One of WEIGHTS; int8 has one scale for each output.
+        weights: One of WEIGHTS; int8 has one scale for each index of an axis: the
+            columns of a product's matrix, which are its outputs, and otherwise the first
+            axis of more than one element: the outputs of a convolution, the inputs of a
+            transposed one, the rows of an embedding.
         tables: Tensors that are computed, stored in half precision at least.
         noise: Tensors of random numbers, in 8 bits unless `weights` is fp32: the error
             is 40 dB below the noise.

@@ -68,10 +68,17 @@ class OverlapAdd(nn.Module):
         window: The window (n_fft,), with which the frames are already multiplied.
         hop_length: Samples a frame, a divisor of n_fft.
         edges: Samples to remove at the beginning and at the end.
+
+    Raises:
+        ValueError: hop_length does not divide n_fft.
     """
 
     def __init__(self, window: torch.Tensor, hop_length: int, edges: tuple[int, int]):
         super().__init__()
+        if len(window) % hop_length:
+            raise ValueError(
+                f"n_fft {len(window)} is no multiple of the hop ({hop_length})"
+            )
         self.hop_length, self.edges = hop_length, edges
         self.overlap = len(window) // hop_length
         power = window.double().square().view(self.overlap, hop_length).cumsum(0)

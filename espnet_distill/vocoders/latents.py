@@ -89,7 +89,10 @@ class LatentSpec:
         if not path.is_file():
             raise ConfigError(f"{folder}: has no F0 of its waveforms; {REMEDY}")
         spec = cls.of(read_yaml(path), str(path))
-        for name, (scp, kind) in spec.lists.items():
+        lists = spec.lists
+        if (folder / FREE_PHASE[0]).is_file():
+            lists = lists | {"free_phase": FREE_PHASE}
+        for name, (scp, kind) in lists.items():
             is_whole = is_whole_wav if kind == "sound" else is_whole_array
             for file in map(Path, read_table(folder / scp).values()):
                 if not is_whole(file):

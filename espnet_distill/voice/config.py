@@ -32,6 +32,8 @@ class VoiceConfig:
         checksums: Bytes and SHA-256 of the voice's files by name, if recorded.
         streaming: Frames of context to either side of a piece, and of a piece; None
             without graphs for it.
+        composed: Whether letters may be composed ones of Unicode, as in the training's
+            text; clients of Piper's voices send none.
     """
 
     path: Path
@@ -44,6 +46,7 @@ class VoiceConfig:
     scales: Mapping[str, float]
     checksums: Mapping[str, tuple[int, str]]
     streaming: tuple[int, int] | None
+    composed: bool = False
 
     def speaker_id(self, name: str | None) -> int:
         """Return the id of a speaker; the first one's if none is named.
@@ -91,6 +94,7 @@ def read_config(path: Path) -> VoiceConfig:
         {name: inference.get(name, float, SCALES[name], least=0) for name in SCALES},
         _checksums(values.inner("files")),
         _streaming(values) if "streaming" in values.content else None,
+        values.inner("front_end").content.get("token_type") == "char",
     )
 
 

@@ -121,7 +121,7 @@ class Espeak:
         """Return the IPA of a text; the text's punctuation is not in it.
 
         Args:
-            text: A text in the voice's language.
+            text: A text in the voice's language; NUL is a space.
             voice: A language tag of :attr:`voices`.
             separator: A character between the phonemes of a word.
 
@@ -130,7 +130,7 @@ class Espeak:
             ``(en)`` where espeak-ng switches the language.
         """
         name = self.require_voice(voice).encode()
-        buffer = ctypes.create_string_buffer(text.encode())
+        buffer = ctypes.create_string_buffer(text.replace("\0", " ").encode())
         position = ctypes.c_void_p(ctypes.addressof(buffer))
         mode = self.IPA | ord(separator or "\0") << 8
         pieces = []

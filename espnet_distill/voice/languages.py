@@ -10,6 +10,7 @@ class NumberWords:
     """Words of a language that num2words lacks, and the form of its numbers.
 
     Attributes:
+        minus: The sign in words, which num2words lacks or joins in some languages.
         point: The decimal mark in words.
         percent: ``%`` in words.
         ampersand: ``&`` in words.
@@ -19,6 +20,7 @@ class NumberWords:
         months: Names after which a number with a period, a day, is an ordinal.
     """
 
+    minus: str
     point: str
     percent: str
     ampersand: str
@@ -57,20 +59,20 @@ SPACED = " .\u00a0\u202f"  # 12 000, too
 
 # Languages whose numbers were tried; elsewhere the g2p reads the digits.
 NUMBER_WORDS = {
-    "en": NumberWords("point", "percent", "and", ".", ",", ENGLISH),
+    "en": NumberWords("minus", "point", "percent", "and", ".", ",", ENGLISH),
     "de": NumberWords(
-        "Komma", "Prozent", "und", abbreviations=GERMAN, months=GERMAN_MONTHS
+        "minus", "Komma", "Prozent", "und", abbreviations=GERMAN, months=GERMAN_MONTHS
     ),
-    "fr": NumberWords("virgule", "pour cent", "et", group=SPACED),
-    "es": NumberWords("coma", "por ciento", "y"),
-    "it": NumberWords("virgola", "per cento", "e"),
-    "nl": NumberWords("komma", "procent", "en"),
-    "pl": NumberWords("przecinek", "procent", "i", group=SPACED),
-    "pt": NumberWords("vírgula", "por cento", "e"),
-    "ru": NumberWords("запятая", "процентов", "и", group=SPACED),
-    "uk": NumberWords("кома", "відсотків", "і", group=SPACED),
-    "tr": NumberWords("virgül", "yüzde", "ve"),
-    "sv": NumberWords("komma", "procent", "och", group=SPACED),
+    "fr": NumberWords("moins", "virgule", "pour cent", "et", group=SPACED),
+    "es": NumberWords("menos", "coma", "por ciento", "y"),
+    "it": NumberWords("meno", "virgola", "per cento", "e"),
+    "nl": NumberWords("min", "komma", "procent", "en"),
+    "pl": NumberWords("minus", "przecinek", "procent", "i", group=SPACED),
+    "pt": NumberWords("menos", "vírgula", "por cento", "e"),
+    "ru": NumberWords("минус", "запятая", "процентов", "и", group=SPACED),
+    "uk": NumberWords("мінус", "кома", "відсотків", "і", group=SPACED),
+    "tr": NumberWords("eksi", "virgül", "yüzde", "ve"),
+    "sv": NumberWords("minus", "komma", "procent", "och", group=SPACED),
 }
 
 

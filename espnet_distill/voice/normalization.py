@@ -17,6 +17,9 @@ INITIALS = re.compile(r"\b(?:[^\W\d_]\.){2,}")
 UNCHANGED = ("ja", "zh")
 YEARS = range(1100, 2100)
 MOST_DIGITS = 15  # longer numbers are left to the g2p
+UNSPELLED = (  # what num2words raises where a language lacks a form
+    *(NotImplementedError, TypeError, ValueError, ArithmeticError, LookupError),
+)
 
 
 def normalize(text: str, language: str) -> str:
@@ -88,17 +91,20 @@ class _Normalizer:
         return match[0].replace(".", "").upper() + end
 
     def _spell(self, value, to: str = "cardinal", **options) -> str | None:
+        """Return a number in words; None if it is long, or num2words has none."""
         from num2words import num2words
 
         if len(str(value)) > MOST_DIGITS:
             return None
         try:
             words = num2words(value, lang=self.language, to=to, **options)
-        except (NotImplementedError, TypeError, OverflowError):
+        except UNSPELLED:
             return None
         return " ".join(words.replace(",", "").split())
 
     def _ordinal(self, match: re.Match) -> str:
+        if len(match[1]) > MOST_DIGITS:
+            return match[0]
         return self._spell(int(match[1]), "ordinal") or match[0]
 
     def _day(self, match: re.Match) -> str:
@@ -142,13 +148,11 @@ class _Normalizer:
 
     def _number(self, match: re.Match) -> str:
         if match["sign"]:
-            value = self._value(match["n"])
-            minus = (self._spell(-1) or "").split(" ")
-            if len(minus) < 2 or not value:
+            if not self._value(match["n"]):
                 return match[0]
-            return f"{minus[0]} {self._words(match['n'])}"
-        is_year = match["n"].isdigit() and int(match["n"]) in YEARS
-        if is_year and len(match["n"]) == 4:
+            return f"{self.words.minus} {self._words(match['n'])}"
+        is_whole = len(match["n"]) == 4 and match["n"].isdigit()
+        if is_whole and int(match["n"]) in YEARS:
             return self._spell(int(match["n"]), "year") or self._words(match["n"])
         return self._words(match["n"])
 
@@ -172,7 +176,7 @@ class _Normalizer:
         if whole.startswith("0") and len(whole) > 1:  # 007, a telephone number
             words = " ".join(self._spell(int(digit)) or digit for digit in whole)
         else:
-            words = self._spell(int(whole))
+            words = self._spell(int(whole)) if len(whole) <= MOST_DIGITS else None
         if not words or not all(digits):
             return number
         return " ".join((words, self.words.point, *digits)) if digits else words

@@ -1,6 +1,7 @@
 """``synthesize VOICE TEXT|FILE|- --out FILE|-``: text to audio."""
 
 import os
+import stat
 import sys
 import time
 from collections.abc import Iterator
@@ -65,24 +66,43 @@ def read_text(text: str) -> str:
     """Return a text, the content of the file that it names, or standard input.
 
     Raises:
-        ConfigError: The file does not exist, or is not UTF-8.
+        ConfigError: The file does not exist, or the text is not UTF-8.
     """
     path = Path(text)
     try:
         if text == STANDARD:
-            return sys.stdin.read()
-        if len(text) < 256 and (path.is_file() or _is_substitution(path)):
+            return _require_utf8(sys.stdin.read(), STANDARD)
+        if _is_readable(path):
             return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{text}: cannot be read: it is not UTF-8") from error
+        raise _not_utf8(text) from error
     if path.suffix == ".txt" and len(text.split()) == 1:
         raise ConfigError(f"{text}: no such file")
+    return _require_utf8(text, text[:40])
+
+
+def _require_utf8(text: str, name: str) -> str:
+    """Return a text; raise a ConfigError if it has bytes that were not UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise _not_utf8(name) from error
     return text
 
 
-def _is_substitution(path: Path) -> bool:
-    """Return True for a shell's ``<(command)``."""
-    return path.is_relative_to("/dev") and path.is_fifo()
+def _not_utf8(name: str) -> ConfigError:
+    shown = name.encode(errors="backslashreplace").decode()
+    return ConfigError(f"{shown}: cannot be read: it is not UTF-8")
+
+
+def _is_readable(path: Path) -> bool:
+    """Return True for a file and for a shell's ``<(command)``; False for any text."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return False
+    is_substitution = stat.S_ISFIFO(mode) and path.is_relative_to("/dev")
+    return stat.S_ISREG(mode) or is_substitution
 
 
 def _require_place(path: Path) -> None:

@@ -39,15 +39,17 @@ class TextToIds:
             if kind == "espeak":
                 yield phonemize(words, self.config.espeak_voice)
             else:
-                yield [self._letter(char) for char in _code_points(words)]
+                yield self._letters(words)
 
     def given_phonemes(self, text: str) -> Iterator[list[str]]:
         """Yield the phonemes of each sentence of a text of phonemes.
 
         They are code points, with spaces between words; for a voice of type ``ids``,
-        tokens between spaces. A line break ends a sentence.
+        tokens between spaces; for one of type ``text``, letters. A line break ends a
+        sentence.
         """
-        split = str.split if self.config.phoneme_type == "ids" else _code_points
+        kinds = {"ids": str.split, "text": self._letters}
+        split = kinds.get(self.config.phoneme_type, _code_points)
         for line in text.splitlines():
             yield from split_phonemes(split(line))
 
@@ -66,6 +68,20 @@ class TextToIds:
         padded = [one for symbol in known for one in (symbol, PADDING)]
         return [id for one in (BEGIN, PADDING, *padded, END) for id in table[one]]
 
+    def _letters(self, text: str) -> list[str]:
+        """Return letters in the form and the case that the voice has.
+
+        A composed letter is taken apart, unless the voice may have it and does.
+        """
+        if not self.config.composed:
+            return [self._letter(char) for char in _code_points(text)]
+        letters = []
+        for char in _code_points(text, "NFC"):
+            is_whole = char == SPACE or self._letter(char) in self.config.ids
+            parts = [char] if is_whole else _code_points(char)
+            letters += map(self._letter, parts)
+        return letters
+
     def _letter(self, letter: str) -> str:
         """Return a letter in the case that the voice has."""
         table = self.config.ids
@@ -83,6 +99,6 @@ class TextToIds:
             )
 
 
-def _code_points(text: str) -> list[str]:
-    spaced = unicodedata.normalize("NFD", " ".join(text.split()))
+def _code_points(text: str, form: str = "NFD") -> list[str]:
+    spaced = unicodedata.normalize(form, " ".join(text.split()))
     return [SPACE if char == " " else char for char in spaced]

@@ -31,8 +31,9 @@ from espnet_distill.onnx_export.graph import (
 )
 from espnet_distill.onnx_export.phoneme_ids import padded
 from espnet_distill.onnx_export.quantize import quantized, require_gain
-from espnet_distill.onnx_export.vocoders.registry import Vocoder
+from espnet_distill.onnx_export.vocoders.registry import Vocoder, inference_module
 from espnet_distill.vocoders.distilled import DistilledVocoder
+from espnet_distill.vocoders.generators.multiband_istft import MultibandISTFTGenerator
 from espnet_distill.vocoders.generators.registry import (
     build_generator,
     prepare_inference,
@@ -107,6 +108,16 @@ def random_model(name, options):
     torch.nn.init.normal_(last.weight, std=0.5 / last.in_features**0.5)
     torch.nn.init.constant_(last.bias, 1.4)
     return tts
+
+
+@pytest.mark.parametrize("hop", [3, 6])
+def test_a_hop_that_cannot_be_exported_is_refused(hop):
+    sizes = {"channels": 8, "upsample_scales": (2, 2), "hop_samples": hop}
+    fault = (
+        rf"^vocoder x: cannot be exported: n_fft 16 is no multiple of the hop \({hop}"
+    )
+    with pytest.raises(ConfigError, match=fault):
+        inference_module(MultibandISTFTGenerator(20, **sizes), "vocoder x")
 
 
 def random_vocoder(name):

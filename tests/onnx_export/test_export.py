@@ -5,7 +5,9 @@ import json
 import shutil
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -19,8 +21,16 @@ from espnet_distill.data.front_end import FrontEnd
 from espnet_distill.errors import ConfigError
 from espnet_distill.onnx_export.cleaner import cleaner_warnings
 from espnet_distill.onnx_export.export import TOKENS
+from espnet_distill.onnx_export.front_end import choose_front_end
 from espnet_distill.onnx_export.lexicon import lexicon_lines
 from espnet_distill.onnx_export.phoneme_ids import padded, phoneme_ids
+from espnet_distill.onnx_export.speakers import (
+    Speakers,
+    conditions_of,
+    named_speakers,
+)
+from espnet_distill.onnx_export.web import page
+from espnet_distill.onnx_export.web.runtime import WebRuntime
 from espnet_distill.utils.files import cache_folder
 from espnet_distill.vocoders import build_vocoder
 from espnet_distill.voice import Voice
@@ -258,6 +268,38 @@ def test_speakers_by_their_embeddings(tmp_path, monkeypatch, capsys):
     assert "--xvector anna: " in capsys.readouterr().err
 
 
+def test_speakers_of_a_table(tmp_path):
+    """Those that it names; the first one is the default, and not <unk>."""
+    experiment, vocoder = make_pair(tmp_path, tts_conf=FASTSPEECH2 | {"spks": 4})
+    (tmp_path / "spk2sid").write_text("<unk> 0\nann 1\n3 2\n")
+    options = {"vocoder": vocoder, "weights": "fp32"}
+    named = export(
+        experiment, tmp_path / "named", speakers=tmp_path / "spk2sid", **options
+    )
+    assert named.settings["speaker_id_map"] == {"ann": 1, "3": 2}
+    assert named.settings["num_speakers"] == 4
+    (warning,) = named.settings["warnings"]
+    assert warning.endswith("take id 0, which is none of the voice's; name ann")
+    voice, tokens = Voice(named.folder), range(2, 40)
+    default, ann = (play(voice, tokens, speaker=name) for name in (None, "ann"))
+    np.testing.assert_array_equal(default, ann)
+    unnamed = export(experiment, tmp_path / "unnamed", **options)
+    assert unnamed.settings["speaker_id_map"] == {str(id): id for id in range(4)}
+    assert not unnamed.settings["warnings"]
+
+
+def test_the_speakers_of_an_imported_voice(tmp_path):
+    (tmp_path / "spk2sid").write_text("<unk> 0\nann 1\n")
+    tts, table = Namespace(spks=3), tmp_path / "spk2sid"
+    speakers = named_speakers(tts, None, (), "exp", beside=table)
+    assert speakers == Speakers({"ann": 1}, 3) and speakers.default == 1
+    assert conditions_of(tts, (), "exp", 1)[0]["sids"].tolist() == [1]
+    for line, fault in (("<unk> 0\n", "names no speaker"), ("a 3\n", "'3' is no spea")):
+        table.write_text(line)
+        with pytest.raises(ConfigError, match=fault):
+            named_speakers(tts, table, (), "exp")
+
+
 # Clients
 
 
@@ -375,6 +417,14 @@ def test_letters_are_text():
     assert set(symbols.dropped) == {0, 1, len(LETTERS) - 1}
 
 
+def test_letters_that_piper_loses_are_a_warning():
+    tokens = ["<blank>", "<unk>", "<space>", *"abäöüéèй", "<sos/eos>"]
+    symbols = phoneme_ids(tokens, FrontEnd(token_type="char"), None, "exp")
+    assert symbols.warnings == (
+        "Piper takes composed letters apart, and loses ä, ö, ü, é, è, …",
+    )
+
+
 def test_a_g2p_that_no_client_has_takes_ids():
     tokens = ["<blank>", "<unk>", "AH0", "B", "<sos/eos>"]
     symbols = phoneme_ids(tokens, FrontEnd(g2p="g2p_en"), None, "exp")
@@ -389,6 +439,35 @@ def test_prepared_phonemes_need_their_voice():
     assert symbols.kind == "ids" and "--espeak-voice" in symbols.warnings[0]
     symbols = phoneme_ids(PHONEMES, FrontEnd(), "de", "exp")
     assert (symbols.kind, symbols.voice, symbols.warnings) == ("espeak", "de", ())
+
+
+def test_the_voice_of_phonemes_names_their_language(tmp_path):
+    """For samples, and for the words of a lexicon."""
+    changes = {"g2p": None, "token_type": "phn"}
+    experiment = Experiment(make_pair(tmp_path, **changes)[0])
+    chosen = choose_front_end(experiment, None, "en-us")
+    assert chosen.front_end.language == "en"
+    opened = chosen.tokens_of("Hello 5 times.")
+    names = [PHONEMES[token] for token in opened]
+    assert names == phonemize("Hello five times.")
+    with pytest.raises(ConfigError, match="give --data or --espeak-voice, or leave"):
+        choose_front_end(experiment, None, None).tokens_of("Hello.")
+    with pytest.raises(ConfigError, match="words.txt: "):  # before the vocoder
+        options = {"vocoder": "no", "espeak_voice": "en-us"}
+        export(experiment, tmp_path / "out", lexicon="words.txt", **options)
+
+
+def test_a_page_that_cannot_be_written_leaves_nothing(pair, tmp_path, monkeypatch):
+    """Else the voice has its name, and its sentence has the page's."""
+    experiment, vocoder = pair
+    options = {"vocoder": vocoder, "web": WebRuntime("1", b"", b"")}
+    made = export(experiment, tmp_path / "anna", samples=["Hello."], **options)
+    content = (made.folder / "web/voice.js").read_text()[:2000]
+    assert '"name": "anna"' in content and '"text": "Hello."' in content
+    monkeypatch.setattr(page, "_packed", Mock(side_effect=OSError("no space")))
+    with pytest.raises(OSError, match="no space"):
+        export(experiment, tmp_path / "bob", **options)
+    assert {path.name for path in tmp_path.iterdir()} == {"anna"}
 
 
 def test_sentences_that_a_cleaner_changes_are_counted(tmp_path, pair):

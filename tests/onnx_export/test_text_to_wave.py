@@ -1,9 +1,11 @@
 """Text-to-waveform models as voices: graphs equal PyTorch, and clients play them."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 import yaml
 
@@ -13,6 +15,7 @@ from espnet_distill.data.front_end import FrontEnd
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.text_to_wave import parameters
 from espnet_distill.onnx_export.equality import require_equal
+from espnet_distill.onnx_export.front_end import choose_front_end
 from espnet_distill.onnx_export.graph import trace_voice
 from espnet_distill.onnx_export.phoneme_ids import padded, phoneme_ids
 from espnet_distill.onnx_export.text_to_wave.build import synthesize_references
@@ -197,14 +200,52 @@ def test_clients_play_a_jets_of_several_speakers(experiments, voices, tmp_path):
         np.testing.assert_allclose(wave, expected, atol=2e-4)
 
 
+def copy_imported(experiment, folder, **settings):
+    """Copy an imported voice; its letters a to d are the phonemes of `bee`."""
+    shutil.copytree(experiment.config_file.parent, folder)
+    names = dict(zip("abcd", "bˈiː"))
+    path = folder / "config.yaml"
+    conf = yaml.safe_load(path.read_text())
+    conf["token_list"] = [names.get(one, one) for one in conf["token_list"]]
+    path.write_text(yaml.safe_dump(conf))
+    path = folder / "voice.onnx.json"
+    content = json.loads(path.read_text()) | settings
+    ids = content["phoneme_id_map"].items()
+    content["phoneme_id_map"] = {names.get(one, one): id for one, id in ids}
+    path.write_text(json.dumps(content))
+    return Experiment(folder)
+
+
 def test_the_runtime_synthesizes_text(experiments, tmp_path):
+    """Samples have its front end."""
     out = tmp_path / "voice"
-    arguments = ["export", experiments["piper, replaced"].checkpoint, out]
-    assert main([*map(str, arguments), "--weights", "int8", "--sample", "a b c"]) == 0
+    experiment = copy_imported(experiments["piper, replaced"], tmp_path / "exp")
+    arguments = ["export", experiment.checkpoint, out, "--weights", "int8"]
+    assert main([*map(str, arguments), "--sample", "Bee bee"]) == 0
     voice = Voice(out)
     assert voice.config.scales["noise_scale"] == 0.5  # the imported voice's
-    assert len(voice.synthesize("bad cab")) > 0
-    assert (out / "samples/1.wav").is_file()
+    sample, _ = soundfile.read(out / "samples/1.wav")
+    assert len(sample) > 0 and voice.ids(["b"]) == [1, 0, 4, 0, 2]
+    assert len(voice.synthesize("bee bee")) > 0
+
+
+def test_a_sample_of_an_imported_voice_has_its_front_end(experiments, tmp_path, capsys):
+    source = experiments["piper"]
+    espeak = copy_imported(source, tmp_path / "espeak")
+    assert choose_front_end(espeak, None, None).tokens_of("bee") == [4, 5, 6, 7]
+    letters = copy_imported(source, tmp_path / "text", phoneme_type="text")
+    assert choose_front_end(letters, None, None).tokens_of("Bi B") == [4, 6, 3, 4]
+    arguments = ["export", str(espeak.checkpoint), str(tmp_path / "voice")]
+    assert main([*arguments, "--sample", "Bee", "bee!"]) == 2
+    error = capsys.readouterr().err
+    assert "--sample: 'bee!': " in error and "has no token '!'; give a" in error
+
+
+def test_a_cleaner_is_a_warning(tmp_path):
+    experiment = make_loud(tmp_path / "joint", **joint(), cleaner="tacotron")
+    made = export(experiment, tmp_path / "voice", vocoder=None, espeak_voice="en-us")
+    (warning,) = made.settings["warnings"]
+    assert warning.startswith("clients do not apply cleaner tacotron: ")
 
 
 def test_ids_without_a_token_are_finite(voices):

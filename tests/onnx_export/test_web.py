@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -20,6 +21,7 @@ from espnet_distill.onnx_export.web.runtime import (
     WebRuntime,
     find_runtime,
 )
+from espnet_distill.voice import Voice
 from espnet_distill.voice.graph import Graph, graph_inputs, input_names
 
 from ..voice.tiny import RATE, expected, make_voice
@@ -124,6 +126,69 @@ def test_without_npm(monkeypatch, tmp_path):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(ConfigError, match="npm: not installed; install Node.js, or"):
         find_runtime()
+
+
+def run_page(folder, calls, words=None):
+    """Return what functions of the page's script make of arguments, in Node."""
+    page = write_page(folder, folder / "page", WebRuntime("1", b"", b""), [])
+    content = page.with_name("voice.js").read_text().partition("=")[2]
+    task = {"source": str(page.with_name("page.js")), "calls": calls}
+    task |= {"voice": json.loads(content.strip()[:-1]), "words": words or {}}
+    node = shutil.which("node")
+    assert node, "install Node.js"
+    program = Path(__file__).with_name("page.mjs")
+    options = {"input": json.dumps(task), "capture_output": True, "text": True}
+    done = subprocess.run([node, program], **options)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+VOICES = {
+    "letters of a voice of Piper's": ("text", "_^$ .aäo\u0308", None, "aÄÖ o."),
+    "letters of a training": ("text", "_^$ .aäoй\u0308가", "char", "aÄÖ ЙY 가."),
+    "phonemes": ("espeak", "_^$ .aãc\u0327", "phn", "aãç a."),
+}
+
+
+@pytest.mark.parametrize("name", VOICES)
+def test_the_page_has_the_ids_of_the_runtime(name, tmp_path):
+    kind, symbols, token_type, text = VOICES[name]
+    ids = {symbol: [id] for id, symbol in enumerate(symbols)}
+    changes = {"phoneme_type": kind, "phoneme_id_map": ids}
+    changes["front_end"] = {"token_type": token_type}
+    voice = Voice(make_voice(tmp_path / "voice", **changes))
+    (made,) = run_page(tmp_path / "voice", [("idsOf", text)])
+    (phonemes,) = voice._front_end.given_phonemes(text)
+    assert made == voice.ids(phonemes) and len(made) > 10
+
+
+def test_the_page_splits_tokens_at_spaces(tmp_path):
+    ids = {one: [id] for id, one in enumerate(["_", "^", "$", " ", "AH0", ".", "B"])}
+    changes = {"phoneme_type": "ids", "phoneme_id_map": ids}
+    voice = Voice(make_voice(tmp_path / "voice", **changes))
+    text = "AH0 <space>  B .\nAH0 . B . <space> B"
+    expected = ["AH0 <space> B .", "AH0 . B .", "B"]
+    calls = [("sentencesOf", text), *(("idsOf", one) for one in expected)]
+    sentences, *made = run_page(tmp_path / "voice", calls)
+    assert sentences == expected
+    assert made == list(map(voice.ids, voice._front_end.given_phonemes(text)))
+
+
+def test_the_page_reads_signs_and_dashes(tmp_path):
+    words = {"a": "ə", "b": "b", "5": "f", "%": "p", "&": "n", "—": ";", "…": ","}
+    calls = [("phonemesOf", "A — b…"), ("phonemesOf", "5% & b – 5, – a %")]
+    found = run_page(make_voice(tmp_path / "voice"), calls, words)
+    assert found == [["ə; b,", []], ["f p n b; f, ə p", []]]
+    (found,) = run_page(make_voice(tmp_path / "other"), [("phonemesOf", "a & — b")])
+    assert found == ["", ["a", "&", "b"]]
+
+
+def test_the_page_has_the_settings_that_it_reads(tmp_path):
+    voice = make_voice(tmp_path / "voice", weights="fp32", front_end={})
+    page = write_page(voice, tmp_path / "page", WebRuntime("1", b"", b""), [])
+    content = json.loads(page.with_name("voice.js").read_text().partition("=")[2][:-2])
+    read = set(re.findall(r"settings\.(\w+)", page.with_name("page.js").read_text()))
+    assert set(content["settings"]) == read
 
 
 def test_a_voice_of_tokens_has_no_examples(tmp_path):

@@ -26,6 +26,8 @@ TEXTS = [
     ("fr", "12 000 et 12,5 % !", "douze mille et douze virgule cinq pour cent!"),
     ("it", "3,5", "tre virgola cinque"),
     ("tr", "3,5 ve 5%", "üç virgül beş ve yüzde beş"),
+    ("tr", "-5 derece", "eksi beş derece"),
+    ("pl", "Temperatura wynosi -5 stopni.", "Temperatura wynosi minus pięć stopni."),
     ("es", "¿Cuánto? ¡100 €!", "Cuánto? cien euros!"),
     ("ru", "Привет, 5 €", "Привет, пять евро"),
     ("hi", "5 नमस्ते।", "5 नमस्ते."),
@@ -52,6 +54,13 @@ def test_no_digit_is_lost_in_any_language(language):
     assert words[0] == one and words[-1] == three and two in words
     assert NUMBER_WORDS[language].point in words
     assert not any(char.isdigit() for word in words for char in word)
+
+
+@pytest.mark.parametrize("language", NUMBER_WORDS)
+@pytest.mark.parametrize("number", ["5", "0", "0th", "0.", "1" * 5000])
+@pytest.mark.parametrize("form", ["{}", "{}st", "{}%", "{} €", "£{}", "-{},5", "{}s"])
+def test_no_number_ends_in_an_error(language, number, form):
+    assert normalize(f"a {form.format(number)} b", language)[0] == "a"
 
 
 PUNCTUATION = [

@@ -93,3 +93,8 @@ def test_a_clause_that_would_be_lost_is_refused(monkeypatch):
     monkeypatch.setattr(Espeak, "text_to_phonemes", lambda *_: "")
     with pytest.raises(ConfigError, match="'Haus': espeak-ng's de has no phonemes"):
         phonemize("Haus", "de")
+
+
+def test_a_nul_is_a_space():
+    """espeak-ng's text ends at one."""
+    assert phonemize("one\0two") == phonemize("one two")

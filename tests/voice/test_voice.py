@@ -1,5 +1,6 @@
 """Voice: its samples are those of the graph, for each option; bad voices."""
 
+import io
 import wave
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.voice import Voice
 from espnet_distill.voice.normalization import normalize
 from espnet_distill.voice.phonemes import SPACE, phonemize
+from espnet_distill.voice.synthesize import read_text
 from espnet_distill.voice.voice import PAUSE
 
 from .tiny import HOP, RATE, RECORDED, STEP, expected, make_voice
@@ -94,6 +96,23 @@ def test_letters_in_the_case_of_the_voice(tmp_path):
     ids = {char: [id] for id, char in enumerate("_^$ .,?!ABC")}
     voice = Voice(make_voice(tmp_path, phoneme_id_map=ids))
     same(voice.synthesize("a CAB."), expected("a cab."))
+
+
+LETTERS = {  # token type: letters of a voice that has `öй가が`, `o` and U+0308
+    "char": [*"йö가がö.o"],
+    "phn": [*"И\u0306o\u0308\u1100\u1161か\u3099o\u0308.o"],
+}
+
+
+@pytest.mark.parametrize("token_type", LETTERS)
+def test_composed_letters(token_type, tmp_path):
+    """Those of a training of letters; clients of Piper's voices take them apart."""
+    ids = {char: [id] for id, char in enumerate("_^$ .oöй가が\u0308")}
+    changes = {"phoneme_id_map": ids, "front_end": {"token_type": token_type}}
+    voice = Voice(make_voice(tmp_path, language=None, **changes))
+    text = "ЙÖ가がo\u0308.O"
+    assert voice.phonemize(text) == [LETTERS[token_type]]
+    assert list(voice._front_end.given_phonemes(text)) == [LETTERS[token_type]]
 
 
 def test_a_long_sentence_is_cut_at_the_clause_mark_next_to_its_middle(voice):
@@ -247,6 +266,24 @@ def test_a_file_of_a_file(folder, tmp_path, capsys):
     assert main(["synthesize", *arguments, str(tmp_path / "x.raw"), "--raw"]) == 0
     raw = np.frombuffer((tmp_path / "x.raw").read_bytes(), "<i2")
     same(read_wav(tmp_path / "x.wav"), raw)
+
+
+@pytest.mark.parametrize(
+    "text", ["я" * 200, "я" * 255 + ".txt да", "a/" * 3000, "a\0b"]
+)
+def test_a_text_that_no_file_can_be_called(text):
+    assert read_text(text) == text
+
+
+@pytest.mark.parametrize("surrogate", ["\udce9", "\ud800"])
+def test_text_that_is_not_utf8_is_refused(surrogate, monkeypatch):
+    with pytest.raises(ConfigError) as caught:
+        read_text(f"caf{surrogate}")
+    code = f"\\u{ord(surrogate):x}"
+    assert str(caught.value) == f"caf{code}: cannot be read: it is not UTF-8"
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"caf{surrogate}"))
+    with pytest.raises(ConfigError, match="^-: cannot be read: it is not UTF-8$"):
+        read_text("-")
 
 
 def test_a_stream(folder, tmp_path, capfdbinary):

@@ -85,7 +85,9 @@ def inference_module(generator: nn.Module, where: str) -> nn.Module:
     try:
         return MODULES[kind](generator)
     except ValueError as error:
-        raise ConfigError(f"{where}: cannot be exported: {error}") from error
+        raise ConfigError(
+            f"{where}: cannot be exported: {error}; train one with other sizes"
+        ) from error
 
 
 def _look_ahead(generator: nn.Module) -> int:

@@ -1,8 +1,9 @@
 "use strict";
 
 const PAUSE = 0.2; // seconds between sentences
-const WORD = /[\p{L}\p{M}]+(?:['’][\p{L}\p{M}]+)*|\p{N}+|[.,;:?!]/gu;
+const WORD = /[\p{L}\p{M}]+(?:['’][\p{L}\p{M}]+)*|\p{N}+|[.,;:?!%&—–…]/gu;
 const MARK = /^[.,;:?!]$/;
+const PAUSES = { "—": ";", "–": ";", "…": "," };
 const { settings } = VOICE;
 const rate = settings.audio.sample_rate;
 const byId = (name) => document.getElementById(name);
@@ -41,8 +42,9 @@ function phonemesOf(text) {
   let phonemes = "";
   for (const [found] of text.toLowerCase().matchAll(WORD)) {
     const word = lexicon.get(found.replace("’", "'"));
-    if (MARK.test(found)) {
-      if (phonemes && !MARK.test(phonemes.at(-1))) phonemes += found;
+    const mark = MARK.test(found) ? found : PAUSES[found];
+    if (mark) {
+      if (phonemes && !MARK.test(phonemes.at(-1))) phonemes += mark;
     } else if (word) {
       phonemes += (phonemes && " ") + word;
     } else {
@@ -52,10 +54,33 @@ function phonemesOf(text) {
   return [phonemes, [...missing]];
 }
 
+const hasId = (symbol) => Object.hasOwn(settings.phoneme_id_map, symbol);
+
+function letterOf(char) {
+  return [char, char.toUpperCase(), char.toLowerCase()].find(hasId) ?? char;
+}
+
+function symbolsOf(phonemes) {
+  if (settings.phoneme_type === "ids") {
+    return phonemes.split(" ").map((one) => (one === "<space>" ? " " : one));
+  }
+  if (settings.phoneme_type !== "text") return [...phonemes.normalize("NFD")];
+  const letters = [...phonemes.normalize(VOICE.composed ? "NFC" : "NFD")];
+  return letters.flatMap((char) =>
+    hasId(letterOf(char)) ? [letterOf(char)] : [...char.normalize("NFD")].map(letterOf),
+  );
+}
+
+function sentencesOf(phonemes) {
+  const isOfIds = settings.phoneme_type === "ids";
+  const end = isOfIds ? /(?<=(?:^|\s)[.?!])\s+<space>\s+|\n+/ : /(?<=[.?!])\s+|\n+/;
+  return phonemes.split(end).map((one) => one.trim().replace(/\s+/g, " "));
+}
+
 function idsOf(phonemes) {
   const map = settings.phoneme_id_map;
-  const known = [...phonemes.normalize("NFD")].filter((one) => one in map);
-  if (!known.some((one) => /[\p{L}\p{N}]/u.test(one))) return [];
+  const known = symbolsOf(phonemes).filter(hasId);
+  if (!known.some((one) => /[\p{L}\p{M}\p{N}]/u.test(one))) return [];
   return ["^", "_", ...known.flatMap((one) => [one, "_"]), "$"].flatMap((one) => map[one]);
 }
 
@@ -77,8 +102,8 @@ async function run(ids) {
 
 async function synthesize(phonemes) {
   const pieces = [];
-  for (const sentence of phonemes.split(/(?<=[.?!])\s+|\n+/)) {
-    const ids = idsOf(sentence.trim().replace(/\s+/g, " "));
+  for (const sentence of sentencesOf(phonemes)) {
+    const ids = idsOf(sentence);
     if (!ids.length) continue;
     if (pieces.length) pieces.push(new Float32Array(Math.floor(PAUSE * rate)));
     pieces.push(await run(ids));

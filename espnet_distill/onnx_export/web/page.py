@@ -22,12 +22,16 @@ EXAMPLES = {  # the Rainbow Passage, and a pangram
 }
 SETTINGS = (
     *("audio", "inference", "num_speakers", "speaker_id_map", "phoneme_id_map"),
-    *("phoneme_type", "weights", "front_end"),
+    "phoneme_type",
 )
 
 
 def write_page(
-    voice: str | Path, folder: str | Path, runtime: WebRuntime, examples: Sequence[str]
+    voice: str | Path,
+    folder: str | Path,
+    runtime: WebRuntime,
+    examples: Sequence[str],
+    name: str | None = None,
 ) -> Path:
     """Write a static page that synthesizes with a voice.
 
@@ -40,6 +44,7 @@ def write_page(
         runtime: What `find_runtime` returns.
         examples: Sentences to begin with, whose phonemes the front end computes; if
             there are none, one of the voice's language.
+        name: The voice's; by default, that of its folder.
 
     Returns:
         The page's ``index.html``.
@@ -52,8 +57,9 @@ def write_page(
     settings = read_json(opened.config.path)
     lexicon, card = map(opened.path.with_name, (LEXICON, CARD))
     content = {
-        "name": opened.path.parent.name,
+        "name": name or opened.path.parent.name,
         "bytes": opened.path.stat().st_size,
+        "composed": opened.config.composed,
         "settings": {key: settings[key] for key in SETTINGS if key in settings},
         "examples": _examples(opened, examples),
         "card": card.is_file(),
