@@ -55,9 +55,7 @@ DEFAULTS = {
     "g2p": "espeak_ng_english_us_vits",
 }
 
-POSITIVE = (
-    *("nj", "inference_nj", "num_threads", "nbpe", "align_steps", "dump_batch_size"),
-)
+POSITIVE = "nj inference_nj num_threads nbpe align_steps dump_batch_size".split()
 ATTENTION = ("tacotron2", "transformer")  # models that take no durations
 
 # Key of tts_conf → option of tts.sh, file of the ids in a data folder.
@@ -205,7 +203,7 @@ def _require_synthesis(layout: Layout) -> None:
 
 
 def _require_whole_frames(layout: Layout) -> None:
-    """Raise a ConfigError if a student's steps have more frames than its durations.
+    """Raise a ConfigError if steps of the student have more than one frame.
 
     The durations of a speech script count the student's steps; a teacher's count frames.
     """
