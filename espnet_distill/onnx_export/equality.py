@@ -14,7 +14,7 @@ from espnet_distill.voice.graph import Graph, Inputs, graph_inputs
 
 LENGTHS = (8, 24, 64)  # tokens
 TOLERANCE = 1e-4
-ROUNDING = 3.0  # times PyTorch's own rounding errors, where these are larger
+ROUNDING = 10.0  # times PyTorch's own rounding errors, where these are larger
 NOT_COVERED = (
     "the model computes what the export does not cover; report its configuration"
 )
@@ -141,8 +141,8 @@ def require_equal(
     """Compare a voice's waveforms with references.
 
     Phases are sums of F0 over frames, so that errors of rounding grow with the length of
-    a sentence and the level of its speech. Where TOLERANCE is exceeded, ROUNDING times
-    those of PyTorch are allowed.
+    a sentence and the level of its speech. They are two random sums, of which one may be
+    small: where TOLERANCE is exceeded, ROUNDING times those of PyTorch are allowed.
 
     Args:
         stream: The inputs of a graph to pieces of a waveform (T,).

@@ -257,7 +257,7 @@ def test_rounding_errors_of_pytorch_are_measured_and_allowed(acoustic, vocoder):
 
     most = require_equal(differ, references, 1.0, lambda: TOLERANCE)
     assert most == pytest.approx(2 * TOLERANCE, rel=1e-2)
-    for measured in (0.0, TOLERANCE / 2, float("nan")):
+    for measured in (0.0, TOLERANCE / 10, float("nan")):
         with pytest.raises(ConfigError, match="differs from PyTorch's by 2.0e-04"):
             require_equal(differ, references, 1.0, lambda: measured)
 
