@@ -63,7 +63,11 @@ class Reuse:
 SPEECH = (
     *("checkpoint", "config.yaml", "sentencepiece model", "vocoder's checkpoint"),
     *("vocoder's configuration", "vocoder's statistics", "texts", "recordings"),
-    *("speaker and language ids", "options of tts.sh"),
+    *("speaker and language ids", "options of tts.sh", "noise of a VITS"),
+)
+STATISTICS = (
+    *("text", "recordings", "durations", "latents", "tokens"),
+    *("settings of the features", "the student's extractors"),
 )
 MODEL = ("checkpoint", "config.yaml")
 DATA = ("text", "recordings", "durations", "pitch and energy", "ids")
@@ -72,11 +76,14 @@ REUSES = [
     Reuse(
         "distill.sh, stages 4 to 6",
         "statistics in `stats_dir`",
-        (
-            *("text", "recordings", "durations", "latents", "tokens"),
-            "settings of the features",
-        ),
+        STATISTICS,
         "refused: run stage 3",
+    ),
+    Reuse(
+        "distill.sh, stage 6",
+        "the student's training",
+        STATISTICS,
+        "refused: another --student_tag",
     ),
     Reuse(
         "distill.sh, after stage 3",
@@ -260,6 +267,7 @@ espnet-distill() { echo made; mkdir -p "$3"; }
 step() { command espnet-distill recipe-step "$@" OPTIONS; }
 speech_sets=eval inference_tag=decode vocoder_file=vocoder/checkpoint.pkl
 train_set=train expdir=exp root=. options=""
+is_synthesized=false teacher_model=none
 """
 RUN = {
     "test_sets": "eval",
@@ -307,6 +315,8 @@ def recipe(inputs):
     for name in ("bpe.model", "tokens.txt"):
         Path("dump/token_list/bpe", name).write_text("a\n")
     shutil.copy("exp/config.yaml", "exp/student.yaml")
+    Path("conf").mkdir()
+    Path("conf/train_student.yaml").write_text("tts: fastspeech2\n")
 
 
 STAGES = {
@@ -402,6 +412,10 @@ def test_a_comparison_does_not_take_a_student_of_other_options(recipe):
     ask = "require_same_options one --student_config exp/config.yaml --seed 1 {}"
     assert call("jobs.sh", names, ask.format("")) == (0, "")
     assert call("jobs.sh", names, ask.format("--vocoder_file other")) == (0, "")
+    assert call("jobs.sh", names, ask.format("--lr 1")) == (0, "")  # not yet begun
+    assert call("jobs.sh", names, ask.format("")) == (0, "")
+    Path("one").mkdir()
+    Path("one/checkpoint.pth").touch()
     status, message = call("jobs.sh", names, ask.format("--lr 1"))
     assert status == 2 and message.startswith("fail: ./one: was trained with other")
     append(Path("exp/config.yaml"), "# \n")
