@@ -186,9 +186,8 @@ def test_a_student_of_latents_of_one_speaker_of_several(tmp_path, monkeypatch):
         np.load(one.config["normalize_conf"]["stats_file"])
         for one in (student, vocoder)
     )
-    of_student, of_vocoder = map(dict, statistics)
-    for key, value in of_student.items():
-        np.testing.assert_array_equal(value, of_vocoder[key])
+    of_student, of_vocoder = (int(one["count"]) for one in statistics)
+    assert of_student > of_vocoder  # the vocoder is not trained on pseudo-labels
     voice = json.loads((exp / "student_mwhw_voice/voice.onnx.json").read_text())
     assert voice["equality"]["wave"] <= 1e-4
 
