@@ -15,6 +15,8 @@ from espnet_distill.utils.config_values import (
 )
 from espnet_distill.utils.files import read_yaml
 
+AUTOREGRESSIVE = ("tacotron2", "transformer")  # values of tts; they take no durations
+
 
 def as_tokens(value, where: str) -> None:
     """Raise a ConfigError unless a value is a list of tokens or the path of one."""

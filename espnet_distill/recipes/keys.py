@@ -36,6 +36,11 @@ def is_made(result: Path, key: str) -> bool:
     return path.is_file() and path.read_text(encoding="utf-8") == key
 
 
+def is_of_others(result: Path, key: str) -> bool:
+    """Return True if a result was made from other inputs; False if these are unknown."""
+    return (result / MADE_FROM).is_file() and not is_made(result, key)
+
+
 def mark_made(result: Path, key: str) -> None:
     """Record the inputs of a result."""
     write_text(result / MADE_FROM, key)

@@ -8,6 +8,7 @@ from pathlib import Path
 from espnet_distill.data.check_text import recorded_ids, require_new_text
 from espnet_distill.data.front_end import default_cleaner, require_front_end
 from espnet_distill.errors import ConfigError
+from espnet_distill.experiments.config import AUTOREGRESSIVE
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.experiments.ids import speaker_inputs
 from espnet_distill.experiments.text_to_wave import WITH_DECODER, text2mel_class
@@ -56,7 +57,6 @@ DEFAULTS = {
 }
 
 POSITIVE = "nj inference_nj num_threads nbpe align_steps dump_batch_size".split()
-ATTENTION = ("tacotron2", "transformer")  # models that take no durations
 
 # Key of tts_conf → option of tts.sh, file of the ids in a data folder.
 CONDITIONS = {
@@ -209,7 +209,8 @@ def _require_whole_frames(layout: Layout) -> None:
     """
     options, conf = layout.options, read_student_conf(layout)
     factor = (conf.get("tts_conf") or {}).get("reduction_factor", 1)
-    if factor != 1 and not options.speech_script and conf.get("tts") not in ATTENTION:
+    takes_durations = conf.get("tts") not in AUTOREGRESSIVE
+    if factor != 1 and takes_durations and not options.speech_script:
         raise ConfigError(
             f"{options.student_config}: tts_conf.reduction_factor: {factor}: the "
             f"durations of {options.teacher} count single frames; set it to 1"

@@ -8,12 +8,12 @@ import yaml
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.config import STATISTICS, statistics_name
-from espnet_distill.experiments.identity import MADE_FROM
 from espnet_distill.experiments.ids import without_speakers
 from espnet_distill.experiments.text_to_wave import text2mel_class
 from espnet_distill.recipes.keys import (
     compaction_key,
     is_made,
+    is_of_others,
     mark_made,
     statistics_key,
     warm_start_key,
@@ -131,7 +131,7 @@ def begin_student(layout: Layout) -> str:
     """
     experiment, key = layout.student_exp, statistics_key(layout)
     is_begun = (experiment / "checkpoint.pth").exists()
-    if is_begun and (experiment / MADE_FROM).exists() and not is_made(experiment, key):
+    if is_begun and is_of_others(experiment, key):
         raise ConfigError(
             f"{experiment}: was begun with other data; name another --student_tag, or "
             "remove the folder"
@@ -154,7 +154,7 @@ def init_student(layout: Layout) -> str:
 
     result, key = layout.student_exp / "warm_start", warm_start_key(layout)
     if (layout.student_exp / "checkpoint.pth").exists():
-        if (result / MADE_FROM).exists() and not is_made(result, key):
+        if is_of_others(result, key):
             raise ConfigError(
                 f"{layout.student_exp}: was begun with weights of another teacher or "
                 "of a student of another size; name another --student_tag"

@@ -188,22 +188,22 @@ class DecoderInput:
 
     def __init__(self, tts: AbsTTS, decode: bool = True):
         self.latents = self.condition = None
-        self.decode = decode
         self._decoders = [] if isinstance(tts, JointText2Wav) else [decoder_of(tts)]
+        self._replaced = [] if decode else self._decoders
 
     def __enter__(self) -> "DecoderInput":
         self._handles = [
             decoder.register_forward_pre_hook(self._record, with_kwargs=True)
             for decoder in self._decoders
         ]
-        for decoder in () if self.decode else self._decoders:
+        for decoder in self._replaced:
             decoder.forward = _zeros
         return self
 
     def __exit__(self, *_) -> None:
         for handle in self._handles:
             handle.remove()
-        for decoder in () if self.decode else self._decoders:
+        for decoder in self._replaced:
             del decoder.forward
 
     def _record(self, module, args, kwargs) -> None:

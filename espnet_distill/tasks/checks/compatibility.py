@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from espnet_distill.data.front_end import FrontEnd
 from espnet_distill.data.mel_spec import MelSpec
 from espnet_distill.errors import ConfigError, ErrorCollector
+from espnet_distill.experiments.config import AUTOREGRESSIVE
 from espnet_distill.utils.config_values import as_number, as_whole
 from espnet_distill.utils.files import read_text
 
@@ -91,7 +92,7 @@ def _require_same_reduction_factor(student: dict, teacher: dict, whose: str) -> 
         as_whole((conf.get("tts_conf") or {}).get("reduction_factor", 1), where, 1)
         for conf, where in ((student, key), (teacher, f"{whose}: {key}"))
     )
-    is_autoregressive = student["tts"] in ("tacotron2", "transformer")
+    is_autoregressive = student["tts"] in AUTOREGRESSIVE
     if not (is_autoregressive and student_factor % teacher_factor == 0):
         _require_equal(key, student_factor, teacher_factor, whose)
 
