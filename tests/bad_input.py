@@ -1045,7 +1045,13 @@ TRIES = [
         "check",
         "a text-to-waveform teacher",
         lambda p: [p.train(p.text2wav())],
-        "config.yaml: tts: VITS has no taps; models that have are FastSpeech2",
+        "config.yaml: tts: synthesizes waveforms and has no tap 'mel_after', but ",
+    ),
+    Try(
+        "check",
+        "a text-to-waveform teacher of two models",
+        lambda p: [p.train(p.teacher("joint", checkpoint=b"", tts="joint_text2wav"))],
+        "config.yaml: tts: JointText2Wav has no taps; models that have are FastSpeech2",
     ),
     Try(
         "check",

@@ -19,6 +19,7 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.config import read_config
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.experiments.text_frontend import build_front_end
+from espnet_distill.experiments.text_to_wave import is_text_to_wave
 from espnet_distill.tasks.checks.compatibility import (
     require_conditions,
     require_same_tokens,
@@ -86,6 +87,11 @@ def _require_durations(path: str) -> None:
 def run_job(index: int, experiment: str, taps: tuple[str, ...], args) -> None:
     """Dump the utterances of one job for one teacher, short texts first."""
     conf = Experiment(experiment).config
+    if is_text_to_wave(conf):
+        raise ConfigError(
+            f"teacher {experiment}: synthesizes waveforms; its text encoder runs during "
+            "the training: leave teacher_dump out"
+        )
     require_same_tokens(vars(args), conf, f"teacher {experiment}")
     names = [name for _, name, _ in args.data_path_and_name_and_type]
     require_conditions(names, conf, f"teacher {experiment}")

@@ -5,9 +5,11 @@ import inspect
 import torch
 from espnet2.tts.abs_tts import AbsTTS
 
+TOKENS = 4  # of a dummy sentence, without the end-of-sentence token
+
 
 def dummy_batch(
-    tts: AbsTTS, tokens: int = 4, steps_per_token: int = 12
+    tts: AbsTTS, tokens: int = TOKENS, steps_per_token: int = 12
 ) -> dict[str, torch.Tensor]:
     """Return a batch of one dummy sentence for a model's forward pass.
 

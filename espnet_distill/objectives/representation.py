@@ -41,7 +41,9 @@ class Hidden(Representation):
     ) -> torch.Tensor:
         (tap,) = self.taps
         error = (self.projection(student[tap]) - teacher[tap]).abs()
-        return masked_mean(error, student.lengths[tap], utterance_weights)
+        return masked_mean(
+            error, _common_steps(student, teacher, tap), utterance_weights
+        )
 
 
 class Relation(Representation):
@@ -66,12 +68,20 @@ class Relation(Representation):
         self, student: Taps, teacher: Taps, utterance_weights=None
     ) -> torch.Tensor:
         (tap,) = self.taps
-        lengths = student.lengths[tap]
+        lengths = _common_steps(student, teacher, tap)
         error = (_similarity(student[tap]) - _similarity(teacher[tap])).abs()
         steps = torch.arange(error.size(2), device=error.device)
         padding = (steps >= lengths.unsqueeze(1)).unsqueeze(1)
         error = error.masked_fill(padding, 0).sum(2) / lengths.unsqueeze(1)
         return masked_mean(error, lengths, utterance_weights)
+
+
+def _common_steps(student: Taps, teacher: Taps, tap: str) -> torch.Tensor:
+    """Return the lengths (B,) of the steps that both have.
+
+    The text encoders of VITS and JETS have no state for the end of the sentence.
+    """
+    return torch.minimum(student.lengths[tap], teacher.lengths[tap])
 
 
 def _similarity(x: torch.Tensor) -> torch.Tensor:

@@ -58,6 +58,10 @@ DEFAULTS = {
 
 POSITIVE = "nj inference_nj num_threads nbpe align_steps dump_batch_size".split()
 
+LEAST_ZERO = (
+    "ngpu max_unaligned noise_scale noise_scale_dur text_encoder_weight".split()
+)
+
 # Key of tts_conf → option of tts.sh, file of the ids in a data folder.
 CONDITIONS = {
     "spks": ("use_sid", "utt2sid"),
@@ -90,6 +94,8 @@ def plan(options: RunOptions) -> Layout:
     if layout.is_synthesized:
         _require_synthesis(layout)
     _require_student_features(layout)
+    if options.text_encoder_weight:
+        _require_text_encoder(layout)
     if options.speaker:
         if options.stage > 1:
             require_speaker_data(layout)
@@ -115,7 +121,7 @@ def _require_numbers(options: RunOptions) -> None:
     """Raise a ConfigError for a number that a later stage could not use."""
     for name in POSITIVE:
         as_whole(getattr(options, name), f"--{name}", least=1)
-    for name in ("ngpu", "max_unaligned", "noise_scale", "noise_scale_dur"):
+    for name in LEAST_ZERO:
         as_number(getattr(options, name), f"--{name}", least=0)
     if options.least_focus_rate:
         value = _number("least_focus_rate", options.least_focus_rate)
@@ -269,6 +275,17 @@ def _require_student_features(layout: Layout) -> None:
         for folder in (layout.align_dir / name for name in layout.training_sets):
             if not (folder / MARKER).is_file():
                 raise ConfigError(f"{where}: {folder}: has no features; run stage 3")
+
+
+def _require_text_encoder(layout: Layout) -> None:
+    """Raise a ConfigError unless the teacher has a text encoder to compare with."""
+    options = layout.options
+    conf = {} if options.train_teacher else read_conf(layout.teacher_config)
+    if options.speech_script or conf.get("tts") not in WITH_DECODER:
+        raise ConfigError(
+            f"--text_encoder_weight {options.text_encoder_weight:g}: is for a --teacher "
+            f"of {', '.join(WITH_DECODER)}; leave it out"
+        )
 
 
 def _require_latents(layout: Layout, where: str) -> None:

@@ -59,6 +59,7 @@ class RunOptions:
     noise_scale: float
     noise_scale_dur: float
     student_features: str
+    text_encoder_weight: float
     student_config: str
     student: str
     objectives_config: str

@@ -88,7 +88,9 @@ def write_distill_config(layout: Layout) -> Path:
     options, conf = layout.options, read_conf(layout.student_config)
     if options.warm_start:
         conf["init_param"] = [f"{layout.student_exp}/warm_start/init.pth:tts:tts"]
-    if options.distill and not layout.is_synthesized:
+    if options.text_encoder_weight:
+        conf |= _text_encoder_keys(layout)
+    elif options.distill and not layout.is_synthesized:
         conf |= _distill_keys(layout)
     else:
         conf = {key: value for key, value in conf.items() if key not in DISTILL_KEYS}
@@ -104,6 +106,14 @@ def _distill_keys(layout: Layout) -> dict:
     if options.teacher_dump:
         keys["teacher_dump"] = str(layout.dump_dir)
     return keys
+
+
+def _text_encoder_keys(layout: Layout) -> dict:
+    """Return the keys of the plugin for the text encoder of a VITS or JETS."""
+    weight = layout.options.text_encoder_weight
+    objective = {"type": "hidden", "tap": "encoder", "weight": weight}
+    teacher = [str(layout.given_teacher)]
+    return {"teacher": teacher, "distill_conf": {"objectives": [objective]}}
 
 
 def training_options(layout: Layout) -> list[str]:

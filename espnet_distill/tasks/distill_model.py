@@ -12,15 +12,15 @@ from espnet_distill.objectives.base import Objective, Taps
 from espnet_distill.objectives.loss_monitor import mark_invalid
 from espnet_distill.teachers.dumped import DumpedTeacher
 from espnet_distill.teachers.fusion import teacher_weights
-from espnet_distill.teachers.online import OnlineTeacher
 from espnet_distill.teachers.taps import TapRecorder, probe
+from espnet_distill.teachers.text_encoder import LoadedTeacher
 from espnet_distill.teachers.to_student import match_reduction_factor, normalize_like
 from espnet_distill.utils.validation import is_finite
 
 GIVEN = ("durations", "pitch", "energy")  # inputs of models without attention
 
 
-Teacher = OnlineTeacher | DumpedTeacher
+Teacher = LoadedTeacher | DumpedTeacher
 
 
 TEACHER_REMEDY = "name another teacher, or dump it again"

@@ -30,8 +30,8 @@ from espnet_distill.teachers.dumped import (
     data_name,
     folder_name,
 )
-from espnet_distill.teachers.online import OnlineTeacher
 from espnet_distill.teachers.taps import require_taps
+from espnet_distill.teachers.text_encoder import load_teacher
 from espnet_distill.training.callback_list import Callbacks
 from espnet_distill.training.child_processes import (
     errors_of_child,
@@ -219,7 +219,7 @@ def callbacks_for(distill_options: DistillOptions, tts_conf: dict) -> Callbacks:
 def _teachers(distill_options: DistillOptions) -> list[Teacher]:
     taps = distill_options.targets()
     if not distill_options.dump:
-        return [OnlineTeacher(item, taps) for item in distill_options.teachers]
+        return [load_teacher(item, taps) for item in distill_options.teachers]
     folder = Path(distill_options.dump)
     return [
         DumpedTeacher(folder, index, taps)

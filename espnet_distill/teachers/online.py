@@ -11,7 +11,12 @@ from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.experiments.text_to_wave import is_text_to_wave
 from espnet_distill.objectives.base import Taps
 from espnet_distill.teachers.dumped import identity
-from espnet_distill.teachers.taps import TapRecorder, probe, require_taps
+from espnet_distill.teachers.taps import (
+    TapRecorder,
+    probe,
+    require_taps,
+    taps_of,
+)
 from espnet_distill.teachers.to_student import denormalize
 
 
@@ -63,6 +68,14 @@ class OnlineTeacher:
     def probe(self) -> Taps:
         """Return the taps of one dummy sentence, for their names and shapes."""
         return probe(self.model.tts, self.recorder)
+
+    def taps_of(self, names: tuple[str, ...]) -> Taps:
+        """Return the model's outputs and the named taps of one dummy sentence.
+
+        Raises:
+            ConfigError: A name that is no tap of the model.
+        """
+        return taps_of(self.model, names, by_durations=True)
 
 
 def _require_taps(teacher: Experiment) -> None:

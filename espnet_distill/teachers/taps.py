@@ -4,6 +4,7 @@ import inspect
 
 import torch
 from espnet2.tts.abs_tts import AbsTTS
+from espnet2.tts.espnet_model import ESPnetTTSModel
 from espnet2.tts.fastspeech import FastSpeech
 from espnet2.tts.fastspeech2 import FastSpeech2
 from espnet2.tts.prodiff import ProDiff
@@ -215,6 +216,21 @@ def probe(tts: AbsTTS, recorder: TapRecorder) -> Taps:
         tts(**dummy_batch(tts))
         tts.train(was_training)
     return recorder.taps
+
+
+def taps_of(
+    model: ESPnetTTSModel, names: tuple[str, ...], by_durations: bool = False
+) -> Taps:
+    """Return a model's outputs and the named taps of one dummy sentence.
+
+    Raises:
+        ConfigError: A name that is no tap of the model.
+    """
+    recorder = TapRecorder(model.tts, names, by_durations)
+    try:
+        return probe(model.tts, recorder)
+    finally:
+        recorder.remove()
 
 
 def focus_rate(

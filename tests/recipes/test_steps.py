@@ -153,6 +153,15 @@ def test_plan_sets_every_variable_of_the_script(teacher, capsys):
             {"vocoder_preset": "istft_nano", "vocoder_speech": "speech"},
             "--vocoder_speech speech: no train/wav/wav.scp in it; tts.sh 8 makes it",
         ),
+        (
+            {"text_encoder_weight": "-1"},
+            "--text_encoder_weight: expected a number of at least 0",
+        ),
+        (
+            {"text_encoder_weight": "0.3", "train_teacher": "true"}
+            | {"teacher_config": STUDENT},
+            "--text_encoder_weight 0.3: is for a --teacher of vits, jets, vits_synth",
+        ),
     ],
 )
 def test_options_that_exclude_each_other_are_refused(options, line):
@@ -618,6 +627,18 @@ def test_configuration_of_the_student_is_made_of_its_parts():
     alone = layout(**options, student_config=STUDENT, teacher="a", distill="false")
     conf = yaml.safe_load(write_distill_config(alone).read_text())
     assert not {"teacher", "teacher_dump", "distill_conf"} & conf.keys()
+
+
+def test_the_text_encoder_of_a_vits_is_compared_by_one_objective():
+    make_experiment(Path("exp/vits"), **vits())
+    given = {"teacher": "exp/vits", "student_config": STUDENT}
+    run = plan(layout(**given, text_encoder_weight="0.3").options)
+    write_student_config(run)
+    conf = yaml.safe_load(write_distill_config(run).read_text())
+    objective = {"type": "hidden", "tap": "encoder", "weight": 0.3}
+    assert conf["distill_conf"] == {"objectives": [objective]}
+    assert conf["teacher"] == ["exp/vits/train.loss.ave.pth"]
+    assert "teacher_dump" not in conf
 
 
 def test_a_student_of_latents_is_trained_on_the_dump(data):

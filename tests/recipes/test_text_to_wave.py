@@ -20,7 +20,8 @@ TOKENS = ["<blank>", "<unk>", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ'", "<space>", "<sos/e
 FRONT_END = {"token_list": TOKENS, "token_type": "char", "cleaner": None, "g2p": None}
 TEXTS = "more1 OPEN THE DOOR\nmore2 STOP THE RECORDER NOW\n"
 OPTIONS = ["--train_teacher", "false", "--teacher", "exp/vits", "--nj", 2, "--fs", RATE]
-OPTIONS += ["--pseudo_label_text", "more", "--noise_scale", 0.5]
+OPTIONS += ["--pseudo_label_text", "more", "--text_encoder_weight", 0.3]
+OPTIONS += ["--noise_scale", 0.5]
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,14 @@ def test_the_student_is_trained_on_the_speech_of_its_teacher(recipe):
     data = {name: path for path, name, _ in config["train_data_path_and_name_and_type"]}
     assert data["speech"] == "dump/raw/train_synthesized_more/wav.scp"
     assert set(read_table(recipe / "more")) < set(read_table(recipe / data["text"]))
-    assert not (recipe / "exp/student/distill.yaml").exists()
+
+
+def test_its_encoder_is_compared_with_the_teachers(recipe):
+    record = yaml.safe_load((recipe / "exp/student/distill.yaml").read_text())
+    (objective,) = record["distill_conf"]["objectives"]
+    assert objective == {"type": "hidden", "tap": "encoder", "weight": 0.3}
+    assert record["teacher"][0]["model"].endswith("exp/vits/train.loss.ave.pth")
+    assert "distill_hidden_encoder=" in (recipe / "exp/student/train.log").read_text()
 
 
 def test_durations_and_frames_of_the_speech_agree(recipe, monkeypatch):

@@ -71,6 +71,7 @@ noise_scale=0.333    # Noise of a teacher that synthesizes waveforms (VITS), in 
 noise_scale_dur=0.0  # and in its durations.
 student_features=mel # Or latents: a student of a VITS or JETS predicts the input of its
                      # waveform decoder; requires a vocoder_preset, which turns it into waveforms.
+text_encoder_weight=0  # Weight of the distance between the encoders of the student and of a VITS or JETS.
 student_config=conf/train_student.yaml
 student=             # Student model: a preset of conf/students (empty: that of student_config).
 objectives_config=${shared}/objectives/fastspeech2.yaml  # Empty: those of student_config.

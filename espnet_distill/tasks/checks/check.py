@@ -92,8 +92,9 @@ def check(
         args.token_list = check_espnet.PLACEHOLDERS
     if has_tokens and args.use_preprocessor and args.token_type:
         faults.check(require_tokens, args.token_list, "student")
+    taps = distill_options.targets_of(objectives)
     teachers = check_distillation.check_teachers(
-        args, distill_options.teachers, configs, faults
+        args, distill_options.teachers, configs, taps, faults
     )
     keys = [
         key
@@ -108,7 +109,6 @@ def check(
                 *(vars(args), teacher_conf, keys, whose),
             )
     if distill_options.dump:
-        taps = distill_options.targets_of(objectives)
         check_distillation.check_dump(args, distill_options, taps, planned, faults)
 
     student = faults.check(check_espnet.build_student, valid_args, args.token_list)

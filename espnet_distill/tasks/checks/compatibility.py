@@ -7,12 +7,16 @@ from espnet_distill.data.front_end import FrontEnd
 from espnet_distill.data.mel_spec import MelSpec
 from espnet_distill.errors import ConfigError, ErrorCollector
 from espnet_distill.experiments.config import AUTOREGRESSIVE
+from espnet_distill.experiments.text_to_wave import is_text_to_wave
 from espnet_distill.utils.config_values import as_number, as_whole
 from espnet_distill.utils.files import read_text
 
 
 def require_compatible(student: dict, teacher: dict, whose: str) -> None:
     """Raise a ConfigError that names both values of each setting that must be equal.
+
+    A teacher that synthesizes waveforms has features and frames of its own, of which its
+    text encoder depends on none.
 
     Args:
         student: The arguments of the training; `token_list` is a list, the path of one,
@@ -21,11 +25,10 @@ def require_compatible(student: dict, teacher: dict, whose: str) -> None:
         whose: Name of the teacher in messages.
     """
     with ErrorCollector() as faults:
-        for require in (
-            require_same_tokens,
-            _require_same_features,
-            _require_same_reduction_factor,
-        ):
+        faults.check(require_same_tokens, student, teacher, whose)
+        if is_text_to_wave(teacher):
+            return
+        for require in (_require_same_features, _require_same_reduction_factor):
             faults.check(require, student, teacher, whose)
         for kind in ("pitch", "energy"):
             faults.check(_require_same_extraction, kind, student, teacher, whose)

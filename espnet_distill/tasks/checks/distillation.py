@@ -7,6 +7,7 @@ from pathlib import Path
 from espnet2.tts.espnet_model import ESPnetTTSModel
 
 from espnet_distill.errors import INVALID, ErrorCollector
+from espnet_distill.experiments.text_to_wave import is_text_to_wave
 from espnet_distill.objectives.base import Objective, Taps
 from espnet_distill.recipes.shell_values import require_text_settings
 from espnet_distill.tasks.checks.compatibility import (
@@ -16,8 +17,8 @@ from espnet_distill.tasks.checks.compatibility import (
 from espnet_distill.tasks.checks.espnet import DATA, size_of
 from espnet_distill.tasks.options import DistillOptions
 from espnet_distill.teachers.dumped import DumpedSet, folder_name
-from espnet_distill.teachers.online import OnlineTeacher
-from espnet_distill.teachers.taps import TapRecorder, probe
+from espnet_distill.teachers.taps import taps_of
+from espnet_distill.teachers.text_encoder import LoadedTeacher, load_teacher
 from espnet_distill.training.callback import Callback, TrainingContext
 
 
@@ -25,14 +26,16 @@ def check_teachers(
     args: argparse.Namespace,
     experiments: Sequence,
     configs: Sequence,
+    taps: tuple[str, ...],
     faults: ErrorCollector,
-) -> list[OnlineTeacher]:
+) -> list[LoadedTeacher]:
     """Return the teachers, INVALID for each that cannot be loaded.
 
     Args:
         args: The training's.
         experiments: The teachers, as :class:`~.Experiment` opens them.
         configs: The teachers' configurations, INVALID where unreadable.
+        taps: The teachers' taps that the training reads.
         faults: Collects the errors.
     """
     student = vars(args)
@@ -45,7 +48,10 @@ def check_teachers(
         faults.check(require_compatible, student, conf, whose)
         faults.check(require_conditions, names, conf, whose)
         faults.check(require_text_settings, conf, whose)
-        loaded = INVALID if conf is INVALID else faults.check(OnlineTeacher, experiment)
+        loaded = INVALID
+        if conf is not INVALID:
+            needed = taps if is_text_to_wave(conf) else ()  # others: see check_taps
+            loaded = faults.check(load_teacher, experiment, needed)
         teachers.append(loaded)
     return teachers
 
@@ -85,15 +91,13 @@ def check_dump(
 def check_taps(
     student: ESPnetTTSModel,
     experiments: Sequence,
-    teachers: Sequence[OnlineTeacher],
+    teachers: Sequence[LoadedTeacher],
     objectives: Sequence[Objective],
     faults: ErrorCollector,
 ) -> None:
     """Check that the models have the objectives' taps; models may be INVALID."""
     for objective in objectives:
-        student_taps = faults.check(
-            _taps_of, student, objective.taps, where="student: "
-        )
+        student_taps = faults.check(taps_of, student, objective.taps, where="student: ")
         for experiment, teacher in zip(experiments, teachers):
             teacher_taps = faults.check(
                 _teacher_taps,
@@ -104,18 +108,8 @@ def check_taps(
             faults.check(objective.attach, student_taps, teacher_taps)
 
 
-def _taps_of(
-    model: ESPnetTTSModel, names: tuple[str, ...], by_durations: bool = False
-) -> Taps:
-    recorder = TapRecorder(model.tts, names, by_durations)
-    try:
-        return probe(model.tts, recorder)
-    finally:
-        recorder.remove()
-
-
-def _teacher_taps(teacher: OnlineTeacher, names: tuple[str, ...]) -> Taps:
-    return _taps_of(teacher.model, names, by_durations=True)
+def _teacher_taps(teacher: LoadedTeacher, names: tuple[str, ...]) -> Taps:
+    return teacher.taps_of(names)
 
 
 def check_callbacks(
@@ -135,7 +129,7 @@ def check_callbacks(
 
 def describe(
     student: ESPnetTTSModel,
-    teachers: Sequence[OnlineTeacher],
+    teachers: Sequence[LoadedTeacher],
     objectives: Sequence[Objective],
     callbacks: Sequence[Mapping],
     has_tokens: bool,
