@@ -18,6 +18,7 @@ from pathlib import Path
 
 import torch
 
+from espnet_distill.evaluation.metrics.asr import Whisper
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.profiling.environment import machine
 from espnet_distill.utils.files import cache_folder, read_table, write_wav
@@ -78,9 +79,10 @@ def main() -> None:
         work = Path(folder)
         systems = list(clients(args.voice, work))
         made = synthesize(experiment, args.vocoder, texts, args.voice, work)
-        scores = {PYTORCH: score(made, texts)}
+        recognize = Whisper(None).load()
+        scores = {PYTORCH: score(made, texts, recognize)}
         with started(systems) as processes:
-            scores |= synthesize_and_score(systems, processes, texts, work)
+            scores |= synthesize_and_score(systems, processes, texts, work, recognize)
     print(table(scores))
     print(f"\n{len(texts)} sentences, {machine()['date']}")
 

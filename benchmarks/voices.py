@@ -29,7 +29,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -40,6 +40,7 @@ import onnx
 
 from espnet_distill.data.metadata import read_prompts
 from espnet_distill.evaluation.bench import SENTENCES
+from espnet_distill.evaluation.metrics import recognizers
 from espnet_distill.evaluation.metrics.bootstrap import paired_difference
 from espnet_distill.profiling.environment import machine
 from espnet_distill.utils.markdown import aligned
@@ -320,8 +321,14 @@ class Scores:
         }
 
 
-def score(wavs: Sequence[Path], texts: Sequence[str]) -> Scores:
-    """Transcribe and rate files."""
+def score(wavs: Sequence[Path], texts: Sequence[str], recognize: Callable) -> Scores:
+    """Transcribe and rate files.
+
+    Args:
+        wavs: The files.
+        texts: What they are to say.
+        recognize: A function from a wave at 16 kHz to its transcript.
+    """
     from espnet_distill.data.audio import read_audio_at
     from espnet_distill.evaluation.metrics import RATE
     from espnet_distill.evaluation.metrics.mos import dnsmos
@@ -344,17 +351,12 @@ def comparable(wave: np.ndarray, rate: int) -> np.ndarray:
     return (kept * LEVEL / kept.std()).clip(-1, 1)
 
 
-def recognize(wave) -> str:
-    """Return the transcript of a wave at 16 kHz."""
-    from espnet_distill.evaluation.metrics.asr import Recognizer
-
-    if not hasattr(recognize, "model"):
-        recognize.model = Recognizer(threads=1)
-    return recognize.model(wave)
-
-
 def synthesize_and_score(
-    systems: Sequence[System], processes, texts: Sequence[str], work: Path
+    systems: Sequence[System],
+    processes,
+    texts: Sequence[str],
+    work: Path,
+    recognize: Callable,
 ) -> dict[str, Scores]:
     """Let each system synthesize texts, and score them."""
     scores = {}
@@ -362,7 +364,7 @@ def synthesize_and_score(
         wavs = [work / f"{system.name}_{at}.wav" for at in range(len(texts))]
         for text, wav in zip(texts, wavs):
             processes[system.name](text, out=wav)
-        scores[system.name] = score(wavs, texts)
+        scores[system.name] = score(wavs, texts, recognize)
     return scores
 
 
@@ -377,18 +379,29 @@ def main() -> None:
     parser.add_argument(
         "--sentences", metavar="FILE", type=Path, help="lines `<id> <sentence>`"
     )
+    parser.add_argument(
+        "--systems", metavar="NAME", nargs="*", help="only these, such as hibari-tts"
+    )
+    parser.add_argument(
+        "--asr-model", metavar="MODEL", help="as that of `espnet-distill evaluate`"
+    )
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     repeats = 3 if args.quick else args.repeats
     texts = sentences(args.sentences, args.quick)
+    asr_model = recognizers.find(args.asr_model, "en", "--asr-model")
     folders = args.voices or sorted((ROOT / "voices").iterdir())
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         systems = list(find_systems(folders, work))
+        if args.systems:
+            systems = [one for one in systems if one.name in args.systems]
         with started(systems) as processes:
             figures = measure(systems, repeats, processes)
             starts = measure_starts(systems, min(repeats, 9))
-            scores = synthesize_and_score(systems, processes, texts, work)
+            scores = synthesize_and_score(
+                systems, processes, texts, work, asr_model.load()
+            )
         first = scores[systems[0].name]
         rows = [
             Row(

@@ -65,6 +65,11 @@ class OnlineTeacher:
         )
         return denormalize(self.recorder.taps, self.model)
 
+    @property
+    def tts(self) -> torch.nn.Module:
+        """The model without its features and normalization."""
+        return self.model.tts
+
     def probe(self) -> Taps:
         """Return the taps of one dummy sentence, for their names and shapes."""
         return probe(self.model.tts, self.recorder)

@@ -42,21 +42,21 @@ class TextEncoderTeacher:
         self.require(taps)
         self.identity = identity(teacher)
         self.args = teacher.args
-        self.model = StatesOfTokens(teacher.model.tts).eval().requires_grad_(False)
+        self.tts = StatesOfTokens(teacher.model.tts).eval().requires_grad_(False)
 
     @torch.no_grad()
     def __call__(self, batch: dict[str, torch.Tensor]) -> Taps:
         """Return the tap for a batch of ESPnet's collate function."""
         ids, lengths = batch["text"], batch["text_lengths"]
-        if next(self.model.parameters()).device != ids.device:
-            self.model.to(ids.device)
-        states, lengths = self.model(ids[:, : lengths.max()], lengths)
+        if next(self.tts.parameters()).device != ids.device:
+            self.tts.to(ids.device)
+        states, lengths = self.tts(ids[:, : lengths.max()], lengths)
         return Taps({TAP: states}, {TAP: lengths})
 
     def probe(self) -> Taps:
         """Return the tap of one dummy sentence, for its shape."""
         ids = torch.ones(1, TOKENS, dtype=torch.long)
-        ids = ids.to(next(self.model.parameters()).device)
+        ids = ids.to(next(self.tts.parameters()).device)
         return self({"text": ids, "text_lengths": ids.new_tensor([TOKENS])})
 
     def taps_of(self, names: tuple[str, ...]) -> Taps:

@@ -135,11 +135,9 @@ def describe(
     has_tokens: bool,
 ) -> str:
     """Describe teachers, student, objectives and callbacks in a line."""
-    line = f"student ({size_of(student, has_tokens)})"
+    line = f"student ({size_of(student.tts, has_tokens)})"
     if teachers:
-        sizes = (
-            f"{item.checkpoint} ({size_of(item.model, True)})" for item in teachers
-        )
+        sizes = (f"{item.checkpoint} ({size_of(item.tts, True)})" for item in teachers)
         labels = ", ".join(objective.label for objective in objectives)
         line = f"{', '.join(sizes)} -> {line} by {labels}"
     types = ", ".join(conf["type"] for conf in callbacks)

@@ -294,19 +294,19 @@ def require_no_gan(conf: Mapping, source: Path) -> None:
 def describe(model: ESPnetTTSModel, has_tokens: bool) -> str:
     """Describe the model of a stock training in a line; see `size_of` for arguments."""
     return (
-        f"{type(model.tts).__name__} ({size_of(model, has_tokens)}), a stock training: "
+        f"{type(model.tts).__name__} ({size_of(model.tts, has_tokens)}), a stock training: "
         "neither `teacher` nor `callbacks`"
     )
 
 
-def size_of(model: ESPnetTTSModel, has_tokens: bool) -> str:
+def size_of(tts: torch.nn.Module, has_tokens: bool) -> str:
     """Return the number of a model's parameters in words.
 
     Args:
-        model: The model.
+        tts: The model.
         has_tokens: False for a model of PLACEHOLDERS.
     """
-    size = f"{parameters(model.tts) / 1e6:.2f} M"
+    size = f"{parameters(tts) / 1e6:.2f} M"
     return size if has_tokens else f"{size} with {len(PLACEHOLDERS)} tokens"
 
 
