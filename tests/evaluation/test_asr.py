@@ -66,6 +66,16 @@ def test_another_language_has_transcripts_of_its_own():
     assert "language" not in english.description
 
 
+def test_transcripts_depend_on_the_files_of_a_folder(tmp_path):
+    pytest.importorskip("faster_whisper")
+    keys = []
+    for name, content in (("one", b"1"), ("same", b"1"), ("other", b"2")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.bin").write_bytes(content)
+        keys.append(Whisper(str(tmp_path / name)).key)
+    assert keys[0] == keys[1] != keys[2]
+
+
 def test_names_of_packaged_models_need_no_download(monkeypatch):
     monkeypatch.setattr(whisper_models, "multilingual_model", lambda: "joined")
     monkeypatch.setattr(whisper_models, "find_spec", lambda name: name)

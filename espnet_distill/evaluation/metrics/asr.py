@@ -1,6 +1,7 @@
 """Transcribe speech with Whisper models."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from espnet_distill.errors import ConfigError, suggest
 from espnet_distill.evaluation.metrics import whisper_models
 from espnet_distill.evaluation.metrics.registry import package_of, require_metric
+from espnet_distill.utils.checksums import checksum, checksum_of
 
 ENGLISH = "en"
 
@@ -84,7 +86,7 @@ class Whisper:
     @property
     def key(self) -> tuple[str, ...]:
         language = () if self.language == ENGLISH else (self.language,)
-        return package_of("wer"), str(self.name), *language
+        return package_of("wer"), _identify(self.name), *language
 
     @property
     def description(self) -> str:
@@ -98,6 +100,15 @@ class Whisper:
     def load(self) -> "Recognizer":
         """Return a function that transcribes a waveform (samples,) at 16 kHz."""
         return Recognizer(self.name, threads=1, language=self.language)
+
+
+@cache
+def _identify(name: str | None) -> str:
+    """Return the name of a model, and of a folder a checksum of its files."""
+    if not name or not Path(name).is_dir():
+        return str(name)
+    files = (path for path in sorted(Path(name).iterdir()) if path.is_file())
+    return checksum_of(f"{path.name} {checksum(path)}" for path in files)
 
 
 class Recognizer:
