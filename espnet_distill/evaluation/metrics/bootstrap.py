@@ -28,7 +28,7 @@ def paired_difference(one, other, weights=None) -> Difference:
     Args:
         one, other: One value a sentence, (sentences,).
         weights: Denominators, (sentences,), for instance reference words if the values
-            are error counts (default: 1 each).
+            are error counts (default: 1 each). A resample without any has one a sentence.
     """
     difference = np.asarray(one, float) - np.asarray(other, float)
     weights = np.ones_like(difference) if weights is None else np.asarray(weights)
@@ -37,7 +37,7 @@ def paired_difference(one, other, weights=None) -> Difference:
         return Difference(mean, mean, mean)
     result = stats.bootstrap(
         (difference, weights),
-        lambda values, weights, axis=-1: values.sum(axis) / weights.sum(axis),
+        _weighted_mean,
         paired=True,
         vectorized=True,
         method="percentile",
@@ -45,3 +45,8 @@ def paired_difference(one, other, weights=None) -> Difference:
         rng=0,
     )
     return Difference(mean, *map(float, result.confidence_interval))
+
+
+def _weighted_mean(values: np.ndarray, weights: np.ndarray, axis: int = -1):
+    totals = weights.sum(axis)
+    return values.sum(axis) / np.where(totals, totals, weights.shape[axis])
