@@ -241,7 +241,7 @@ def _difference(
 ) -> str | None:
     """Format the difference of two settings, averaged over seeds and sentences.
 
-    Only sentences of which every run has a figure count; None without any.
+    Only sentences of which every run has a figure count; None of fewer than two.
     """
     import numpy as np
 
@@ -253,7 +253,7 @@ def _difference(
     ]
     weights = np.array(weights or np.ones(values[0].shape[1]), float)
     kept = np.isfinite(np.concatenate([*values, weights[None]])).all(axis=0)
-    if not weights[kept].sum():
+    if kept.sum() < 2 or not weights[kept].sum():
         return None
     means = (runs[:, kept].mean(axis=0) for runs in values)
     return format(paired_difference(*means, weights[kept]), form)

@@ -308,7 +308,8 @@ def _values(name: str, *systems: list[Score]) -> tuple[list, ...]:
 
 
 def _rate_difference(student: list, teacher: list) -> Difference | None:
-    if None in student or None in teacher:
+    """Return the difference of two rates; None of one sentence, without an interval."""
+    if None in student or None in teacher or len(student) < 2:
         return None
     student_errors = [100 * count.errors for count in student]
     teacher_errors = [100 * count.errors for count in teacher]
@@ -318,11 +319,14 @@ def _rate_difference(student: list, teacher: list) -> Difference | None:
 
 
 def _mean_difference(student: list, teacher: list) -> Difference | None:
-    """Return the difference over the sentences for which both values are finite."""
+    """Return the difference over the sentences for which both values are finite.
+
+    None of fewer than two such sentences, which have no interval.
+    """
     if None in student or None in teacher:
         return None
     pairs = [pair for pair in zip(student, teacher) if all(map(isfinite, pair))]
-    return paired_difference(*zip(*pairs)) if pairs else None
+    return paired_difference(*zip(*pairs)) if len(pairs) > 1 else None
 
 
 def _rate(counts) -> float | None:

@@ -45,6 +45,17 @@ def test_a_row_sums_up_its_own_scores():
     assert student.dnsmos_difference.value == -0.75
 
 
+def test_a_single_sentence_has_no_interval():
+    """A point would count as a decided difference."""
+    scores = [score for score in SCORES if score.utt == "a"]
+    alone = row("student", scores, "reference")
+    assert (alone.wer, alone.wer_difference, alone.dnsmos_difference) == (
+        50,
+        None,
+        None,
+    )
+
+
 def test_markdown_is_aligned_and_has_a_caption():
     table, further, caption = markdown(*make()).split("\n\n", 2)
     header, rule, reference, student = table.splitlines()

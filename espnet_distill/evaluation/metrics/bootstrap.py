@@ -26,7 +26,8 @@ def paired_difference(one, other, weights=None) -> Difference:
     ICASSP 2004); the bounds are the 2.5 and 97.5 percentiles of 9,999 resamples.
 
     Args:
-        one, other: One value a sentence, (sentences,).
+        one, other: One value a sentence, (sentences,); of a single sentence the
+            interval is empty, which says nothing about others.
         weights: Denominators, (sentences,), for instance reference words if the values
             are error counts (default: 1 each). A resample without any has one a sentence.
     """
