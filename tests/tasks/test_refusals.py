@@ -130,6 +130,10 @@ def test_a_teacher_whose_configuration_is_broken(refusal, teacher_with):
             {"energy_extract_conf": {"n_fft": 1024}},
             "energy_extract_conf.n_fft: the student has 512, teacher {} has 1024",
         ),
+        (
+            {"pitch_extract_conf": {"use_log_f0": False}},
+            "pitch_extract_conf.use_log_f0: the student has True, teacher {} has False",
+        ),
     ],
     ids=lambda item: next(iter(item)) if isinstance(item, dict) else "",
 )
