@@ -14,7 +14,11 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.objectives.base import Taps
 from espnet_distill.tasks.text2mel import DistillTTSTask
 from espnet_distill.teachers.dump_writer import FULL_PRECISION, TapFiles
-from espnet_distill.teachers.dumped import DumpedTeacher, data_name
+from espnet_distill.teachers.dumped import (
+    DumpedTeacher,
+    checksum_of_data,
+    data_name,
+)
 from espnet_distill.teachers.online import OnlineTeacher
 
 from ..conftest import (
@@ -296,6 +300,16 @@ def _other_durations(dumps):
     manifest = yaml.safe_load(path.read_text())
     manifest["data"]["durations"] = "0" * 64
     path.write_text(yaml.safe_dump(manifest))
+
+
+def test_other_speaker_embeddings_in_an_archive_are_other_data(tmp_path):
+    archive, table = tmp_path / "xvector.ark", tmp_path / "xvector.scp"
+    table.write_text(f"a1 {archive}:3\n")
+    sums = []
+    for content in (b"a1 one", b"a1 one", b"a1 two"):
+        archive.write_bytes(content)
+        sums.append(checksum_of_data(table, "kaldi_ark"))
+    assert sums[0] == sums[1] != sums[2]
 
 
 def _fewer_taps(dumps):
