@@ -1,5 +1,7 @@
 """Teachers dumped once: the same targets as online, and nothing stale is used."""
 
+import re
+
 import numpy as np
 import pytest
 import soundfile
@@ -369,6 +371,18 @@ def test_a_set_that_is_not_there_is_named(dumps):
     (dumps.folder / "valid").rename(dumps.folder / "renamed")
     with pytest.raises(ConfigError, match="valid/teacher: no finished teacher dump"):
         dumps.train("out")
+
+
+def test_durations_of_other_recordings_are_refused(dumps, corpus):
+    path = corpus.root / "train" / "durations"
+    text = path.read_text()
+    try:
+        path.write_text(re.sub(r"^(a3 .*)", r"\1 40", text, flags=re.MULTILINE))
+        with pytest.raises(ConfigError, match=r"durations: a3: \d+ frames, but .* 128"):
+            dumps.run_job("train", ["a1", "a3"])
+    finally:
+        path.write_text(text)
+    assert not (dumps.folder / "train/teacher").exists()
 
 
 @pytest.mark.parametrize(
