@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -273,6 +274,14 @@ def test_quality_against_speed_and_size(evaluation):
     unit = (recording[0] - teacher.y) / 6.5
     assert student.low == pytest.approx(teacher.y + 0.5 * unit, abs=0.2)
     assert student.high == pytest.approx(teacher.y - 3 * unit, abs=0.2)
+
+
+def test_quality_where_words_are_not_spaced(evaluation):
+    systems = read_evaluation(evaluation).systems
+    for system in systems:
+        system.row = replace(system.row, wer=None)
+    titles = [chart.y_title[:3] for chart in tradeoffs(systems)]
+    assert titles == ["CER", "CER", "DNS", "DNS"]
 
 
 def test_labels_of_dense_points_do_not_overlap():

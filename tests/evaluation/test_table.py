@@ -168,8 +168,10 @@ def test_the_caption_names_the_normalizer():
     assert "Whisper's English normalizer" in markdown(rows, surroundings)
     surroundings |= environment("data", 2, "base", "Griffin-Lim", "de")
     assert "Whisper's basic normalizer" in markdown(rows, surroundings)
+    assert "spaces count as characters" in markdown(rows, surroundings)
     surroundings |= environment("data", 2, "base", "Griffin-Lim", "ja")
     assert "basic normalizer, as katakana readings" in markdown(rows, surroundings)
+    assert "spaces are left out" in markdown(rows, surroundings)
     del surroundings["normalizer"], surroundings["readings"]
     assert "Whisper's English normalizer" in markdown(rows, surroundings)
 
