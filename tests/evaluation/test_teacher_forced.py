@@ -55,6 +55,23 @@ def test_teacher_forced_errors_match_stock_espnet(recipe, systems, durations):
         assert found[utt].duration == pytest.approx(1000 * HOP / 16000 * missed.item())
 
 
+def test_a_duration_is_of_steps_of_several_frames(recipe, durations, tmp_path):
+    from espnet2.bin.tts_inference import Text2Speech
+
+    conf = ARCHITECTURE | {"reduction_factor": 2}
+    folder = make_experiment(tmp_path / "two_a_step", tts_conf=conf)
+    system = Text2Speech(folder / "config.yaml", folder / "train.loss.ave.pth")
+    data = recipe / "data" / "eval"
+    utterance = {"utt_a": read_data(data)["utt_a"]}
+    steps = (1 + round(0.8 * 16000) // HOP) // 2
+    tables = {"utt_a": [steps, 0, 0, 0]}
+    found = forced_errors(system, utterance, tables, data, "student")["utt_a"]
+    ids = system.preprocess_fn("utt_a", {"text": TEXTS["utt_a"]})["text"]
+    missed = (system(ids)["duration"] - torch.tensor(tables["utt_a"])).abs().float()
+    milliseconds = 1000 * 2 * HOP / 16000
+    assert found.duration == pytest.approx(milliseconds * missed.mean().item())
+
+
 def test_teacher_forced_errors_are_in_the_table(recipe, durations):
     evaluate(recipe, "--durations", str(durations))
     rows = json.loads((recipe / "out" / "table.json").read_text())["rows"]

@@ -37,7 +37,8 @@ def forced_errors(
         return {}
     recorder = TapRecorder(system.tts)
     parameters = system.feats_extract.get_parameters()
-    milliseconds = 1000 * parameters["n_shift"] / parameters["fs"]
+    samples = recorder.reduction_factor * parameters["n_shift"]
+    milliseconds = 1000 * samples / parameters["fs"]
     errors = {}
     progress = progress_bar(batches, f"mel error of {name}", total=len(utterances))
     for utt, batch in progress:
