@@ -108,8 +108,14 @@ def read_runs(path: Path) -> Runs:
     runs: Runs = {}
     for row in rows:
         setting, seed = NAME.fullmatch(row["name"]).groups()
-        if setting != "reference":
-            runs.setdefault(setting, {})[seed or ""] = row
+        seeds = runs.setdefault(setting, {}) if setting != "reference" else {}
+        if (seed or "") in seeds:
+            other = seeds[seed or ""]["name"]
+            raise ConfigError(
+                f"{path}: {other} and {row['name']} are one seed of {setting}; evaluate "
+                "one of them"
+            )
+        seeds[seed or ""] = row
     return runs
 
 
