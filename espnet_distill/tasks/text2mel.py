@@ -19,8 +19,10 @@ from espnet_distill.experiments.text_frontend import require_bpemodel
 from espnet_distill.plugin import register_students
 from espnet_distill.tasks import options
 from espnet_distill.tasks.checks.compatibility import (
+    FRONT_END,
     require_compatible,
     require_conditions,
+    require_same_front_end,
 )
 from espnet_distill.tasks.distill_model import GIVEN, DistillTTSModel, Teacher
 from espnet_distill.tasks.options import DistillOptions
@@ -119,8 +121,12 @@ class DistillTTSTask(TTSTask):
         """Raise a ConfigError if a teacher is missing or does not fit the student."""
         with ErrorCollector() as faults:
             for teacher in distill_options.teachers:
-                conf = faults.check(lambda: Experiment(teacher).config)
-                faults.check(require_compatible, vars(args), conf, f"teacher {teacher}")
+                conf, whose = faults.check(_config_of, teacher), f"teacher {teacher}"
+                faults.check(require_compatible, vars(args), conf, whose)
+                if distill_options.dump:  # of the tokens of the teacher's front end
+                    faults.check(
+                        require_same_front_end, vars(args), conf, FRONT_END, whose
+                    )
 
     @staticmethod
     def check_conditions(
@@ -185,6 +191,10 @@ class DistillTTSTask(TTSTask):
     ):
         """Build a vocoder as ESPnet does, or from any HiFi-GAN generator."""
         return build_vocoder(vocoder_file, vocoder_config_file, model, device)
+
+
+def _config_of(teacher) -> dict:
+    return Experiment(teacher).config
 
 
 def with_teachers(

@@ -343,6 +343,22 @@ def test_a_dump_that_does_not_fit_is_refused_before_training(dumps, spoil, words
     assert not (dumps.root / "out").exists()
 
 
+def test_a_dump_of_other_tokens_is_refused(dumps, corpus):
+    """The jobs tokenize by the teacher's front end, the training by the student's."""
+    stats = global_mvn(**{name: corpus.stats(name) for name in MEASURES})
+    conf = {**WIDE_FASTSPEECH2, "decoder_normalize_before": True}
+    folder = dumps.root / "cleaned"
+    cleaned = make_experiment(folder, tts_conf=conf, cleaner="tacotron", **stats)
+    dumps.teachers = [cleaned]
+    dumps.run()
+    message = (
+        f"cleaner: the student has None, teacher {cleaned} has tacotron; make them"
+    )
+    with pytest.raises(ConfigError, match=message):
+        dumps.train("out")
+    dumps.train("online", dumped=False)  # on the student's tokens
+
+
 def test_two_teachers_are_dumped_and_fused(dumps):
     other = make_experiment(
         dumps.root / "other",
