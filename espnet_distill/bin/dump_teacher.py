@@ -119,6 +119,9 @@ def run_job(index: int, experiment: str, taps: tuple[str, ...], args) -> None:
     available = teacher.probe()
     for tap in taps:
         available.require(tap, f"teacher {experiment}")
+    record = describe(experiment, teacher, taps, args)
+    if (folder / BEGUN).is_file():
+        begin(folder / BEGUN, record, OTHERS)
     data = {name: path for path, name, _ in args.data_path_and_name_and_type}
     if "text" not in data:
         raise ConfigError(
@@ -137,7 +140,7 @@ def run_job(index: int, experiment: str, taps: tuple[str, ...], args) -> None:
             samples = require_recordings(path, keys, **required)
             if "durations" in data and takes_durations(teacher.model.tts):
                 _require_fit(data["durations"], samples, teacher)
-    begin(folder / BEGUN, describe(experiment, teacher, taps, args), OTHERS)
+    begin(folder / BEGUN, record, OTHERS)
     logging.info(f"{folder}: {len(keys)} utterances to dump")
     dump(teacher, files, args, keys)
 
