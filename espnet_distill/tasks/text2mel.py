@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 from espnet2.tasks.tts import TTSTask, tts_choices
+from espnet2.train.distributed_utils import get_world_size
 from espnet2.train.trainer import Trainer
 from espnet2.tts.espnet_model import ESPnetTTSModel
 
@@ -307,10 +308,22 @@ def require_teacher(args: argparse.Namespace) -> None:
 def require_own_trainer(
     args: argparse.Namespace, distill_options: DistillOptions
 ) -> None:
-    """Raise a ConfigError if DeepSpeed would replace the plugin's trainer."""
-    if args.use_deepspeed and not distill_options.is_stock:
+    """Raise a ConfigError if DeepSpeed would replace the plugin's trainer.
+
+    Or if one process would train replicas of the model, which share its hooks.
+    """
+    if distill_options.is_stock:
+        return
+    if args.use_deepspeed:
         raise ConfigError(
             "use_deepspeed: not supported with a teacher or callbacks; leave it out"
+        )
+    processes = get_world_size(args.dist_world_size, args.dist_launcher) or 1
+    is_alone = not args.multiprocessing_distributed and processes == 1
+    if args.ngpu > 1 and is_alone:
+        raise ConfigError(
+            f"ngpu: {args.ngpu} in one process are not supported with a teacher or "
+            "callbacks; set multiprocessing_distributed: true"
         )
 
 
