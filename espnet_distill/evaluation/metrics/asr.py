@@ -1,7 +1,6 @@
 """Transcribe speech with Whisper models."""
 
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -78,15 +77,17 @@ class Whisper:
     Attributes:
         name: A name or folder; None for tiny.en, or base for another language.
         language: A code such as ``de``.
+        content: Checksum of the files of a folder; None for a name.
     """
 
     name: str | None
     language: str = ENGLISH
+    content: str | None = None
 
     @property
     def key(self) -> tuple[str, ...]:
         language = () if self.language == ENGLISH else (self.language,)
-        return package_of("wer"), _identify(self.name), *language
+        return package_of("wer"), self.content or str(self.name), *language
 
     @property
     def description(self) -> str:
@@ -102,11 +103,10 @@ class Whisper:
         return Recognizer(self.name, threads=1, language=self.language)
 
 
-@cache
-def _identify(name: str | None) -> str:
-    """Return the name of a model, and of a folder a checksum of its files."""
+def checksum_of_model(name: str | None) -> str | None:
+    """Return a checksum of the files of a model's folder; None for a name."""
     if not name or not Path(name).is_dir():
-        return str(name)
+        return None
     files = (path for path in sorted(Path(name).iterdir()) if path.is_file())
     return checksum_of(f"{path.name} {checksum(path)}" for path in files)
 
