@@ -34,6 +34,7 @@ PRUNE = {"type": "prune", "granularity": "unstructured", "pressure": 0.5, "end":
 ENGLISH_LETTERS = ("--g2p", "none", "--language", "en")
 SCORES = "row,errors,words,dnsmos\nteacher,,,\n"
 FIGURES = {"name": "teacher", **dict.fromkeys(key for _, _, key in METRICS.values())}
+SEED = [FIGURES | {"name": name} for name in ("s_seed1", "s_seed1_compact")]
 SMALL = 0.45  # pressure
 LATENTS = b"{tts: vocoder, tts_conf: {latents: {fs: 8000}}}"
 VOCODER = b"{tts: vocoder, tts_conf: {vocoder_type: istft_generator}}"
@@ -1619,6 +1620,12 @@ TRIES = [
         "scores of other rows",
         lambda p: [p.evaluation(scores="row,errors,words,dnsmos\n")],
         "scores.csv: no scores of teacher; evaluate again",
+    ),
+    Try(
+        "summarize-seeds",
+        "a seed before and after its compaction",
+        lambda p: [p.evaluation(table=json.dumps({"rows": SEED}))],
+        "table.json: s_seed1 and s_seed1_compact are one seed of s; evaluate one",
     ),
     Try(
         "summarize-seeds",

@@ -70,7 +70,7 @@ STATISTICS = (
     *("settings of the features", "the student's extractors"),
 )
 MODEL = ("checkpoint", "config.yaml")
-DATA = ("text", "recordings", "durations", "pitch and energy", "ids")
+DATA = ("text", "recordings", "durations", "pitch and energy", "ids", "embeddings")
 REUSES = [
     Reuse("distill.sh, stages 3, 7, 12", "speech in `<exp>/<inference_tag>`", SPEECH),
     Reuse(

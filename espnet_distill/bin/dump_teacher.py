@@ -14,7 +14,8 @@ from espnet2.train.dataset import ESPnetDataset
 from espnet2.utils.types import str2triple_str
 from torch.utils.data import BatchSampler, DataLoader
 
-from espnet_distill.data.audio import require_recordings, required_by
+from espnet_distill.data.audio import MOST_FAULTS, require_recordings, required_by
+from espnet_distill.data.utterances import takes_durations
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.config import read_config
 from espnet_distill.experiments.experiment import Experiment
@@ -84,6 +85,29 @@ def _require_durations(path: str) -> None:
             raise ConfigError(f"{path}: {utterance} has no durations; align it again")
 
 
+def _require_fit(path: str, samples: dict[str, int], teacher: OnlineTeacher) -> None:
+    """Raise a ConfigError for durations that are not those of the recordings.
+
+    Args:
+        path: The durations.
+        samples: Samples of each utterance's recording.
+        teacher: A model that takes durations; ESPnet asserts that they fit.
+    """
+    hop_length = teacher.model.feats_extract.get_parameters()["n_shift"]
+    step = teacher.recorder.reduction_factor
+    lines = []
+    for utterance, frames in read_durations(path, samples).items():
+        total = step * sum(frames)
+        expected = 1 + samples[utterance] // hop_length
+        if not 0 <= expected - total < step:
+            lines.append(
+                f"{path}: {utterance}: {total} frames, but the recording has {expected} "
+                f"of {hop_length} samples; align the recordings again"
+            )
+    if lines:
+        raise ConfigError(*lines[:MOST_FAULTS])
+
+
 def run_job(index: int, experiment: str, taps: tuple[str, ...], args) -> None:
     """Dump the utterances of one job for one teacher, short texts first."""
     conf = Experiment(experiment).config
@@ -101,7 +125,9 @@ def run_job(index: int, experiment: str, taps: tuple[str, ...], args) -> None:
     available = teacher.probe()
     for tap in taps:
         available.require(tap, f"teacher {experiment}")
-    begin(folder / BEGUN, describe(experiment, teacher, taps, args), OTHERS)
+    record = describe(experiment, teacher, taps, args)
+    if (folder / BEGUN).is_file():
+        begin(folder / BEGUN, record, OTHERS)
     data = {name: path for path, name, _ in args.data_path_and_name_and_type}
     if "text" not in data:
         raise ConfigError(
@@ -114,9 +140,13 @@ def run_job(index: int, experiment: str, taps: tuple[str, ...], args) -> None:
     keys = sorted(
         (key for key in keys if not files.has(key)), key=lambda key: len(texts[key])
     )
-    for path, name, _ in args.data_path_and_name_and_type:
-        if name == "speech":
-            require_recordings(path, keys, **required_by(teacher.model.feats_extract))
+    for path, name, kind in args.data_path_and_name_and_type:
+        if name == "speech" and kind == "sound":
+            required = required_by(teacher.model.feats_extract)
+            samples = require_recordings(path, keys, **required)
+            if "durations" in data and takes_durations(teacher.model.tts):
+                _require_fit(data["durations"], samples, teacher)
+    begin(folder / BEGUN, record, OTHERS)
     logging.info(f"{folder}: {len(keys)} utterances to dump")
     dump(teacher, files, args, keys)
 

@@ -9,6 +9,8 @@ from espnet_distill.errors import ConfigError, summarize
 from espnet_distill.evaluation.metrics import RATE
 from espnet_distill.experiments.model_zoo import fetch_files, is_tag
 
+SHORTEST = RATE // 2  # samples; front ends and subsampling require up to 0.2 s
+
 
 def is_espnet(model: str) -> bool:
     """Return True for an ESPnet experiment folder, a checkpoint in one, or a tag."""

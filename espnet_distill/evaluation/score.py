@@ -258,10 +258,10 @@ def score_files(
         forced: Teacher-forced errors by row and utterance, added to the scores.
         scorer: The metrics to compute.
     """
-    parent = os.getpid()
+    parent, folder = os.getpid(), os.getcwd()
     jobs = [
         delayed(_score)(
-            parent, scorer, utt, text, {row: wavs[row][utt] for row in wavs}
+            parent, folder, scorer, utt, text, {row: wavs[row][utt] for row in wavs}
         )
         for utt, text in texts.items()
     ]
@@ -294,10 +294,14 @@ def _finite(value: float, metric: str, path: Path) -> float:
 
 
 def _score(
-    parent: int, scorer: Scorer, utt: str, text: str, wavs: dict[str, Path]
+    parent: int, folder: str, scorer: Scorer, utt: str, text: str, wavs: dict[str, Path]
 ) -> list[Score]:
-    """Score in a worker process that ends with its parent."""
+    """Score in a worker process, in its parent's folder; it ends with the parent.
+
+    joblib keeps the workers of an earlier evaluation, which may have had another folder.
+    """
     end_with_parent(parent)
+    os.chdir(folder)
     return scorer(utt, text, wavs)
 
 

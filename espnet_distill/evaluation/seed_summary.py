@@ -108,8 +108,14 @@ def read_runs(path: Path) -> Runs:
     runs: Runs = {}
     for row in rows:
         setting, seed = NAME.fullmatch(row["name"]).groups()
-        if setting != "reference":
-            runs.setdefault(setting, {})[seed or ""] = row
+        seeds = runs.setdefault(setting, {}) if setting != "reference" else {}
+        if (seed or "") in seeds:
+            other = seeds[seed or ""]["name"]
+            raise ConfigError(
+                f"{path}: {other} and {row['name']} are one seed of {setting}; evaluate "
+                "one of them"
+            )
+        seeds[seed or ""] = row
     return runs
 
 
@@ -241,7 +247,7 @@ def _difference(
 ) -> str | None:
     """Format the difference of two settings, averaged over seeds and sentences.
 
-    Only sentences of which every run has a figure count; None without any.
+    Only sentences of which every run has a figure count; None of fewer than two.
     """
     import numpy as np
 
@@ -253,7 +259,7 @@ def _difference(
     ]
     weights = np.array(weights or np.ones(values[0].shape[1]), float)
     kept = np.isfinite(np.concatenate([*values, weights[None]])).all(axis=0)
-    if not weights[kept].sum():
+    if kept.sum() < 2 or not weights[kept].sum():
         return None
     means = (runs[:, kept].mean(axis=0) for runs in values)
     return format(paired_difference(*means, weights[kept]), form)

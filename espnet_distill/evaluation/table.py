@@ -12,7 +12,7 @@ from statistics import mean
 
 from espnet_distill.errors import ConfigError, summarize
 from espnet_distill.evaluation.metrics.bootstrap import Difference, paired_difference
-from espnet_distill.evaluation.metrics.wer import error_rate
+from espnet_distill.evaluation.metrics.wer import UNSPACED, error_rate
 from espnet_distill.evaluation.score import MOS_MODELS, REFERENCE, Score
 from espnet_distill.profiling.environment import machine
 from espnet_distill.utils.config_values import (
@@ -144,7 +144,7 @@ Python {python}.
 - RTF: processing over audio seconds on one thread ({cpu}), from token ids on (no text \
 front end), median over a short, a medium and a long sentence, the systems \
 interleaved. Vocoder: `{vocoder}`.
-- WER, CER (%; spaces count as characters): of transcripts by {asr_model}; reference \
+- WER, CER (%; spaces {spaces}): of transcripts by {asr_model}; reference \
 and transcript normalized by Whisper's {normalizer} normalizer{readings}.
 - DNSMOS: P.835 overall, 1 to 5; a clip under 9 s is repeated up to that length.
 - MCD, log-F0 RMSE (nats), V/UV (frames voiced on one side only): to the reference \
@@ -308,7 +308,8 @@ def _values(name: str, *systems: list[Score]) -> tuple[list, ...]:
 
 
 def _rate_difference(student: list, teacher: list) -> Difference | None:
-    if None in student or None in teacher:
+    """Return the difference of two rates; None of one sentence, without an interval."""
+    if None in student or None in teacher or len(student) < 2:
         return None
     student_errors = [100 * count.errors for count in student]
     teacher_errors = [100 * count.errors for count in teacher]
@@ -318,11 +319,14 @@ def _rate_difference(student: list, teacher: list) -> Difference | None:
 
 
 def _mean_difference(student: list, teacher: list) -> Difference | None:
-    """Return the difference over the sentences for which both values are finite."""
+    """Return the difference over the sentences for which both values are finite.
+
+    None of fewer than two such sentences, which have no interval.
+    """
     if None in student or None in teacher:
         return None
     pairs = [pair for pair in zip(student, teacher) if all(map(isfinite, pair))]
-    return paired_difference(*zip(*pairs)) if pairs else None
+    return paired_difference(*zip(*pairs)) if len(pairs) > 1 else None
 
 
 def _rate(counts) -> float | None:
@@ -403,9 +407,12 @@ def caption(rows: list[Row], environment: dict) -> str:
     known = {
         "normalizer": "English",
         "readings": "",
+        "spaces": "count as characters",
         "front_end": _front_end(environment),
     }
     known |= environment
+    if environment.get("language") in UNSPACED:
+        known["spaces"] = "are left out"
     if warning := _recognizer_warning(rows):
         text = text.replace("\n\n", f" {warning}\n\n", 1)
     return text.format_map(defaultdict(lambda: "unknown", known))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 from espnet2.tasks.tts import TTSTask, tts_choices
+from espnet2.train.distributed_utils import get_world_size
 from espnet2.train.trainer import Trainer
 from espnet2.tts.espnet_model import ESPnetTTSModel
 
@@ -19,8 +20,10 @@ from espnet_distill.experiments.text_frontend import require_bpemodel
 from espnet_distill.plugin import register_students
 from espnet_distill.tasks import options
 from espnet_distill.tasks.checks.compatibility import (
+    FRONT_END,
     require_compatible,
     require_conditions,
+    require_same_front_end,
 )
 from espnet_distill.tasks.distill_model import GIVEN, DistillTTSModel, Teacher
 from espnet_distill.tasks.options import DistillOptions
@@ -119,8 +122,12 @@ class DistillTTSTask(TTSTask):
         """Raise a ConfigError if a teacher is missing or does not fit the student."""
         with ErrorCollector() as faults:
             for teacher in distill_options.teachers:
-                conf = faults.check(lambda: Experiment(teacher).config)
-                faults.check(require_compatible, vars(args), conf, f"teacher {teacher}")
+                conf, whose = faults.check(_config_of, teacher), f"teacher {teacher}"
+                faults.check(require_compatible, vars(args), conf, whose)
+                if distill_options.dump:  # of the tokens of the teacher's front end
+                    faults.check(
+                        require_same_front_end, vars(args), conf, FRONT_END, whose
+                    )
 
     @staticmethod
     def check_conditions(
@@ -185,6 +192,10 @@ class DistillTTSTask(TTSTask):
     ):
         """Build a vocoder as ESPnet does, or from any HiFi-GAN generator."""
         return build_vocoder(vocoder_file, vocoder_config_file, model, device)
+
+
+def _config_of(teacher) -> dict:
+    return Experiment(teacher).config
 
 
 def with_teachers(
@@ -297,10 +308,22 @@ def require_teacher(args: argparse.Namespace) -> None:
 def require_own_trainer(
     args: argparse.Namespace, distill_options: DistillOptions
 ) -> None:
-    """Raise a ConfigError if DeepSpeed would replace the plugin's trainer."""
-    if args.use_deepspeed and not distill_options.is_stock:
+    """Raise a ConfigError if DeepSpeed would replace the plugin's trainer.
+
+    Or if one process would train replicas of the model, which share its hooks.
+    """
+    if distill_options.is_stock:
+        return
+    if args.use_deepspeed:
         raise ConfigError(
             "use_deepspeed: not supported with a teacher or callbacks; leave it out"
+        )
+    processes = get_world_size(args.dist_world_size, args.dist_launcher) or 1
+    is_alone = not args.multiprocessing_distributed and processes == 1
+    if args.ngpu > 1 and is_alone:
+        raise ConfigError(
+            f"ngpu: {args.ngpu} in one process are not supported with a teacher or "
+            "callbacks; set multiprocessing_distributed: true"
         )
 
 

@@ -42,7 +42,7 @@ def data_name(index: int, tap: str) -> str:
 
 def checksum_of_data(path, kind: str) -> str:
     """Return the checksum of a file, or of the files that a table lists."""
-    is_table = kind in ("sound", "npy")
+    is_table = kind in ("sound", "npy", "kaldi_ark")
     return checksum_of_listed(Path(path)) if is_table else checksum(path)
 
 

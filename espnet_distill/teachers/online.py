@@ -41,7 +41,7 @@ class OnlineTeacher:
         self.model, self.args = teacher.model, teacher.args
         self.model.requires_grad_(False)
         if isinstance(self.model.tts, ProDiff):
-            _sample_in_forward(self.model.tts)
+            sample_in_forward(self.model.tts)
         self.recorder = TapRecorder(self.model.tts, modules, by_durations=True)
         self._input_names = inspect.signature(self.model.tts.forward).parameters
 
@@ -94,7 +94,7 @@ def _require_taps(teacher: Experiment) -> None:
         raise ConfigError(f"{error}; {remedy}") from None
 
 
-def _sample_in_forward(tts: ProDiff) -> None:
+def sample_in_forward(tts: ProDiff) -> None:
     """Make `forward` sample from noise at the given durations, pitch and energy.
 
     ProDiff's training pass denoises the recording instead of generating a mel.

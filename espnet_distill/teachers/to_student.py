@@ -32,11 +32,19 @@ def _map_normalized(taps: Taps, convert) -> Taps:
 
 
 def _denormalize(x: torch.Tensor, normalize) -> torch.Tensor:
-    return x if normalize is None else normalize.inverse(x.clone())[0]
+    return x if normalize is None else normalize.inverse(_copy(x))[0]
 
 
 def _normalize(x: torch.Tensor, normalize) -> torch.Tensor:
-    return x if normalize is None else normalize(x.clone())[0]  # normalizes in place
+    return x if normalize is None else normalize(_copy(x))[0]
+
+
+def _copy(x: torch.Tensor) -> torch.Tensor:
+    """Copy a tensor for GlobalMVN, which works in place; half precision as float32.
+
+    Log F0 is around 5, where bfloat16 has steps of 3 %.
+    """
+    return x.to(torch.promote_types(x.dtype, torch.float32), copy=True)
 
 
 FRAMES = ("mel_before", "mel_after", "stop")

@@ -2,7 +2,7 @@ import librosa
 import pytest
 
 from espnet_distill.errors import ConfigError
-from espnet_distill.evaluation.metrics import whisper_models
+from espnet_distill.evaluation.metrics import recognizers, whisper_models
 from espnet_distill.evaluation.metrics.asr import Recognizer, Whisper, check_model
 from espnet_distill.evaluation.metrics.wer import (
     character_errors,
@@ -64,6 +64,17 @@ def test_another_language_has_transcripts_of_its_own():
     assert len(english.key) == 2 and german.key == (*english.key, "de")
     assert "base" in german.description and "language de" in german.description
     assert "language" not in english.description
+
+
+def test_transcripts_depend_on_the_files_of_a_folder(tmp_path):
+    pytest.importorskip("faster_whisper")
+    found = []
+    for name, content in (("one", b"1"), ("same", b"1"), ("one", b"2")):
+        (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / name / "model.bin").write_bytes(content)
+        found.append(recognizers.find(str(tmp_path / name), "en", "--asr-model"))
+    assert found[0].key == found[1].key != found[2].key
+    assert found[0] != found[2]  # a worker process keeps the models that it has loaded
 
 
 def test_names_of_packaged_models_need_no_download(monkeypatch):

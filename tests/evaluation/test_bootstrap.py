@@ -13,6 +13,11 @@ def test_weights_are_reference_words():
     assert found.value == 2.5 and (found.low, found.high) == (0, 10)
 
 
+def test_sentences_without_words():
+    found = paired_difference([0, 100], [100, 50], [0, 2])
+    assert (found.value, found.low, found.high) == (-25, -100, 25)
+
+
 def test_interval_coverage_is_95_percent():
     rng = np.random.default_rng(0)
     held = 0

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from espnet_distill.evaluation.evaluate import _default_speaker_model, _speakers_of
+from espnet_distill.evaluation.metrics.wer import Errors
 from espnet_distill.evaluation.table import (
     markdown,
     read,
@@ -36,6 +37,18 @@ def test_a_row_is_of_a_speakers_sentences(tmp_path):
     text = markdown(*make(), rows)
     assert text in (tmp_path / "table.md").read_text()
     assert "| bob" in text and "| Speaker" in text
+
+
+def test_a_speaker_without_words(tmp_path):
+    """Whisper's normalizer leaves nothing of "Hmm."."""
+    scores = [
+        replace(score, words=Errors(1, 0)) if score.utt == "b" else score
+        for score in SCORES
+    ]
+    rows = rows_by_speaker(scores, SPEAKERS)
+    assert table_by_speaker(rows)["WER (%)"][2:] == [None, None]
+    write(tmp_path, *make(), scores, rows)
+    assert read(tmp_path / "table.json")[2] == rows
 
 
 def test_data_of_one_speaker_has_no_such_table(tmp_path):

@@ -119,6 +119,14 @@ def test_an_embedding_is_espnets(speaker_model):
         np.testing.assert_allclose(found, embed(wave(0))[0], rtol=1e-5)
 
 
+@pytest.mark.parametrize("samples", [1, 256, 700])
+def test_clips_of_a_few_frames(recognizer, speaker_model, samples):
+    """A student that stops at once synthesizes such clips."""
+    clip = np.full(samples, 0.1, np.float32)
+    assert isinstance(asr_espnet.find(str(recognizer)).load()(clip), str)
+    assert np.isfinite(speaker.find(str(speaker_model)).load()(clip)).all()
+
+
 def test_model_key_depends_on_weights(speaker_model, tmp_path):
     state = torch.load(speaker_model / "valid.eer.best.pth", weights_only=True)
     keys = []

@@ -1,12 +1,14 @@
 """The page and the Markdown of an evaluation."""
 
 import base64
+import csv
 import io
 import itertools
 import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -27,6 +29,7 @@ from espnet_distill.evaluation.html.scatter import tradeoffs
 from espnet_distill.evaluation.metrics.bootstrap import Difference
 from espnet_distill.evaluation.metrics.wer import Errors
 from espnet_distill.evaluation.score import Score
+from espnet_distill.utils.files import write_csv
 
 from .conftest import RATE, speechlike
 
@@ -273,6 +276,14 @@ def test_quality_against_speed_and_size(evaluation):
     assert student.high == pytest.approx(teacher.y - 3 * unit, abs=0.2)
 
 
+def test_quality_where_words_are_not_spaced(evaluation):
+    systems = read_evaluation(evaluation).systems
+    for system in systems:
+        system.row = replace(system.row, wer=None)
+    titles = [chart.y_title[:3] for chart in tradeoffs(systems)]
+    assert titles == ["CER", "CER", "DNS", "DNS"]
+
+
 def test_labels_of_dense_points_do_not_overlap():
     at = [(150 + 6 * i % 29, 100 + 5 * i % 23) for i in range(11)]
     labels = place_labels([f"student_{i}" for i in range(11)], at, Box(400, 300))
@@ -292,6 +303,32 @@ def test_sentences_from_the_best_to_the_worst(evaluation):
     assert choose(found, 2)[0] == ["utt_a", "utt_b"]
     page = written(evaluation, sentences=2)
     assert len(page.all("audio")) == 2 * 3 and "2 of 4 sentences, evenly" in page.text
+
+
+def without_words(evaluation, column):
+    """Leave one column of scores.csv beside the names and the transcripts."""
+    path = evaluation / "scores.csv"
+    lines = list(csv.DictReader(io.StringIO(path.read_text())))
+    kept = {"utt", "row", "hypothesis"}
+    for line in lines:
+        moved = {f"character_{column}": line["errors"], "characters": line["words"]}
+        line |= {key: "" for key in line.keys() - kept}
+        line |= moved if column == "errors" else {column: "3.0"}
+    write_csv(path, lines[0], (line.values() for line in lines))
+
+
+def test_sentences_without_words_are_ordered_by_their_characters(evaluation):
+    without_words(evaluation, "errors")
+    utts, chosen = choose(read_evaluation(evaluation), 9)
+    assert utts == ["utt_a", "utt_c", "utt_d", "utt_b"] and "error rate" in chosen
+    page = written(evaluation)
+    assert "4/10 characters wrong" in page.text and "transcript: “a s" in page.text
+    assert ": 4 of 10, “a short" in (evaluation / "RESULTS.md").read_text()
+
+
+def test_sentences_without_errors_and_dnsmos_are_ordered_by_length(evaluation):
+    without_words(evaluation, "mcd")
+    assert choose(read_evaluation(evaluation), 9)[1] == examples.BY_LENGTH
 
 
 def test_fewer_sentences_than_would_be_too_large(evaluation, monkeypatch):

@@ -29,3 +29,25 @@ def test_a_worker_that_ends(caplog):
         scores = score_files(wavs, TEXTS, {}, FailsInWorkers())
     assert [score.utt for score in scores] == list(TEXTS)
     assert "EXIT(2)" in caplog.text and "goes on in one process" in caplog.text
+
+
+class ReadsFiles:
+    """A scorer whose transcript is what the file has."""
+
+    metrics = ()
+
+    def __call__(self, utt, text, wavs):
+        return [
+            Score(utt, row, hypothesis=wav.read_text()) for row, wav in wavs.items()
+        ]
+
+
+def test_another_folder_with_files_of_the_same_names(tmp_path, monkeypatch):
+    """joblib keeps its workers, and their folder, for the next evaluation."""
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.wav").write_text(name)
+        monkeypatch.chdir(tmp_path / name)
+        wavs = {REFERENCE: {"a": Path("a.wav")}}
+        (score,) = score_files(wavs, {"a": "one"}, {}, ReadsFiles())
+        assert score.hypothesis == name

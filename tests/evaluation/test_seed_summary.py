@@ -84,6 +84,18 @@ def test_a_measure_that_only_some_evaluations_have(evaluation, capsys):
     assert [line["utmos"] for line in lines][:2] == ["3.2500", "3.5000"]
 
 
+def test_a_seed_before_and_after_compaction(evaluation, capsys):
+    path = evaluation / "table.json"
+    table = json.loads(path.read_text())
+    table["rows"].append(table["rows"][-1] | {"name": "new_seed1"})
+    path.write_text(json.dumps(table))
+    assert main(["summarize-seeds", str(evaluation)]) == 2
+    message = (
+        "new_seed1_compact and new_seed1 are one seed of new; evaluate one of them"
+    )
+    assert message in capsys.readouterr().err
+
+
 def test_a_setting_that_is_not_there(evaluation, capsys):
     assert main(["summarize-seeds", str(evaluation), "--against", "nobody"]) == 2
     assert "nobody" in capsys.readouterr().err

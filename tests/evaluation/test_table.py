@@ -45,6 +45,17 @@ def test_a_row_sums_up_its_own_scores():
     assert student.dnsmos_difference.value == -0.75
 
 
+def test_a_single_sentence_has_no_interval():
+    """A point would count as a decided difference."""
+    scores = [score for score in SCORES if score.utt == "a"]
+    alone = row("student", scores, "reference")
+    assert (alone.wer, alone.wer_difference, alone.dnsmos_difference) == (
+        50,
+        None,
+        None,
+    )
+
+
 def test_markdown_is_aligned_and_has_a_caption():
     table, further, caption = markdown(*make()).split("\n\n", 2)
     header, rule, reference, student = table.splitlines()
@@ -157,8 +168,10 @@ def test_the_caption_names_the_normalizer():
     assert "Whisper's English normalizer" in markdown(rows, surroundings)
     surroundings |= environment("data", 2, "base", "Griffin-Lim", "de")
     assert "Whisper's basic normalizer" in markdown(rows, surroundings)
+    assert "spaces count as characters" in markdown(rows, surroundings)
     surroundings |= environment("data", 2, "base", "Griffin-Lim", "ja")
     assert "basic normalizer, as katakana readings" in markdown(rows, surroundings)
+    assert "spaces are left out" in markdown(rows, surroundings)
     del surroundings["normalizer"], surroundings["readings"]
     assert "Whisper's English normalizer" in markdown(rows, surroundings)
 

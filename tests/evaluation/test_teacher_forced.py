@@ -7,12 +7,13 @@ import pytest
 import torch
 from omniio.kaldi import WriteHelper
 
-from espnet_distill.data.utterances import durations_of, read_data
+from espnet_distill.data.utterances import batches_of_one, durations_of, read_data
 from espnet_distill.errors import ConfigError
 from espnet_distill.evaluation.metrics.teacher_forced import forced_errors
+from espnet_distill.teachers.online import OnlineTeacher
 from espnet_distill.utils.files import read_durations
 
-from ..conftest import HOP, make_experiment
+from ..conftest import HOP, PRODIFF, make_experiment
 from .conftest import ARCHITECTURE, TEXTS
 from .test_evaluate import evaluate
 
@@ -53,6 +54,44 @@ def test_teacher_forced_errors_match_stock_espnet(recipe, systems, durations):
         predicted = system(ids)["duration"]
         missed = (predicted - batch["durations"][0]).abs().float().mean()
         assert found[utt].duration == pytest.approx(1000 * HOP / 16000 * missed.item())
+
+
+def test_the_mel_of_a_prodiff_is_sampled_from_noise(recipe, durations, tmp_path):
+    """ESPnet's forward pass denoises the recording, which the error is to."""
+    from espnet2.bin.tts_inference import Text2Speech
+
+    folder = make_experiment(tmp_path / "prodiff", tts="prodiff", tts_conf=PRODIFF)
+    system = Text2Speech(folder / "config.yaml", folder / "train.loss.ave.pth")
+    data = recipe / "data" / "eval"
+    utterance = {"utt_a": read_data(data)["utt_a"]}
+    tables = read_durations(durations, utterance)
+    args = system.model, system.preprocess_fn, utterance, tables, data
+    ((_, batch),) = batches_of_one(*args)
+    teacher = OnlineTeacher(folder)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        mel = teacher(batch)["mel_after"]
+    expected = (mel - teacher.recorder.truth).abs().mean().item()
+    for _ in range(2):
+        found = forced_errors(system, utterance, tables, data, "student")["utt_a"]
+        assert found.mel == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_duration_is_of_steps_of_several_frames(recipe, durations, tmp_path):
+    from espnet2.bin.tts_inference import Text2Speech
+
+    conf = ARCHITECTURE | {"reduction_factor": 2}
+    folder = make_experiment(tmp_path / "two_a_step", tts_conf=conf)
+    system = Text2Speech(folder / "config.yaml", folder / "train.loss.ave.pth")
+    data = recipe / "data" / "eval"
+    utterance = {"utt_a": read_data(data)["utt_a"]}
+    steps = (1 + round(0.8 * 16000) // HOP) // 2
+    tables = {"utt_a": [steps, 0, 0, 0]}
+    found = forced_errors(system, utterance, tables, data, "student")["utt_a"]
+    ids = system.preprocess_fn("utt_a", {"text": TEXTS["utt_a"]})["text"]
+    missed = (system(ids)["duration"] - torch.tensor(tables["utt_a"])).abs().float()
+    milliseconds = 1000 * 2 * HOP / 16000
+    assert found.duration == pytest.approx(milliseconds * missed.mean().item())
 
 
 def test_teacher_forced_errors_are_in_the_table(recipe, durations):

@@ -1,5 +1,7 @@
 """Teachers dumped once: the same targets as online, and nothing stale is used."""
 
+import re
+
 import numpy as np
 import pytest
 import soundfile
@@ -14,7 +16,11 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.objectives.base import Taps
 from espnet_distill.tasks.text2mel import DistillTTSTask
 from espnet_distill.teachers.dump_writer import FULL_PRECISION, TapFiles
-from espnet_distill.teachers.dumped import DumpedTeacher, data_name
+from espnet_distill.teachers.dumped import (
+    DumpedTeacher,
+    checksum_of_data,
+    data_name,
+)
 from espnet_distill.teachers.online import OnlineTeacher
 
 from ..conftest import (
@@ -298,6 +304,16 @@ def _other_durations(dumps):
     path.write_text(yaml.safe_dump(manifest))
 
 
+def test_other_speaker_embeddings_in_an_archive_are_other_data(tmp_path):
+    archive, table = tmp_path / "xvector.ark", tmp_path / "xvector.scp"
+    table.write_text(f"a1 {archive}:3\n")
+    sums = []
+    for content in (b"a1 one", b"a1 one", b"a1 two"):
+        archive.write_bytes(content)
+        sums.append(checksum_of_data(table, "kaldi_ark"))
+    assert sums[0] == sums[1] != sums[2]
+
+
 def _fewer_taps(dumps):
     path = dumps.folder / "train/teacher/manifest.yaml"
     manifest = yaml.safe_load(path.read_text())
@@ -325,6 +341,22 @@ def test_a_dump_that_does_not_fit_is_refused_before_training(dumps, spoil, words
         dumps.train("out")
     assert words in str(caught.value) and "\n" not in str(caught.value)
     assert not (dumps.root / "out").exists()
+
+
+def test_a_dump_of_other_tokens_is_refused(dumps, corpus):
+    """The jobs tokenize by the teacher's front end, the training by the student's."""
+    stats = global_mvn(**{name: corpus.stats(name) for name in MEASURES})
+    conf = {**WIDE_FASTSPEECH2, "decoder_normalize_before": True}
+    folder = dumps.root / "cleaned"
+    cleaned = make_experiment(folder, tts_conf=conf, cleaner="tacotron", **stats)
+    dumps.teachers = [cleaned]
+    dumps.run()
+    message = (
+        f"cleaner: the student has None, teacher {cleaned} has tacotron; make them"
+    )
+    with pytest.raises(ConfigError, match=message):
+        dumps.train("out")
+    dumps.train("online", dumped=False)  # on the student's tokens
 
 
 def test_two_teachers_are_dumped_and_fused(dumps):
@@ -355,6 +387,18 @@ def test_a_set_that_is_not_there_is_named(dumps):
     (dumps.folder / "valid").rename(dumps.folder / "renamed")
     with pytest.raises(ConfigError, match="valid/teacher: no finished teacher dump"):
         dumps.train("out")
+
+
+def test_durations_of_other_recordings_are_refused(dumps, corpus):
+    path = corpus.root / "train" / "durations"
+    text = path.read_text()
+    try:
+        path.write_text(re.sub(r"^(a3 .*)", r"\1 40", text, flags=re.MULTILINE))
+        with pytest.raises(ConfigError, match=r"durations: a3: \d+ frames, but .* 128"):
+            dumps.run_job("train", ["a1", "a3"])
+    finally:
+        path.write_text(text)
+    assert not (dumps.folder / "train/teacher").exists()
 
 
 @pytest.mark.parametrize(

@@ -316,6 +316,20 @@ def test_equal_statistics_change_nothing(normalised):
         torch.testing.assert_close(mapped[tap], teacher_taps[tap], rtol=1e-5, atol=1e-5)
 
 
+def test_half_precision_is_that_of_the_prediction(normalised):
+    """Units of pitch are large beside its deviation: bfloat16 has steps of 1 Hz there."""
+    _, teacher = normalised
+    model = distill(teacher, [teacher]).eval()
+    online = model.teacher_objectives[0].teacher
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mapped = normalize_like(model, online(random_batch()))
+    teacher_taps = online.recorder.taps
+    for tap in ("mel_after", "pitch", "energy"):
+        assert teacher_taps[tap].dtype == torch.bfloat16
+        target = teacher_taps[tap].float()
+        torch.testing.assert_close(mapped[tap], target, rtol=1e-5, atol=1e-5)
+
+
 def test_teacher_and_student_both_see_the_raw_batch(normalised):
     """GlobalMVN works in place: what one normalises the other must not see."""
     student, teacher = normalised

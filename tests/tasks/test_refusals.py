@@ -1,5 +1,6 @@
 """What cannot work is refused in one line, before anything is built or written."""
 
+import argparse
 import copy
 import re
 import shutil
@@ -10,7 +11,8 @@ import yaml
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.tasks.checks.check import check
-from espnet_distill.tasks.text2mel import DistillTTSTask
+from espnet_distill.tasks.options import DistillOptions
+from espnet_distill.tasks.text2mel import DistillTTSTask, require_own_trainer
 
 from ..conftest import FASTSPEECH2, TOKENS, make_experiment, model_config, run_python
 
@@ -130,6 +132,10 @@ def test_a_teacher_whose_configuration_is_broken(refusal, teacher_with):
             {"energy_extract_conf": {"n_fft": 1024}},
             "energy_extract_conf.n_fft: the student has 512, teacher {} has 1024",
         ),
+        (
+            {"pitch_extract_conf": {"use_log_f0": False}},
+            "pitch_extract_conf.use_log_f0: the student has True, teacher {} has False",
+        ),
     ],
     ids=lambda item: next(iter(item)) if isinstance(item, dict) else "",
 )
@@ -222,6 +228,21 @@ def test_another_trainer(refusal, teacher):
     words = "use_deepspeed: not supported with a teacher or callbacks; leave it out"
     assert refusal(teacher, use_deepspeed=True) == words
     assert refusal(callbacks=[PRUNE], use_deepspeed=True) == words
+
+
+def test_several_gpus_in_one_process(refusal, teacher, monkeypatch):
+    """Replicas of nn.DataParallel call the taps' recorder of the first one."""
+    words = "ngpu: 2 in one process are not supported with a teacher or callbacks; "
+    assert refusal(teacher, ngpu=2) == f"{words}set multiprocessing_distributed: true"
+    monkeypatch.setenv("WORLD_SIZE", "2")  # an external launcher
+    args = argparse.Namespace(
+        ngpu=2,
+        use_deepspeed=False,
+        multiprocessing_distributed=False,
+        dist_world_size=None,
+        dist_launcher=None,
+    )
+    require_own_trainer(args, DistillOptions(teachers=["exp/teacher"]))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from espnet_distill.evaluation.html.results import Evaluation
 from espnet_distill.evaluation.html.svg import Chart
 
 BY_SCORE = (
-    "evenly spaced from the best to the worst, by the students' word error rate and, "
+    "evenly spaced from the best to the worst, by the students' error rate and, "
     "where it is equal, by their DNSMOS"
 )
 
@@ -79,24 +79,33 @@ def choose(evaluation: Evaluation, number: int) -> tuple[list[str], str]:
     Returns the utterances in that order and a description of the selection.
     """
     wavs = evaluation.wavs
-    if any(evaluation.scores.get(utt) for utt in wavs):
-        ordered = sorted(wavs, key=lambda utt: (_error_key(evaluation, utt), utt))
+    keys = {utt: _error_key(evaluation, utt) for utt in wavs}
+    if any(map(any, keys.values())):
+        ordered = sorted(wavs, key=lambda utt: (keys[utt], utt))
         return _evenly(ordered, number), BY_SCORE
     ordered = sorted(wavs, key=lambda utt: (_size(wavs[utt]), utt))
     return _evenly(ordered, number), BY_LENGTH
 
 
 def _error_key(evaluation: Evaluation, utt: str) -> tuple[float, float]:
-    """Return the students' mean word error rate and negated mean DNSMOS."""
+    """Return the students' mean error rate and negated mean DNSMOS, 0 without any."""
     systems = evaluation.students or evaluation.systems
     lines = [evaluation.scores.get(utt, {}).get(one.name, {}) for one in systems]
-    errors = [
-        float(line["errors"]) / max(1.0, float(line["words"]))
-        for line in lines
-        if line.get("errors") and line.get("words")
-    ]
+    counts = [count for line in lines if (count := errors_of(line))]
+    errors = [float(wrong) / max(1.0, float(total)) for wrong, total, _ in counts]
     mos = [float(line["dnsmos"]) for line in lines if line.get("dnsmos")]
     return (mean(errors) if errors else 0.0, -mean(mos) if mos else 0.0)
+
+
+def errors_of(line: dict[str, str]) -> tuple[str, str, str] | None:
+    """Return errors, total and unit of a line of scores.csv; None without them.
+
+    The units are words, or characters where words are not spaced.
+    """
+    for errors, total in (("errors", "words"), ("character_errors", "characters")):
+        if line.get(errors) and line.get(total):
+            return line[errors], line[total], total
+    return None
 
 
 def _size(wavs: dict[str, Path]) -> int:

@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from espnet_distill.evaluation import phone_table, table
 from espnet_distill.evaluation.html import curves
 from espnet_distill.evaluation.html.config_diff import changes, shortened
-from espnet_distill.evaluation.html.examples import choose, read_examples
+from espnet_distill.evaluation.html.examples import choose, errors_of, read_examples
 from espnet_distill.evaluation.html.results import Evaluation, System
 from espnet_distill.evaluation.html.scatter import tradeoffs
 from espnet_distill.evaluation.metrics.bootstrap import Difference
@@ -98,6 +98,7 @@ def _contents(evaluation: Evaluation) -> dict:
         ],
         "differing": _differing(evaluation),
         "compared_with_teacher": _ratios,
+        "errors_of": errors_of,
     }
 
 

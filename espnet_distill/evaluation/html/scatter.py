@@ -23,6 +23,7 @@ class Quality:
 
 QUALITIES = (
     Quality("wer", "WER (%), lower is better", ".1f"),
+    Quality("cer", "CER (%), lower is better", ".1f"),
     Quality("dnsmos", "DNSMOS, higher is better", ".2f"),
     Quality("mcd", "MCD (dB), lower is better", ".2f"),
     Quality("mel_error", "Mel L1, lower is better", ".3f"),
@@ -40,8 +41,13 @@ COSTS = {
 
 
 def tradeoffs(systems: Sequence[System]) -> list[Chart]:
-    """Return a chart for each measured pair of a quality and a cost."""
+    """Return a chart for each measured pair of a quality and a cost.
+
+    CER is drawn where there is no WER.
+    """
     qualities = [one for one in QUALITIES if _rows_with(systems, one.name)]
+    if _rows_with(systems, "wer"):
+        qualities = [one for one in qualities if one.name != "cer"]
     speed = "rtf_text2mel" if _rows_with(systems, "rtf_text2mel") else "rtf_text2wav"
     charts = [
         _tradeoff(systems, cost, quality)

@@ -8,6 +8,7 @@ import numpy as np
 from espnet_distill.errors import ConfigError, suggest
 from espnet_distill.evaluation.metrics import whisper_models
 from espnet_distill.evaluation.metrics.registry import package_of, require_metric
+from espnet_distill.utils.checksums import checksum, checksum_of
 
 ENGLISH = "en"
 
@@ -76,15 +77,17 @@ class Whisper:
     Attributes:
         name: A name or folder; None for tiny.en, or base for another language.
         language: A code such as ``de``.
+        content: Checksum of the files of a folder; None for a name.
     """
 
     name: str | None
     language: str = ENGLISH
+    content: str | None = None
 
     @property
     def key(self) -> tuple[str, ...]:
         language = () if self.language == ENGLISH else (self.language,)
-        return package_of("wer"), str(self.name), *language
+        return package_of("wer"), self.content or str(self.name), *language
 
     @property
     def description(self) -> str:
@@ -98,6 +101,14 @@ class Whisper:
     def load(self) -> "Recognizer":
         """Return a function that transcribes a waveform (samples,) at 16 kHz."""
         return Recognizer(self.name, threads=1, language=self.language)
+
+
+def checksum_of_model(name: str | None) -> str | None:
+    """Return a checksum of the files of a model's folder; None for a name."""
+    if not name or not Path(name).is_dir():
+        return None
+    files = (path for path in sorted(Path(name).iterdir()) if path.is_file())
+    return checksum_of(f"{path.name} {checksum(path)}" for path in files)
 
 
 class Recognizer:

@@ -28,7 +28,10 @@ class EspnetRecognizer:
         return self.model.key
 
     def load(self) -> Callable[[np.ndarray], str]:
-        """Return a function that transcribes a waveform (samples,) at 16 kHz."""
+        """Return a function that transcribes a waveform (samples,) at 16 kHz.
+
+        Silence follows a wave of less than half a second.
+        """
         from espnet2.bin.asr_inference import Speech2Text
 
         speech2text = espnet_models.load(
@@ -36,6 +39,7 @@ class EspnetRecognizer:
         )
 
         def transcribe(wave: np.ndarray) -> str:
+            wave = np.pad(wave, (0, max(0, espnet_models.SHORTEST - len(wave))))
             results = speech2text(
                 librosa.resample(wave, orig_sr=RATE, target_sr=self.model.rate)
             )

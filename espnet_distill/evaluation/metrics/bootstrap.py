@@ -26,9 +26,10 @@ def paired_difference(one, other, weights=None) -> Difference:
     ICASSP 2004); the bounds are the 2.5 and 97.5 percentiles of 9,999 resamples.
 
     Args:
-        one, other: One value a sentence, (sentences,).
+        one, other: One value a sentence, (sentences,); of a single sentence the
+            interval is empty, which says nothing about others.
         weights: Denominators, (sentences,), for instance reference words if the values
-            are error counts (default: 1 each).
+            are error counts (default: 1 each). A resample without any has one a sentence.
     """
     difference = np.asarray(one, float) - np.asarray(other, float)
     weights = np.ones_like(difference) if weights is None else np.asarray(weights)
@@ -37,7 +38,7 @@ def paired_difference(one, other, weights=None) -> Difference:
         return Difference(mean, mean, mean)
     result = stats.bootstrap(
         (difference, weights),
-        lambda values, weights, axis=-1: values.sum(axis) / weights.sum(axis),
+        _weighted_mean,
         paired=True,
         vectorized=True,
         method="percentile",
@@ -45,3 +46,8 @@ def paired_difference(one, other, weights=None) -> Difference:
         rng=0,
     )
     return Difference(mean, *map(float, result.confidence_interval))
+
+
+def _weighted_mean(values: np.ndarray, weights: np.ndarray, axis: int = -1):
+    totals = weights.sum(axis)
+    return values.sum(axis) / np.where(totals, totals, weights.shape[axis])

@@ -31,4 +31,4 @@ def find(model: str | None, language: str, option: str) -> AsrModel:
         faults.check(require_metric, "wer", model)
         faults.require_none()
         faults.check(asr.check_model, model, language, option)
-    return Whisper(model, language)
+    return Whisper(model, language, asr.checksum_of_model(model))

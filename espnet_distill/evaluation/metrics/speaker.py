@@ -29,7 +29,10 @@ class EspnetSpeaker:
         return self.model.key
 
     def load(self) -> Callable[[np.ndarray], list[float]]:
-        """Return a function that embeds a waveform (samples,) at 16 kHz."""
+        """Return a function that embeds a waveform (samples,) at 16 kHz.
+
+        A wave of less than half a second is repeated up to that length.
+        """
         from espnet2.bin.spk_inference import Speech2Embedding
 
         network = espnet_models.load(
@@ -37,6 +40,7 @@ class EspnetSpeaker:
         )
 
         def embed(wave: np.ndarray) -> list[float]:
+            wave = np.resize(wave, max(len(wave), espnet_models.SHORTEST))
             wave = librosa.resample(wave, orig_sr=RATE, target_sr=self.model.rate)
             return network(wave).flatten().tolist()
 

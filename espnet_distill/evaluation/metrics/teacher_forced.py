@@ -4,9 +4,11 @@ from pathlib import Path
 
 import torch
 from espnet2.bin.tts_inference import Text2Speech
+from espnet2.tts.prodiff import ProDiff
 
 from espnet_distill.data.utterances import batches_of_one, table_of_embeddings
 from espnet_distill.evaluation.score import ForcedErrors
+from espnet_distill.teachers.online import sample_in_forward
 from espnet_distill.teachers.taps import OUTPUTS, TapRecorder
 from espnet_distill.utils.progress import progress_bar
 from espnet_distill.utils.validation import require_finite
@@ -23,6 +25,8 @@ def forced_errors(
 ) -> dict[str, ForcedErrors]:
     """Compute the errors of each utterance in a forward pass, as in validation.
 
+    A ProDiff samples from noise, the same in each run, instead of denoising the recording.
+
     Speaker and language ids come from ``utt2sid`` and ``utt2lid`` in the folder
     ``data``. Returns {} for a model without taps, trained on features from its data
     (``odim``), or of speaker embeddings that ``data`` does not have.
@@ -35,13 +39,17 @@ def forced_errors(
         return {}
     if system.feats_extract is None:
         return {}
+    if isinstance(system.tts, ProDiff):
+        sample_in_forward(system.tts)
     recorder = TapRecorder(system.tts)
     parameters = system.feats_extract.get_parameters()
-    milliseconds = 1000 * parameters["n_shift"] / parameters["fs"]
+    samples = recorder.reduction_factor * parameters["n_shift"]
+    milliseconds = 1000 * samples / parameters["fs"]
     errors = {}
     progress = progress_bar(batches, f"mel error of {name}", total=len(utterances))
     for utt, batch in progress:
-        with torch.no_grad():
+        with torch.no_grad(), torch.random.fork_rng():
+            torch.manual_seed(0)
             system.model(**batch)
         utterance_errors = _errors(recorder, batch.get("durations"), milliseconds)
         require_finite(

@@ -1,5 +1,6 @@
 """Compare the configurations of a teacher and its student."""
 
+import inspect
 import io
 from collections.abc import Iterable
 
@@ -144,12 +145,33 @@ def _require_same_features(student: dict, teacher: dict, whose: str) -> None:
 def _require_same_extraction(
     kind: str, student: dict, teacher: dict, whose: str
 ) -> None:
-    """Compare the extraction of pitch or energy, which both models share."""
-    if not (student.get(f"{kind}_extract") and teacher.get(f"{kind}_extract")):
+    """Compare the extraction of pitch or energy, which both models share.
+
+    Options of the values, such as ``use_log_f0``, have ESPnet's defaults where they are
+    not set. The others, which tts.sh adds, are compared if both are set.
+    """
+    key = f"{kind}_extract"
+    if not (student.get(key) and teacher.get(key)):
         return
-    student_conf = student.get(f"{kind}_extract_conf") or {}
-    teacher_conf = teacher.get(f"{kind}_extract_conf") or {}
+    student_conf, teacher_conf = (
+        _options_of(conf[key]) | (conf.get(f"{key}_conf") or {})
+        for conf in (student, teacher)
+    )
     with ErrorCollector() as faults:
         for key in sorted(student_conf.keys() & teacher_conf.keys()):
             values = student_conf[key], teacher_conf[key]
             faults.check(_require_equal, f"{kind}_extract_conf.{key}", *values, whose)
+
+
+def _options_of(extractor: str) -> dict[str, bool]:
+    """Return the options of the values of ESPnet's extractor, with their defaults."""
+    from espnet2.tts.feats_extract.dio import Dio
+    from espnet2.tts.feats_extract.energy import Energy
+
+    kind = {"dio": Dio, "energy": Energy}.get(extractor, object)
+    parameters = inspect.signature(kind).parameters
+    return {
+        name: parameter.default
+        for name, parameter in parameters.items()
+        if name.startswith("use_")
+    }
