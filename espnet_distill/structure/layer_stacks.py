@@ -30,3 +30,25 @@ def keep_layers(model: nn.Module, layers: Mapping[str, Sequence[int]]) -> None:
         for number in reversed(range(len(container))):
             if number not in kept:
                 del container[number]
+
+
+def keep_recurrent_layers(model: nn.Module, layers: Mapping[str, int]) -> None:
+    """Keep the first layers of torch's recurrent modules, by name, in place."""
+    for name, number in layers.items():
+        module = model.get_submodule(name)
+        if number < module.num_layers:
+            parent, _, attribute = name.rpartition(".")
+            shallow = _with_first_layers(module, number)
+            setattr(model.get_submodule(parent), attribute, shallow)
+
+
+def _with_first_layers(module: nn.RNNBase, number: int) -> nn.RNNBase:
+    """Return a recurrent module of the first layers of another one."""
+    options = ("bias", "batch_first", "dropout", "bidirectional")
+    shallow = type(module)(
+        *(module.input_size, module.hidden_size, number),
+        **{option: getattr(module, option) for option in options},
+    ).train(module.training)
+    weights = module.state_dict()
+    shallow.load_state_dict({name: weights[name] for name in shallow.state_dict()})
+    return shallow

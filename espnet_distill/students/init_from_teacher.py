@@ -13,7 +13,12 @@ from espnet_distill.data.calibration import FROM_ACTIVATIONS
 from espnet_distill.errors import ConfigError
 from espnet_distill.structure.groups import Group
 from espnet_distill.structure.heads import scale_queries
-from espnet_distill.structure.layer_stacks import depths, keep_layers, spread_evenly
+from espnet_distill.structure.layer_stacks import (
+    depths,
+    keep_layers,
+    keep_recurrent_layers,
+    spread_evenly,
+)
 from espnet_distill.structure.residual import (
     has_positions,
     nearest_frequencies,
@@ -41,7 +46,8 @@ class Initialized(NamedTuple):
 def drop_layers(teacher: nn.Module, student: nn.Module) -> None:
     """Remove layers of a teacher down to its student's depths, in place.
 
-    The layers that stay are evenly spaced, with the first and the last.
+    The layers that stay are evenly spaced, with the first and the last; of torch's
+    recurrent layers they are the first, since each has inputs of its own width.
 
     Raises:
         ConfigError: A stack of the student is deeper than its teacher's.
@@ -57,6 +63,27 @@ def drop_layers(teacher: nn.Module, student: nn.Module) -> None:
         if student_depths.get(stack, depth) < depth:
             layers[stack] = spread_evenly(depth, student_depths[stack])
     keep_layers(teacher, layers)
+    keep_recurrent_layers(teacher, _recurrent_depths(teacher, student))
+
+
+def _recurrent_depths(teacher: nn.Module, student: nn.Module) -> dict[str, int]:
+    """Return the student's depth of each of torch's recurrent modules of both.
+
+    Raises:
+        ConfigError: The student's is deeper than its teacher's.
+    """
+    modules = dict(student.named_modules())
+    depth_of = {}
+    for name, module in teacher.named_modules():
+        slim = modules.get(name)
+        if isinstance(module, nn.RNNBase) and isinstance(slim, nn.RNNBase):
+            depth_of[name] = slim.num_layers
+            if slim.num_layers > module.num_layers:
+                raise ConfigError(
+                    f"{name}: {slim.num_layers} layers in the student, "
+                    f"{module.num_layers} in its teacher; a student cannot be deeper"
+                )
+    return depth_of
 
 
 def narrow(

@@ -10,12 +10,18 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.structure.groups import find_groups
 from espnet_distill.structure.slicing import mask_groups
 from espnet_distill.students.find_groups import outputs_of
-from espnet_distill.students.init_from_teacher import drop_layers, narrow
+from espnet_distill.students.init_from_teacher import (
+    drop_layers,
+    initialize,
+    narrow,
+)
+from espnet_distill.students.size_search import Sizes
 from espnet_distill.teachers.taps import TapRecorder
 
-from ..conftest import CONFORMER, WIDE_FASTSPEECH2
+from ..conftest import CONFORMER, TACOTRON2, WIDE_FASTSPEECH2
 
 TEACHER = WIDE_FASTSPEECH2 | {"elayers": 3, "postnet_layers": 3, "aheads": 4}
+SHALLOW = {"elayers": 2}
 CONFORMER_TEACHER = {**CONFORMER, **TEACHER, "stop_gradient_from_pitch_predictor": True}
 
 
@@ -125,3 +131,25 @@ def test_tensors_without_counterpart_are_named():
 def test_larger_students_are_refused(larger, words):
     with pytest.raises(ConfigError, match=words):
         cut(build(TEACHER), build(TEACHER | {"dunits": 8, "adim": 16} | larger))
+
+
+def test_recurrent_layers_are_dropped():
+    from espnet2.tts.tacotron2 import Tacotron2
+
+    conf = TACOTRON2 | {"eunits": 16, "elayers": 3}
+    teacher, student = Tacotron2(30, 20, **conf), Tacotron2(30, 20, **conf | SHALLOW)
+    weights = copy.deepcopy(teacher.state_dict())
+    sizes = Sizes(Tacotron2, 30, 20, conf)
+    narrowed = initialize(student, teacher, sizes, SHALLOW, "magnitude", None)
+    assert narrowed.untouched == []
+    for name, tensor in student.state_dict().items():
+        assert torch.equal(tensor, weights[name]), name
+
+
+def test_a_deeper_recurrent_student_is_refused():
+    from espnet2.tts.tacotron2 import Tacotron2
+
+    teacher = Tacotron2(30, 20, **TACOTRON2 | SHALLOW)
+    student = Tacotron2(30, 20, **TACOTRON2 | {"elayers": 3})
+    with pytest.raises(ConfigError, match="enc.blstm: 3 layers in the student, 2 in"):
+        drop_layers(teacher, student)
