@@ -18,13 +18,17 @@ POSITIONS, OUTPUTS = "linear_pos.weight", "linear_out.weight"
 CONVOLUTION = "pointwise_conv1.weight"
 
 
+WRITERS = (".contract.weight", ".pointwise.weight")
+
+
 def is_stream(group: Group) -> bool:
     """Return True if a group is a residual stream.
 
-    Its readers are attention, or both the token embedding and the mel projection.
+    Its readers are attention, or both the token embedding and the mel projection; or
+    the layers without attention of this package's models write to it.
     """
     spans_model = _reads(group, "embed.weight") and _reads(group, "feat_out.weight")
-    return has_positions(group) or spans_model
+    return has_positions(group) or spans_model or _is_written_by_convolutions(group)
 
 
 def has_positions(group: Group) -> bool:
@@ -71,6 +75,10 @@ def is_attention(group: Group) -> bool:
         all(axis.parameter.startswith(name) for axis in group.axes)
         for name in _attentions(group, QUERIES, dim=0)
     )
+
+
+def _is_written_by_convolutions(group: Group) -> bool:
+    return any(a.dim == 0 and a.parameter.endswith(WRITERS) for a in group.axes)
 
 
 def _reads(group: Group, name: str) -> bool:
