@@ -18,7 +18,7 @@ def masked_layer_norm(norm: nn.LayerNorm, kept: torch.Tensor) -> RemovableHandle
     Args:
         norm: The normalization over one dimension: ``dim`` in ESPnet's class, the last
             in torch's.
-        kept: Units that stay, booleans (units,).
+        kept: Channels that stay, booleans (channels,).
 
     Returns:
         A handle whose ``remove()`` restores the normalization over all units.
@@ -43,6 +43,27 @@ def _normalize_kept(
     return torch.zeros_like(output).index_copy(
         dim, units, y.movedim(-1, dim).to(output)
     )
+
+
+def mask_layer_norms(
+    model: nn.Module, group: Group, kept: torch.Tensor
+) -> list[RemovableHandle]:
+    """Normalize over the units of a group that stay; return the hooks.
+
+    Args:
+        model: The model.
+        group: A group of it.
+        kept: Units that stay, booleans (size,).
+    """
+    handles = []
+    for axis in group.axes:
+        owner, _, kind = axis.parameter.rpartition(".")
+        module = model.get_submodule(owner)
+        if kind == "weight" and isinstance(module, nn.LayerNorm):
+            channels = torch.ones(len(module.weight), dtype=torch.bool)
+            channels[axis.places[:, ~kept.cpu()]] = False
+            handles.append(masked_layer_norm(module, channels))
+    return handles
 
 
 TOLERANCE = 1e-2

@@ -37,7 +37,16 @@ def has_positions(group: Group) -> bool:
     Such a group is the input of both the queries and the keys of one attention layer.
     That of style tokens has separate inputs.
     """
-    return any((f"{name}{KEYS}", 1) in group for name in _attentions(group, QUERIES))
+    return bool(attentions_of(group))
+
+
+def attentions_of(group: Group) -> list[str]:
+    """Return the attention layers that read queries and keys from a group's units."""
+    return [
+        name.removesuffix(".")
+        for name in _attentions(group, QUERIES)
+        if (f"{name}{KEYS}", 1) in group
+    ]
 
 
 def is_inside(group: Group, streams: Sequence[Group]) -> bool:
