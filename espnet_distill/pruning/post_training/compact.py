@@ -1,5 +1,6 @@
 """Remove the masked structure of a pruned experiment."""
 
+import contextlib
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -124,7 +125,8 @@ def remove_zero_units(
         name: Its choice of ``--tts``.
         conf: Its configuration.
         stock: Whether a stock configuration must describe the result: all layers then
-            keep as many units as the widest, and heads and residual width stay.
+            keep as many units as the widest, and heads and residual width stay. So they
+            do if no class has the sizes that the mask leaves.
 
     Returns:
         The choice of ``--tts``, its configuration, its state, and a line for each
@@ -145,9 +147,11 @@ def remove_zero_units(
         keep_layers(tts, {stack: kept})
     space = ConfigSpace(before.name, conf, tts.idim, tts.odim)
     live = LiveUnits(tts, space)
-    kept = live.kept()
-    found = _describe_kept(tts, space, kept)
-    if found[0] != space.name and (stock or _saves_little(tts, found[2])):
+    kept, found = live.kept(), None
+    with contextlib.suppress(ConfigError):  # sizes that no class has
+        found = _describe_kept(tts, space, kept)
+    is_own = found and found[0] != space.name
+    if not found or is_own and (stock or _saves_little(tts, found[2])):
         kept = live.equal()
         found = _describe_kept(tts, space, kept)
     return *found, [*removed, *_removed_units(kept)]

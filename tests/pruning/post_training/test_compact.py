@@ -397,6 +397,21 @@ def test_half_precision_stays_half(tmp_path):
     assert (tmp_path / "out/model.pth").stat().st_size < path.stat().st_size
 
 
+def test_sizes_that_no_class_has_stay(tmp_path, capsys):
+    """Single weights of style tokens are pruned to a whole column by chance."""
+    folder = experiment(tmp_path / "exp", conf=CONF | STYLE)
+    path = folder / "train.loss.ave.pth"
+    state = torch.load(path, weights_only=True)
+    for name in ("linear_k", "linear_v"):
+        state[f"tts.gst.stl.mha.{name}.weight"][:, 0] = 0
+    state["tts.postnet.postnet.0.0.weight"].zero_()
+    torch.save(state, path)
+    config = compact(folder, tmp_path / "out")
+    assert config["tts"] == "fastspeech2"
+    assert config["tts_conf"]["adim"] == CONF["adim"]
+    assert largest_difference(capsys.readouterr().out) < 1e-5
+
+
 def test_narrower_style_tokens_of_a_recurrent_model_give_the_same_output(tmp_path):
     folder = experiment(tmp_path / "exp", "tacotron2", TACOTRON2 | STYLE)
     masked = prune(folder, prune_also=["residual"], pressure=0.5)
