@@ -129,7 +129,7 @@ def _with_position_readers(group: Group, names: Container[str]) -> Group:
 
 # Modules whose outputs are added to the residual stream: those of ESPnet's Transformer
 # and Conformer layers, and of this package's. If their weights and biases are zero, a
-# pre-norm layer is the identity.
+# pre-norm layer without a normalization of its output is the identity.
 ENDS = (
     *("linear_out", "w_2", "pointwise_conv2"),
     *("concat_linear", "concat_linear1", "concat_linear2"),

@@ -48,9 +48,10 @@ class PruningMask(ABC):
         """Return the sparsity of each part of the model, over its units."""
 
     def count_kept(self, model: nn.Module) -> list[Handle]:
-        """Exclude pruned units from what spans all units; return handles.
+        """Compute as the model without the pruned units does; return handles.
 
-        That are layer normalizations and positional encodings.
+        Zero weights do not suffice for layer normalizations, positional encodings, and
+        layers that normalize their output.
         """
         return []
 

@@ -13,7 +13,7 @@ from espnet_distill.pruning.post_training.live_units import Kept, LiveUnits
 from espnet_distill.structure.config_dims import shapes_of
 from espnet_distill.structure.heads import BY_HEAD, is_multi_head, scale_queries
 from espnet_distill.structure.layer_norm import mask_layer_norms
-from espnet_distill.structure.layer_stacks import keep_layers
+from espnet_distill.structure.layer_stacks import keep_layers, skip_layers
 from espnet_distill.structure.positions import mask_encodings
 from espnet_distill.structure.slicing import State, slice_groups
 from espnet_distill.structure.zero_units import find_zero_layers, measure_sparsity
@@ -99,9 +99,7 @@ QUERIES = ".linear_q.weight"
 
 
 def exclude_zero_units(tts: AbsTTS, name: str, conf: dict) -> int:
-    """Exclude masked units from what spans all units, as during pruning, in place.
-
-    That are layer normalizations and positional encodings.
+    """Compute as without the masked units and layers, as during pruning, in place.
 
     Returns:
         Number of normalizations that have masked units.
@@ -112,6 +110,7 @@ def exclude_zero_units(tts: AbsTTS, name: str, conf: dict) -> int:
         if zero.any():
             count += len(mask_layer_norms(tts, group, ~zero))
             mask_encodings(tts, group, ~zero)
+    skip_layers(tts, _layers(tts))
     return count
 
 

@@ -359,6 +359,7 @@ def test_what_is_inside_goes_with_the_residual_width(name, stock, tmp_path):
     assert share == pytest.approx(0.6, abs=0.011)
 
 
+POST_NORM = {"encoder_normalize_before": False, "decoder_normalize_before": False}
 WIDE = {"eunits": 64, "dunits": 64}
 SCALED = {"conformer_pos_enc_layer_type": "abs_pos"}
 SCALED |= {"conformer_self_attn_layer_type": "selfattn"}
@@ -410,6 +411,26 @@ def test_sizes_that_no_class_has_stay(tmp_path, capsys):
     assert config["tts"] == "fastspeech2"
     assert config["tts_conf"]["adim"] == CONF["adim"]
     assert largest_difference(capsys.readouterr().out) < 1e-5
+
+
+@pytest.mark.parametrize(
+    "tts, conf, pressure",
+    [
+        ("fastspeech2", CONFORMER, 0.3),
+        ("fastspeech2", CONFORMER | POST_NORM, 0.3),
+        ("transformer", TRANSFORMER | POST_NORM, 0.344),
+    ],
+    ids=["conformer", "post-norm conformer", "post-norm transformer TTS"],
+)
+def test_layers_that_normalize_their_output(tts, conf, pressure, tmp_path):
+    """Such a layer with zero branches is no identity."""
+    deep = {"elayers": 3, "dlayers": 3, "postnet_layers": 0}
+    folder = experiment(tmp_path / "exp", tts, conf | deep)
+    masked = prune(folder, granularity="layers", pressure=pressure)
+    config = compact(folder, tmp_path / "out")
+    assert config["tts"] == tts
+    both = masked, Experiment(tmp_path / "out").model.tts
+    assert difference(both, dummy_calibrations(both)).most < 1e-5
 
 
 def test_narrower_style_tokens_of_a_recurrent_model_give_the_same_output(tmp_path):
