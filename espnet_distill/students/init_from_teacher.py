@@ -46,6 +46,9 @@ class Initialized(NamedTuple):
 def drop_layers(teacher: nn.Module, student: nn.Module) -> None:
     """Remove layers of a teacher down to its student's depths, in place.
 
+    A plain ``nn.Sequential``, such as an embedding before a positional encoding, is one
+    layer of unlike modules.
+
     The layers that stay are evenly spaced, with the first and the last; of torch's
     recurrent layers they are the first, since each has inputs of its own width.
 
@@ -55,6 +58,8 @@ def drop_layers(teacher: nn.Module, student: nn.Module) -> None:
     student_depths = depths(student.state_dict())
     layers = {}
     for stack, depth in depths(teacher.state_dict()).items():
+        if type(teacher.get_submodule(stack)) is nn.Sequential:
+            continue
         if student_depths.get(stack, depth) > depth:
             raise ConfigError(
                 f"{stack}: {student_depths[stack]} layers in the student, {depth} in "

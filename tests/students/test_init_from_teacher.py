@@ -22,6 +22,7 @@ from ..conftest import CONFORMER, TACOTRON2, WIDE_FASTSPEECH2
 
 TEACHER = WIDE_FASTSPEECH2 | {"elayers": 3, "postnet_layers": 3, "aheads": 4}
 SHALLOW = {"elayers": 2}
+SCALED = WIDE_FASTSPEECH2 | {"use_scaled_pos_enc": True}
 CONFORMER_TEACHER = {**CONFORMER, **TEACHER, "stop_gradient_from_pitch_predictor": True}
 
 
@@ -153,3 +154,22 @@ def test_a_deeper_recurrent_student_is_refused():
     student = Tacotron2(30, 20, **TACOTRON2 | {"elayers": 3})
     with pytest.raises(ConfigError, match="enc.blstm: 3 layers in the student, 2 in"):
         drop_layers(teacher, student)
+
+
+@pytest.mark.parametrize(
+    "confs",
+    [(CONFORMER, SCALED), (SCALED, CONFORMER)],
+    ids=["of a conformer", "of a transformer"],
+)
+def test_another_kind_of_layers(confs):
+    """Of positions, a transformer trains a scale beside its embedding."""
+    from espnet2.tts.fastspeech2 import FastSpeech2
+
+    teacher, student = (build(conf, seed) for seed, conf in enumerate(confs))
+    embedding = teacher.encoder.embed[0].weight.clone()
+    sizes = Sizes(FastSpeech2, 30, 20, confs[0])
+    narrowed = initialize(student, teacher, sizes, confs[1], "magnitude", None)
+    assert torch.equal(student.encoder.embed[0].weight, embedding)
+    assert "feat_out.weight" not in narrowed.untouched
+    has_scale = "encoder.embed.1.alpha" in narrowed.untouched
+    assert has_scale == (confs[1] is SCALED)
