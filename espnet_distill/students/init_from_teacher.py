@@ -132,7 +132,7 @@ def choose_units(
     attentions = _attentions(teacher, student)
     kept = []
     for group in with_position_readers(groups, state):
-        size = _student_size(group, shapes)
+        size = _student_size(group, shapes, state)
         attention = _attention_of(group, attentions)
         if attention:
             units = _by_heads(importance(group, state), *attention)
@@ -157,10 +157,15 @@ def cut_out(
     return _fill_state(sliced, student)
 
 
-def _student_size(group: Group, shapes: dict) -> int:
-    """Return the number of a group's units in the student."""
+def _student_size(group: Group, shapes: dict, state: State) -> int:
+    """Return the number of a group's units in the student.
+
+    An axis of several groups, before which they are concatenated, has no size of one.
+    """
     for axis in group.axes:
         if axis.dim is None or axis.parameter not in shapes:
+            continue
+        if axis.places.numel() < state[axis.parameter].size(axis.dim):
             continue
         size = shapes[axis.parameter][axis.dim] // len(axis.places)
         if size > group.size:

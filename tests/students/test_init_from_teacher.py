@@ -173,3 +173,19 @@ def test_another_kind_of_layers(confs):
     assert "feat_out.weight" not in narrowed.untouched
     has_scale = "encoder.embed.1.alpha" in narrowed.untouched
     assert has_scale == (confs[1] is SCALED)
+
+
+@pytest.mark.parametrize("key", ["postnet_layers", "prenet_layers", "econv_layers"])
+def test_a_stack_that_the_student_lacks(key):
+    """The presets of Tacotron2 have no postnet."""
+    from espnet2.tts.tacotron2 import Tacotron2
+
+    teacher_conf = TACOTRON2 | {"econv_layers": 2, "prenet_layers": 2, "dunits": 24}
+    conf = teacher_conf | {key: 0, "dunits": 16}
+    if key == "econv_layers":
+        conf |= {"embed_dim": 8, "econv_chans": 8}
+    teacher, student = Tacotron2(30, 20, **teacher_conf), Tacotron2(30, 20, **conf)
+    sizes = Sizes(Tacotron2, 30, 20, teacher_conf)
+    untouched = initialize(student, teacher, sizes, conf, "magnitude", None).untouched
+    changed = {"prenet_layers": ["dec.lstm.0.cell.weight_ih"]}
+    assert untouched == changed.get(key, [])
