@@ -66,9 +66,27 @@ def drop_layers(teacher: nn.Module, student: nn.Module) -> None:
                 "its teacher; a student cannot be deeper"
             )
         if student_depths.get(stack, depth) < depth:
+            _require_layers_alike(teacher, stack, student_depths[stack])
             layers[stack] = spread_evenly(depth, student_depths[stack])
     keep_layers(teacher, layers)
     keep_recurrent_layers(teacher, _recurrent_depths(teacher, student))
+
+
+def _require_layers_alike(teacher: nn.Module, stack: str, depth: int) -> None:
+    """Raise a ConfigError if one layer has to be both first and last, as of a postnet.
+
+    The first layer of a postnet has mel bands as inputs, the last has them as outputs.
+    """
+    layers = teacher.get_submodule(stack)
+    first, last = (
+        next(weight for weight in layer.parameters() if weight.dim() > 1)
+        for layer in (layers[0], layers[-1])
+    )
+    if depth == 1 and first.size(1) == last.size(0) != first.size(0):
+        raise ConfigError(
+            f"{stack}: 1 layer in the student: none of its teacher's has {len(last)} "
+            "inputs and outputs; give none or 2 layers"
+        )
 
 
 def _recurrent_depths(teacher: nn.Module, student: nn.Module) -> dict[str, int]:

@@ -189,3 +189,9 @@ def test_a_stack_that_the_student_lacks(key):
     untouched = initialize(student, teacher, sizes, conf, "magnitude", None).untouched
     changed = {"prenet_layers": ["dec.lstm.0.cell.weight_ih"]}
     assert untouched == changed.get(key, [])
+
+
+def test_a_postnet_of_one_layer_is_refused():
+    student = build(TEACHER | {"postnet_layers": 1})
+    with pytest.raises(ConfigError, match="postnet.postnet: 1 layer in the student"):
+        drop_layers(build(TEACHER), student)
