@@ -396,6 +396,14 @@ def test_a_student_is_compacted_again_only_if_an_input_has_changed(
     assert conf["bpemodel"] == "dump/token_list/bpe/bpe.model"
 
 
+def test_a_student_without_plots_is_compacted(recipe, calls):
+    """A training with `use_matplotlib: false` has no images."""
+    shutil.rmtree("exp/images")
+    run = layout(**RUN, expdir=".", student_tag="exp")
+    compact_student(run)
+    assert compact_student(run).startswith("Up to date")
+
+
 def test_a_student_is_not_resumed_with_weights_of_another_teacher(recipe, calls):
     run = layout(**RUN, expdir=".", student_tag="exp")
     init_student(run)

@@ -6,7 +6,6 @@ from functools import partial
 
 import torch
 from torch import nn
-from torch.utils.hooks import RemovableHandle
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.pruning.config import GATES, PruneOptions
@@ -14,7 +13,7 @@ from espnet_distill.pruning.criteria.base import Criterion
 from espnet_distill.pruning.criteria.gates import Gates
 from espnet_distill.pruning.criteria.registry import CRITERIA
 from espnet_distill.pruning.espnet_groups import groups_of
-from espnet_distill.pruning.masks.base import PruningMask, saved_parameters
+from espnet_distill.pruning.masks.base import Handle, PruningMask, saved_parameters
 from espnet_distill.pruning.masks.layers import LayerMask
 from espnet_distill.pruning.masks.units import UnitMask
 from espnet_distill.pruning.masks.weights import WeightMask
@@ -61,7 +60,7 @@ class PruningCallback(Callback):
         self._steps_in_epoch = 0
         self._active: list[Criterion | Merger] = []
         self._masked: tuple[list, list] = ([], [])
-        self._norm_hooks: list[RemovableHandle] = []
+        self._span_handles: list[Handle] = []
 
     @classmethod
     def from_conf(cls, conf: Mapping, name: str, where: str) -> "PruningCallback":
@@ -215,9 +214,9 @@ class PruningCallback(Callback):
 
     def _apply_masks(self) -> None:
         """Prepare masks on the devices of their parameters, and apply them."""
-        for handle in self._norm_hooks:
+        for handle in self._span_handles:
             handle.remove()
-        self._norm_hooks = self._mask.count_kept(self._model)
+        self._span_handles = self._mask.count_kept(self._model)
         masks = self._mask.multipliers()
         masked = [(self._parameters[name], mask) for name, mask in masks.items()]
         self._masked = (

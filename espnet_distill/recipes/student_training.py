@@ -236,7 +236,8 @@ def compact_student(layout: Layout) -> str:
     report = compare(pruned, folder=result)
     pruned.save(result)
     _name_relative_files(layout, result / "config.yaml")
-    shutil.copytree(checkpoint.parent / "images", result / "images")
+    if (images := checkpoint.parent / "images").is_dir():  # with use_matplotlib
+        shutil.copytree(images, result / "images")
     mark_made(result, key)
     return f"Compacting {checkpoint} -> {result}\n{report}\n"
 

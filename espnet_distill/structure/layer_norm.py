@@ -1,7 +1,5 @@
 """Layer normalization over the units that stay."""
 
-from functools import partial
-
 import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
@@ -18,23 +16,34 @@ def masked_layer_norm(norm: nn.LayerNorm, kept: torch.Tensor) -> RemovableHandle
     Args:
         norm: The normalization over one dimension: ``dim`` in ESPnet's class, the last
             in torch's.
-        kept: Units that stay, booleans (units,).
+        kept: Channels that stay, booleans (channels,).
 
     Returns:
         A handle whose ``remove()`` restores the normalization over all units.
     """
-    return norm.register_forward_hook(
-        partial(_normalize_kept, kept.nonzero().flatten())
-    )
+    return norm.register_forward_hook(_KeptNorm(kept))
+
+
+class _KeptNorm:
+    """Normalize over the units that this hook and all others of its class keep."""
+
+    def __init__(self, kept: torch.Tensor):
+        self._kept = kept
+
+    def __call__(self, norm: nn.LayerNorm, inputs, output: torch.Tensor):
+        hooks = norm._forward_hooks.values()
+        masks = [hook._kept for hook in hooks if isinstance(hook, _KeptNorm)]
+        kept = torch.stack([mask.cpu() for mask in masks]).all(0)
+        units = kept.nonzero().flatten().to(output.device)
+        return _normalize_kept(units, norm, inputs[0], output)
 
 
 def _normalize_kept(
-    units: torch.Tensor, norm: nn.LayerNorm, inputs, output: torch.Tensor
-):
+    units: torch.Tensor, norm: nn.LayerNorm, x: torch.Tensor, output: torch.Tensor
+) -> torch.Tensor:
     dim = getattr(norm, "dim", -1)
-    units = units.to(output.device)
     y = nn.functional.layer_norm(
-        inputs[0].index_select(dim, units).movedim(dim, -1),
+        x.index_select(dim, units).movedim(dim, -1),
         (len(units),),
         norm.weight[units],
         norm.bias[units],
@@ -43,6 +52,27 @@ def _normalize_kept(
     return torch.zeros_like(output).index_copy(
         dim, units, y.movedim(-1, dim).to(output)
     )
+
+
+def mask_layer_norms(
+    model: nn.Module, group: Group, kept: torch.Tensor
+) -> list[RemovableHandle]:
+    """Normalize over the units of a group that stay; return the hooks.
+
+    Args:
+        model: The model.
+        group: A group of it.
+        kept: Units that stay, booleans (size,).
+    """
+    handles = []
+    for axis in group.axes:
+        owner, _, kind = axis.parameter.rpartition(".")
+        module = model.get_submodule(owner)
+        if kind == "weight" and isinstance(module, nn.LayerNorm):
+            channels = torch.ones(len(module.weight), dtype=torch.bool)
+            channels[axis.places[:, ~kept.cpu()]] = False
+            handles.append(masked_layer_norm(module, channels))
+    return handles
 
 
 TOLERANCE = 1e-2

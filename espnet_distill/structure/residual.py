@@ -18,13 +18,17 @@ POSITIONS, OUTPUTS = "linear_pos.weight", "linear_out.weight"
 CONVOLUTION = "pointwise_conv1.weight"
 
 
+WRITERS = (".contract.weight", ".pointwise.weight")
+
+
 def is_stream(group: Group) -> bool:
     """Return True if a group is a residual stream.
 
-    Its readers are attention, or both the token embedding and the mel projection.
+    Its readers are attention, or both the token embedding and the mel projection; or
+    the layers without attention of this package's models write to it.
     """
     spans_model = _reads(group, "embed.weight") and _reads(group, "feat_out.weight")
-    return has_positions(group) or spans_model
+    return has_positions(group) or spans_model or _is_written_by_convolutions(group)
 
 
 def has_positions(group: Group) -> bool:
@@ -33,7 +37,16 @@ def has_positions(group: Group) -> bool:
     Such a group is the input of both the queries and the keys of one attention layer.
     That of style tokens has separate inputs.
     """
-    return any((f"{name}{KEYS}", 1) in group for name in _attentions(group, QUERIES))
+    return bool(attentions_of(group))
+
+
+def attentions_of(group: Group) -> list[str]:
+    """Return the attention layers that read queries and keys from a group's units."""
+    return [
+        name.removesuffix(".")
+        for name in _attentions(group, QUERIES)
+        if (f"{name}{KEYS}", 1) in group
+    ]
 
 
 def is_inside(group: Group, streams: Sequence[Group]) -> bool:
@@ -71,6 +84,10 @@ def is_attention(group: Group) -> bool:
         all(axis.parameter.startswith(name) for axis in group.axes)
         for name in _attentions(group, QUERIES, dim=0)
     )
+
+
+def _is_written_by_convolutions(group: Group) -> bool:
+    return any(a.dim == 0 and a.parameter.endswith(WRITERS) for a in group.axes)
 
 
 def _reads(group: Group, name: str) -> bool:
@@ -112,7 +129,7 @@ def _with_position_readers(group: Group, names: Container[str]) -> Group:
 
 # Modules whose outputs are added to the residual stream: those of ESPnet's Transformer
 # and Conformer layers, and of this package's. If their weights and biases are zero, a
-# pre-norm layer is the identity.
+# pre-norm layer without a normalization of its output is the identity.
 ENDS = (
     *("linear_out", "w_2", "pointwise_conv2"),
     *("concat_linear", "concat_linear1", "concat_linear2"),

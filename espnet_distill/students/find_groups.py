@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 
+import torch
 from espnet2.tts.abs_tts import AbsTTS
 
 from espnet_distill.data.dummy_batch import dummy_batch
@@ -23,9 +24,13 @@ def outputs_of(tts: AbsTTS) -> Callable:
     """Return a function that runs a model on a dummy batch with autograd.
 
     It is the ``run`` of ``find_groups`` and returns the list of the model's outputs.
-    Gradients pass into the predictors, whose inputs would otherwise be in no group.
+    Gradients pass into the predictors, whose inputs would otherwise be in no group. No
+    input is zero, since weights on zeros have no gradient either, see ``shape_groups``.
     """
     recorder, batch = TapRecorder(tts), dummy_batch(tts)
+    batch |= {
+        name: torch.ones_like(x) for name, x in batch.items() if x.is_floating_point()
+    }
 
     def run(model, _):
         with _without_stop_gradients(model):

@@ -8,7 +8,12 @@ from espnet2.tts.abs_tts import AbsTTS
 from espnet_distill.errors import ConfigError
 from espnet_distill.structure.config_dims import ConfigDim, Shapes, shapes_of
 from espnet_distill.structure.layer_stacks import depths
-from espnet_distill.students.models.per_layer import KEYS, SUFFIX, attentions
+from espnet_distill.students.models.per_layer import (
+    KEYS,
+    SUFFIX,
+    attentions,
+    has_sizes,
+)
 from espnet_distill.students.registry import VARIANTS
 from espnet_distill.students.size_search import Sizes
 
@@ -88,7 +93,7 @@ class ConfigSpace:
         new = {key: n for key, n in new.items() if n != self.sizes.conf[key]}
         new |= self._infer_heads(new, shapes, heads)
         model = self.build(self.conf | new)
-        layer_sizes = _differing_sizes(shapes_of(model), shapes)
+        layer_sizes = _differing_sizes(model, shapes)
         layer_heads = {
             path: heads[path]
             for path, attention in attentions(model).items()
@@ -155,11 +160,22 @@ def _infer_value(config_dim: ConfigDim, stock: Shapes, shapes: Shapes) -> int:
     return max(votes, key=lambda value: (votes[value], value), default=config_dim.value)
 
 
-def _differing_sizes(stock: Shapes, shapes: Shapes) -> dict[str, list[int]]:
-    """Return the first two lengths of the weights of modules whose shapes differ."""
+def _differing_sizes(model: AbsTTS, shapes: Shapes) -> dict[str, list[int]]:
+    """Return the first two lengths of the weights of modules whose shapes differ.
+
+    Raises:
+        ConfigError: A parameter that is of no module with a size of its own, such as
+            style tokens.
+    """
     sizes = {}
-    for name, shape in shapes.items():
-        module, _, kind = name.rpartition(".")
-        if stock[name] != shape and not kind.startswith("pos_bias"):
-            sizes[module] = list(shapes[f"{module}.weight"][:2])
+    for name, shape in shapes_of(model).items():
+        path, _, kind = name.rpartition(".")
+        if shapes[name] != shape and not kind.startswith("pos_bias"):
+            if not has_sizes(model.get_submodule(path)):
+                raise ConfigError(
+                    f"tts_conf.sizes: {name} cannot be {shapes[name]} instead of "
+                    f"{shape}; only linear layers, convolutions and normalizations "
+                    "have sizes of their own"
+                )
+            sizes[path] = list(shapes[f"{path}.weight"][:2])
     return sizes

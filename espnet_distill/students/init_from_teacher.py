@@ -13,7 +13,12 @@ from espnet_distill.data.calibration import FROM_ACTIVATIONS
 from espnet_distill.errors import ConfigError
 from espnet_distill.structure.groups import Group
 from espnet_distill.structure.heads import scale_queries
-from espnet_distill.structure.layer_stacks import depths, keep_layers, spread_evenly
+from espnet_distill.structure.layer_stacks import (
+    depths,
+    keep_layers,
+    keep_recurrent_layers,
+    spread_evenly,
+)
 from espnet_distill.structure.residual import (
     has_positions,
     nearest_frequencies,
@@ -41,7 +46,11 @@ class Initialized(NamedTuple):
 def drop_layers(teacher: nn.Module, student: nn.Module) -> None:
     """Remove layers of a teacher down to its student's depths, in place.
 
-    The layers that stay are evenly spaced, with the first and the last.
+    A plain ``nn.Sequential``, such as an embedding before a positional encoding, is one
+    layer of unlike modules.
+
+    The layers that stay are evenly spaced, with the first and the last; of torch's
+    recurrent layers they are the first, since each has inputs of its own width.
 
     Raises:
         ConfigError: A stack of the student is deeper than its teacher's.
@@ -49,14 +58,55 @@ def drop_layers(teacher: nn.Module, student: nn.Module) -> None:
     student_depths = depths(student.state_dict())
     layers = {}
     for stack, depth in depths(teacher.state_dict()).items():
+        if type(teacher.get_submodule(stack)) is nn.Sequential:
+            continue
         if student_depths.get(stack, depth) > depth:
             raise ConfigError(
                 f"{stack}: {student_depths[stack]} layers in the student, {depth} in "
                 "its teacher; a student cannot be deeper"
             )
         if student_depths.get(stack, depth) < depth:
+            _require_layers_alike(teacher, stack, student_depths[stack])
             layers[stack] = spread_evenly(depth, student_depths[stack])
     keep_layers(teacher, layers)
+    keep_recurrent_layers(teacher, _recurrent_depths(teacher, student))
+
+
+def _require_layers_alike(teacher: nn.Module, stack: str, depth: int) -> None:
+    """Raise a ConfigError if one layer has to be both first and last, as of a postnet.
+
+    The first layer of a postnet has mel bands as inputs, the last has them as outputs.
+    """
+    layers = teacher.get_submodule(stack)
+    first, last = (
+        next(weight for weight in layer.parameters() if weight.dim() > 1)
+        for layer in (layers[0], layers[-1])
+    )
+    if depth == 1 and first.size(1) == last.size(0) != first.size(0):
+        raise ConfigError(
+            f"{stack}: 1 layer in the student: none of its teacher's has {len(last)} "
+            "inputs and outputs; give none or 2 layers"
+        )
+
+
+def _recurrent_depths(teacher: nn.Module, student: nn.Module) -> dict[str, int]:
+    """Return the student's depth of each of torch's recurrent modules of both.
+
+    Raises:
+        ConfigError: The student's is deeper than its teacher's.
+    """
+    modules = dict(student.named_modules())
+    depth_of = {}
+    for name, module in teacher.named_modules():
+        slim = modules.get(name)
+        if isinstance(module, nn.RNNBase) and isinstance(slim, nn.RNNBase):
+            depth_of[name] = slim.num_layers
+            if slim.num_layers > module.num_layers:
+                raise ConfigError(
+                    f"{name}: {slim.num_layers} layers in the student, "
+                    f"{module.num_layers} in its teacher; a student cannot be deeper"
+                )
+    return depth_of
 
 
 def narrow(
@@ -100,7 +150,7 @@ def choose_units(
     attentions = _attentions(teacher, student)
     kept = []
     for group in with_position_readers(groups, state):
-        size = _student_size(group, shapes)
+        size = _student_size(group, shapes, state)
         attention = _attention_of(group, attentions)
         if attention:
             units = _by_heads(importance(group, state), *attention)
@@ -125,10 +175,15 @@ def cut_out(
     return _fill_state(sliced, student)
 
 
-def _student_size(group: Group, shapes: dict) -> int:
-    """Return the number of a group's units in the student."""
+def _student_size(group: Group, shapes: dict, state: State) -> int:
+    """Return the number of a group's units in the student.
+
+    An axis of several groups, before which they are concatenated, has no size of one.
+    """
     for axis in group.axes:
         if axis.dim is None or axis.parameter not in shapes:
+            continue
+        if axis.places.numel() < state[axis.parameter].size(axis.dim):
             continue
         size = shapes[axis.parameter][axis.dim] // len(axis.places)
         if size > group.size:

@@ -113,10 +113,14 @@ class Sizes:
         return find_config_dims(lambda sizes: self.build(fixed | sizes), free)
 
     def config_dims_at_depth_of(self, conf: Mapping) -> list[ConfigDim]:
-        """Return the teacher's config dimensions at the depths of ``conf``."""
+        """Return the teacher's config dimensions at the depths of ``conf``.
+
+        A stack that ``conf`` has not at all is as deep as the teacher's, which keeps it:
+        see ``drop_layers``.
+        """
         conf = with_defaults(self._kind, conf)
         layers = {
-            config_dim.key: conf[config_dim.key]
+            config_dim.key: conf[config_dim.key] or config_dim.value
             for config_dim in self.config_dims
             if config_dim.is_depth
         }

@@ -363,3 +363,18 @@ def test_masks_of_another_model_are_refused():
     other = build(TTS(), granularity="unstructured", pressure=0.4)
     with pytest.raises(ConfigError, match="masks are of other layers"):
         other.load_state_dict(state)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_norms_exclude_the_units_of_all_callbacks(order):
+    """In whatever order their hooks are registered, as after a resume."""
+    from espnet_distill.structure.layer_norm import masked_layer_norm
+
+    norm, x = torch.nn.LayerNorm(6), torch.randn(3, 6)
+    masks = torch.tensor([[1, 1, 1, 0, 1, 1], [0, 1, 1, 1, 1, 0]], dtype=torch.bool)
+    for mask in list(masks)[::order]:
+        masked_layer_norm(norm, mask)
+    expected = torch.zeros(3, 6)
+    kept = [1, 2, 4]
+    expected[:, kept] = torch.nn.functional.layer_norm(x[:, kept], (3,))
+    torch.testing.assert_close(norm(x), expected)

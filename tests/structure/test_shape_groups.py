@@ -100,6 +100,20 @@ def test_wide_gates_are_not_saturated():
     assert axes["prenet_units"][cell] == list(range(448, 704))
 
 
+@pytest.mark.parametrize(
+    "conf, weight",
+    [
+        ({"prenet_layers": 0}, "dec.lstm.0.cell.weight_ih"),
+        ({"atype": "forward_ta"}, "dec.att.mlp_ta.weight"),
+    ],
+    ids=["no prenet", "transition agent"],
+)
+def test_units_beside_frames_are_located(conf, weight):
+    """Frames are concatenated to the encoder's units."""
+    axes = axes_of(groups_of(CONF | conf)["eunits"])
+    assert axes[weight, 1] == list(range(SIZES["eunits"]))
+
+
 @pytest.mark.parametrize("integration", ["add", "concat"])
 def test_style_tokens_go_with_the_encoder(integration):
     speakers = {"spk_embed_dim": 16, "spk_embed_integration_type": integration}

@@ -10,12 +10,19 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.structure.groups import find_groups
 from espnet_distill.structure.slicing import mask_groups
 from espnet_distill.students.find_groups import outputs_of
-from espnet_distill.students.init_from_teacher import drop_layers, narrow
+from espnet_distill.students.init_from_teacher import (
+    drop_layers,
+    initialize,
+    narrow,
+)
+from espnet_distill.students.size_search import Sizes
 from espnet_distill.teachers.taps import TapRecorder
 
-from ..conftest import CONFORMER, WIDE_FASTSPEECH2
+from ..conftest import CONFORMER, TACOTRON2, WIDE_FASTSPEECH2
 
 TEACHER = WIDE_FASTSPEECH2 | {"elayers": 3, "postnet_layers": 3, "aheads": 4}
+SHALLOW = {"elayers": 2}
+SCALED = WIDE_FASTSPEECH2 | {"use_scaled_pos_enc": True}
 CONFORMER_TEACHER = {**CONFORMER, **TEACHER, "stop_gradient_from_pitch_predictor": True}
 
 
@@ -125,3 +132,66 @@ def test_tensors_without_counterpart_are_named():
 def test_larger_students_are_refused(larger, words):
     with pytest.raises(ConfigError, match=words):
         cut(build(TEACHER), build(TEACHER | {"dunits": 8, "adim": 16} | larger))
+
+
+def test_recurrent_layers_are_dropped():
+    from espnet2.tts.tacotron2 import Tacotron2
+
+    conf = TACOTRON2 | {"eunits": 16, "elayers": 3}
+    teacher, student = Tacotron2(30, 20, **conf), Tacotron2(30, 20, **conf | SHALLOW)
+    weights = copy.deepcopy(teacher.state_dict())
+    sizes = Sizes(Tacotron2, 30, 20, conf)
+    narrowed = initialize(student, teacher, sizes, SHALLOW, "magnitude", None)
+    assert narrowed.untouched == []
+    for name, tensor in student.state_dict().items():
+        assert torch.equal(tensor, weights[name]), name
+
+
+def test_a_deeper_recurrent_student_is_refused():
+    from espnet2.tts.tacotron2 import Tacotron2
+
+    teacher = Tacotron2(30, 20, **TACOTRON2 | SHALLOW)
+    student = Tacotron2(30, 20, **TACOTRON2 | {"elayers": 3})
+    with pytest.raises(ConfigError, match="enc.blstm: 3 layers in the student, 2 in"):
+        drop_layers(teacher, student)
+
+
+@pytest.mark.parametrize(
+    "confs",
+    [(CONFORMER, SCALED), (SCALED, CONFORMER)],
+    ids=["of a conformer", "of a transformer"],
+)
+def test_another_kind_of_layers(confs):
+    """Of positions, a transformer trains a scale beside its embedding."""
+    from espnet2.tts.fastspeech2 import FastSpeech2
+
+    teacher, student = (build(conf, seed) for seed, conf in enumerate(confs))
+    embedding = teacher.encoder.embed[0].weight.clone()
+    sizes = Sizes(FastSpeech2, 30, 20, confs[0])
+    narrowed = initialize(student, teacher, sizes, confs[1], "magnitude", None)
+    assert torch.equal(student.encoder.embed[0].weight, embedding)
+    assert "feat_out.weight" not in narrowed.untouched
+    has_scale = "encoder.embed.1.alpha" in narrowed.untouched
+    assert has_scale == (confs[1] is SCALED)
+
+
+@pytest.mark.parametrize("key", ["postnet_layers", "prenet_layers", "econv_layers"])
+def test_a_stack_that_the_student_lacks(key):
+    """The presets of Tacotron2 have no postnet."""
+    from espnet2.tts.tacotron2 import Tacotron2
+
+    teacher_conf = TACOTRON2 | {"econv_layers": 2, "prenet_layers": 2, "dunits": 24}
+    conf = teacher_conf | {key: 0, "dunits": 16}
+    if key == "econv_layers":
+        conf |= {"embed_dim": 8, "econv_chans": 8}
+    teacher, student = Tacotron2(30, 20, **teacher_conf), Tacotron2(30, 20, **conf)
+    sizes = Sizes(Tacotron2, 30, 20, teacher_conf)
+    untouched = initialize(student, teacher, sizes, conf, "magnitude", None).untouched
+    changed = {"prenet_layers": ["dec.lstm.0.cell.weight_ih"]}
+    assert untouched == changed.get(key, [])
+
+
+def test_a_postnet_of_one_layer_is_refused():
+    student = build(TEACHER | {"postnet_layers": 1})
+    with pytest.raises(ConfigError, match="postnet.postnet: 1 layer in the student"):
+        drop_layers(build(TEACHER), student)

@@ -5,13 +5,19 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
+from typing import Protocol
 
 import torch
 from torch import nn
-from torch.utils.hooks import RemovableHandle
 
 from espnet_distill.errors import ConfigError, near_names
 from espnet_distill.pruning.criteria.base import Criterion
+
+
+class Handle(Protocol):
+    """What undoes a change of a model, such as a hook."""
+
+    def remove(self) -> None: ...
 
 
 class PruningMask(ABC):
@@ -41,8 +47,12 @@ class PruningMask(ABC):
     def part_sparsities(self) -> dict[str, float]:
         """Return the sparsity of each part of the model, over its units."""
 
-    def count_kept(self, model: nn.Module) -> list[RemovableHandle]:
-        """Exclude pruned units from layer normalization; return the hooks."""
+    def count_kept(self, model: nn.Module) -> list[Handle]:
+        """Compute as the model without the pruned units does; return handles.
+
+        Zero weights do not suffice for layer normalizations, positional encodings, and
+        layers that normalize their output.
+        """
         return []
 
     def load_kept(self, kept: Mapping[str, torch.Tensor]) -> None:

@@ -12,20 +12,24 @@ from espnet_distill.pruning.allocation.unit_counts import TOLERANCE
 from espnet_distill.pruning.config import PruneOptions
 from espnet_distill.pruning.criteria.base import Criterion, Parameters, finite_scores
 from espnet_distill.pruning.masks.base import (
+    Handle,
     PruningMask,
     least,
     matching,
     parts_of,
     sparsity_by_part,
 )
+from espnet_distill.structure.layer_stacks import skip_layers
 from espnet_distill.structure.residual import branch_ends, residual_stacks
 
 
 class LayerMask(PruningMask):
     """Masks the layers of residual stacks, each a unit.
 
-    The last projections of a pruned layer's residual branches are zero, so that the
-    layer is the identity. It counts with all its parameters, which compaction removes.
+    The last projections of a pruned layer's residual branches are zero, by which
+    compaction finds it, and in training the layer is the identity, even if it
+    normalizes its output, as a conformer's does. It counts with all its parameters,
+    which compaction removes.
     """
 
     def __init__(self, model: nn.Module, parameters: Parameters, options: PruneOptions):
@@ -138,6 +142,16 @@ class LayerMask(PruningMask):
             if not self.kept[stack][number]
             for name in ends
         }
+
+    def count_kept(self, model: nn.Module) -> list[Handle]:
+        pruned = {stack: ~mask for stack, mask in self.kept.items()}
+        return skip_layers(
+            model,
+            {
+                stack: mask.nonzero().flatten().tolist()
+                for stack, mask in pruned.items()
+            },
+        )
 
     def num_pruned(self) -> int:
         return self._parameters(

@@ -6,7 +6,6 @@ from itertools import chain
 
 import torch
 from torch import nn
-from torch.utils.hooks import RemovableHandle
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.pruning.allocation.unit_counts import (
@@ -18,6 +17,7 @@ from espnet_distill.pruning.allocation.unit_counts import (
 from espnet_distill.pruning.config import PruneOptions
 from espnet_distill.pruning.criteria.base import Criterion, Parameters, finite_scores
 from espnet_distill.pruning.masks.base import (
+    Handle,
     PruningMask,
     least,
     matching,
@@ -26,7 +26,8 @@ from espnet_distill.pruning.masks.base import (
 from espnet_distill.structure.config_dims import shapes_of
 from espnet_distill.structure.groups import Group
 from espnet_distill.structure.heads import find_channel_groups, find_head_groups
-from espnet_distill.structure.layer_norm import layer_norms, masked_layer_norm
+from espnet_distill.structure.layer_norm import mask_layer_norms
+from espnet_distill.structure.positions import mask_encodings
 from espnet_distill.structure.residual import (
     has_positions,
     is_attention,
@@ -197,13 +198,14 @@ class UnitMask(PruningMask):
                     multipliers[axis.parameter] = combined
         return multipliers
 
-    def count_kept(self, model: nn.Module) -> list[RemovableHandle]:
-        return [
-            masked_layer_norm(norm, self.kept[name])
-            for name, group in self.groups.items()
-            if not self.kept[name].all()
-            for norm in layer_norms(model, group)
-        ]
+    def count_kept(self, model: nn.Module) -> list[Handle]:
+        handles: list[Handle] = []
+        for name, group in self.groups.items():
+            kept = self.kept[name]
+            if not kept.all():
+                handles += mask_layer_norms(model, group, kept)
+                handles += mask_encodings(model, group, kept)
+        return handles
 
     def num_pruned(self) -> int:
         counts = [int(mask.sum()) for mask in self.kept.values()]

@@ -1,6 +1,7 @@
 """Remove the masked structure of a pruned experiment."""
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from espnet2.tts.abs_tts import AbsTTS
@@ -10,9 +11,10 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.pruning.post_training.live_units import Kept, LiveUnits
 from espnet_distill.structure.config_dims import shapes_of
-from espnet_distill.structure.heads import BY_HEAD, scale_queries
-from espnet_distill.structure.layer_norm import layer_norms, masked_layer_norm
-from espnet_distill.structure.layer_stacks import keep_layers
+from espnet_distill.structure.heads import BY_HEAD, is_multi_head, scale_queries
+from espnet_distill.structure.layer_norm import mask_layer_norms
+from espnet_distill.structure.layer_stacks import keep_layers, skip_layers
+from espnet_distill.structure.positions import mask_encodings
 from espnet_distill.structure.slicing import State, slice_groups
 from espnet_distill.structure.zero_units import find_zero_layers, measure_sparsity
 from espnet_distill.students.derive import SUPPORTED
@@ -54,7 +56,7 @@ def compact(
     zeros = measure_sparsity(origin.model.tts)
     left, removed, count = (name, conf, origin.model.tts.state_dict()), [], 0
     if isinstance(origin.model.tts, SUPPORTED):
-        count = exclude_zero_units_from_norms(origin.model.tts, name, conf)
+        count = exclude_zero_units(origin.model.tts, name, conf)
         *left, removed = remove_zero_units(
             experiment.build().tts, name, conf, stock_compatible
         )
@@ -96,20 +98,20 @@ LITTLE = 0.02  # of the parameters, which justifies no class of its own
 QUERIES = ".linear_q.weight"
 
 
-def exclude_zero_units_from_norms(tts: AbsTTS, name: str, conf: dict) -> int:
-    """Exclude masked units from layer normalizations, as during pruning, in place.
+def exclude_zero_units(tts: AbsTTS, name: str, conf: dict) -> int:
+    """Compute as without the masked units and layers, as during pruning, in place.
 
     Returns:
         Number of normalizations that have masked units.
     """
     live = LiveUnits(tts, ConfigSpace(name, conf, tts.idim, tts.odim))
-    handles = [
-        masked_layer_norm(norm, ~zero)
-        for group, zero in live.groups
-        if zero.any()
-        for norm in layer_norms(tts, group)
-    ]
-    return len(handles)
+    count = 0
+    for group, zero in live.groups:
+        if zero.any():
+            count += len(mask_layer_norms(tts, group, ~zero))
+            mask_encodings(tts, group, ~zero)
+    skip_layers(tts, _layers(tts))
+    return count
 
 
 def remove_zero_units(
@@ -122,7 +124,8 @@ def remove_zero_units(
         name: Its choice of ``--tts``.
         conf: Its configuration.
         stock: Whether a stock configuration must describe the result: all layers then
-            keep as many units as the widest, and heads and residual width stay.
+            keep as many units as the widest, and heads and residual width stay. So they
+            do if no class has the sizes that the mask leaves.
 
     Returns:
         The choice of ``--tts``, its configuration, its state, and a line for each
@@ -143,9 +146,11 @@ def remove_zero_units(
         keep_layers(tts, {stack: kept})
     space = ConfigSpace(before.name, conf, tts.idim, tts.odim)
     live = LiveUnits(tts, space)
-    kept = live.kept()
-    found = _describe_kept(tts, space, kept)
-    if found[0] != space.name and (stock or _saves_little(tts, found[2])):
+    kept, found = live.kept(), None
+    with contextlib.suppress(ConfigError):  # sizes that no class has
+        found = _describe_kept(tts, space, kept)
+    is_own = found and found[0] != space.name
+    if not found or is_own and (stock or _saves_little(tts, found[2])):
         kept = live.equal()
         found = _describe_kept(tts, space, kept)
     return *found, [*removed, *_removed_units(kept)]
@@ -179,11 +184,28 @@ def _describe_kept(tts, space: ConfigSpace, kept: Kept) -> tuple[str, dict, Stat
         for name in BY_HEAD:
             if (bias := f"{path}.{name}") in state:
                 state[bias] = state[bias].view(len(channels), -1)
+    _scale_tied_queries(state, tts, heads)
     shapes = {name: tuple(state[name].shape) for name in shapes_of(tts)}
     named = attentions(tts)
     heads = {path: number for path, number in heads.items() if path in named}
     name, conf = space.infer_config(shapes, heads)
     return name, conf, state
+
+
+def _scale_tied_queries(state: State, tts: AbsTTS, heads: Collection[str]) -> None:
+    """Rescale the queries of narrower heads that other units are tied to, in place.
+
+    In a model that cannot be traced, those are the style tokens'.
+
+    Args:
+        state: The sliced state.
+        tts: The model before.
+        heads: Attention layers whose queries are scaled already.
+    """
+    for path, module in tts.named_modules():
+        if is_multi_head(module) and path not in heads:
+            left = len(state[f"{path}.linear_q.weight"]) // module.h
+            scale_queries(state, path, module.d_k, left)
 
 
 def _by_heads(kept: Kept) -> dict[str, list[int]]:

@@ -137,11 +137,18 @@ def _module(model: nn.Module, path: str, key: str) -> nn.Module:
     return modules[path]
 
 
+NUM_LENGTHS = {nn.Linear: 2, nn.Conv1d: 2, nn.BatchNorm1d: 1, nn.LayerNorm: 1}
+
+
+def has_sizes(module: nn.Module) -> bool:
+    """Return True for a module that ``sizes`` can resize."""
+    return isinstance(module, tuple(NUM_LENGTHS))
+
+
 def _resize(module: nn.Module, path: str, lengths: Sequence[int]) -> None:
-    num_lengths = {nn.Linear: 2, nn.Conv1d: 2, nn.BatchNorm1d: 1, nn.LayerNorm: 1}
-    kind = next((kind for kind in num_lengths if isinstance(module, kind)), None)
+    kind = next((kind for kind in NUM_LENGTHS if isinstance(module, kind)), None)
     is_list = isinstance(lengths, (list, tuple)) and min(lengths, default=0) > 0
-    if kind is None or not is_list or len(lengths) != num_lengths[kind]:
+    if kind is None or not is_list or len(lengths) != NUM_LENGTHS[kind]:
         raise ConfigError(
             f"tts_conf.sizes: {path}: {lengths} is no [outputs, inputs] of a linear "
             "layer or a convolution, nor [channels] of a normalization"

@@ -359,19 +359,31 @@ def test_what_is_inside_goes_with_the_residual_width(name, stock, tmp_path):
     assert share == pytest.approx(0.6, abs=0.011)
 
 
-def test_fewer_channels_a_head_give_the_same_output(tmp_path):
-    """Where no table of positions differs between the widths."""
-    folder = experiment(tmp_path / "exp", conf=CONF | {"eunits": 64, "dunits": 64})
-    path = folder / "train.loss.ave.pth"
-    state = torch.load(path, weights_only=True)
-    for name in ("tts.encoder.embed.1.alpha", "tts.decoder.embed.0.alpha"):
-        state[name].zero_()
-    torch.save(state, path)
+POST_NORM = {"encoder_normalize_before": False, "decoder_normalize_before": False}
+WIDE = {"eunits": 64, "dunits": 64}
+SCALED = {"conformer_pos_enc_layer_type": "abs_pos"}
+SCALED |= {"conformer_self_attn_layer_type": "selfattn"}
+
+
+@pytest.mark.parametrize(
+    "tts, conf",
+    [
+        ("fastspeech2", CONF | WIDE),
+        ("fastspeech2", CONF | WIDE | CONFORMER | {"conformer_rel_pos_type": "latest"}),
+        ("fastspeech2", CONF | WIDE | CONFORMER | {"conformer_rel_pos_type": "legacy"}),
+        ("fastspeech2", CONF | WIDE | CONFORMER | SCALED),
+        ("transformer", TRANSFORMER | {"adim": 16, "use_scaled_pos_enc": False}),
+        ("fastspeech2_rnn", {"adim": 16, "postnet_layers": 0, **PREDICTORS}),
+    ],
+    ids=["transformer", "relative", "legacy", "absolute", "transformer TTS", "rnn"],
+)
+def test_a_narrower_stream_gives_the_same_output(tts, conf, tmp_path):
+    """During training, positions are encoded and normalized as in the narrower model."""
+    folder = experiment(tmp_path / "exp", tts, conf)
     masked = prune(folder, prune_also=["residual"], pressure=0.4, stock_compatible=True)
     compact(folder, tmp_path / "out")
     both = masked, Experiment(tmp_path / "out").model.tts
-    widths = [model.decoder.encoders[0].self_attn.d_k for model in both]
-    assert widths[1] < widths[0]
+    assert both[1].feat_out.in_features < both[0].feat_out.in_features
     assert difference(both, dummy_calibrations(both)).most < 1e-5
 
 
@@ -384,6 +396,51 @@ def test_half_precision_stays_half(tmp_path):
     torch.save(half, path)
     compact(folder, tmp_path / "out")
     assert (tmp_path / "out/model.pth").stat().st_size < path.stat().st_size
+
+
+def test_sizes_that_no_class_has_stay(tmp_path, capsys):
+    """Single weights of style tokens are pruned to a whole column by chance."""
+    folder = experiment(tmp_path / "exp", conf=CONF | STYLE)
+    path = folder / "train.loss.ave.pth"
+    state = torch.load(path, weights_only=True)
+    for name in ("linear_k", "linear_v"):
+        state[f"tts.gst.stl.mha.{name}.weight"][:, 0] = 0
+    state["tts.postnet.postnet.0.0.weight"].zero_()
+    torch.save(state, path)
+    config = compact(folder, tmp_path / "out")
+    assert config["tts"] == "fastspeech2"
+    assert config["tts_conf"]["adim"] == CONF["adim"]
+    assert largest_difference(capsys.readouterr().out) < 1e-5
+
+
+@pytest.mark.parametrize(
+    "tts, conf, pressure",
+    [
+        ("fastspeech2", CONFORMER, 0.3),
+        ("fastspeech2", CONFORMER | POST_NORM, 0.3),
+        ("transformer", TRANSFORMER | POST_NORM, 0.344),
+    ],
+    ids=["conformer", "post-norm conformer", "post-norm transformer TTS"],
+)
+def test_layers_that_normalize_their_output(tts, conf, pressure, tmp_path):
+    """Such a layer with zero branches is no identity."""
+    deep = {"elayers": 3, "dlayers": 3, "postnet_layers": 0}
+    folder = experiment(tmp_path / "exp", tts, conf | deep)
+    masked = prune(folder, granularity="layers", pressure=pressure)
+    config = compact(folder, tmp_path / "out")
+    assert config["tts"] == tts
+    both = masked, Experiment(tmp_path / "out").model.tts
+    assert difference(both, dummy_calibrations(both)).most < 1e-5
+
+
+def test_narrower_style_tokens_of_a_recurrent_model_give_the_same_output(tmp_path):
+    folder = experiment(tmp_path / "exp", "tacotron2", TACOTRON2 | STYLE)
+    masked = prune(folder, prune_also=["residual"], pressure=0.5)
+    compact(folder, tmp_path / "out")
+    both = masked, Experiment(tmp_path / "out").model.tts
+    widths = [model.gst.stl.mha.linear_q.out_features for model in both]
+    assert widths[1] < widths[0]
+    assert difference(both, dummy_calibrations(both)).most < 1e-5
 
 
 SYNTHESIZE = """
