@@ -104,6 +104,35 @@ class VoiceFiles(SpeechFiles):
         self.kinds |= {"f0": ARRAY, "free_phase": ARRAY}
 
 
+def multiply_in_float(graph: onnx.GraphProto) -> None:
+    """Replace the 8-bit products of a graph by those of its weights in float, in place.
+
+    Products of 8-bit integers saturate on processors without VNNI (ONNX Runtime,
+    "Quantize ONNX models"), so that targets would depend on the processor.
+    """
+    weights = {one.name: one for one in graph.initializer}
+    quantized = {
+        node.output[0]: (node.input[0], node.output[1])
+        for node in graph.node
+        if node.op_type == "DynamicQuantizeLinear"
+    }
+    nodes = []
+    for node in graph.node:
+        if node.op_type != "MatMulInteger":
+            nodes.append(node)
+            continue
+        values, name, _, zero = node.input
+        scaled = f"{values}_scaled"
+        matrix = onnx.numpy_helper.to_array(weights[name]).astype(np.float32)
+        matrix -= onnx.numpy_helper.to_array(weights[zero]).astype(np.float32)
+        if values in quantized:  # the first reader of these values
+            nodes.append(onnx.helper.make_node("Div", quantized.pop(values), [scaled]))
+        nodes.append(onnx.helper.make_node("MatMul", [scaled, name], node.output))
+        weights[name].CopyFrom(onnx.numpy_helper.from_array(matrix, name))
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
 class Voice:
     """hibari-tts, from tokens, with durations and latents."""
 
@@ -117,8 +146,10 @@ class Voice:
                     f"{self.hibari.model_path}: has no {name}; use hibari-tts 0.2.1"
                 )
             graph.graph.output.append(onnx.ValueInfoProto(name=name))
+        multiply_in_float(graph.graph)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
+        options.log_severity_level = 3  # it warns of zero points that nothing reads
         self.session = onnxruntime.InferenceSession(
             graph.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
