@@ -43,6 +43,15 @@ def write_targets(layout: Layout) -> str:
     return f"{target}: latents of {len(train)} utterances, {channels} channels\n"
 
 
+def count_channels(layout: Layout) -> int | None:
+    """Return the number of latents of the written targets; None if there are none."""
+    folder = layout.align_dir / layout.training_sets[0]
+    if not (folder / MARKER).is_file():
+        return None
+    shape = next(iter(read_table(folder / "speech_shape").values()))
+    return int(shape.partition(",")[2])
+
+
 def remove_targets(layout: Layout) -> None:
     """Let a student of mels be trained where one of latents was."""
     for name in layout.training_sets:

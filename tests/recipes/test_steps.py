@@ -21,6 +21,7 @@ from espnet_distill.recipes.keys import (
     statistics_key,
     synthesis_key,
 )
+from espnet_distill.recipes.latent_targets import count_channels
 from espnet_distill.recipes.one_speaker import select_speaker
 from espnet_distill.recipes.plan import plan
 from espnet_distill.recipes.pseudo_label_sets import (
@@ -46,10 +47,10 @@ from espnet_distill.recipes.student_training import (
     write_student_config,
 )
 from espnet_distill.recipes.vocoder_training import write_vocoder_config
-from espnet_distill.tasks.checks.recipe import check_evaluation
+from espnet_distill.tasks.checks.recipe import check_evaluation, configure_student
 from espnet_distill.utils.files import read_table
 
-from ..conftest import HOP, make_experiment
+from ..conftest import FASTSPEECH, HOP, TOKENS, make_experiment
 from ..teachers.text_to_wave_models import SEVERAL, jets, joint, vits
 from .mini_an4 import ROOT
 from .run_options import layout, run_options
@@ -663,8 +664,11 @@ def test_a_student_of_latents_is_trained_on_the_dump(data):
     tokens = layout(**given).token_list
     tokens.parent.mkdir(parents=True)
     tokens.write_text("<blank>\n<unk>\na\n<sos/eos>\n")
-    report = finish_statistics(layout(**given, student_config=STUDENT))
+    run = layout(**given, student_config=STUDENT)
+    assert count_channels(run) is None
+    report = finish_statistics(run)
     assert report.endswith("latents of 3 utterances, 3 channels\n")
+    assert count_channels(run) == 3
     target = Path("exp/alignment/train_synthesized")
     assert (target / "probs").is_file()  # what tts.sh looks for
     assert read_table(target / "speech_shape") == dict.fromkeys("abc", "5,3")
@@ -678,6 +682,34 @@ def test_a_student_of_latents_is_trained_on_the_dump(data):
     latents = values[:3].reshape(-1, 3)
     np.testing.assert_allclose(normalize.mean, latents.mean(0), atol=1e-5)
     np.testing.assert_allclose(normalize.std, latents.std(0), rtol=1e-3)
+
+
+def test_initial_weights_of_a_student_of_latents_are_those_of_as_many_latents():
+    """Before stage 3 the number is unknown, and they are not compared."""
+    make_experiment(Path("exp/vits"), **vits())
+    conf = {"tts": "fastspeech", "tts_conf": FASTSPEECH, "odim": 3}
+    conf |= {"feats_extract": None, "normalize": None}
+    initial = make_experiment(Path("exp/initial"), **conf)
+    weights = initial / "train.loss.ave.pth"
+    training = {"tts": "fastspeech", "tts_conf": FASTSPEECH}
+    Path(STUDENT).write_text(yaml.safe_dump(training | {"max_epoch": 1}))
+    given = {"teacher": "exp/vits", "student_config": STUDENT}
+    given |= {"student_features": "latents", "vocoder_preset": "harmonic_istft_nano"}
+    given |= {"student_args": f"--init_param {weights}:tts:tts"}
+    run = plan(layout(**given).options)
+    run.token_list.parent.mkdir(parents=True)
+    run.token_list.write_text("\n".join(TOKENS))
+    assert configure_student(run) == ""
+    target = run.align_dir / run.training_sets[0]
+    target.mkdir(parents=True)
+    (target / "probs").touch()
+    for channels, error in ((3, None), (4, "init_param: .*: does not fit the student")):
+        (target / "speech_shape").write_text(f"a 5,{channels}\n")
+        if error is None:
+            assert configure_student(run) == ""
+            continue
+        with pytest.raises(ConfigError, match=error):
+            configure_student(run)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.evaluation.metrics import asr, wer
 from espnet_distill.evaluation.metrics.registry import require_metric
 from espnet_distill.recipes.front_end import front_end_of_run
+from espnet_distill.recipes.latent_targets import count_channels
 from espnet_distill.recipes.layout import Layout
 from espnet_distill.recipes.student_training import (
     student_model,
@@ -14,6 +15,8 @@ from espnet_distill.recipes.student_training import (
 from espnet_distill.recipes.vocoder_training import write_vocoder_config
 from espnet_distill.tasks.checks.check import check
 from espnet_distill.utils.quiet import stderr_suppressed
+
+UNCOMPARED = ("--init_param",)  # none: the last option counts
 
 
 def configure_student(layout: Layout) -> str:
@@ -34,11 +37,15 @@ def configure_student(layout: Layout) -> str:
 def check_student(layout: Layout) -> str:
     """Check the student's training configuration; return the report of the check.
 
-    The number of latents, and so the size of their student, is found in stage 3.
+    The number of latents, and so the size of their student, is found in stage 3; before
+    it, given initial weights are not compared.
     """
     words, vocoder = training_options(layout), layout.options.vocoder_file
     if layout.is_latent:
-        words, vocoder = [*words, "--odim", "80"], None
+        channels, vocoder = count_channels(layout), None
+        words += (
+            ["--odim", str(channels)] if channels else ["--odim", "80", *UNCOMPARED]
+        )
     with stderr_suppressed():
         report = check(layout.distill_config, words, vocoder, planned=True)
     return "" if layout.is_latent else f"{report}\n"
