@@ -107,7 +107,7 @@ class VoiceFiles(SpeechFiles):
 def multiply_in_float(graph: onnx.GraphProto) -> None:
     """Replace the 8-bit products of a graph by those of its weights in float, in place.
 
-    Products of 8-bit integers saturate on processors without VNNI (ONNX Runtime,
+    Products of 8-bit integers can saturate on processors without VNNI (ONNX Runtime,
     "Quantize ONNX models"), so that targets would depend on the processor.
     """
     weights = {one.name: one for one in graph.initializer}
