@@ -2,7 +2,8 @@
 
 ``python -m tests.configurations`` runs each configuration through each command that
 ``docs/configurations.csv`` does not have for it, and adds the result; remove the
-file to run all (twenty minutes on an idle core). :func:`table` renders that file.
+file to run all (twenty minutes on an idle core). :func:`table` renders that file for
+``docs/reliability.md``, which ``python -m tests.reliability`` writes.
 """
 
 import contextlib
@@ -284,6 +285,7 @@ def main() -> None:
         if is_chosen and lacking:
             results += _run_all(configuration, lacking)
             write(results)
+    print("now run: python -m tests.reliability > docs/reliability.md")
 
 
 def _run_all(configuration: Configuration, commands: list[str]) -> list[Result]:

@@ -122,7 +122,8 @@ class DistillTTSTask(TTSTask):
         """Raise a ConfigError if a teacher is missing or does not fit the student."""
         with ErrorCollector() as faults:
             for teacher in distill_options.teachers:
-                conf, whose = faults.check(_config_of, teacher), f"teacher {teacher}"
+                whose = f"teacher {teacher}"
+                conf = faults.check(lambda: Experiment(teacher).config)
                 faults.check(require_compatible, vars(args), conf, whose)
                 if distill_options.dump:  # of the tokens of the teacher's front end
                     faults.check(
@@ -192,10 +193,6 @@ class DistillTTSTask(TTSTask):
     ):
         """Build a vocoder as ESPnet does, or from any HiFi-GAN generator."""
         return build_vocoder(vocoder_file, vocoder_config_file, model, device)
-
-
-def _config_of(teacher) -> dict:
-    return Experiment(teacher).config
 
 
 def with_teachers(

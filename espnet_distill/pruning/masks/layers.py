@@ -144,14 +144,11 @@ class LayerMask(PruningMask):
         }
 
     def count_kept(self, model: nn.Module) -> list[Handle]:
-        pruned = {stack: ~mask for stack, mask in self.kept.items()}
-        return skip_layers(
-            model,
-            {
-                stack: mask.nonzero().flatten().tolist()
-                for stack, mask in pruned.items()
-            },
-        )
+        pruned = {
+            stack: (~mask).nonzero().flatten().tolist()
+            for stack, mask in self.kept.items()
+        }
+        return skip_layers(model, pruned)
 
     def num_pruned(self) -> int:
         return self._parameters(
