@@ -454,6 +454,29 @@ def _select(p, utt2spk: str, step="plan", embeddings="", **options) -> list:
     return [step, *run_options(**options)]
 
 
+def _latents_of_one(p) -> list:
+    """Return the arguments of a plan with data of one speaker of a VITS of several."""
+    for name, text in {
+        "text": "x a\n",
+        "utt2spk": "x ann\n",
+        "utt2sid": "x 1\n",
+    }.items():
+        p.file(f"dump/raw/train/{name}", text)
+    generator = {"spks": 3, "global_channels": 4}
+    return _plan(
+        teacher=p.teacher(
+            checkpoint=b"", tts="vits", tts_conf={"generator_params": generator}
+        ),
+        student="fastspeech2_nano",
+        student_features="latents",
+        vocoder_preset="harmonic_istft_nano",
+        tts_opts="--use_sid true",
+        stage="2",
+        stop_stage="2",
+        **dict.fromkeys(("train_set", "valid_set", "test_sets"), "train"),
+    )(p)
+
+
 TRIES = [
     # check: the file
     Try("check", "no such file", lambda p: ["no.yaml"], "no.yaml: cannot be read: No"),
@@ -2011,13 +2034,10 @@ TRIES = [
     ),
     Try(
         "recipe-step",
-        "a student of the latents of several speakers",
-        lambda p: _plan(
-            teacher=p.teacher(checkpoint=b"", tts="vits", tts_conf={"spks": 3}),
-            student_features="latents",
-        )(p),
-        "spks: a vocoder of latents has one speaker and language; name one --speaker, or "
-        "use mel",
+        "a student of latents and one speaker of a VITS of several",
+        lambda p: _latents_of_one(p),
+        "dump/raw/train/utt2spk: has one name, ann: a student of latents is of several "
+        "speakers or languages of ",
     ),
     Try(
         "recipe-step",

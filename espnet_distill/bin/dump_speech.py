@@ -20,15 +20,15 @@ from espnet2.utils.types import str2triple_str
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.experiments.text_frontend import build_front_end
-from espnet_distill.experiments.text_to_wave import require_text_to_wave, sampling_rate
+from espnet_distill.experiments.text_to_wave import (
+    conditioning_of,
+    require_text_to_wave,
+    sampling_rate,
+)
 from espnet_distill.tasks.checks.compatibility import require_conditions
 from espnet_distill.teachers.dumped import checksum_of_data, identity
 from espnet_distill.teachers.speech_dump import SpeechFiles
-from espnet_distill.teachers.text_to_wave import (
-    Synthesis,
-    conditioning_of,
-    synthesize,
-)
+from espnet_distill.teachers.text_to_wave import Synthesis, synthesize
 from espnet_distill.utils.config_values import as_number
 from espnet_distill.utils.files import flush_disk, read_rows, read_table
 from espnet_distill.utils.progress import progress_bar
@@ -58,7 +58,10 @@ def speech_of(
             given["spembs"] = torch.as_tensor(data["spembs"]).reshape(-1)
         torch.manual_seed(zlib.crc32(key.encode()))
         decode = not args.latents_only
-        yield key, synthesize(model, ids, **noise, **given, decode=decode), len(ids)
+        speech = synthesize(model, ids, **noise, **given, decode=decode)
+        if args.append_condition:
+            speech = speech.append_condition()
+        yield key, speech, len(ids)
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -85,6 +88,11 @@ def get_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="that input instead of waveforms: the decoder does not run",
     )
+    add(
+        "--append_condition",
+        action="store_true",
+        help="the decoder's global conditioning as latents, for a student of them",
+    )
     add("--ngpu", type=int, default=0)
     add("--finish", action="store_true", help="all jobs are done: write the lists")
     return parser
@@ -94,11 +102,17 @@ def main(cmd=None) -> None:
     logging.basicConfig(level="INFO")
     args = get_parser().parse_args(cmd)
     teacher = Experiment(args.teacher)
+    with_latents = args.latents or args.latents_only
     is_conditioned = conditioning_of(teacher.config) > 0
+    if args.append_condition and not (with_latents and is_conditioned):
+        raise ConfigError(
+            "--append_condition: is for the latents of a VITS of several speakers or "
+            "languages; leave it out"
+        )
     files = SpeechFiles(
         args.output_dir,
-        args.latents or args.latents_only,
-        is_conditioned,
+        with_latents,
+        is_conditioned and not args.append_condition,
         not args.latents_only,
     )
     data = {name: path for path, name, _ in args.data_path_and_name_and_type}
@@ -131,6 +145,7 @@ def _record(teacher: Experiment, args: argparse.Namespace) -> dict:
         "teacher": identity(teacher),
         "noise": {name: getattr(args, name) for name in NOISE},
         "latents": "only" if args.latents_only else args.latents,
+        **({"append_condition": True} if args.append_condition else {}),
         "data": {
             name: checksum_of_data(path, kind)
             for path, name, kind in args.data_path_and_name_and_type

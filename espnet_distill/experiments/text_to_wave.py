@@ -57,3 +57,27 @@ def parameters(conf: Mapping) -> dict:
     tts_conf = conf.get("tts_conf") or {}
     parts = (tts_conf.get(f"{part}_params") or {} for part in ("generator", "text2mel"))
     return {key: value for part in (tts_conf, *parts) for key, value in part.items()}
+
+
+def condition_channels(conf: Mapping | None) -> int:
+    """Return the size of the global conditioning of a VITS's decoder; 0 without one.
+
+    Args:
+        conf: `generator_params` of its `tts_conf`, if it has them.
+    """
+    conf = conf or {}
+    conditions = (conf.get("spks") or 0) > 1, (conf.get("langs") or 0) > 1
+    if any(conditions) or (conf.get("spk_embed_dim") or 0) > 0:
+        return conf["global_channels"]
+    return 0
+
+
+def conditioning_of(conf: Mapping) -> int:
+    """Return the size of the global conditioning of a model's waveform decoder.
+
+    Args:
+        conf: The configuration of an experiment. Only VITS has such a conditioning.
+    """
+    if conf["tts"] not in ("vits", "vits_synthesizer"):
+        return 0
+    return condition_channels(conf["tts_conf"].get("generator_params"))

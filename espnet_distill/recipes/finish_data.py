@@ -3,7 +3,11 @@
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.recipes.front_end import copy_records, report_front_end
 from espnet_distill.recipes.keys import mark_made, statistics_key
-from espnet_distill.recipes.latent_targets import remove_targets, write_targets
+from espnet_distill.recipes.latent_targets import (
+    remove_targets,
+    require_several,
+    write_targets,
+)
 from espnet_distill.recipes.layout import Layout
 from espnet_distill.recipes.one_speaker import require_speaker_data, select_speaker
 from espnet_distill.recipes.plan import check_texts, require_ids
@@ -25,6 +29,7 @@ def finish_data(layout: Layout) -> str:
     check_texts(layout.options)
     require_ids(layout)
     require_speaker_data(layout)
+    require_several(layout)
     require_text_speakers(layout)
     if layout.is_synthesized:
         select_speaker(layout)

@@ -13,13 +13,47 @@ from pathlib import Path
 
 import numpy as np
 
+from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.config import statistics_name
+from espnet_distill.experiments.ids import LANGUAGES, SPEAKERS, has_speakers
+from espnet_distill.experiments.text_to_wave import conditioning_of
 from espnet_distill.recipes.layout import Layout
-from espnet_distill.utils.files import read_durations, read_table, read_text, write_text
+from espnet_distill.recipes.trained import conditions_of
+from espnet_distill.utils.files import (
+    read_durations,
+    read_table,
+    read_text,
+    read_yaml,
+    write_text,
+)
 from espnet_distill.vocoders.latents import LISTS, write_statistics
 
 LATENTS, _ = LISTS["latents"]
 MARKER = "probs"
+
+
+def appends_condition(layout: Layout) -> bool:
+    """Return True if latents include the decoder's conditioning, of several speakers."""
+    options = layout.options
+    if not layout.is_latent or options.speaker or options.speech_script:
+        return False
+    return conditioning_of(read_yaml(layout.teacher_config)) > 0
+
+
+def require_several(layout: Layout) -> None:
+    """Raise a ConfigError if the conditioning is the same in all utterances."""
+    if not appends_condition(layout):
+        return
+    conditions = conditions_of(read_yaml(layout.teacher_config))
+    kinds = [SPEAKERS] if has_speakers(conditions) else []
+    kinds += [LANGUAGES] if (conditions.get("langs") or 0) > 1 else []
+    tables = [layout.raw(layout.options.train_set) / kind.names for kind in kinds]
+    if all(len(set(read_table(table).values())) == 1 for table in tables):
+        raise ConfigError(
+            f"{tables[0]}: has one name, {next(iter(read_table(tables[0]).values()))}: "
+            "a student of latents is of several speakers or languages of "
+            f"{layout.teacher_config}, or of one --speaker"
+        )
 
 
 def write_targets(layout: Layout) -> str:

@@ -15,7 +15,7 @@ from espnet_distill.experiments.text_to_wave import WITH_DECODER, text2mel_class
 from espnet_distill.experiments.unpack import unpack
 from espnet_distill.recipes.front_end import front_end_of_run
 from espnet_distill.recipes.keys import require_same_statistics
-from espnet_distill.recipes.latent_targets import LATENTS, MARKER
+from espnet_distill.recipes.latent_targets import LATENTS, MARKER, require_several
 from espnet_distill.recipes.layout import Layout
 from espnet_distill.recipes.one_speaker import (
     fold_teacher,
@@ -106,6 +106,7 @@ def plan(options: RunOptions) -> Layout:
     _require_conditions(layout)
     if options.stage > 1:
         require_ids(layout)
+        require_several(layout)
         require_text_speakers(layout)
     if options.stage > (1 if layout.is_synthesized else 2):
         select_speaker(layout)
@@ -280,7 +281,7 @@ def _require_student_features(layout: Layout) -> None:
 def _require_text_encoder(layout: Layout) -> None:
     """Raise a ConfigError unless the teacher has a text encoder to compare with."""
     options = layout.options
-    conf = {} if options.train_teacher else read_conf(layout.teacher_config)
+    conf = _given_conf(layout)
     if options.speech_script or conf.get("tts") not in WITH_DECODER:
         raise ConfigError(
             f"--text_encoder_weight {options.text_encoder_weight:g}: is for a --teacher "
@@ -289,24 +290,17 @@ def _require_text_encoder(layout: Layout) -> None:
 
 
 def _require_latents(layout: Layout, where: str) -> None:
-    """Raise a ConfigError unless the teacher has latents of one speaker and language.
-
-    The languages of one of several speakers are those of the data.
-    """
-    options = layout.options
-    conf = {} if options.train_teacher else read_conf(layout.teacher_config)
-    if conf.get("tts") not in WITH_DECODER:
+    """Raise a ConfigError unless the teacher has latents."""
+    if _given_conf(layout).get("tts") not in WITH_DECODER:
         raise ConfigError(
             f"{where}: the teacher has no waveform decoder whose input a student could "
             f"predict; name one of {', '.join(WITH_DECODER)}"
         )
-    conditioned = [key for key in CONDITIONS if max(_values(conf, key), default=0) > 1]
-    if conditioned and not options.speaker:
-        remedy = "name one --speaker, or " * (conditioned != ["langs"])
-        raise ConfigError(
-            f"{where}: {layout.teacher_config}: {conditioned[0]}: a vocoder of latents "
-            f"has one speaker and language; {remedy}use mel"
-        )
+
+
+def _given_conf(layout: Layout) -> dict:
+    """Return the configuration of a given teacher; {} of one that is trained here."""
+    return {} if layout.options.train_teacher else read_conf(layout.teacher_config)
 
 
 def _number(name: str, value: str) -> float:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from espnet_distill.recipes.finish_data import select_subsets
+from espnet_distill.recipes.latent_targets import appends_condition
 from espnet_distill.recipes.layout import Layout
 from espnet_distill.recipes.one_speaker import select_speaker
 from espnet_distill.recipes.plan import plan
@@ -166,9 +167,13 @@ def _dump_variables(layout: Layout) -> dict[str, list[str]]:
     of pseudo-labels.
     """
     outputs = ["--latents"] if layout.is_latent else []
-    options = {"train_texts": outputs, "valid_texts": outputs, "more_texts": outputs}
-    if not _extracts_features(layout):
-        options["more_texts"] = ["--latents_only"]
+    more_outputs = outputs if _extracts_features(layout) else ["--latents_only"]
+    condition = ["--append_condition"] if appends_condition(layout) else []
+    options = {
+        "train_texts": outputs,
+        "valid_texts": outputs,
+        "more_texts": more_outputs,
+    }
     sets = (*layout.dumped_sets, layout.text_set)
     folders = (*layout.aligned_sets, layout.text_set)
     return {
@@ -176,6 +181,7 @@ def _dump_variables(layout: Layout) -> dict[str, list[str]]:
             name,
             str(layout.align_dir / folder),
             *options[variable],
+            *condition,
             *_text_options(layout, name),
         ]
         for variable, name, folder in zip(SPEECH_DATA, sets, folders)

@@ -5,6 +5,7 @@ import yaml
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.experiments.locate import USUAL_NAMES
+from espnet_distill.experiments.text_to_wave import conditioning_of
 from espnet_distill.students.synthesis_only import (
     KEPT,
     RECORD,
@@ -12,7 +13,6 @@ from espnet_distill.students.synthesis_only import (
     synthesizing,
 )
 from espnet_distill.teachers.dumped import identity
-from espnet_distill.teachers.text_to_wave import conditioning_of
 from espnet_distill.utils.checksums import checksum
 from espnet_distill.vocoders.distilled import load_generator
 from espnet_distill.vocoders.latents import LatentSpec, input_of
@@ -97,8 +97,8 @@ def _require_latents_of(trained: Experiment, teacher: Experiment) -> None:
         )
     if latents.condition_channels != conditioning_of(teacher.config):
         raise ConfigError(
-            f"{trained}: was trained on the latents of one speaker of {teacher}; train a "
-            "vocoder of all (docs/vits.md)"
+            f"{trained}: was trained without the global conditioning of {teacher}, for a "
+            "student of latents; train a vocoder by replace_decoder.sh (docs/vits.md)"
         )
 
 

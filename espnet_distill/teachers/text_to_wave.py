@@ -1,8 +1,8 @@
 """Synthesis with ESPnet's text-to-waveform models: VITS, JETS, JointText2Wav."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from espnet2.gan_tts.jets import JETS
 from espnet2.gan_tts.joint import JointText2Wav
@@ -23,6 +23,9 @@ DECODERS = {
 MODELS = tuple(DECODERS)
 
 
+CONDITION_LATENTS = 16  # channels for the global conditioning among latents
+
+
 @dataclass(frozen=True)
 class Synthesis:
     """What a text-to-waveform model synthesizes for a sentence of N tokens.
@@ -40,6 +43,22 @@ class Synthesis:
     durations: torch.Tensor
     latents: torch.Tensor
     condition: torch.Tensor | None
+
+    def append_condition(self) -> "Synthesis":
+        """Return latents that include the conditioning, for a decoder without one.
+
+        Each frame gets the same CONDITION_LATENTS channels, or G if these are fewer: a
+        random projection of the conditioning, which keeps the distances of speakers
+        (Johnson and Lindenstrauss, 1984) and is the same in every job.
+        """
+        size, kept = len(self.condition), CONDITION_LATENTS
+        matrix = np.random.default_rng(0).standard_normal((size, kept)) / kept**0.5
+        matrix = matrix if size > kept else np.eye(size)
+        projected = self.condition @ torch.as_tensor(matrix).to(self.condition)
+        constant = projected.expand(len(self.latents), -1)
+        return replace(
+            self, latents=torch.cat([self.latents, constant], 1), condition=None
+        )
 
 
 def is_text_to_wave(tts: AbsTTS | type[AbsTTS]) -> bool:
@@ -140,30 +159,6 @@ def _require_given(name: str, value, size: int | None) -> None:
         raise ConfigError(f"{name}: missing; the model has {size} of them: name one")
     if not size and value is not None:
         raise ConfigError(f"{name}: the model takes none; leave it out")
-
-
-def condition_channels(conf: Mapping | None) -> int:
-    """Return the size of the global conditioning of a VITS's decoder; 0 without one.
-
-    Args:
-        conf: `generator_params` of its `tts_conf`, if it has them.
-    """
-    conf = conf or {}
-    conditions = (conf.get("spks") or 0) > 1, (conf.get("langs") or 0) > 1
-    if any(conditions) or (conf.get("spk_embed_dim") or 0) > 0:
-        return conf["global_channels"]
-    return 0
-
-
-def conditioning_of(conf: Mapping) -> int:
-    """Return the size of the global conditioning of a model's waveform decoder.
-
-    Args:
-        conf: The configuration of an experiment. Only VITS has such a conditioning.
-    """
-    if conf["tts"] not in ("vits", "vits_synthesizer"):
-        return 0
-    return condition_channels(conf["tts_conf"].get("generator_params"))
 
 
 def decoder_of(tts: AbsTTS) -> torch.nn.Module:

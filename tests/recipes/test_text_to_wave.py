@@ -105,9 +105,9 @@ def several(recipe):
     return [*options, "--num_threads", 1]
 
 
-def without_pitch(recipe):
+def without_pitch(recipe, source="conf/train_student.yaml"):
     """Write the recipe's configuration of a student as that of a FastSpeech."""
-    conf = yaml.safe_load((recipe / "conf/train_student.yaml").read_text())
+    conf = yaml.safe_load((recipe / source).read_text())
     kinds = ("pitch", "energy")
     conf = {key: value for key, value in conf.items() if not key.startswith(kinds)}
     conf["tts_conf"] = {
@@ -197,6 +197,42 @@ def test_a_student_of_latents_of_one_speaker_of_several(tmp_path, monkeypatch):
     of_student, of_vocoder = (int(one["count"]) for one in statistics)
     assert of_student > of_vocoder  # the vocoder is not trained on pseudo-labels
     voice = json.loads((exp / "student_mwhw_voice/voice.onnx.json").read_text())
+    assert voice["equality"]["wave"] <= 1e-4
+
+
+@pytest.mark.slow
+def test_a_student_of_latents_of_several_speakers(tmp_path, monkeypatch):
+    """All stages: the decoder's conditioning is among the latents."""
+    recipe = copy_recipe(tmp_path)
+    (recipe / "more").write_text(TEXTS)
+    conf = "conf/tuning/train_student_multispeaker.yaml"
+    options = [*several(recipe), *two_updates(recipe), "--student_features", "latents"]
+    options += ["--student_config", without_pitch(recipe, conf)]
+    options += ["--pseudo_label_text", "more", "--noise_scale", 0]
+    done = run(recipe, *options, script="./run_multispeaker.sh")
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    monkeypatch.chdir(recipe)
+    exp = Path("exp/speakers")
+    generator = vits(spks=6, global_channels=4)["tts_conf"]["generator_params"]
+    own = generator["hidden_channels"]
+    ids = read_table("dump/speakers/raw/train_speakers/utt2sid")
+    assert len(set(ids.values())) > 2
+    weights = Experiment("exp/several").weights["tts.generator.global_emb.weight"]
+    latents = read_table(exp / "teacher_speech/train_speakers/latents.scp")
+    for utterance, path in latents.items():
+        expected = weights[int(ids[utterance])]
+        appended = np.load(path)[:, own:]
+        np.testing.assert_array_equal(appended, np.tile(expected, (len(appended), 1)))
+    student, vocoder = (
+        Experiment(exp / name, ["train.loss.ave.pth", "train.total_count.ave.pth"])
+        for name in ("student", "vocoder")
+    )
+    assert student.config["tts_conf"]["spks"] == 6
+    assert student.config["odim"] == own + 4
+    of_vocoder = vocoder.config["tts_conf"]["latents"]
+    assert of_vocoder["channels"] == own + 4 and not of_vocoder["condition_channels"]
+    voice = json.loads((exp / "student_voice/voice.onnx.json").read_text())
+    assert voice["speaker_id_map"] == {name: n for n, name in enumerate(SPEAKERS, 1)}
     assert voice["equality"]["wave"] <= 1e-4
 
 

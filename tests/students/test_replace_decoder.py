@@ -225,14 +225,14 @@ def test_other_experiments_are_refused(replaced, teacher, tmp_path):
         replace_decoder(replaced("vits").teacher, teacher)
 
 
-def test_a_vocoder_of_one_speaker_of_several_is_refused(replaced, tmp_path):
+def test_a_vocoder_of_a_student_of_latents_is_refused(replaced, tmp_path):
     made = replaced("several")
     vocoder = tmp_path / "vocoder"
     shutil.copytree(made.vocoder, vocoder, symlinks=True)
     conf = yaml.safe_load((vocoder / "config.yaml").read_text())
     conf["tts_conf"]["latents"]["condition_channels"] = 0
     (vocoder / "config.yaml").write_text(yaml.safe_dump(conf))
-    with pytest.raises(ConfigError, match="was trained on the latents of one speaker"):
+    with pytest.raises(ConfigError, match="trained without the global conditioning of"):
         replace_decoder(made.teacher, vocoder)
 
 

@@ -14,7 +14,14 @@ from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.utils.files import read_durations, read_table
 
 from ..conftest import HOP, RATE, make_experiment
-from .text_to_wave_models import SEVERAL, jets, joint, make_slow, vits
+from .text_to_wave_models import (
+    SEVERAL,
+    VITS_GENERATOR,
+    jets,
+    joint,
+    make_slow,
+    vits,
+)
 
 TEXTS = {"a": "a b c d", "b": "h e l l o", "c": "s t o p"}
 
@@ -110,11 +117,12 @@ def test_a_model_without_waveforms_is_refused(dump, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_the_conditioning_is_written_with_the_latents(tmp_path):
+@pytest.fixture
+def conditioned(tmp_path):
+    """Dump a sentence of a VITS of several speakers; return its conditioning."""
     teacher = make_experiment(tmp_path / "vits", token_type="phn", **vits(**SEVERAL))
     rows = {"text": "a b c", "sids": "2", "lids": "1"}
-    command = ["--teacher", str(teacher), "--latents"]
-    command += ["--output_dir", str(tmp_path / "out")]
+    command = ["--teacher", str(teacher), "--output_dir", str(tmp_path / "out")]
     for name, value in rows.items():
         (tmp_path / name).write_text(f"x {value}\n")
         kind = "text" if name == "text" else "text_int"
@@ -123,14 +131,38 @@ def test_the_conditioning_is_written_with_the_latents(tmp_path):
     np.save(tmp_path / "x.npy", np.ones(5, np.float32))
     (tmp_path / "spembs").write_text(f"x {tmp_path}/x.npy\n")
     command += ["--data_path_and_name_and_type", f"{tmp_path}/spembs,spembs,npy"]
-    dump_speech.main(command)
-    dump_speech.main([*command, "--finish"])
-    generator = Experiment(teacher).model.tts.generator
-    with torch.no_grad():
-        expected = (
-            generator.global_emb.weight[2]
-            + generator.lang_emb.weight[1]
-            + generator.spemb_proj(torch.full((5,), 5**-0.5))
-        )
+
+    def run(*options):
+        dump_speech.main([*command, *options])
+        dump_speech.main([*command, *options, "--finish"])
+        generator = Experiment(teacher).model.tts.generator
+        with torch.no_grad():
+            return (
+                generator.global_emb.weight[2]
+                + generator.lang_emb.weight[1]
+                + generator.spemb_proj(torch.full((5,), 5**-0.5))
+            )
+
+    return run
+
+
+def test_the_conditioning_is_written_with_the_latents(tmp_path, conditioned):
+    expected = conditioned("--latents")
     (path,) = read_table(tmp_path / "out/condition.scp").values()
     np.testing.assert_allclose(np.load(path), expected, rtol=1e-5)
+
+
+def test_or_among_the_latents(tmp_path, conditioned):
+    expected = conditioned("--latents", "--append_condition")
+    assert not (tmp_path / "out/condition.scp").exists()
+    (path,) = read_table(tmp_path / "out/latents.scp").values()
+    latents = np.load(path)[:, VITS_GENERATOR["hidden_channels"] :]
+    np.testing.assert_allclose(latents, np.tile(expected, (len(latents), 1)), rtol=1e-5)
+
+
+def test_of_one_speaker_there_is_no_conditioning(dump, tmp_path):
+    teacher = make_experiment(tmp_path / "vits", token_type="phn", **vits())
+    with pytest.raises(
+        ConfigError, match="^--append_condition: is for the latents of a"
+    ):
+        dump(teacher, "--latents", "--append_condition")

@@ -1,11 +1,18 @@
 """Waveforms, durations and latents are those of ESPnet's own inference."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
-from espnet_distill.teachers.text_to_wave import DECODERS, decoder_of, synthesize
+from espnet_distill.teachers.text_to_wave import (
+    CONDITION_LATENTS,
+    DECODERS,
+    decoder_of,
+    synthesize,
+)
 
 from ..conftest import HOP, TACOTRON2, TOKENS, make_experiment
 from .text_to_wave_models import SEVERAL, build, configurations, jets, joint, vits
@@ -162,3 +169,23 @@ def test_espnets_configurations_at_their_size(one):
     assert rest == 0 and hop > 1 and len(made.latents) == int(made.durations.sum())
     if decoder:
         assert hop == model.tts.get_submodule(decoder).upsample_factor
+
+
+@pytest.mark.parametrize("size", [4, 256])
+def test_latents_can_include_the_conditioning(models, size):
+    model = models["vits of several speakers"]
+    made = synthesize(model, IDS, **conditions(model))
+    vectors = torch.randn(9, size, generator=torch.Generator().manual_seed(1))
+    appended = [replace(made, condition=one).append_condition() for one in vectors]
+    width = made.latents.size(1)
+    for one in appended:
+        assert one.condition is None and torch.equal(
+            one.latents[:, :width], made.latents
+        )
+    channels = torch.stack([one.latents[:, width:] for one in appended])
+    assert channels.size(2) == min(size, CONDITION_LATENTS)
+    assert (channels == channels[:, :1]).all()
+    if size == 4:
+        assert torch.equal(channels[:, 0], vectors)
+    kept = torch.pdist(channels[:, 0]) / torch.pdist(vectors)
+    assert kept.min() > 0.5 and kept.max() < 1.7

@@ -10,10 +10,10 @@ from espnet2.gan_tts.jets import JETS
 from espnet2.gan_tts.vits import VITS
 
 from espnet_distill.errors import ConfigError
+from espnet_distill.experiments.text_to_wave import condition_channels
 from espnet_distill.students.models.per_layer import factorize_layers
 from espnet_distill.students.models.windowed_attention import WindowedTextEncoder
 from espnet_distill.teachers.piper_padding import PiperPadding
-from espnet_distill.teachers.text_to_wave import condition_channels
 from espnet_distill.utils.config_values import one_of
 from espnet_distill.vocoders.latent_decoder import LatentDecoder
 from espnet_distill.vocoders.latents import LatentSpec
