@@ -18,6 +18,7 @@ from espnet_distill.onnx_export.equality import (
     TOLERANCE,
     Loss,
     Reference,
+    measure_loss,
     measure_rounding,
     require_equal,
     synthesize_references,
@@ -39,6 +40,7 @@ from espnet_distill.vocoders.generators.registry import (
     prepare_inference,
 )
 from espnet_distill.vocoders.hifigan import HiFiGANVocoder
+from espnet_distill.vocoders.latents import LatentSpec
 from espnet_distill.voice.graph import Graph, graph_inputs, input_names
 from espnet_distill.voice.streaming import REQUIRED, STATE, StreamingGraphs
 
@@ -449,3 +451,17 @@ def test_models_of_the_size_of_the_recipes(vocoder, encoder):
     module = MODULES[next(of for of in MODULES if isinstance(tts, of))](tts)
     made = open_voice(make_graphs(module, loaded))
     assert require_equal(made.stream, references, 1.0) <= TOLERANCE
+
+
+class OneFrame:
+    """A voice of one frame of 256 samples."""
+
+    def synthesize(self, inputs):
+        return np.zeros(256, np.float32), np.array([1])
+
+
+def test_the_loss_of_a_wave_shorter_than_a_window():
+    reference = Reference([2], np.zeros(1), padded([2]))
+    extractor = LatentSpec(16000, 256, 8, 0, "").mels().extractor()  # windows of 1024
+    loss = measure_loss(OneFrame(), OneFrame(), [reference], extractor)
+    assert loss == Loss(0.0, 0)
