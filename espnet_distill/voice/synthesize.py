@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .errors import ConfigError
+from .places import file_of, is_stream
 
 STANDARD = "-"  # standard input or output
 
@@ -59,7 +60,8 @@ def main(args) -> None:
     wave = voice.synthesize(text, **options)
     took = time.perf_counter() - started
     _write_file(Path(args.out), wave, None if args.raw else rate)
-    print(f"{args.out}: {len(wave) / rate:.2f} s of audio in {took:.2f} s")
+    report = sys.stderr if is_stream(Path(args.out)) else sys.stdout
+    print(f"{args.out}: {len(wave) / rate:.2f} s of audio in {took:.2f} s", file=report)
 
 
 def read_text(text: str) -> str:
@@ -111,11 +113,18 @@ def _require_place(path: Path) -> None:
 
 
 def _write_file(path: Path, wave, rate: int | None) -> None:
-    """Write a file under its name once it is whole, with a header if rate is given."""
+    """Write a file under its name once it is whole, with a header if rate is given.
+
+    A device or a pipe is written to.
+    """
     from .audio import to_pcm, wav_header
 
     pcm = to_pcm(wave)
     header = wav_header(rate, len(pcm)) if rate else b""
+    if is_stream(path):
+        path.write_bytes(header + pcm)
+        return
+    path = file_of(path)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         part.write_bytes(header + pcm)

@@ -1,6 +1,7 @@
 """Voice: its samples are those of the graph, for each option; bad voices."""
 
 import io
+import os
 import wave
 from pathlib import Path
 
@@ -266,6 +267,21 @@ def test_a_file_of_a_file(folder, tmp_path, capsys):
     assert main(["synthesize", *arguments, str(tmp_path / "x.raw"), "--raw"]) == 0
     raw = np.frombuffer((tmp_path / "x.raw").read_bytes(), "<i2")
     same(read_wav(tmp_path / "x.wav"), raw)
+
+
+def test_a_pipe_or_a_device_is_written_to(folder, tmp_path, capfd):
+    """A file of its name would wait for no reader, or stand in the way of /dev/null."""
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    arguments = ["synthesize", str(folder), "ab", "--raw", "--out"]
+    assert main([*arguments, str(tmp_path / "pipe")]) == 0
+    same(np.frombuffer(os.read(reader, 99999), "<i2"), pcm(expected("ab")))
+    os.close(reader)
+    assert os.listdir(tmp_path) == ["pipe"] and (tmp_path / "pipe").is_fifo()
+    assert not capfd.readouterr().out  # which may be the pipe
+    with open(tmp_path / "x.raw", "wb") as file:
+        assert main([*arguments, f"/dev/fd/{file.fileno()}"]) == 0
+    same(np.frombuffer((tmp_path / "x.raw").read_bytes(), "<i2"), pcm(expected("ab")))
 
 
 @pytest.mark.parametrize(
