@@ -9,7 +9,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from .languages import NUMBER_WORDS, NumberWords, require_language
-from .punctuation import simplify_punctuation
+from .punctuation import OPENING, simplify_punctuation
 
 CURRENCIES = {"$": "USD", "€": "EUR", "£": "GBP"}
 SCALES = "thousand|million|billion|trillion"  # English: $1.5 million
@@ -55,7 +55,9 @@ class _Normalizer:
         whole = rf"(?:\d{{1,3}}(?:[{group}]\d{{3}})+|\d+)"
         number = rf"{whole}(?:{decimal}\d+|\.\d{{1,2}}(?![\d{group}]))?"
         symbol = f"[{''.join(CURRENCIES)}]"
+        country = r"(?<![^\W\d_])(?:(?P<country>[A-QS-Z]{1,2})(?=\$))?"  # not R$, reais
         before, after = r"(?<![\w.,:/])", r"(?![\w/]|[.,:]\d)"
+        sign = rf"(?P<sign>(?<![^\s{OPENING}])[-−–])?"
         scale = rf"(?:\s+(?P<scale>{SCALES}))?" if language == "en" else ""
         self.rules: list[tuple[str, Callable[[re.Match], str]]] = []
         if language == "en":
@@ -70,10 +72,16 @@ class _Normalizer:
             )
         self.rules += [
             (rf"{before}(\d{{1,2}}):(\d{{2}}){after}", self._time),
-            (rf"(?P<symbol>{symbol})\s?(?P<n>{number}){scale}{after}", self._amount),
-            (rf"{before}(?P<n>{number})\s?(?P<symbol>{symbol}){after}", self._amount),
-            (rf"{before}(?P<n>{number})\s?%", self._percent),
-            (rf"{before}(?P<sign>(?<!\S)[-−])?(?P<n>{number}){after}", self._number),
+            (
+                rf"{sign}{country}(?P<symbol>{symbol})\s?(?P<n>{number}){scale}{after}",
+                self._amount,
+            ),
+            (
+                rf"{before}{sign}(?P<n>{number})\s?(?P<symbol>{symbol}){after}",
+                self._amount,
+            ),
+            (rf"{before}{sign}(?P<n>{number})\s?%", self._percent),
+            (rf"{before}{sign}(?P<n>{number}){after}", self._number),
             (r"(?<=\s)&(?=\s)", lambda _: words.ampersand),
         ]
 
@@ -137,20 +145,28 @@ class _Normalizer:
         if scale or not exact:
             many = self._spell(float(10), "currency", currency=code, separator=" |")
             name = many.partition("|")[0].strip().partition(" ")[2]
-            return " ".join(filter(None, (self._words(match["n"]), scale, name)))
-        return units if value == value.to_integral_value() else f"{units} {cents}"
+            words = " ".join(filter(None, (self._words(match["n"]), scale, name)))
+        else:
+            is_whole = value == value.to_integral_value()
+            words = units if is_whole else f"{units} {cents}"
+        country = match.groupdict().get("country")
+        return self._signed(match, f"{country} {words}" if country else words)
 
     def _percent(self, match: re.Match) -> str:
         number = self._words(match["n"])
         if self.language == "tr":
-            return f"{self.words.percent} {number}"
-        return f"{number} {self.words.percent}"
+            return self._signed(match, f"{self.words.percent} {number}")
+        return self._signed(match, f"{number} {self.words.percent}")
+
+    def _signed(self, match: re.Match, words: str) -> str:
+        """Return the words of a number after that of its minus sign, if it has one."""
+        return f"{self.words.minus} {words}" if match["sign"] else words
 
     def _number(self, match: re.Match) -> str:
         if match["sign"]:
             if not self._value(match["n"]):
                 return match[0]
-            return f"{self.words.minus} {self._words(match['n'])}"
+            return self._signed(match, self._words(match["n"]))
         is_whole = len(match["n"]) == 4 and match["n"].isdigit()
         if is_whole and int(match["n"]) in YEARS:
             return self._spell(int(match["n"]), "year") or self._words(match["n"])

@@ -9,6 +9,7 @@ import re
 import unicodedata
 
 MARKS = ".,;:?!"
+OPENING = "\"'“‘„«([{¿¡"
 APOSTROPHES = dict.fromkeys("’‘ʼ′`´＇", "'")
 OMITTED = dict.fromkeys(
     '"“”„‟«»‹›＂()[]{}<>（）［］｛｝「」『』《》〈〉【】¿¡*_~|\\^', " "

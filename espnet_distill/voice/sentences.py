@@ -4,11 +4,10 @@ import re
 
 from .languages import NUMBER_WORDS
 from .phonemes import SPACE
-from .punctuation import MARKS
+from .punctuation import MARKS, OPENING
 
 MOST_PHONEMES = 300  # of a piece; about 20 s
 CLOSING = "\"'”’»)\\]」』）】"
-OPENING = "\"'“‘„«([{¿¡"
 STOP = re.compile(
     rf"(?P<mark>[.!?…]+)[{CLOSING}]*(?P<space>\s+)|[。．！？।۔؟]+[{CLOSING}]*\s*"
 )

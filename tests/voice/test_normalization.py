@@ -16,6 +16,10 @@ TEXTS = [
     ("en", "Philip Steels, etc.", "Philip Steels, et cetera."),
     ("en", "the 1990s, the 21st", "the nineteen nineties, the twenty-first"),
     ("en", "007 or -5", "zero zero seven or minus five"),
+    ("en", "-5%, −5.5 % (-$5) or -5 €", "minus five percent, minus five point five "
+     "percent minus five dollars or minus five euro"),
+    ("en", "US$5, -A$1.5 million, 5-$6", "US five dollars, minus A one point five "
+     "million dollars, five-six dollars"),
     ("en", "MP3 v1.2.3 1/2 x2", "MP3 v1.2.3 1/2 x2"),
     ("en-us", "IT is it, the U.S. and us", "IT is it, the US and us"),
     ("de", "Am 3. Mai 1999 um 5:30 Uhr", "Am dritten Mai "
@@ -27,6 +31,9 @@ TEXTS = [
     ("it", "3,5", "tre virgola cinque"),
     ("tr", "3,5 ve 5%", "üç virgül beş ve yüzde beş"),
     ("tr", "-5 derece", "eksi beş derece"),
+    ("tr", "-5%", "eksi yüzde beş"),
+    ("de", "–5 °C, -5 %", "minus fünf °C, minus fünf Prozent"),
+    ("pt", "R$ 5,20 e $5", "R$ cinco vírgula dois zero e cinco dólares"),
     ("pl", "Temperatura wynosi -5 stopni.", "Temperatura wynosi minus pięć stopni."),
     ("es", "¿Cuánto? ¡100 €!", "Cuánto? cien euros!"),
     ("ru", "Привет, 5 €", "Привет, пять евро"),
