@@ -24,6 +24,7 @@ OTHER_SCRIPTS = {
 }
 TRANSLATION = str.maketrans(APOSTROPHES | OMITTED | OTHER_SCRIPTS)
 QUOTED = re.compile(r"(?<!\w)'([^']*(?:(?<=\w)'\w[^']*)*)'(?!\w)")
+END_OF_QUOTE = re.compile(r"(?<=[.,;:?!…])'+(?!\w)")  # that began sentences before
 DASH = re.compile(r"\s*(?:[—―⸺]|--+)\s*|\s+[-–−]\s+")
 ELLIPSIS = re.compile(r"\s*(?:…|\.\s?\.\s?\.[.\s]*)(?P<rest>\s*\w)?")
 UNSPACED = re.compile(r"(?<=[^\W\d_])([,;:?!])(?=[^\W\d_])")
@@ -43,6 +44,7 @@ def simplify_punctuation(text: str) -> str:
     """
     text = unicodedata.normalize("NFC", text).translate(TRANSLATION)
     text = QUOTED.sub(r" \1 ", text)
+    text = END_OF_QUOTE.sub(" ", text)
     text = DASH.sub("; ", text)
     text = ELLIPSIS.sub(_comma_or_period, text)
     text = UNSPACED.sub(r"\1 ", text)

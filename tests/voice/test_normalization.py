@@ -73,6 +73,8 @@ def test_no_number_ends_in_an_error(language, number, form):
 PUNCTUATION = [
     ('"Hello," he said.', "Hello, he said."),
     ("'Hello,' he said, 'don't.'", "Hello, he said, don't."),
+    ("Is it us?' he said, 'the dogs' Inn.''", "Is it us? he said, the dogs Inn."),
+    ("It is us!’ he said. Wait…’", "It is us! he said. Wait."),
     ("“It” (us) [we] «they»", "It us we they"),
     ("sick once -- typhoid — or – not", "sick once; typhoid; or; not"),
     ("I was… ill...", "I was, ill."),
