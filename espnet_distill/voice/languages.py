@@ -76,6 +76,17 @@ NUMBER_WORDS = {
 }
 
 
+def day_pattern(months: tuple[str, ...]) -> str:
+    """Return a pattern of the days of dates, as in ``3. Mai`` and ``3. bis 5. Mai``.
+
+    Args:
+        months: Names after which a number with a period is an ordinal.
+    """
+    month = rf"\s+(?:{'|'.join(months)})\b"
+    other = r"(?:\s*[-–,/]\s*|\s+(?:und|oder|bis|auf)\s+(?:(?:zum|den)\s+)?)\d{1,2}\."
+    return rf"(?P<n>\d{{1,2}})\.(?=(?:{other})?{month})"
+
+
 def require_language(tag: str) -> str:
     """Return the code of a language tag: ``en`` of ``en-us``.
 

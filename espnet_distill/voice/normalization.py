@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from decimal import Decimal
 
-from .languages import NUMBER_WORDS, NumberWords, require_language
+from .languages import NUMBER_WORDS, NumberWords, day_pattern, require_language
 from .punctuation import OPENING, simplify_punctuation
 
 CURRENCIES = {"$": "USD", "€": "EUR", "£": "GBP"}
@@ -66,10 +66,7 @@ class _Normalizer:
                 (rf"{before}(\d{{3}}0)s\b", self._decade),
             ]
         if words.months:
-            months = "|".join(words.months)
-            self.rules.append(
-                (rf"{before}(?P<n>\d{{1,2}})\.(?=\s+(?:{months})\b)", self._day)
-            )
+            self.rules.append((before + day_pattern(words.months), self._day))
         self.rules += [
             (rf"{before}(\d{{1,2}}):(\d{{2}}){after}", self._time),
             (
@@ -119,6 +116,8 @@ class _Normalizer:
         """German: am 3. Mai → am dritten Mai; der 3. Mai → der dritte Mai."""
         words = self._spell(int(match["n"]), "ordinal") or match["n"]
         before = match.string[: match.start()].split()
+        while before and (before[-1] in ("und", "oder") or before[-1][0].isdigit()):
+            before.pop()  # der 3. und 4. Mai → der dritte und vierte Mai
         ends_in_n = not before or before[-1].lower() not in ("der", "dieser", "jeder")
         return words + "n" * ends_in_n
 

@@ -2,7 +2,7 @@
 
 import re
 
-from .languages import NUMBER_WORDS
+from .languages import NUMBER_WORDS, day_pattern
 from .phonemes import SPACE
 from .punctuation import MARKS, OPENING
 
@@ -20,8 +20,8 @@ def split_sentences(text: str, language: str | None = None) -> list[str]:
     """Split a text into sentences.
 
     A sentence ends at a blank line; at ``.!?…`` before a space, unless a small letter
-    follows, or the period belongs to an abbreviation, an initial or, before a small
-    letter, a number; and at the marks of scripts that write no spaces.
+    follows, or the period belongs to an abbreviation, an initial, the day of a date or,
+    before a small letter, a number; and at the marks of scripts that write no spaces.
 
     Args:
         text: A text, in which single line breaks are spaces.
@@ -29,11 +29,12 @@ def split_sentences(text: str, language: str | None = None) -> list[str]:
     """
     words = NUMBER_WORDS.get(language)
     abbreviations = set(words.abbreviations) if words else set()
+    day = re.compile(day_pattern(words.months)) if words and words.months else None
     sentences = []
     for paragraph in re.split(r"\n\s*\n", text):
         start = 0
         for match in STOP.finditer(paragraph):
-            if _ends_sentence(match, abbreviations):
+            if _ends_sentence(match, abbreviations, day):
                 sentences.append(paragraph[start : match.end()])
                 start = match.end()
         sentences.append(paragraph[start:])
@@ -41,7 +42,9 @@ def split_sentences(text: str, language: str | None = None) -> list[str]:
     return [sentence for sentence in joined if sentence]
 
 
-def _ends_sentence(match: re.Match, abbreviations: set[str]) -> bool:
+def _ends_sentence(
+    match: re.Match, abbreviations: set[str], day: re.Pattern | None
+) -> bool:
     if not match["mark"]:
         return True
     rest = match.string[match.end() :].lstrip(OPENING)
@@ -49,8 +52,10 @@ def _ends_sentence(match: re.Match, abbreviations: set[str]) -> bool:
         return False
     if match["mark"] != ".":
         return True
-    *_, word = match.string[: match.end("mark")].rsplit(None, 1)
-    word = word.lstrip(OPENING)
+    *_, whole = match.string[: match.end("mark")].rsplit(None, 1)
+    word = whole.lstrip(OPENING)
+    if day and day.match(match.string, match.end("mark") - len(word)):
+        return False
     if word in LAST_WORDS:
         return True
     return word not in abbreviations and not (INITIALS.fullmatch(word) and word != "I.")

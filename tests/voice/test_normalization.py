@@ -24,6 +24,9 @@ TEXTS = [
     ("en-us", "IT is it, the U.S. and us", "IT is it, the US and us"),
     ("de", "Am 3. Mai 1999 um 5:30 Uhr", "Am dritten Mai "
      "neunzehnhundertneunundneunzig um fünf dreißig Uhr"),
+    ("de", "Vom 1. bis zum 3. März, der 1. und 2. Mai", "Vom ersten bis zum dritten "
+     "März, der erste und zweite Mai"),
+    ("de", "am 5.-7. März und 3. April", "am fünften-siebten März und dritten April"),
     ("de", "z.B. 1.000 Mädchen, 12,5 %", "zum Beispiel eintausend Mädchen, zwölf "
      "Komma fünf Prozent"),
     ("de", "5,20 € oder $5.20", "fünf Euro zwanzig Cent oder fünf Dollar zwanzig Cent"),

@@ -16,6 +16,7 @@ from espnet_distill.voice.sentences import split_long, split_phonemes, split_sen
         ("en", ["At 5 p.m. it began, e.g. Rain etc.", "They left at 6 p.m.", "So."]),
         ("en", ["The U.S. Army came.", "(It rained.)", "[Really?!]", "End"]),
         ("de", ["Am 3. mai, z. B. Köln, usw.", "Dr. Kohl kam.", "Ja?"]),
+        ("de", ["Am 3. Mai kam er.", "Vom 1. bis zum 3. März.", "Sie ist 5.", "Er 7."]),
         ("ja", ["今日は。", "「晴れですか？」", "はい"]),
         ("hi", ["नमस्ते।", "यह"]),
         (None, ["One.", "Two."]),
