@@ -27,7 +27,10 @@ QUOTED = re.compile(r"(?<!\w)'([^']*(?:(?<=\w)'\w[^']*)*)'(?!\w)")
 END_OF_QUOTE = re.compile(r"(?<=[.,;:?!…])'+(?!\w)")  # that began sentences before
 DASH = re.compile(r"\s*(?:[—―⸺]|--+)\s*|\s+[-–−]\s+")
 ELLIPSIS = re.compile(r"\s*(?:…|\.\s?\.\s?\.[.\s]*)(?P<rest>\s*\w)?")
-UNSPACED = re.compile(r"(?<=[^\W\d_])([,;:?!])(?=[^\W\d_])")
+LETTER_OR_SIGN = (
+    r"[^\s\d\x00-@\[-`{-\x7f]"  # such as a vowel sign of Hindi, which is no \w
+)
+UNSPACED = re.compile(rf"(?<={LETTER_OR_SIGN})([,;:?!])(?=[^\W\d_])")
 SPACE_BEFORE = re.compile(r"\s+(?=[.,;:?!](?:\W|$))")
 REPEATED = re.compile(r"[.,;:?!](?:\s*[.,;:?!])+(?!\d)")
 LEADING = re.compile(r"^[\s.,;:?!]+(?!\d)")

@@ -162,6 +162,12 @@ def test_the_page_has_the_ids_of_the_runtime(name, tmp_path):
     assert made == voice.ids(phonemes) and len(made) > 10
 
 
+def test_the_page_finds_words_of_decomposed_letters(tmp_path):
+    folder, words = make_voice(tmp_path / "voice"), {"café": "k a"}
+    (found,) = run_page(folder, [("phonemesOf", "Cafe\u0301?")], words)
+    assert found == ["k a?", []]
+
+
 def test_the_page_splits_tokens_at_spaces(tmp_path):
     ids = {one: [id] for id, one in enumerate(["_", "^", "$", " ", "AH0", ".", "B"])}
     changes = {"phoneme_type": "ids", "phoneme_id_map": ids}

@@ -84,6 +84,7 @@ PUNCTUATION = [
     ("What?! No!!", "What? No!"),
     ("re-entered, don’t", "re-entered, don't"),
     ("one,two", "one, two"),
+    ("हिन्दी,दुनिया", "हिन्दी, दुनिया"),
     ("  ... well ,  yes ", "well, yes"),
     ("5.20 and 5:30, a.b", "5.20 and 5:30, a.b"),
     ("你好，世界。", "你好, 世界."),

@@ -40,7 +40,7 @@ async function loadLexicon() {
 function phonemesOf(text) {
   const missing = new Set();
   let phonemes = "";
-  for (const [found] of text.toLowerCase().matchAll(WORD)) {
+  for (const [found] of text.normalize("NFC").toLowerCase().matchAll(WORD)) {
     const word = lexicon.get(found.replace("’", "'"));
     const mark = MARK.test(found) ? found : PAUSES[found];
     if (mark) {
