@@ -64,6 +64,7 @@ class _Normalizer:
             self.rules += [
                 (rf"{before}(\d+)(?:st|nd|rd|th)\b", self._ordinal),
                 (rf"{before}(\d{{3}}0)s\b", self._decade),
+                (rf"{before}['’]?([2-9]0)s\b", self._decade),
             ]
         if words.months:
             self.rules.append((before + day_pattern(words.months), self._day))

@@ -28,7 +28,7 @@ END_OF_QUOTE = re.compile(r"(?<=[.,;:?!…])'+(?!\w)")  # that began sentences b
 DASH = re.compile(r"\s*(?:[—―⸺]|--+)\s*|\s+[-–−]\s+")
 ELLIPSIS = re.compile(r"\s*(?:…|\.\s?\.\s?\.[.\s]*)(?P<rest>\s*\w)?")
 LETTER_OR_SIGN = (
-    r"[^\s\d\x00-@\[-`{-\x7f]"  # such as a vowel sign of Hindi, which is no \w
+    r"[^\s\d\x00-@\[-`{-\x7f]"  # a vowel sign of Hindi, too, which is no \w
 )
 UNSPACED = re.compile(rf"(?<={LETTER_OR_SIGN})([,;:?!])(?=[^\W\d_])")
 SPACE_BEFORE = re.compile(r"\s+(?=[.,;:?!](?:\W|$))")

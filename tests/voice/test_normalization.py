@@ -15,6 +15,7 @@ TEXTS = [
     ("en", "Dr. Smith isn't at 5:30 p.m.", "Doctor Smith isn't at five thirty PM."),
     ("en", "Philip Steels, etc.", "Philip Steels, et cetera."),
     ("en", "the 1990s, the 21st", "the nineteen nineties, the twenty-first"),
+    ("en", "the ’90s, her 20s", "the nineties, her twenties"),
     ("en", "007 or -5", "zero zero seven or minus five"),
     ("en", "-5%, −5.5 % (-$5) or -5 €", "minus five percent, minus five point five "
      "percent minus five dollars or minus five euro"),
