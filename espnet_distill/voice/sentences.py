@@ -7,9 +7,11 @@ from .phonemes import SPACE
 from .punctuation import MARKS, OPENING
 
 MOST_PHONEMES = 300  # of a piece; about 20 s
-CLOSING = "\"'”’»)\\]」』）】"
+CLOSING = "\"'”’»›)\\]」』）】"
+GERMAN = "“‘«‹"  # which close, too, before a space
 STOP = re.compile(
-    rf"(?P<mark>[.!?…]+)[{CLOSING}]*(?P<space>\s+)|[。．！？।۔؟]+[{CLOSING}]*\s*"
+    rf"(?P<mark>[.!?…]+)[{CLOSING}{GERMAN}*_]*(?:\s?[»›])*\s+"  # French puts a space before »
+    rf"|[。．！？।۔؟]+[{CLOSING}]*\s*"
 )
 INITIALS = re.compile(r"[^\W\d_]\.|(?:[^\W\d_]\.){2,}")
 # Abbreviations after which a sentence may begin
