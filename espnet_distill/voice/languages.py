@@ -17,6 +17,7 @@ class NumberWords:
         decimal: The decimal mark.
         group: The marks between groups of three digits, as in a character class.
         abbreviations: Abbreviations with their periods → words.
+        numbered: Those that are abbreviations before a digit only.
         months: Names after which a number with a period, a day, is an ordinal.
     """
 
@@ -27,6 +28,7 @@ class NumberWords:
     decimal: str = ","
     group: str = ".\u00a0\u202f'"
     abbreviations: dict[str, str] = field(default_factory=dict)
+    numbered: dict[str, str] = field(default_factory=dict)
     months: tuple[str, ...] = ()
 
 
@@ -50,6 +52,15 @@ GERMAN = {
 }
 
 
+ENGLISH_NUMBERED = {
+    **{"No.": "Number", "no.": "number", "Nos.": "Numbers", "nos.": "numbers"},
+    **{"Fig.": "Figure", "fig.": "figure", "Vol.": "Volume", "vol.": "volume"},
+    **{"Ch.": "Chapter", "ch.": "chapter", "p.": "page", "pp.": "pages"},
+}
+GERMAN_NUMBERED = {
+    **{"S.": "Seite", "Abb.": "Abbildung", "Kap.": "Kapitel", "Bd.": "Band"},
+    **{"Art.": "Artikel", "Abs.": "Absatz", "Tel.": "Telefon"},
+}
 GERMAN_MONTHS = (
     *("Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August"),
     *("September", "Oktober", "November", "Dezember"),
@@ -59,9 +70,14 @@ SPACED = " .\u00a0\u202f"  # 12 000, too
 
 # Languages whose numbers were tried; elsewhere the g2p reads the digits.
 NUMBER_WORDS = {
-    "en": NumberWords("minus", "point", "percent", "and", ".", ",", ENGLISH),
+    "en": NumberWords(
+        *("minus", "point", "percent", "and", ".", ","), ENGLISH, ENGLISH_NUMBERED
+    ),
     "de": NumberWords(
-        "minus", "Komma", "Prozent", "und", abbreviations=GERMAN, months=GERMAN_MONTHS
+        *("minus", "Komma", "Prozent", "und"),
+        abbreviations=GERMAN,
+        numbered=GERMAN_NUMBERED,
+        months=GERMAN_MONTHS,
     ),
     "fr": NumberWords("moins", "virgule", "pour cent", "et", group=SPACED),
     "es": NumberWords("menos", "coma", "por ciento", "y"),

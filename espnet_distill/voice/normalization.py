@@ -86,6 +86,8 @@ class _Normalizer:
     def __call__(self, text: str) -> str:
         for short, full in self.words.abbreviations.items():
             text = _expand(text, short, full)
+        for short, full in self.words.numbered.items():
+            text = re.sub(rf"(?<![\w.]){re.escape(short)}\s?(?=\d)", f"{full} ", text)
         text = INITIALS.sub(self._initials, text)
         for pattern, write in self.rules:
             text = re.sub(pattern, write, text)

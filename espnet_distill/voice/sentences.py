@@ -2,7 +2,7 @@
 
 import re
 
-from .languages import NUMBER_WORDS, day_pattern
+from .languages import NUMBER_WORDS, NumberWords, day_pattern
 from .phonemes import SPACE
 from .punctuation import MARKS, OPENING
 
@@ -30,13 +30,12 @@ def split_sentences(text: str, language: str | None = None) -> list[str]:
         language: A code whose abbreviations are known, such as ``en``.
     """
     words = NUMBER_WORDS.get(language)
-    abbreviations = set(words.abbreviations) if words else set()
     day = re.compile(day_pattern(words.months)) if words and words.months else None
     sentences = []
     for paragraph in re.split(r"\n\s*\n", text):
         start = 0
         for match in STOP.finditer(paragraph):
-            if _ends_sentence(match, abbreviations, day):
+            if _ends_sentence(match, words, day):
                 sentences.append(paragraph[start : match.end()])
                 start = match.end()
         sentences.append(paragraph[start:])
@@ -45,7 +44,7 @@ def split_sentences(text: str, language: str | None = None) -> list[str]:
 
 
 def _ends_sentence(
-    match: re.Match, abbreviations: set[str], day: re.Pattern | None
+    match: re.Match, words: NumberWords | None, day: re.Pattern | None
 ) -> bool:
     if not match["mark"]:
         return True
@@ -60,7 +59,11 @@ def _ends_sentence(
         return False
     if word in LAST_WORDS:
         return True
-    return word not in abbreviations and not (INITIALS.fullmatch(word) and word != "I.")
+    if words and (
+        word in words.abbreviations or word in words.numbered and rest[:1].isdigit()
+    ):
+        return False
+    return not (INITIALS.fullmatch(word) and word != "I.")
 
 
 def split_phonemes(phonemes: list[str]) -> list[list[str]]:

@@ -16,6 +16,8 @@ TEXTS = [
     ("en", "Philip Steels, etc.", "Philip Steels, et cetera."),
     ("en", "the 1990s, the 21st", "the nineteen nineties, the twenty-first"),
     ("en", "the ’90s, her 20s", "the nineties, her twenties"),
+    ("en", "No. 5, fig. 2. No. It", "Number five, figure two. No. It"),
+    ("de", "Abb. 3, S.5", "Abbildung drei, Seite fünf"),
     ("en", "007 or -5", "zero zero seven or minus five"),
     ("en", "-5%, −5.5 % (-$5) or -5 €", "minus five percent, minus five point five "
      "percent minus five dollars or minus five euro"),

@@ -14,6 +14,7 @@ from espnet_distill.voice.sentences import split_long, split_phonemes, split_sen
         ("en", ['He said: "Is it?"', "So do I.", "Then he left."]),
         ("en", ['"Why not?" he asked.', "Nobody knew … for long."]),
         ("en", ["At 5 p.m. it began, e.g. Rain etc.", "They left at 6 p.m.", "So."]),
+        ("en", ["No. 5 is in Vol. 2, pp. 3-4.", "Is it?", "No.", "Yes."]),
         ("en", ["The U.S. Army came.", "(It rained.)", "[Really?!]", "End"]),
         ("de", ["Am 3. mai, z. B. Köln, usw.", "Dr. Kohl kam.", "Ja?"]),
         ("de", ["Am 3. Mai kam er.", "Vom 1. bis zum 3. März.", "Sie ist 5.", "Er 7."]),
