@@ -57,11 +57,11 @@ def main(args) -> None:
         return
     _require_place(Path(args.out))
     started = time.perf_counter()
-    wave = voice.synthesize(text, **options)
+    waves = voice.sentences(text, **options)
+    count = _write_file(Path(args.out), waves, None if args.raw else rate)
     took = time.perf_counter() - started
-    _write_file(Path(args.out), wave, None if args.raw else rate)
     report = sys.stderr if is_stream(Path(args.out)) else sys.stdout
-    print(f"{args.out}: {len(wave) / rate:.2f} s of audio in {took:.2f} s", file=report)
+    print(f"{args.out}: {count / rate:.2f} s of audio in {took:.2f} s", file=report)
 
 
 def read_text(text: str) -> str:
@@ -112,25 +112,45 @@ def _require_place(path: Path) -> None:
         raise ConfigError(f"--out: {path}: name a file in a folder that exists")
 
 
-def _write_file(path: Path, wave, rate: int | None) -> None:
+def _write_file(path: Path, waves: Iterator, rate: int | None) -> int:
     """Write a file under its name once it is whole, with a header if rate is given.
 
-    A device or a pipe is written to.
-    """
-    from .audio import to_pcm, wav_header
+    A device or a pipe is written to, as the waveforms come.
 
-    pcm = to_pcm(wave)
-    header = wav_header(rate, len(pcm)) if rate else b""
+    Returns:
+        The number of samples.
+    """
+    from .audio import BYTES, wav_header
+
+    header = wav_header(rate) if rate else b""
     if is_stream(path):
-        path.write_bytes(header + pcm)
-        return
+        with open(path, "wb") as file:
+            return _write_waves(file, waves, header)
     path = file_of(path)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        part.write_bytes(header + pcm)
+        with open(part, "wb") as file:
+            count = _write_waves(file, waves, header)
+            if rate:
+                file.seek(0)
+                file.write(wav_header(rate, BYTES * count))
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+    return count
+
+
+def _write_waves(file, waves: Iterator, header: bytes) -> int:
+    """Write a header and waveforms to a binary file; return the number of samples."""
+    from .audio import to_pcm
+
+    count = 0
+    for wave in waves:
+        file.write(header + to_pcm(wave))
+        file.flush()
+        header = b""
+        count += len(wave)
+    return count
 
 
 def _write_stream(waves: Iterator, rate: int | None) -> None:
@@ -138,15 +158,12 @@ def _write_stream(waves: Iterator, rate: int | None) -> None:
 
     A reader that closes the pipe ends the synthesis.
     """
-    from .audio import to_pcm, wav_header
+    from .audio import wav_header
 
     if sys.stdout.isatty():
         raise ConfigError("--out -: standard output is a terminal; redirect it")
     header = wav_header(rate) if rate else b""
     try:
-        for wave in waves:
-            sys.stdout.buffer.write(header + to_pcm(wave))
-            sys.stdout.buffer.flush()
-            header = b""
+        _write_waves(sys.stdout.buffer, waves, header)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

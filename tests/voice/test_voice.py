@@ -2,6 +2,7 @@
 
 import io
 import os
+import tracemalloc
 import wave
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from espnet_distill.cli.main import main
 from espnet_distill.errors import ConfigError
 from espnet_distill.voice import Voice
+from espnet_distill.voice.audio import wav_header
 from espnet_distill.voice.normalization import normalize
 from espnet_distill.voice.phonemes import SPACE, phonemize
 from espnet_distill.voice.synthesize import read_text
@@ -267,6 +269,25 @@ def test_a_file_of_a_file(folder, tmp_path, capsys):
     assert main(["synthesize", *arguments, str(tmp_path / "x.raw"), "--raw"]) == 0
     raw = np.frombuffer((tmp_path / "x.raw").read_bytes(), "<i2")
     same(read_wav(tmp_path / "x.wav"), raw)
+
+
+def test_a_long_text_is_written_a_sentence_at_a_time(folder, tmp_path):
+    text = "\n\n".join(["abcdefghij" * 5] * 1000)
+    (tmp_path / "book.txt").write_text(text, encoding="utf-8")
+    source, out = (str(tmp_path / name) for name in ("book.txt", "x.wav"))
+    tracemalloc.start()
+    try:
+        assert main(["synthesize", str(folder), source, "--out", out]) == 0
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    size = (tmp_path / "x.wav").stat().st_size
+    assert peak < size / 4
+    assert len(read_wav(tmp_path / "x.wav")) == (size - 44) / 2
+
+
+def test_the_header_of_a_file_of_more_than_4_gib():
+    assert wav_header(RATE, 2**33) == wav_header(RATE)
 
 
 def test_a_pipe_or_a_device_is_written_to(folder, tmp_path, capfd):
