@@ -40,6 +40,7 @@ ENGLISH = {
     **{"Hon.": "Honorable", "Esq.": "Esquire", "Messrs.": "Messieurs"},
     **{"Co.": "Company", "Ltd.": "Limited", "Inc.": "Incorporated", "vs.": "versus"},
     **{"e.g.": "for example", "i.e.": "that is", "etc.": "et cetera"},
+    **{"Sen.": "Senator", "Rep.": "Representative", "Mt.": "Mount", "Ph.D.": "PhD"},
 }
 
 
@@ -56,11 +57,22 @@ ENGLISH_NUMBERED = {
     **{"No.": "Number", "no.": "number", "Nos.": "Numbers", "nos.": "numbers"},
     **{"Fig.": "Figure", "fig.": "figure", "Vol.": "Volume", "vol.": "volume"},
     **{"Ch.": "Chapter", "ch.": "chapter", "p.": "page", "pp.": "pages"},
+    **{"Jan.": "January", "Feb.": "February", "Mar.": "March", "Apr.": "April"},
+    **{"Aug.": "August", "Sep.": "September", "Sept.": "September"},
+    **{"Oct.": "October", "Nov.": "November", "Dec.": "December"},
 }
 GERMAN_NUMBERED = {
     **{"S.": "Seite", "Abb.": "Abbildung", "Kap.": "Kapitel", "Bd.": "Band"},
     **{"Art.": "Artikel", "Abs.": "Absatz", "Tel.": "Telefon"},
 }
+# Titles, after which no sentence begins
+FRENCH = {"M.": "Monsieur", "MM.": "Messieurs", "Mme.": "Madame", "Dr.": "Docteur"}
+SPANISH = {
+    **{"Sr.": "Señor", "Sra.": "Señora", "Srta.": "Señorita", "Dr.": "Doctor"},
+    **{"Dra.": "Doctora", "Ud.": "usted", "Uds.": "ustedes"},
+}
+ITALIAN = {"Sig.": "Signor", "Dott.": "Dottor", "Prof.": "Professor", "Dr.": "Dottor"}
+PORTUGUESE = {"Sr.": "Senhor", "Sra.": "Senhora", "Dr.": "Doutor", "Dra.": "Doutora"}
 GERMAN_MONTHS = (
     *("Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August"),
     *("September", "Oktober", "November", "Dezember"),
@@ -79,12 +91,14 @@ NUMBER_WORDS = {
         numbered=GERMAN_NUMBERED,
         months=GERMAN_MONTHS,
     ),
-    "fr": NumberWords("moins", "virgule", "pour cent", "et", group=SPACED),
-    "es": NumberWords("menos", "coma", "por ciento", "y"),
-    "it": NumberWords("meno", "virgola", "per cento", "e"),
+    "fr": NumberWords(
+        *("moins", "virgule", "pour cent", "et"), group=SPACED, abbreviations=FRENCH
+    ),
+    "es": NumberWords("menos", "coma", "por ciento", "y", abbreviations=SPANISH),
+    "it": NumberWords("meno", "virgola", "per cento", "e", abbreviations=ITALIAN),
     "nl": NumberWords("min", "komma", "procent", "en"),
     "pl": NumberWords("minus", "przecinek", "procent", "i", group=SPACED),
-    "pt": NumberWords("menos", "vírgula", "por cento", "e"),
+    "pt": NumberWords("menos", "vírgula", "por cento", "e", abbreviations=PORTUGUESE),
     "ru": NumberWords("минус", "запятая", "процентов", "и", group=SPACED),
     "uk": NumberWords("мінус", "кома", "відсотків", "і", group=SPACED),
     "tr": NumberWords("eksi", "virgül", "yüzde", "ve"),

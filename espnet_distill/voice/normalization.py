@@ -201,8 +201,12 @@ class _Normalizer:
 
 
 def _expand(text: str, short: str, full: str) -> str:
-    """Expand an abbreviation; at the end of a text its period stays."""
-    pattern = rf"(?<![\w.]){re.escape(short)}(?P<end>[\s\"'”’)]*$)?"
+    """Expand an abbreviation; at the end of a text its period stays.
+
+    One of a letter, as in ``M. Dupont``, is an initial after another one.
+    """
+    initial = r"(?<![^\W\d_]\.\s)" if len(short) == 2 else ""
+    pattern = rf"(?<![\w.]){initial}{re.escape(short)}(?P<end>[\s\"'”’)]*$)?"
     return re.sub(
         pattern, lambda match: full + ("." if match["end"] is not None else ""), text
     )

@@ -17,6 +17,9 @@ TEXTS = [
     ("en", "the 1990s, the 21st", "the nineteen nineties, the twenty-first"),
     ("en", "the ’90s, her 20s", "the nineties, her twenties"),
     ("en", "No. 5, fig. 2. No. It", "Number five, figure two. No. It"),
+    ("en", "Jan. 5, a Ph.D. by Jan. Lee", "January five, a PhD by Jan. Lee"),
+    ("pt", "O Sr. Silva.", "O Senhor Silva."),
+    ("fr", "M. Dupont et J. M. Petit", "Monsieur Dupont et J. M. Petit"),
     ("de", "Abb. 3, S.5", "Abbildung drei, Seite fünf"),
     ("en", "007 or -5", "zero zero seven or minus five"),
     ("en", "-5%, −5.5 % (-$5) or -5 €", "minus five percent, minus five point five "
