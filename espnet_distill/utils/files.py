@@ -274,10 +274,13 @@ def write_tensors(path: Path, state) -> None:
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a UTF-8 file; raise a ConfigError if it cannot be read."""
+    """Return the text of a UTF-8 file; raise a ConfigError if it cannot be read.
+
+    A byte order mark, as of Windows, is left out.
+    """
     require_no_pipe(path)
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -73,9 +73,9 @@ def read_text(text: str) -> str:
     path = Path(text)
     try:
         if text == STANDARD:
-            return _require_utf8(sys.stdin.read(), STANDARD)
+            return _require_utf8(sys.stdin.read().removeprefix("\ufeff"), STANDARD)
         if _is_readable(path):
-            return path.read_text(encoding="utf-8")
+            return path.read_text(encoding="utf-8-sig")  # a byte order mark is no text
     except UnicodeDecodeError as error:
         raise _not_utf8(text) from error
     if path.suffix == ".txt" and len(text.split()) == 1:

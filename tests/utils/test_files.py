@@ -10,6 +10,7 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.utils import files, process_identity
 from espnet_distill.utils.files import (
     folder_written_whole,
+    read_text,
     remove_abandoned,
     write_text,
     written_whole,
@@ -85,6 +86,11 @@ def test_two_writers_of_one_file_use_two_temporary_files(tmp_path):
         one.write_text("one")
         other.write_text("other")
     assert (tmp_path / "a").read_text() == "one" and len(os.listdir(tmp_path)) == 1
+
+
+def test_a_byte_order_mark_is_no_text(tmp_path):
+    (tmp_path / "a").write_text("\ufeffann 1\n", encoding="utf-8")
+    assert read_text(tmp_path / "a") == "ann 1\n"
 
 
 def test_a_pipe_is_written_to_and_no_file_replaces_it(tmp_path):

@@ -312,6 +312,13 @@ def test_a_text_that_no_file_can_be_called(text):
     assert read_text(text) == text
 
 
+def test_a_byte_order_mark_is_no_text(tmp_path, monkeypatch):
+    (tmp_path / "x.txt").write_bytes(b"\xef\xbb\xbfMr. No.")
+    assert read_text(str(tmp_path / "x.txt")) == "Mr. No."
+    monkeypatch.setattr("sys.stdin", io.StringIO("\ufeffMr. No."))
+    assert read_text("-") == "Mr. No."
+
+
 @pytest.mark.parametrize("surrogate", ["\udce9", "\ud800"])
 def test_text_that_is_not_utf8_is_refused(surrogate, monkeypatch):
     with pytest.raises(ConfigError) as caught:
