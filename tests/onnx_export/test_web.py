@@ -162,6 +162,19 @@ def test_the_page_has_the_ids_of_the_runtime(name, tmp_path):
     assert made == voice.ids(phonemes) and len(made) > 10
 
 
+def test_the_page_ends_sentences_as_the_runtime_does(tmp_path):
+    """At blank lines, and not at marks between digits."""
+    words = {"a": "ə", "b": "b", "3": "θ", "5": "f"}
+    texts = ["A\n\nb.\n \n\n. a\nb\n\n", "3.5 a, 3,5 b. 3"]
+    calls = [("phonemesOf", text) for text in texts]
+    made = run_page(make_voice(tmp_path / "voice"), calls, words)
+    assert [phonemes for phonemes, _ in made] == ["ə\nb.\nə b\n", "θ f ə, θ f b. θ"]
+    calls = [("sentencesOf", phonemes) for phonemes, _ in made]
+    (first, second) = run_page(make_voice(tmp_path / "other"), calls, words)
+    assert list(filter(None, first)) == ["ə", "b.", "ə b"]
+    assert second == ["θ f ə, θ f b.", "θ"]
+
+
 def test_the_page_finds_words_of_decomposed_letters(tmp_path):
     folder, words = make_voice(tmp_path / "voice"), {"café": "k a"}
     (found,) = run_page(folder, [("phonemesOf", "Cafe\u0301?")], words)

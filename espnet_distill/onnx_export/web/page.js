@@ -1,8 +1,10 @@
 "use strict";
 
 const PAUSE = 0.2; // seconds between sentences
-const WORD = /[\p{L}\p{M}]+(?:['’][\p{L}\p{M}]+)*|\p{N}+|[.,;:?!%&—–…]/gu;
+const WORD =
+  /[\p{L}\p{M}]+(?:['’][\p{L}\p{M}]+)*|\p{N}+|(?<!\p{N})[.,:]|[.,:](?!\p{N})|[;?!%&—–…]|\n\s*\n/gu;
 const MARK = /^[.,;:?!]$/;
+const ENDED = /[.,;:?!\n]$/; // phonemes that no mark follows
 const PAUSES = { "—": ";", "–": ";", "…": "," };
 const { settings } = VOICE;
 const rate = settings.audio.sample_rate;
@@ -44,9 +46,11 @@ function phonemesOf(text) {
     const word = lexicon.get(found.replace("’", "'"));
     const mark = MARK.test(found) ? found : PAUSES[found];
     if (mark) {
-      if (phonemes && !MARK.test(phonemes.at(-1))) phonemes += mark;
+      if (phonemes && !ENDED.test(phonemes)) phonemes += mark;
+    } else if (!found.trim()) {
+      if (phonemes) phonemes += "\n"; // a blank line ends a sentence
     } else if (word) {
-      phonemes += (phonemes && " ") + word;
+      phonemes += (/.$/.test(phonemes) ? " " : "") + word;
     } else {
       missing.add(found);
     }
