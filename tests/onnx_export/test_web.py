@@ -157,7 +157,7 @@ def test_the_page_has_the_ids_of_the_runtime(name, tmp_path):
     changes = {"phoneme_type": kind, "phoneme_id_map": ids}
     changes["front_end"] = {"token_type": token_type}
     voice = Voice(make_voice(tmp_path / "voice", **changes))
-    (made,) = run_page(tmp_path / "voice", [("idsOf", text)])
+    ((made,),) = run_page(tmp_path / "voice", [("piecesOf", text)])
     (phonemes,) = voice._front_end.given_phonemes(text)
     assert made == voice.ids(phonemes) and len(made) > 10
 
@@ -181,16 +181,33 @@ def test_the_page_finds_words_of_decomposed_letters(tmp_path):
     assert found == ["k a?", []]
 
 
+def test_the_page_cuts_long_sentences_as_the_runtime_does(tmp_path):
+    voice = Voice(make_voice(tmp_path / "voice"))
+    texts = [
+        "a" * 700,
+        "ab " * 250,
+        "ab " * 90 + "ab, " + "cd " * 110,
+        "ab " * 100 + "x",
+    ]
+    calls = [("piecesOf", text.strip()) for text in texts]
+    made = run_page(tmp_path / "voice", calls)
+    for text, pieces in zip(texts, made, strict=True):
+        (phonemes,) = voice._front_end.given_phonemes(text)
+        assert pieces == voice._id_pieces(phonemes) and len(pieces) > 1
+
+
 def test_the_page_splits_tokens_at_spaces(tmp_path):
     ids = {one: [id] for id, one in enumerate(["_", "^", "$", " ", "AH0", ".", "B"])}
     changes = {"phoneme_type": "ids", "phoneme_id_map": ids}
     voice = Voice(make_voice(tmp_path / "voice", **changes))
     text = "AH0 <space>  B .\nAH0 . B . <space> B"
     expected = ["AH0 <space> B .", "AH0 . B .", "B"]
-    calls = [("sentencesOf", text), *(("idsOf", one) for one in expected)]
+    calls = [("sentencesOf", text), *(("piecesOf", one) for one in expected)]
     sentences, *made = run_page(tmp_path / "voice", calls)
     assert sentences == expected
-    assert made == list(map(voice.ids, voice._front_end.given_phonemes(text)))
+    assert [ids for (ids,) in made] == list(
+        map(voice.ids, voice._front_end.given_phonemes(text))
+    )
 
 
 def test_the_page_reads_signs_and_dashes(tmp_path):
