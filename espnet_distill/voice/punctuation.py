@@ -50,9 +50,9 @@ def simplify_punctuation(text: str) -> str:
     text = END_OF_QUOTE.sub(" ", text)
     text = DASH.sub("; ", text)
     text = ELLIPSIS.sub(_comma_or_period, text)
-    text = UNSPACED.sub(r"\1 ", text)
     text = SPACE_BEFORE.sub("", " ".join(text.split()))
     text = REPEATED.sub(_strongest, text)
+    text = UNSPACED.sub(r"\1 ", text)
     return LEADING.sub("", text).strip()
 
 

@@ -90,6 +90,7 @@ PUNCTUATION = [
     ("What?! No!!", "What? No!"),
     ("re-entered, don’t", "re-entered, don't"),
     ("one,two", "one, two"),
+    ("“Us?”,he said!!no", "Us? he said! no"),
     ("हिन्दी,दुनिया", "हिन्दी, दुनिया"),
     ("  ... well ,  yes ", "well, yes"),
     ("5.20 and 5:30, a.b", "5.20 and 5:30, a.b"),
