@@ -87,7 +87,7 @@ def read_transcript(path: Path) -> list[Line]:
 
 def lines_of(path: Path) -> Iterator[tuple[str, str]]:
     """Yield (file and line number, line) of each nonblank line of a text file."""
-    text = read_text(path).removeprefix("\ufeff")
+    text = read_text(path)
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             yield f"{path}: line {number}", line
@@ -232,7 +232,7 @@ def _clips_of_takes(folder: Path) -> list[Clip]:
     for transcript in sorted(folder.glob("*.txt")):
         last[transcript.stem.rpartition("_")[0]] = transcript
     lines = [
-        Line(name, _in_one_line(read_text(path).removeprefix("\ufeff")), str(path))
+        Line(name, _in_one_line(read_text(path)), str(path))
         for name, path in last.items()
     ]
     return [

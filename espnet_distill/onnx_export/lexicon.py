@@ -7,6 +7,7 @@ BOUNDARY, the space of the training.
 
 import importlib.util
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -26,7 +27,13 @@ FREQUENT = 2000  # words that are phonemized between others, as they may be weak
 NEIGHBORS = slice(1000, 5000)  # the others: seldom weak themselves
 SPELLINGS = {"en": {"i": "I"}}  # espeak-ng has the letter's name for the other one
 NOTICE = "the words of lexicon.txt are wordfreq's (Robyn Speer), CC BY-SA 4.0"
-WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*'?")  # sherpa-onnx splits at hyphens
+COMBINING = "".join(  # vowel signs of Hindi, accents of Arabic and the like; no \w
+    char
+    for char in map(chr, range(0x300, 0x1F000))
+    if unicodedata.category(char).startswith("M")
+)
+LETTERS = rf"(?:[^\W\d_][{COMBINING}]*)+"
+WORD = re.compile(rf"{LETTERS}(?:['’]{LETTERS})*'?")  # sherpa-onnx splits at hyphens
 
 
 def words_of_voice(source: str, kind: str, language: str | None) -> list[str]:
@@ -49,7 +56,7 @@ def words_of_voice(source: str, kind: str, language: str | None) -> list[str]:
 
 
 def read_words(source: str, language: str | None) -> list[str]:
-    """Return distinct words in lower case, in order.
+    """Return distinct words in lower case and NFC, in order.
 
     Args:
         source: A file of words or of a text, or `auto` for the most frequent words,
@@ -63,7 +70,8 @@ def read_words(source: str, language: str | None) -> list[str]:
         found = _frequent(language)
     else:
         found = read_text(Path(source)).split()
-    words = list(dict.fromkeys(WORD.findall("\n".join(found).lower())))
+    text = unicodedata.normalize("NFC", "\n".join(found).lower())
+    words = list(dict.fromkeys(WORD.findall(text)))
     if not words:
         raise ConfigError(f"--lexicon: {source}: has no words")
     return [*words, *map(str, NUMBERS), *SIGNS, *PAUSES] if source == AUTO else words

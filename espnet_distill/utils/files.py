@@ -15,6 +15,7 @@ from pathlib import Path
 from espnet_distill.errors import ConfigError, ErrorCollector, summarize
 from espnet_distill.utils.process_identity import PATTERN as PROCESS
 from espnet_distill.utils.process_identity import current_process, has_ended
+from espnet_distill.voice.places import file_of, is_stream
 
 
 def cache_folder() -> Path:
@@ -29,14 +30,17 @@ def written_whole(path: Path, flush: bool = True) -> Iterator[Path]:
 
     If the block raises, the temporary file is removed. The folder is created if needed.
     The suffix is kept, for writers that depend on it. Temporary files that killed
-    processes left in the folder are removed.
+    processes left in the folder are removed. A device or a pipe is yielded itself.
 
     Args:
         path: The file to write.
         flush: Whether to flush the file to the disk before it is renamed. Without it, a
             power cut may leave an empty file; for files that are validated on reading.
     """
-    path = Path(path)
+    path = file_of(Path(path))
+    if is_stream(path):
+        yield path
+        return
     with folders_above(path):
         _remove_abandoned_once(path.parent)
         beside = _part_of(path)
@@ -270,10 +274,13 @@ def write_tensors(path: Path, state) -> None:
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a UTF-8 file; raise a ConfigError if it cannot be read."""
+    """Return the text of a UTF-8 file; raise a ConfigError if it cannot be read.
+
+    A byte order mark, as of Windows, is left out.
+    """
     require_no_pipe(path)
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

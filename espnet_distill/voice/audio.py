@@ -15,7 +15,11 @@ def to_pcm(wave: np.ndarray) -> bytes:
 
 
 def wav_header(sample_rate: int, size: int = UNKNOWN) -> bytes:
-    """Return the header of a mono WAV file with so many bytes of 16-bit PCM."""
+    """Return the header of a mono WAV file with so many bytes of 16-bit PCM.
+
+    Of 4 GiB or more, it is that of a stream.
+    """
+    size = min(size, UNKNOWN)
     form = struct.pack("<4sI4s", b"RIFF", HEADER + size, b"WAVE")
     values = (16, 1, 1, sample_rate, BYTES * sample_rate, BYTES, 8 * BYTES)
     return form + struct.pack("<4sIHHIIHH4sI", b"fmt ", *values, b"data", size)

@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable
 from decimal import Decimal
 
-from .languages import NUMBER_WORDS, NumberWords, require_language
-from .punctuation import simplify_punctuation
+from .languages import NUMBER_WORDS, NumberWords, day_pattern, require_language
+from .punctuation import OPENING, simplify_punctuation
 
 CURRENCIES = {"$": "USD", "€": "EUR", "£": "GBP"}
 SCALES = "thousand|million|billion|trillion"  # English: $1.5 million
@@ -55,31 +55,39 @@ class _Normalizer:
         whole = rf"(?:\d{{1,3}}(?:[{group}]\d{{3}})+|\d+)"
         number = rf"{whole}(?:{decimal}\d+|\.\d{{1,2}}(?![\d{group}]))?"
         symbol = f"[{''.join(CURRENCIES)}]"
+        country = r"(?<![^\W\d_])(?:(?P<country>[A-QS-Z]{1,2})(?=\$))?"  # not R$, reais
         before, after = r"(?<![\w.,:/])", r"(?![\w/]|[.,:]\d)"
+        sign = rf"(?P<sign>(?<![^\s{OPENING}])[-−–])?"
         scale = rf"(?:\s+(?P<scale>{SCALES}))?" if language == "en" else ""
         self.rules: list[tuple[str, Callable[[re.Match], str]]] = []
         if language == "en":
             self.rules += [
                 (rf"{before}(\d+)(?:st|nd|rd|th)\b", self._ordinal),
                 (rf"{before}(\d{{3}}0)s\b", self._decade),
+                (rf"{before}['’]?([2-9]0)s\b", self._decade),
             ]
         if words.months:
-            months = "|".join(words.months)
-            self.rules.append(
-                (rf"{before}(?P<n>\d{{1,2}})\.(?=\s+(?:{months})\b)", self._day)
-            )
+            self.rules.append((before + day_pattern(words.months), self._day))
         self.rules += [
             (rf"{before}(\d{{1,2}}):(\d{{2}}){after}", self._time),
-            (rf"(?P<symbol>{symbol})\s?(?P<n>{number}){scale}{after}", self._amount),
-            (rf"{before}(?P<n>{number})\s?(?P<symbol>{symbol}){after}", self._amount),
-            (rf"{before}(?P<n>{number})\s?%", self._percent),
-            (rf"{before}(?P<sign>(?<!\S)[-−])?(?P<n>{number}){after}", self._number),
+            (
+                rf"{sign}{country}(?P<symbol>{symbol})\s?(?P<n>{number}){scale}{after}",
+                self._amount,
+            ),
+            (
+                rf"{before}{sign}(?P<n>{number})\s?(?P<symbol>{symbol}){after}",
+                self._amount,
+            ),
+            (rf"{before}{sign}(?P<n>{number})\s?%", self._percent),
+            (rf"{before}{sign}(?P<n>{number}){after}", self._number),
             (r"(?<=\s)&(?=\s)", lambda _: words.ampersand),
         ]
 
     def __call__(self, text: str) -> str:
         for short, full in self.words.abbreviations.items():
             text = _expand(text, short, full)
+        for short, full in self.words.numbered.items():
+            text = re.sub(rf"(?<![\w.]){re.escape(short)}\s?(?=\d)", f"{full} ", text)
         text = INITIALS.sub(self._initials, text)
         for pattern, write in self.rules:
             text = re.sub(pattern, write, text)
@@ -111,6 +119,8 @@ class _Normalizer:
         """German: am 3. Mai → am dritten Mai; der 3. Mai → der dritte Mai."""
         words = self._spell(int(match["n"]), "ordinal") or match["n"]
         before = match.string[: match.start()].split()
+        while before and (before[-1] in ("und", "oder") or before[-1][0].isdigit()):
+            before.pop()  # der 3. und 4. Mai → der dritte und vierte Mai
         ends_in_n = not before or before[-1].lower() not in ("der", "dieser", "jeder")
         return words + "n" * ends_in_n
 
@@ -137,20 +147,28 @@ class _Normalizer:
         if scale or not exact:
             many = self._spell(float(10), "currency", currency=code, separator=" |")
             name = many.partition("|")[0].strip().partition(" ")[2]
-            return " ".join(filter(None, (self._words(match["n"]), scale, name)))
-        return units if value == value.to_integral_value() else f"{units} {cents}"
+            words = " ".join(filter(None, (self._words(match["n"]), scale, name)))
+        else:
+            is_whole = value == value.to_integral_value()
+            words = units if is_whole else f"{units} {cents}"
+        country = match.groupdict().get("country")
+        return self._signed(match, f"{country} {words}" if country else words)
 
     def _percent(self, match: re.Match) -> str:
         number = self._words(match["n"])
         if self.language == "tr":
-            return f"{self.words.percent} {number}"
-        return f"{number} {self.words.percent}"
+            return self._signed(match, f"{self.words.percent} {number}")
+        return self._signed(match, f"{number} {self.words.percent}")
+
+    def _signed(self, match: re.Match, words: str) -> str:
+        """Return the words of a number after that of its minus sign, if it has one."""
+        return f"{self.words.minus} {words}" if match["sign"] else words
 
     def _number(self, match: re.Match) -> str:
         if match["sign"]:
             if not self._value(match["n"]):
                 return match[0]
-            return f"{self.words.minus} {self._words(match['n'])}"
+            return self._signed(match, self._words(match["n"]))
         is_whole = len(match["n"]) == 4 and match["n"].isdigit()
         if is_whole and int(match["n"]) in YEARS:
             return self._spell(int(match["n"]), "year") or self._words(match["n"])
@@ -183,8 +201,12 @@ class _Normalizer:
 
 
 def _expand(text: str, short: str, full: str) -> str:
-    """Expand an abbreviation; at the end of a text its period stays."""
-    pattern = rf"(?<![\w.]){re.escape(short)}(?P<end>[\s\"'”’)]*$)?"
+    """Expand an abbreviation; at the end of a text its period stays.
+
+    One of a letter, as in ``M. Dupont``, is an initial after another one.
+    """
+    initial = r"(?<![^\W\d_]\.\s)" if len(short) == 2 else ""
+    pattern = rf"(?<![\w.]){initial}{re.escape(short)}(?P<end>[\s\"'”’)]*$)?"
     return re.sub(
         pattern, lambda match: full + ("." if match["end"] is not None else ""), text
     )

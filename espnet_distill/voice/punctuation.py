@@ -9,6 +9,7 @@ import re
 import unicodedata
 
 MARKS = ".,;:?!"
+OPENING = "\"'“‘„«([{¿¡"
 APOSTROPHES = dict.fromkeys("’‘ʼ′`´＇", "'")
 OMITTED = dict.fromkeys(
     '"“”„‟«»‹›＂()[]{}<>（）［］｛｝「」『』《》〈〉【】¿¡*_~|\\^', " "
@@ -23,9 +24,13 @@ OTHER_SCRIPTS = {
 }
 TRANSLATION = str.maketrans(APOSTROPHES | OMITTED | OTHER_SCRIPTS)
 QUOTED = re.compile(r"(?<!\w)'([^']*(?:(?<=\w)'\w[^']*)*)'(?!\w)")
+END_OF_QUOTE = re.compile(r"(?<=[.,;:?!…])'+(?!\w)")  # that began sentences before
 DASH = re.compile(r"\s*(?:[—―⸺]|--+)\s*|\s+[-–−]\s+")
 ELLIPSIS = re.compile(r"\s*(?:…|\.\s?\.\s?\.[.\s]*)(?P<rest>\s*\w)?")
-UNSPACED = re.compile(r"(?<=[^\W\d_])([,;:?!])(?=[^\W\d_])")
+LETTER_OR_SIGN = (
+    r"[^\s\d\x00-@\[-`{-\x7f]"  # a vowel sign of Hindi, too, which is no \w
+)
+UNSPACED = re.compile(rf"(?<={LETTER_OR_SIGN})([,;:?!])(?=[^\W\d_])")
 SPACE_BEFORE = re.compile(r"\s+(?=[.,;:?!](?:\W|$))")
 REPEATED = re.compile(r"[.,;:?!](?:\s*[.,;:?!])+(?!\d)")
 LEADING = re.compile(r"^[\s.,;:?!]+(?!\d)")
@@ -42,11 +47,12 @@ def simplify_punctuation(text: str) -> str:
     """
     text = unicodedata.normalize("NFC", text).translate(TRANSLATION)
     text = QUOTED.sub(r" \1 ", text)
+    text = END_OF_QUOTE.sub(" ", text)
     text = DASH.sub("; ", text)
     text = ELLIPSIS.sub(_comma_or_period, text)
-    text = UNSPACED.sub(r"\1 ", text)
     text = SPACE_BEFORE.sub("", " ".join(text.split()))
     text = REPEATED.sub(_strongest, text)
+    text = UNSPACED.sub(r"\1 ", text)
     return LEADING.sub("", text).strip()
 
 

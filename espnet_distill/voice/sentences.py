@@ -2,15 +2,16 @@
 
 import re
 
-from .languages import NUMBER_WORDS
+from .languages import NUMBER_WORDS, NumberWords, day_pattern
 from .phonemes import SPACE
-from .punctuation import MARKS
+from .punctuation import MARKS, OPENING
 
 MOST_PHONEMES = 300  # of a piece; about 20 s
-CLOSING = "\"'”’»)\\]」』）】"
-OPENING = "\"'“‘„«([{¿¡"
+CLOSING = "\"'”’»›)\\]」』）】"
+GERMAN = "“‘«‹"  # which close, too, before a space
 STOP = re.compile(
-    rf"(?P<mark>[.!?…]+)[{CLOSING}]*(?P<space>\s+)|[。．！？।۔؟]+[{CLOSING}]*\s*"
+    rf"(?P<mark>[.!?…]+)[{CLOSING}{GERMAN}*_]*(?:\s?[»›])*\s+"  # French puts a space before »
+    rf"|[。．！？।۔؟]+[{CLOSING}]*\s*"
 )
 INITIALS = re.compile(r"[^\W\d_]\.|(?:[^\W\d_]\.){2,}")
 # Abbreviations after which a sentence may begin
@@ -21,20 +22,20 @@ def split_sentences(text: str, language: str | None = None) -> list[str]:
     """Split a text into sentences.
 
     A sentence ends at a blank line; at ``.!?…`` before a space, unless a small letter
-    follows, or the period belongs to an abbreviation, an initial or, before a small
-    letter, a number; and at the marks of scripts that write no spaces.
+    follows, or the period belongs to an abbreviation, an initial, the day of a date or,
+    before a small letter, a number; and at the marks of scripts that write no spaces.
 
     Args:
         text: A text, in which single line breaks are spaces.
         language: A code whose abbreviations are known, such as ``en``.
     """
     words = NUMBER_WORDS.get(language)
-    abbreviations = set(words.abbreviations) if words else set()
+    day = re.compile(day_pattern(words.months)) if words and words.months else None
     sentences = []
     for paragraph in re.split(r"\n\s*\n", text):
         start = 0
         for match in STOP.finditer(paragraph):
-            if _ends_sentence(match, abbreviations):
+            if _ends_sentence(match, words, day):
                 sentences.append(paragraph[start : match.end()])
                 start = match.end()
         sentences.append(paragraph[start:])
@@ -42,7 +43,9 @@ def split_sentences(text: str, language: str | None = None) -> list[str]:
     return [sentence for sentence in joined if sentence]
 
 
-def _ends_sentence(match: re.Match, abbreviations: set[str]) -> bool:
+def _ends_sentence(
+    match: re.Match, words: NumberWords | None, day: re.Pattern | None
+) -> bool:
     if not match["mark"]:
         return True
     rest = match.string[match.end() :].lstrip(OPENING)
@@ -50,11 +53,17 @@ def _ends_sentence(match: re.Match, abbreviations: set[str]) -> bool:
         return False
     if match["mark"] != ".":
         return True
-    *_, word = match.string[: match.end("mark")].rsplit(None, 1)
-    word = word.lstrip(OPENING)
+    *_, whole = match.string[: match.end("mark")].rsplit(None, 1)
+    word = whole.lstrip(OPENING)
+    if day and day.match(match.string, match.end("mark") - len(word)):
+        return False
     if word in LAST_WORDS:
         return True
-    return word not in abbreviations and not (INITIALS.fullmatch(word) and word != "I.")
+    if words and (
+        word in words.abbreviations or word in words.numbered and rest[:1].isdigit()
+    ):
+        return False
+    return not (INITIALS.fullmatch(word) and word != "I.")
 
 
 def split_phonemes(phonemes: list[str]) -> list[list[str]]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .errors import ConfigError
+from .places import file_of, is_stream
 
 STANDARD = "-"  # standard input or output
 
@@ -56,10 +57,11 @@ def main(args) -> None:
         return
     _require_place(Path(args.out))
     started = time.perf_counter()
-    wave = voice.synthesize(text, **options)
+    waves = voice.sentences(text, **options)
+    count = _write_file(Path(args.out), waves, None if args.raw else rate)
     took = time.perf_counter() - started
-    _write_file(Path(args.out), wave, None if args.raw else rate)
-    print(f"{args.out}: {len(wave) / rate:.2f} s of audio in {took:.2f} s")
+    report = sys.stderr if is_stream(Path(args.out)) else sys.stdout
+    print(f"{args.out}: {count / rate:.2f} s of audio in {took:.2f} s", file=report)
 
 
 def read_text(text: str) -> str:
@@ -71,9 +73,9 @@ def read_text(text: str) -> str:
     path = Path(text)
     try:
         if text == STANDARD:
-            return _require_utf8(sys.stdin.read(), STANDARD)
+            return _require_utf8(sys.stdin.read().removeprefix("\ufeff"), STANDARD)
         if _is_readable(path):
-            return path.read_text(encoding="utf-8")
+            return path.read_text(encoding="utf-8-sig")  # a byte order mark is no text
     except UnicodeDecodeError as error:
         raise _not_utf8(text) from error
     if path.suffix == ".txt" and len(text.split()) == 1:
@@ -110,18 +112,45 @@ def _require_place(path: Path) -> None:
         raise ConfigError(f"--out: {path}: name a file in a folder that exists")
 
 
-def _write_file(path: Path, wave, rate: int | None) -> None:
-    """Write a file under its name once it is whole, with a header if rate is given."""
-    from .audio import to_pcm, wav_header
+def _write_file(path: Path, waves: Iterator, rate: int | None) -> int:
+    """Write a file under its name once it is whole, with a header if rate is given.
 
-    pcm = to_pcm(wave)
-    header = wav_header(rate, len(pcm)) if rate else b""
+    A device or a pipe is written to, as the waveforms come.
+
+    Returns:
+        The number of samples.
+    """
+    from .audio import BYTES, wav_header
+
+    header = wav_header(rate) if rate else b""
+    if is_stream(path):
+        with open(path, "wb") as file:
+            return _write_waves(file, waves, header)
+    path = file_of(path)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        part.write_bytes(header + pcm)
+        with open(part, "wb") as file:
+            count = _write_waves(file, waves, header)
+            if rate:
+                file.seek(0)
+                file.write(wav_header(rate, BYTES * count))
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+    return count
+
+
+def _write_waves(file, waves: Iterator, header: bytes) -> int:
+    """Write a header and waveforms to a binary file; return the number of samples."""
+    from .audio import to_pcm
+
+    count = 0
+    for wave in waves:
+        file.write(header + to_pcm(wave))
+        file.flush()
+        header = b""
+        count += len(wave)
+    return count
 
 
 def _write_stream(waves: Iterator, rate: int | None) -> None:
@@ -129,15 +158,12 @@ def _write_stream(waves: Iterator, rate: int | None) -> None:
 
     A reader that closes the pipe ends the synthesis.
     """
-    from .audio import to_pcm, wav_header
+    from .audio import wav_header
 
     if sys.stdout.isatty():
         raise ConfigError("--out -: standard output is a terminal; redirect it")
     header = wav_header(rate) if rate else b""
     try:
-        for wave in waves:
-            sys.stdout.buffer.write(header + to_pcm(wave))
-            sys.stdout.buffer.flush()
-            header = b""
+        _write_waves(sys.stdout.buffer, waves, header)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -71,7 +71,16 @@ class Voice:
             text: One or several sentences.
             options: As in :meth:`stream`.
         """
-        return np.concatenate(list(self._waves(self._graph.stream, text, **options)))
+        return np.concatenate(list(self.sentences(text, **options)))
+
+    def sentences(self, text: str, **options) -> Iterator[np.ndarray]:
+        """Yield the waveform of each sentence (T,), and the silence between them.
+
+        Args:
+            text: One or several sentences.
+            options: As in :meth:`stream`.
+        """
+        return self._waves(self._graph.stream, text, **options)
 
     def stream(self, text: str, **options) -> Iterator[np.ndarray]:
         """Yield the waveform of a text in pieces (T,).

@@ -9,7 +9,7 @@ const document = {
   getElementById: (id) => (elements[id] ??= { append() {}, classList: { toggle() {} } }),
 };
 globalThis.Option = Object;
-const names = "idsOf, phonemesOf, sentencesOf";
+const names = "phonemesOf, piecesOf, sentencesOf";
 const end = `\nlexicon = new Map(WORDS); return { ${names} };`;
 const parameters = ["VOICE", "RUNTIME", "WORDS", "document", "window"];
 const page = new Function(...parameters, readFileSync(source, "utf8") + end);

@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+import unicodedata
 from argparse import Namespace
 from pathlib import Path
 from unittest.mock import Mock
@@ -22,7 +23,7 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.onnx_export.cleaner import cleaner_warnings
 from espnet_distill.onnx_export.export import TOKENS
 from espnet_distill.onnx_export.front_end import choose_front_end
-from espnet_distill.onnx_export.lexicon import lexicon_lines
+from espnet_distill.onnx_export.lexicon import lexicon_lines, read_words
 from espnet_distill.onnx_export.phoneme_ids import padded, phoneme_ids
 from espnet_distill.onnx_export.speakers import (
     Speakers,
@@ -203,6 +204,14 @@ def test_words_are_phonemized_as_between_others():
     assert shown["1999"] == "▁nˈaɪntiːn▁nˈaɪntinˈaɪn"
 
 
+def test_words_of_a_lexicon_keep_combining_marks(tmp_path):
+    """Vowel signs of Hindi are no word characters of Python; accents are composed."""
+    text = unicodedata.normalize("NFD", "नमस्ते, Café don't مَرحبًا ten-year")
+    (tmp_path / "words").write_text(text, encoding="utf-8")
+    words = ["नमस्ते", "café", "don't", "مَرحبًا", "ten", "year"]
+    assert read_words(str(tmp_path / "words"), "hi") == words
+
+
 def test_the_card(voice, pair):
     card = (voice.path.parent / "MODEL_CARD.md").read_text()
     experiment, _ = pair
@@ -376,6 +385,7 @@ def test_sherpa_2_plays_a_voice_as_piper_does(voice, played_by_piper, tmp_path):
 
 LEXICON = """
 import sys
+import unicodedata
 import numpy as np
 import sherpa_onnx as sherpa
 folder = sys.argv[1]

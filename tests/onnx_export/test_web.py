@@ -157,9 +157,43 @@ def test_the_page_has_the_ids_of_the_runtime(name, tmp_path):
     changes = {"phoneme_type": kind, "phoneme_id_map": ids}
     changes["front_end"] = {"token_type": token_type}
     voice = Voice(make_voice(tmp_path / "voice", **changes))
-    (made,) = run_page(tmp_path / "voice", [("idsOf", text)])
+    ((made,),) = run_page(tmp_path / "voice", [("piecesOf", text)])
     (phonemes,) = voice._front_end.given_phonemes(text)
     assert made == voice.ids(phonemes) and len(made) > 10
+
+
+def test_the_page_ends_sentences_as_the_runtime_does(tmp_path):
+    """At blank lines, and not at marks between digits."""
+    words = {"a": "ə", "b": "b", "3": "θ", "5": "f"}
+    texts = ["A\n\nb.\n \n\n. a\nb\n\n", "3.5 a, 3,5 b. 3"]
+    calls = [("phonemesOf", text) for text in texts]
+    made = run_page(make_voice(tmp_path / "voice"), calls, words)
+    assert [phonemes for phonemes, _ in made] == ["ə\nb.\nə b\n", "θ f ə, θ f b. θ"]
+    calls = [("sentencesOf", phonemes) for phonemes, _ in made]
+    (first, second) = run_page(make_voice(tmp_path / "other"), calls, words)
+    assert list(filter(None, first)) == ["ə", "b.", "ə b"]
+    assert second == ["θ f ə, θ f b.", "θ"]
+
+
+def test_the_page_finds_words_of_decomposed_letters(tmp_path):
+    folder, words = make_voice(tmp_path / "voice"), {"café": "k a"}
+    (found,) = run_page(folder, [("phonemesOf", "Cafe\u0301?")], words)
+    assert found == ["k a?", []]
+
+
+def test_the_page_cuts_long_sentences_as_the_runtime_does(tmp_path):
+    voice = Voice(make_voice(tmp_path / "voice"))
+    texts = [
+        "a" * 700,
+        "ab " * 250,
+        "ab " * 90 + "ab, " + "cd " * 110,
+        "ab " * 100 + "x",
+    ]
+    calls = [("piecesOf", text.strip()) for text in texts]
+    made = run_page(tmp_path / "voice", calls)
+    for text, pieces in zip(texts, made, strict=True):
+        (phonemes,) = voice._front_end.given_phonemes(text)
+        assert pieces == voice._id_pieces(phonemes) and len(pieces) > 1
 
 
 def test_the_page_splits_tokens_at_spaces(tmp_path):
@@ -168,10 +202,12 @@ def test_the_page_splits_tokens_at_spaces(tmp_path):
     voice = Voice(make_voice(tmp_path / "voice", **changes))
     text = "AH0 <space>  B .\nAH0 . B . <space> B"
     expected = ["AH0 <space> B .", "AH0 . B .", "B"]
-    calls = [("sentencesOf", text), *(("idsOf", one) for one in expected)]
+    calls = [("sentencesOf", text), *(("piecesOf", one) for one in expected)]
     sentences, *made = run_page(tmp_path / "voice", calls)
     assert sentences == expected
-    assert made == list(map(voice.ids, voice._front_end.given_phonemes(text)))
+    assert [ids for (ids,) in made] == list(
+        map(voice.ids, voice._front_end.given_phonemes(text))
+    )
 
 
 def test_the_page_reads_signs_and_dashes(tmp_path):

@@ -10,6 +10,7 @@ from espnet_distill.errors import ConfigError
 from espnet_distill.utils import files, process_identity
 from espnet_distill.utils.files import (
     folder_written_whole,
+    read_text,
     remove_abandoned,
     write_text,
     written_whole,
@@ -85,6 +86,27 @@ def test_two_writers_of_one_file_use_two_temporary_files(tmp_path):
         one.write_text("one")
         other.write_text("other")
     assert (tmp_path / "a").read_text() == "one" and len(os.listdir(tmp_path)) == 1
+
+
+def test_a_byte_order_mark_is_no_text(tmp_path):
+    (tmp_path / "a").write_text("\ufeffann 1\n", encoding="utf-8")
+    assert read_text(tmp_path / "a") == "ann 1\n"
+
+
+def test_a_pipe_is_written_to_and_no_file_replaces_it(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    write_text(tmp_path / "pipe", "whole")
+    assert os.read(reader, 99) == b"whole" and (tmp_path / "pipe").is_fifo()
+    os.close(reader)
+
+
+def test_the_name_of_an_open_file_stays(tmp_path):
+    with open(tmp_path / "a", "w") as file:
+        name = f"/dev/fd/{file.fileno()}"
+        write_text(name, "whole")
+        assert os.path.realpath(name).startswith(str(tmp_path))
+    assert (tmp_path / "a").read_text() == "whole" and os.listdir(tmp_path) == ["a"]
 
 
 def test_files_are_flushed_before_they_are_renamed(tmp_path, monkeypatch):

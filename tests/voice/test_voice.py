@@ -1,6 +1,8 @@
 """Voice: its samples are those of the graph, for each option; bad voices."""
 
 import io
+import os
+import tracemalloc
 import wave
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from espnet_distill.cli.main import main
 from espnet_distill.errors import ConfigError
 from espnet_distill.voice import Voice
+from espnet_distill.voice.audio import wav_header
 from espnet_distill.voice.normalization import normalize
 from espnet_distill.voice.phonemes import SPACE, phonemize
 from espnet_distill.voice.synthesize import read_text
@@ -268,11 +271,52 @@ def test_a_file_of_a_file(folder, tmp_path, capsys):
     same(read_wav(tmp_path / "x.wav"), raw)
 
 
+def test_a_long_text_is_written_a_sentence_at_a_time(folder, tmp_path):
+    text = "\n\n".join(["abcdefghij" * 5] * 1000)
+    (tmp_path / "book.txt").write_text(text, encoding="utf-8")
+    source, out = (str(tmp_path / name) for name in ("book.txt", "x.wav"))
+    tracemalloc.start()
+    try:
+        assert main(["synthesize", str(folder), source, "--out", out]) == 0
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    size = (tmp_path / "x.wav").stat().st_size
+    assert peak < size / 4
+    assert len(read_wav(tmp_path / "x.wav")) == (size - 44) / 2
+
+
+def test_the_header_of_a_file_of_more_than_4_gib():
+    assert wav_header(RATE, 2**33) == wav_header(RATE)
+
+
+def test_a_pipe_or_a_device_is_written_to(folder, tmp_path, capfd):
+    """A file of its name would wait for no reader, or stand in the way of /dev/null."""
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    arguments = ["synthesize", str(folder), "ab", "--raw", "--out"]
+    assert main([*arguments, str(tmp_path / "pipe")]) == 0
+    same(np.frombuffer(os.read(reader, 99999), "<i2"), pcm(expected("ab")))
+    os.close(reader)
+    assert os.listdir(tmp_path) == ["pipe"] and (tmp_path / "pipe").is_fifo()
+    assert not capfd.readouterr().out  # which may be the pipe
+    with open(tmp_path / "x.raw", "wb") as file:
+        assert main([*arguments, f"/dev/fd/{file.fileno()}"]) == 0
+    same(np.frombuffer((tmp_path / "x.raw").read_bytes(), "<i2"), pcm(expected("ab")))
+
+
 @pytest.mark.parametrize(
     "text", ["я" * 200, "я" * 255 + ".txt да", "a/" * 3000, "a\0b"]
 )
 def test_a_text_that_no_file_can_be_called(text):
     assert read_text(text) == text
+
+
+def test_a_byte_order_mark_is_no_text(tmp_path, monkeypatch):
+    (tmp_path / "x.txt").write_bytes(b"\xef\xbb\xbfMr. No.")
+    assert read_text(str(tmp_path / "x.txt")) == "Mr. No."
+    monkeypatch.setattr("sys.stdin", io.StringIO("\ufeffMr. No."))
+    assert read_text("-") == "Mr. No."
 
 
 @pytest.mark.parametrize("surrogate", ["\udce9", "\ud800"])

@@ -1,8 +1,11 @@
 "use strict";
 
 const PAUSE = 0.2; // seconds between sentences
-const WORD = /[\p{L}\p{M}]+(?:['’][\p{L}\p{M}]+)*|\p{N}+|[.,;:?!%&—–…]/gu;
+const MOST = 300; // phonemes that are synthesized at once
+const WORD =
+  /[\p{L}\p{M}]+(?:['’][\p{L}\p{M}]+)*|\p{N}+|(?<!\p{N})[.,:]|[.,:](?!\p{N})|[;?!%&—–…]|\n\s*\n/gu;
 const MARK = /^[.,;:?!]$/;
+const ENDED = /[.,;:?!\n]$/; // phonemes that no mark follows
 const PAUSES = { "—": ";", "–": ";", "…": "," };
 const { settings } = VOICE;
 const rate = settings.audio.sample_rate;
@@ -40,13 +43,15 @@ async function loadLexicon() {
 function phonemesOf(text) {
   const missing = new Set();
   let phonemes = "";
-  for (const [found] of text.toLowerCase().matchAll(WORD)) {
+  for (const [found] of text.normalize("NFC").toLowerCase().matchAll(WORD)) {
     const word = lexicon.get(found.replace("’", "'"));
     const mark = MARK.test(found) ? found : PAUSES[found];
     if (mark) {
-      if (phonemes && !MARK.test(phonemes.at(-1))) phonemes += mark;
+      if (phonemes && !ENDED.test(phonemes)) phonemes += mark;
+    } else if (!found.trim()) {
+      if (phonemes) phonemes += "\n"; // a blank line ends a sentence
     } else if (word) {
-      phonemes += (phonemes && " ") + word;
+      phonemes += (/.$/.test(phonemes) ? " " : "") + word;
     } else {
       missing.add(found);
     }
@@ -77,11 +82,29 @@ function sentencesOf(phonemes) {
   return phonemes.split(end).map((one) => one.trim().replace(/\s+/g, " "));
 }
 
-function idsOf(phonemes) {
+// Cut a long sentence as the runtime does: the cost of attention is quadratic.
+function cut(symbols) {
+  if (symbols.length <= MOST) return [symbols];
+  const middle = symbols.length >> 1;
+  const inner = [...symbols.keys()].slice(1, -1);
+  const spaces = inner.filter((at) => symbols[at] === " ");
+  const marks = spaces.filter((at) => MARK.test(symbols[at - 1]));
+  const near = (one, other) => (Math.abs(other - middle) < Math.abs(one - middle) ? other : one);
+  const places = marks.length ? marks : spaces;
+  const at = places.length ? places.reduce(near) : middle;
+  return [...cut(symbols.slice(0, at)), ...cut(symbols.slice(at + (places.length > 0)))];
+}
+
+function idsOf(symbols) {
   const map = settings.phoneme_id_map;
-  const known = symbolsOf(phonemes).filter(hasId);
+  const known = symbols.filter(hasId);
   if (!known.some((one) => /[\p{L}\p{M}\p{N}]/u.test(one))) return [];
   return ["^", "_", ...known.flatMap((one) => [one, "_"]), "$"].flatMap((one) => map[one]);
+}
+
+// Ids of a sentence, in pieces if it is long.
+function piecesOf(phonemes) {
+  return cut(symbolsOf(phonemes)).map(idsOf).filter((ids) => ids.length);
 }
 
 async function run(ids) {
@@ -103,10 +126,9 @@ async function run(ids) {
 async function synthesize(phonemes) {
   const pieces = [];
   for (const sentence of sentencesOf(phonemes)) {
-    const ids = idsOf(sentence);
-    if (!ids.length) continue;
-    if (pieces.length) pieces.push(new Float32Array(Math.floor(PAUSE * rate)));
-    pieces.push(await run(ids));
+    const parts = piecesOf(sentence);
+    if (parts.length && pieces.length) pieces.push(new Float32Array(Math.floor(PAUSE * rate)));
+    for (const ids of parts) pieces.push(await run(ids));
   }
   const samples = new Float32Array(pieces.reduce((sum, one) => sum + one.length, 0));
   let at = 0;
