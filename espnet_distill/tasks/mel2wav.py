@@ -303,6 +303,11 @@ def _require_gan_trainer(args: argparse.Namespace) -> None:
             faults.lines.append(
                 "generator_first: the discriminator is updated first; leave it out"
             )
+        if options.has_replicas(args):
+            faults.lines.append(
+                f"ngpu: {args.ngpu} in one process are not supported by ESPnet's GAN "
+                "trainer; set multiprocessing_distributed: true"
+            )
 
 
 def build_vocoder_model(

@@ -27,6 +27,7 @@ from ..conftest import (
     global_mvn,
     load,
     make_experiment,
+    train_in_two_processes,
     write_stats,
 )
 from ..vocoders.big import save_hifigan
@@ -106,6 +107,20 @@ def trained(corpus, teacher, dumped, tmp_path_factory):
     return train(
         corpus, write_config(teacher, root / "train.yaml", dumped), root / "exp"
     )
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_vocoder(corpus, teacher, dumped, tmp_path):
+    """As on several GPUs, with multiprocessing_distributed."""
+    conf = write_config(teacher, tmp_path / "train.yaml", dumped, max_epoch=1)
+    command = ["--config", conf, "--output_dir", tmp_path / "exp"]
+    command += ["--unused_parameters", "true"]
+    args = DistillGANTTSTask.get_parser().parse_args([str(word) for word in command])
+    DistillGANTTSTask.check_required_command_args(args)
+    train_in_two_processes(DistillGANTTSTask, args)
+    checkpoint = torch.load(tmp_path / "exp/checkpoint.pth", weights_only=True)
+    assert int(checkpoint["model"]["tts.updates"]) == 4
+    assert checkpoint["reporter"]["stats"][1]["train"]["generator_loss"] > 0
 
 
 def test_the_dump_is_the_output_of_the_vocoder_for_the_recordings_mels(
@@ -358,6 +373,7 @@ def test_recordings_that_are_given_pass_for_real(
         ({"batch_type": "sorted"}, "batch_type: sorted"),
         ({"generator_first": True}, "generator_first: "),
         ({"accum_grad": 2}, "accum_grad: ESPnet's GAN trainer"),
+        ({"ngpu": 2}, "ngpu: 2 in one process .*set multiprocessing_distributed: true"),
         ({"skip_discriminator_prob": 0.5}, "skip_discriminator_prob: not supported"),
         ({"teacher": ["exp"]}, "teacher: not supported for a vocoder"),
         (

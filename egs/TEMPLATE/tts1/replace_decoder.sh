@@ -81,6 +81,7 @@ log "Vocoder: ${expdir}"
 # shellcheck disable=SC2086
 OMP_NUM_THREADS=${num_threads} run_job "vocoder failed" "${cuda_cmd} --gpu ${ngpu}" \
     "${expdir}/train.log" espnet2.bin.gan_tts_train --ngpu "${ngpu}" --resume true \
+    --multiprocessing_distributed true \
     --config "${expdir}/train.yaml" --output_dir "${expdir}" ${vocoder_args}
 
 espnet-distill replace-decoder "${teacher}" "${expdir}" "${out}"
