@@ -61,6 +61,12 @@ dump_latents() {  # dump_latents SET SPLIT: speech, latents and F0 of a set
 [ ! -e "${out}" ] || fail "--out ${out}: exists; name a new folder"
 preset=${shared}/vocoders/${vocoder_preset}.yaml
 [ -f "${preset}" ] || fail "--vocoder_preset: no such preset: ${vocoder_preset}"
+for set in "${train_set}" "${valid_set}"; do
+    for item in text ${data}; do
+        path=${dumpdir}/raw/${set}/${item%%,*}
+        [ -f "${path}" ] || fail "${path}: no such file; run stage 1, or name other sets"
+    done
+done
 expdir=${expdir:-${out}_decoder}
 mkdir -p "${expdir}"
 python3 -m espnet_distill.recipes.decoder_training --config "${vocoder_config}" \
