@@ -568,6 +568,25 @@ def test_recordings_that_do_not_fit_the_mels_are_refused(
     assert not (tmp_path / "dump").exists()
 
 
+@pytest.mark.parametrize("shape", [(60, 20), (32, 24), (32,), None])
+def test_mels_that_are_not_at_the_recordings_durations_are_refused(
+    shape, teacher, tmp_path
+):
+    """As those of a synthesis without teacher forcing; else segments would not agree."""
+    soundfile.write(tmp_path / "a.wav", np.full(31 * HOP, 0.1), RATE)
+    (tmp_path / "wav.scp").write_text(f"a {tmp_path}/a.wav\n")
+    (tmp_path / "mel.scp").write_text(f"a {tmp_path}/a.npy\n")
+    if shape:
+        np.save(tmp_path / "a.npy", np.zeros(shape, np.float32))
+    command = ["--config", teacher / "config.yaml", "--wav_scp", tmp_path / "wav.scp"]
+    command += ["--mel_scp", tmp_path / "mel.scp", "--output_dir", tmp_path / "dump"]
+    line = "but the recording has 32 frames of 20; name" if shape else "no such file"
+    with pytest.raises(ConfigError, match=f"mel.scp: a: .*{line}"):
+        dump_waves.main([str(word) for word in command])
+    np.save(tmp_path / "a.npy", np.zeros((31, 20), np.float32))
+    dump_waves.main([str(word) for word in command])
+
+
 @pytest.mark.parametrize("name", ["mel", "f0", "wave"])
 def test_waves_that_are_not_finite_are_not_written(name, tmp_path):
     arrays = {"mel": np.zeros((4, 20)), "f0": np.zeros(4), "wave": np.zeros(512)}
