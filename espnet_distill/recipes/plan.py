@@ -427,13 +427,16 @@ def _values(conf, key: str) -> Iterator[int]:
 
 
 def require_ids(layout: Layout) -> None:
-    """Raise a ConfigError if a model has too few embeddings for the data's ids."""
+    """Raise a ConfigError if a model has too few embeddings for the data's ids.
+
+    Tables of ids that the run does not use, another run's in this recipe, may be there.
+    """
     options = layout.options
     for config in _configs_of(layout):
         conf = read_conf(config)
-        for key, (_, name) in CONDITIONS.items():
+        for key, (flag, name) in CONDITIONS.items():
             table = layout.raw(options.train_set) / name if name else None
-            if table is None or not table.exists():
+            if table is None or not options.has_tts_flag(flag) or not table.exists():
                 continue
             largest = _largest_id(table)
             for size in _values(conf, key):
