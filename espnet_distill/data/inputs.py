@@ -37,7 +37,7 @@ def _require_rows(path: str, name: str, kind: str, utterances: Sequence[str]) ->
                 f"{path}: {utterance}: {row!r}: {name} are whole numbers; name the table "
                 "of the ids, such as utt2sid"
             )
-        if kind in FILES and not _is_there(row, kind):
+        if kind in FILES and not _is_there(row):
             raise ConfigError(f"{path}: {utterance}: {row}: no such file")
 
 
@@ -49,9 +49,7 @@ def _are_numbers(row: str) -> bool:
     return True
 
 
-def _is_there(place: str, kind: str) -> bool:
+def _is_there(place: str) -> bool:
     """Return True if a file exists; of an archive, ``FILE:OFFSET``, or a command."""
-    if place.endswith("|"):
-        return True
-    file = place.rpartition(":")[0] or place if kind == "kaldi_ark" else place
-    return Path(file).is_file()
+    names = place, place.rpartition(":")[0], place.partition(":")[0]
+    return place.endswith("|") or any(Path(name).is_file() for name in names)
