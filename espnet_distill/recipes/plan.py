@@ -10,7 +10,7 @@ from espnet_distill.data.front_end import default_cleaner, require_front_end
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.config import AUTOREGRESSIVE
 from espnet_distill.experiments.experiment import Experiment
-from espnet_distill.experiments.ids import speaker_inputs
+from espnet_distill.experiments.ids import speaker_inputs, takes
 from espnet_distill.experiments.text_to_wave import WITH_DECODER, text2mel_class
 from espnet_distill.experiments.unpack import unpack
 from espnet_distill.recipes.front_end import front_end_of_run
@@ -371,8 +371,8 @@ def _require_conditions(layout: Layout) -> None:
     for config in _configs_of(layout):
         conf = read_conf(config)
         for key, (flag, _) in CONDITIONS.items():
-            sizes = _values(conf, key)
-            if any(size > 0 for size in sizes) and not options.has_tts_flag(flag):
+            is_taken = any(takes(key, size) for size in _values(conf, key))
+            if is_taken and not options.has_tts_flag(flag):
                 raise ConfigError(
                     f'{config}: tts_conf.{key}: requires --tts_opts "--{flag} true"'
                 )

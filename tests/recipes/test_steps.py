@@ -575,6 +575,14 @@ def test_languages_of_one_speaker_are_refused(one_of_several):
     plan(layout(**one_of_several | {"student_features": "mel"}).options)
 
 
+@pytest.mark.parametrize("size", [-1, 0, 1])
+def test_a_teacher_of_one_speaker_takes_no_ids(size, one_of_several):
+    conf = SEVERAL | {"spks": size, "langs": size, "spk_embed_dim": -1}
+    make_experiment(Path("exp/one"), **vits(**conf))
+    options = {"speaker": "", "teacher": "exp/one", "tts_opts": ""}
+    plan(layout(**one_of_several | options).options)
+
+
 def test_ids_that_the_run_does_not_use_may_be_there(one_of_several):
     """As in a recipe with a VITS of ids and one of x-vectors, whose `spks` is -1."""
     Path("dump/raw/train/utt2sid").write_text("a 1\nb 2\nc 1\n")
