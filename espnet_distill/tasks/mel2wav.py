@@ -11,6 +11,7 @@ from espnet2.tasks.gan_tts import GANTTSTask, tts_choices
 from espnet2.train.collate_fn import CommonCollateFn
 from espnet2.train.gan_trainer import GANTrainer
 
+from espnet_distill.data.audio import require_recordings
 from espnet_distill.data.mel_spec import MelSpec, require_extractor
 from espnet_distill.errors import INVALID, ConfigError, ErrorCollector, summarize
 from espnet_distill.experiments.experiment import Experiment
@@ -33,6 +34,7 @@ from espnet_distill.training.optimizer_state import (
 from espnet_distill.training.output_dir import CHECKPOINT, is_resumed, output_locked
 from espnet_distill.training.run_record import write_record
 from espnet_distill.utils.config_values import as_text
+from espnet_distill.utils.files import read_table
 from espnet_distill.utils.locking import require_unlocked
 from espnet_distill.vocoders.dump import identity, is_finished, require_dump
 from espnet_distill.vocoders.generators.base import Generator
@@ -444,5 +446,14 @@ def _add_dump(
     paths = [
         (str(folder / scp), data_name, kind) for data_name, (scp, kind) in lists.items()
     ]
-    setattr(args, key, paths + list(getattr(args, key)))
+    given = list(getattr(args, key))
+    _require_given(given, list(read_table(Path(paths[0][0]))), inputs.fs)
+    setattr(args, key, paths + given)
     setattr(args, f"{name}_shape_file", [paths[0][0]])  # lists the utterances
+
+
+def _require_given(given: Sequence, utterances: Sequence[str], rate: int) -> None:
+    """Raise a ConfigError for recordings that do not fit a dump, or that lack some."""
+    for path, data_name, kind in given:
+        if data_name == "speech" and kind == "sound":
+            require_recordings(Path(path), utterances, rate)

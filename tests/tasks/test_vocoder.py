@@ -364,6 +364,31 @@ def test_recordings_that_are_given_pass_for_real(
 
 
 @pytest.mark.parametrize(
+    "shape, rate, line",
+    [
+        ((4000,), 22050, "a1: has 22050 Hz, expected 16000; resample it"),
+        ((4000, 2), RATE, "a1: has 2 channels, expected 1; mix them down"),
+        (None, RATE, "wav.scp: no wav.scp for a1"),
+    ],
+)
+def test_recordings_that_are_given_fit_the_waves(
+    shape, rate, line, corpus, teacher, dumped, tmp_path
+):
+    recordings = read_table(corpus.root / "train/wav.scp")
+    assert recordings.pop("a1")
+    if shape:
+        soundfile.write(tmp_path / "a1.wav", np.zeros(shape), rate)
+        recordings["a1"] = tmp_path / "a1.wav"
+    table = tmp_path / "wav.scp"
+    table.write_text("".join(f"{key} {path}\n" for key, path in recordings.items()))
+    given = {"train_data_path_and_name_and_type": [[str(table), "speech", "sound"]]}
+    config = write_config(teacher, tmp_path / "train.yaml", dumped, **given)
+    with pytest.raises(ConfigError, match=line):
+        train(corpus, config, tmp_path / "exp")
+    assert not (tmp_path / "exp").exists()
+
+
+@pytest.mark.parametrize(
     "changes, message",
     [
         ({"teacher_dump": None}, "teacher_dump: missing"),
