@@ -7,7 +7,7 @@ import pytest
 import torch
 import yaml
 
-from espnet_distill.bin import dump_speech
+from espnet_distill.bin import dump_f0, dump_speech
 from espnet_distill.data.audio import read_audio
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
@@ -209,3 +209,11 @@ def test_embeddings_that_do_not_fit_are_named(embedding, line, tmp_path):
         command += ["--data_path_and_name_and_type", f"{tmp_path}/{name},{name},{kind}"]
     with pytest.raises(ConfigError, match=line):
         dump_speech.main([str(word) for word in command])
+
+
+def test_f0_requires_waveforms(dump, tmp_path):
+    teacher = make_slow(tmp_path / "vits", token_type="phn", **vits())
+    dump(teacher, "--latents_only")
+    out = dump(teacher, "--latents_only", "--finish")
+    with pytest.raises(ConfigError, match=f"{out}: has no waveforms; dump it with --l"):
+        dump_f0.main(["--speech", str(out)])
