@@ -14,6 +14,7 @@ from espnet2.train.gan_trainer import GANTrainer
 from espnet_distill.data.audio import require_recordings
 from espnet_distill.data.mel_spec import MelSpec, require_extractor
 from espnet_distill.errors import INVALID, ConfigError, ErrorCollector, summarize
+from espnet_distill.experiments.config import read_config
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.experiments.statistics import require_statistics
 from espnet_distill.objectives.base import Objective
@@ -38,7 +39,7 @@ from espnet_distill.utils.files import read_table
 from espnet_distill.utils.locking import require_unlocked
 from espnet_distill.vocoders.dump import identity, is_finished, require_dump
 from espnet_distill.vocoders.generators.base import Generator
-from espnet_distill.vocoders.generators.registry import build_generator
+from espnet_distill.vocoders.generators.registry import arguments_of, build_generator
 from espnet_distill.vocoders.latents import (
     FREE_PHASE,
     STATISTICS,
@@ -203,6 +204,7 @@ class DistillGANTTSTask(GANTTSTask):
             save_with(optimizers[0], payloads)
             if is_resumed(args):
                 require_resumable(Path(args.output_dir, CHECKPOINT), model, payloads)
+                _require_same_generator(args)
             write = functools.partial(write_record, args.output_dir, cls.record)
             cls.trainer = VocoderTrainer.of(Callbacks(), write)
         return optimizers
@@ -334,6 +336,29 @@ def build_vocoder_model(
     except TypeError as error:
         raise ConfigError(f"model_conf: {summarize(error)}") from error
     return DistillVocoderModel(normalize, tts)
+
+
+def _require_same_generator(args: argparse.Namespace) -> None:
+    """Raise a ConfigError if a resumed training's generator has other arguments.
+
+    Weights have the shapes of another noise, too, and config.yaml would get it, which is
+    read for the inference, even if no update is left.
+    """
+    path = Path(args.output_dir, "config.yaml")
+    if not path.is_file():
+        return
+    before = arguments_of(read_config(path)["tts_conf"], f"{path}: tts_conf")
+    for key, value in arguments_of(args.tts_conf).items():
+        if _as_list(value) != _as_list(before.get(key)):
+            raise ConfigError(
+                f"{path}: tts_conf.vocoder_params.{key}: {before.get(key)}, but this "
+                f"training has {value}; resume with that, or train into another "
+                "output_dir"
+            )
+
+
+def _as_list(value):
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _require_taps(generator: Generator, objectives: Sequence[Objective]) -> None:

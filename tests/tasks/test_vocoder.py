@@ -308,6 +308,28 @@ def test_a_killed_run_resumes_bit_for_bit(corpus, teacher, dumped, trained, tmp_
     assert_equal(load(out / "2epoch.pth"), load(trained / "2epoch.pth"))
 
 
+def test_a_run_does_not_resume_with_another_noise(corpus, teacher, dumped, tmp_path):
+    """Weights do not tell; config.yaml, which is read for the inference, stays."""
+    out, path = tmp_path / "exp", tmp_path / "train.yaml"
+    params = {"channels": 8, "hidden_channels": 16, "layers": 1}
+    conf = {"vocoder_type": "harmonic_istft_generator", "vocoder_params": params}
+    objectives = [{"type": "stft", "sizes": [64], "complex": 0.0}, {"type": "f0"}]
+    options = {"distill_conf": {"objectives": objectives}, "max_epoch": 1}
+    train(corpus, write_config(teacher, path, dumped, tts_conf=conf, **options), out)
+    before = (out / "config.yaml").read_bytes()
+    other = conf | {"vocoder_params": params | {"noise": "phases"}}
+    changed = write_config(teacher, path, dumped, tts_conf=other, **options)
+    line = (
+        "config.yaml: tts_conf.vocoder_params.noise: gaussian, but this training has p"
+    )
+    with pytest.raises(ConfigError, match=line):
+        train(corpus, changed, out, "--resume", "true")
+    assert (out / "config.yaml").read_bytes() == before
+    same = conf | {"vocoder_params": params | {"noise": "gaussian"}}
+    again = write_config(teacher, path, dumped, tts_conf=same, **options)
+    train(corpus, again, out, "--resume", "true")
+
+
 def test_a_run_does_not_resume_with_other_waves(
     corpus, teacher, dumped, trained, big_vocoder, tmp_path
 ):
