@@ -254,7 +254,8 @@ def test_a_component_of_free_phase_is_learnt_from_the_dump(
     corpus, teacher, dumped, tmp_path
 ):
     path = tmp_path / "train.yaml"
-    default = FREE_PHASE | {"distill_conf": {}}
+    segments = {"model_conf": MODEL | {"segment_size": 16}}  # for spectra of 2048
+    default = FREE_PHASE | segments | {"distill_conf": {}}
     with pytest.raises(ConfigError, match="train/free_phase.scp: no such file; leave"):
         check(write_config(teacher, path, dumped, **default), [])
     complete = with_component(dumped, tmp_path / "dump")
@@ -420,6 +421,10 @@ def test_recordings_that_are_given_fit_the_waves(
         ({"batch_type": "sorted"}, "batch_type: sorted"),
         ({"generator_first": True}, "generator_first: "),
         ({"accum_grad": 2}, "accum_grad: ESPnet's GAN trainer"),
+        (
+            {"distill_conf": {"objectives": [{"type": "stft", "sizes": [256, 2048]}]}},
+            "segment_size: a segment has 1024 samples; spectra of 2048 require more",
+        ),
         ({"ngpu": 2}, "ngpu: 2 in one process .*set multiprocessing_distributed: true"),
         ({"skip_discriminator_prob": 0.5}, "skip_discriminator_prob: not supported"),
         ({"teacher": ["exp"]}, "teacher: not supported for a vocoder"),
