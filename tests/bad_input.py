@@ -2036,7 +2036,7 @@ TRIES = [
         "recipe-step",
         "a student of latents and one speaker of a VITS of several",
         lambda p: _latents_of_one(p),
-        "dump/raw/train/utt2spk: has one name, ann: a student of latents is of several "
+        "dump/raw/train/utt2sid: has one value, 1: a student of latents is of several "
         "speakers or languages of ",
     ),
     Try(

@@ -38,7 +38,7 @@ class Speech:
     """The finished dump of one set, with latents.
 
     Raises:
-        ConfigError: It is unfinished, or has no latents.
+        ConfigError: It is unfinished, or has no latents or waveforms.
     """
 
     def __init__(self, folder: Path):
@@ -51,6 +51,10 @@ class Speech:
         latents, _ = LISTS["latents"]
         if not (folder / latents).is_file():
             raise ConfigError(f"{folder}: has no latents; dump it with --latents")
+        if not (folder / LISTS["teacher_wave"][0]).is_file():
+            raise ConfigError(
+                f"{folder}: has no waveforms; dump it with --latents, not --latents_only"
+            )
         self.folder = folder
         self.manifest = read_yaml(manifest)
         self.waves = read_table(folder / LISTS["teacher_wave"][0])

@@ -17,6 +17,7 @@ import torch
 from espnet2.train.dataset import ESPnetDataset
 from espnet2.utils.types import str2triple_str
 
+from espnet_distill.data.inputs import require_inputs
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.experiments.text_frontend import build_front_end
@@ -30,7 +31,7 @@ from espnet_distill.teachers.dumped import checksum_of_data, identity
 from espnet_distill.teachers.speech_dump import SpeechFiles
 from espnet_distill.teachers.text_to_wave import Synthesis, synthesize
 from espnet_distill.utils.config_values import as_number
-from espnet_distill.utils.files import flush_disk, read_rows, read_table
+from espnet_distill.utils.files import flush_disk, read_table
 from espnet_distill.utils.progress import progress_bar
 
 NOISE = ("noise_scale", "noise_scale_dur")
@@ -58,7 +59,10 @@ def speech_of(
             given["spembs"] = torch.as_tensor(data["spembs"]).reshape(-1)
         torch.manual_seed(zlib.crc32(key.encode()))
         decode = not args.latents_only
-        speech = synthesize(model, ids, **noise, **given, decode=decode)
+        try:
+            speech = synthesize(model, ids, **noise, **given, decode=decode)
+        except ConfigError as error:
+            raise ConfigError(*(f"{key}: {line}" for line in error.faults)) from error
         if args.append_condition:
             speech = speech.append_condition()
         yield key, speech, len(ids)
@@ -127,9 +131,10 @@ def main(cmd=None) -> None:
         as_number(getattr(args, name), f"--{name}", least=0)
     require_text_to_wave(teacher.config, f"teacher {teacher}")
     require_conditions(list(data), teacher.config, f"teacher {teacher}")
-    files.begin(_record(teacher, args))
     keys = list(read_table(args.key_file or data["text"]))
-    texts = read_rows(data["text"], keys)
+    require_inputs(args.data_path_and_name_and_type, keys)
+    files.begin(_record(teacher, args))
+    texts = read_table(data["text"])
     keys = sorted(
         (key for key in keys if not files.has(key)), key=lambda key: len(texts[key])
     )

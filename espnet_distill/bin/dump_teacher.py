@@ -15,6 +15,7 @@ from espnet2.utils.types import str2triple_str
 from torch.utils.data import BatchSampler, DataLoader
 
 from espnet_distill.data.audio import MOST_FAULTS, require_recordings, required_by
+from espnet_distill.data.inputs import require_inputs
 from espnet_distill.data.utterances import takes_durations
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.config import read_config
@@ -34,7 +35,7 @@ from espnet_distill.teachers.dumped import (
     identity,
 )
 from espnet_distill.teachers.online import OnlineTeacher
-from espnet_distill.utils.files import flush_disk, read_durations, read_rows, read_table
+from espnet_distill.utils.files import flush_disk, read_durations, read_table
 from espnet_distill.utils.progress import progress_bar
 
 OTHERS = (
@@ -125,9 +126,6 @@ def run_job(index: int, experiment: str, taps: tuple[str, ...], args) -> None:
     available = teacher.probe()
     for tap in taps:
         available.require(tap, f"teacher {experiment}")
-    record = describe(experiment, teacher, taps, args)
-    if (folder / BEGUN).is_file():
-        begin(folder / BEGUN, record, OTHERS)
     data = {name: path for path, name, _ in args.data_path_and_name_and_type}
     if "text" not in data:
         raise ConfigError(
@@ -136,7 +134,11 @@ def run_job(index: int, experiment: str, taps: tuple[str, ...], args) -> None:
     if "durations" in data:
         _require_durations(data["durations"])
     keys = list(read_table(args.key_file))
-    texts = read_rows(data["text"], keys)
+    require_inputs(args.data_path_and_name_and_type, keys)
+    record = describe(experiment, teacher, taps, args)
+    if (folder / BEGUN).is_file():
+        begin(folder / BEGUN, record, OTHERS)
+    texts = read_table(data["text"])
     keys = sorted(
         (key for key in keys if not files.has(key)), key=lambda key: len(texts[key])
     )

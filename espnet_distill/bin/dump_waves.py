@@ -19,16 +19,24 @@ from espnet2.tts.feats_extract.dio import Dio
 from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 from torch.nn import functional
 
-from espnet_distill.data.audio import read_audio, require_recordings, required_by
+from espnet_distill.data.audio import (
+    MOST_FAULTS,
+    read_audio,
+    require_recordings,
+    required_by,
+)
 from espnet_distill.data.fundamental import has_weak_fundamental, rectify
+from espnet_distill.data.inputs import require_inputs
 from espnet_distill.data.mel_spec import MelSpec, require_extractor
+from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.config import read_config
-from espnet_distill.utils.files import flush_disk, read_rows, read_table
+from espnet_distill.utils.files import flush_disk, read_table
 from espnet_distill.utils.progress import progress_bar
 from espnet_distill.vocoders import is_none, load_vocoder
 from espnet_distill.vocoders.dump import WaveFiles, record
 
 STFT = ("fs", "n_fft", "hop_length")
+MOST_DIFFERENT = 8  # frames between a given mel and its recording's
 
 
 def dump(
@@ -53,6 +61,32 @@ def dump(
         arrays = {"mel": mel, "f0": f0, "wave": wave.numpy()}
         files.write(key, arrays, rate, "check the recording, or name another vocoder")
     flush_disk()
+
+
+def _require_mels(mel_scp: Path, samples: dict[str, int], mels: MelSpec) -> None:
+    """Raise a ConfigError unless mels that are given are of the recordings' sizes.
+
+    Of a student whose steps have several frames, some frames may be missing.
+
+    Args:
+        mel_scp: Utterance and path of an array (T, n_mels).
+        samples: Samples of each utterance's recording.
+        mels: The settings of the mels.
+    """
+    require_inputs([(str(mel_scp), "mel", "npy")], list(samples))
+    table, lines = read_table(mel_scp), []
+    for key, count in samples.items():
+        shape = np.load(table[key], mmap_mode="r", allow_pickle=False).shape
+        frames = 1 + count // mels.hop_length
+        fits = shape[1:] == (mels.n_mels,) and abs(shape[0] - frames) <= MOST_DIFFERENT
+        if not fits:
+            lines.append(
+                f"{mel_scp}: {key}: shape {shape}, but the recording has {frames} frames "
+                f"of {mels.n_mels}; name mels at the recordings' durations "
+                "(--use_teacher_forcing true)"
+            )
+    if lines:
+        raise ConfigError(*lines[:MOST_FAULTS])
 
 
 class F0Extractor:
@@ -127,9 +161,10 @@ def main(cmd=None) -> None:
     features = conf.get("feats_extract_conf") or {}
     mels = MelSpec.of_conf(features)
     keys = list(read_table(args.key_file or args.wav_scp))
-    require_recordings(args.wav_scp, keys, **required_by(mels.extractor()))
+    required = required_by(mels.extractor())
+    samples = require_recordings(args.wav_scp, keys, **required)
     if args.mel_scp:
-        read_rows(args.mel_scp, keys)
+        _require_mels(args.mel_scp, samples, mels)
     vocoder = None
     if not is_none(args.vocoder_file):
         vocoder = load_vocoder(args.vocoder_file, mels).to(args.device)

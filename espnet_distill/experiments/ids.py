@@ -88,6 +88,18 @@ def without_speakers(tts_conf: Mapping | None) -> dict:
     }
 
 
+def takes(key: str, size: float) -> bool:
+    """Return True if a model takes the ids or embeddings of a key of ``tts_conf``.
+
+    ESPnet's models of one speaker or language (1), or of none (-1, 0), take no ids.
+
+    Args:
+        key: ``spks``, ``langs`` or ``spk_embed_dim``.
+        size: Its value.
+    """
+    return size > (0 if key == "spk_embed_dim" else 1)
+
+
 def has_speakers(tts_conf: Mapping) -> bool:
     """Return True if a model takes speaker ids or embeddings."""
     return (tts_conf.get("spks") or 0) > 1 or (tts_conf.get("spk_embed_dim") or 0) > 0

@@ -15,7 +15,7 @@ import numpy as np
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.config import statistics_name
-from espnet_distill.experiments.ids import LANGUAGES, SPEAKERS, has_speakers
+from espnet_distill.experiments.ids import LANGUAGES, SPEAKERS
 from espnet_distill.experiments.text_to_wave import conditioning_of
 from espnet_distill.recipes.layout import Layout
 from espnet_distill.recipes.trained import conditions_of
@@ -44,16 +44,29 @@ def require_several(layout: Layout) -> None:
     """Raise a ConfigError if the conditioning is the same in all utterances."""
     if not appends_condition(layout):
         return
-    conditions = conditions_of(read_yaml(layout.teacher_config))
-    kinds = [SPEAKERS] if has_speakers(conditions) else []
-    kinds += [LANGUAGES] if (conditions.get("langs") or 0) > 1 else []
-    tables = [layout.raw(layout.options.train_set) / kind.names for kind in kinds]
-    if all(len(set(read_table(table).values())) == 1 for table in tables):
+    raw = layout.raw(layout.options.train_set)
+    tables = [raw / name for name in _tables_of_conditions(layout)]
+    values = [sorted(set(read_table(table).values())) for table in tables]
+    if all(len(found) == 1 for found in values):
         raise ConfigError(
-            f"{tables[0]}: has one name, {next(iter(read_table(tables[0]).values()))}: "
-            "a student of latents is of several speakers or languages of "
-            f"{layout.teacher_config}, or of one --speaker"
+            f"{tables[0]}: has one value, {values[0][0]}: a student of latents is of "
+            f"several speakers or languages of {layout.teacher_config}, or of one "
+            "--speaker"
         )
+
+
+def _tables_of_conditions(layout: Layout) -> list[str]:
+    """Return the tables of the ids that the teacher takes; of embeddings, the names.
+
+    Speakers that the teacher does not have share an id.
+    """
+    conditions = conditions_of(read_yaml(layout.teacher_config))
+    sizes = {
+        key: conditions.get(key) or 0 for key in ("spks", "langs", "spk_embed_dim")
+    }
+    tables = [SPEAKERS.numbers] * (sizes["spks"] > 1)
+    tables += [LANGUAGES.numbers] * (sizes["langs"] > 1)
+    return tables + [SPEAKERS.names] * (sizes["spk_embed_dim"] > 0)
 
 
 def write_targets(layout: Layout) -> str:

@@ -10,7 +10,7 @@ from espnet_distill.data.front_end import default_cleaner, require_front_end
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.config import AUTOREGRESSIVE
 from espnet_distill.experiments.experiment import Experiment
-from espnet_distill.experiments.ids import speaker_inputs
+from espnet_distill.experiments.ids import speaker_inputs, takes
 from espnet_distill.experiments.text_to_wave import WITH_DECODER, text2mel_class
 from espnet_distill.experiments.unpack import unpack
 from espnet_distill.recipes.front_end import front_end_of_run
@@ -371,8 +371,8 @@ def _require_conditions(layout: Layout) -> None:
     for config in _configs_of(layout):
         conf = read_conf(config)
         for key, (flag, _) in CONDITIONS.items():
-            sizes = _values(conf, key)
-            if any(size > 0 for size in sizes) and not options.has_tts_flag(flag):
+            is_taken = any(takes(key, size) for size in _values(conf, key))
+            if is_taken and not options.has_tts_flag(flag):
                 raise ConfigError(
                     f'{config}: tts_conf.{key}: requires --tts_opts "--{flag} true"'
                 )
@@ -427,13 +427,16 @@ def _values(conf, key: str) -> Iterator[int]:
 
 
 def require_ids(layout: Layout) -> None:
-    """Raise a ConfigError if a model has too few embeddings for the data's ids."""
+    """Raise a ConfigError if a model has too few embeddings for the data's ids.
+
+    Tables of ids that the run does not use, another run's in this recipe, may be there.
+    """
     options = layout.options
     for config in _configs_of(layout):
         conf = read_conf(config)
-        for key, (_, name) in CONDITIONS.items():
+        for key, (flag, name) in CONDITIONS.items():
             table = layout.raw(options.train_set) / name if name else None
-            if table is None or not table.exists():
+            if table is None or not options.has_tts_flag(flag) or not table.exists():
                 continue
             largest = _largest_id(table)
             for size in _values(conf, key):

@@ -104,7 +104,10 @@ def _token_list(settings: VoiceConfig, arrays: dict, voice: Path) -> list[str]:
 
 
 def _require_speakers(settings: VoiceConfig, conf: Mapping, voice: Path) -> None:
-    """Raise a ConfigError unless JSON and graph have the same number of speakers."""
+    """Raise a ConfigError unless JSON and graph have the same number of speakers.
+
+    Or if a name is none of a table, in which spaces end it.
+    """
     listed = len(settings.speakers) or 1
     count = conf["generator_params"].get("spks", 1)
     if listed > count or (listed == 1) != (count == 1):
@@ -112,6 +115,12 @@ def _require_speakers(settings: VoiceConfig, conf: Mapping, voice: Path) -> None
             f"{settings.path}: num_speakers: {listed} speakers, but {voice} has {count}; "
             "name the JSON of this voice"
         )
+    for name in settings.speakers:
+        if [name] != name.split():
+            raise ConfigError(
+                f"{settings.path}: speaker_id_map: {name!r}: has spaces, or is empty; "
+                f"write {'_'.join(name.split()) or 'another name'!r} there"
+            )
 
 
 def _require_model(config: dict, weights: dict, voice: Path) -> None:

@@ -11,8 +11,10 @@ from espnet2.tasks.gan_tts import GANTTSTask, tts_choices
 from espnet2.train.collate_fn import CommonCollateFn
 from espnet2.train.gan_trainer import GANTrainer
 
+from espnet_distill.data.audio import require_recordings
 from espnet_distill.data.mel_spec import MelSpec, require_extractor
 from espnet_distill.errors import INVALID, ConfigError, ErrorCollector, summarize
+from espnet_distill.experiments.config import read_config
 from espnet_distill.experiments.experiment import Experiment
 from espnet_distill.experiments.statistics import require_statistics
 from espnet_distill.objectives.base import Objective
@@ -33,10 +35,11 @@ from espnet_distill.training.optimizer_state import (
 from espnet_distill.training.output_dir import CHECKPOINT, is_resumed, output_locked
 from espnet_distill.training.run_record import write_record
 from espnet_distill.utils.config_values import as_text
+from espnet_distill.utils.files import read_table
 from espnet_distill.utils.locking import require_unlocked
 from espnet_distill.vocoders.dump import identity, is_finished, require_dump
 from espnet_distill.vocoders.generators.base import Generator
-from espnet_distill.vocoders.generators.registry import build_generator
+from espnet_distill.vocoders.generators.registry import arguments_of, build_generator
 from espnet_distill.vocoders.latents import (
     FREE_PHASE,
     STATISTICS,
@@ -201,6 +204,7 @@ class DistillGANTTSTask(GANTTSTask):
             save_with(optimizers[0], payloads)
             if is_resumed(args):
                 require_resumable(Path(args.output_dir, CHECKPOINT), model, payloads)
+                _require_same_generator(args)
             write = functools.partial(write_record, args.output_dir, cls.record)
             cls.trainer = VocoderTrainer.of(Callbacks(), write)
         return optimizers
@@ -303,6 +307,11 @@ def _require_gan_trainer(args: argparse.Namespace) -> None:
             faults.lines.append(
                 "generator_first: the discriminator is updated first; leave it out"
             )
+        if options.has_replicas(args):
+            faults.lines.append(
+                f"ngpu: {args.ngpu} in one process are not supported by ESPnet's GAN "
+                "trainer; set multiprocessing_distributed: true"
+            )
 
 
 def build_vocoder_model(
@@ -327,6 +336,29 @@ def build_vocoder_model(
     except TypeError as error:
         raise ConfigError(f"model_conf: {summarize(error)}") from error
     return DistillVocoderModel(normalize, tts)
+
+
+def _require_same_generator(args: argparse.Namespace) -> None:
+    """Raise a ConfigError if a resumed training's generator has other arguments.
+
+    Weights have the shapes of another noise, too, and config.yaml would get it, which is
+    read for the inference, even if no update is left.
+    """
+    path = Path(args.output_dir, "config.yaml")
+    if not path.is_file():
+        return
+    before = arguments_of(read_config(path)["tts_conf"], f"{path}: tts_conf")
+    for key, value in arguments_of(args.tts_conf).items():
+        if _as_list(value) != _as_list(before.get(key)):
+            raise ConfigError(
+                f"{path}: tts_conf.vocoder_params.{key}: {before.get(key)}, but this "
+                f"training has {value}; resume with that, or train into another "
+                "output_dir"
+            )
+
+
+def _as_list(value):
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _require_taps(generator: Generator, objectives: Sequence[Objective]) -> None:
@@ -439,5 +471,14 @@ def _add_dump(
     paths = [
         (str(folder / scp), data_name, kind) for data_name, (scp, kind) in lists.items()
     ]
-    setattr(args, key, paths + list(getattr(args, key)))
+    given = list(getattr(args, key))
+    _require_given(given, list(read_table(Path(paths[0][0]))), inputs.fs)
+    setattr(args, key, paths + given)
     setattr(args, f"{name}_shape_file", [paths[0][0]])  # lists the utterances
+
+
+def _require_given(given: Sequence, utterances: Sequence[str], rate: int) -> None:
+    """Raise a ConfigError for recordings that do not fit a dump, or that lack some."""
+    for path, data_name, kind in given:
+        if data_name == "speech" and kind == "sound":
+            require_recordings(Path(path), utterances, rate)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import yaml
+from espnet2.train.distributed_utils import get_world_size
 
 from espnet_distill.errors import INVALID, ConfigError, ErrorCollector
 from espnet_distill.objectives.registry import (
@@ -191,3 +192,10 @@ def take(args: argparse.Namespace) -> None:
     for key in ("teacher", "teacher_dump", "distill_conf", "callbacks"):
         if hasattr(args, key):
             delattr(args, key)
+
+
+def has_replicas(args: argparse.Namespace) -> bool:
+    """Return True if one process trains replicas of the model on several GPUs."""
+    processes = get_world_size(args.dist_world_size, args.dist_launcher) or 1
+    is_alone = not args.multiprocessing_distributed and processes == 1
+    return args.ngpu > 1 and is_alone

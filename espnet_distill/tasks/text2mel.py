@@ -8,7 +8,6 @@ from pathlib import Path
 
 import torch
 from espnet2.tasks.tts import TTSTask, tts_choices
-from espnet2.train.distributed_utils import get_world_size
 from espnet2.train.trainer import Trainer
 from espnet2.tts.espnet_model import ESPnetTTSModel
 
@@ -315,9 +314,7 @@ def require_own_trainer(
         raise ConfigError(
             "use_deepspeed: not supported with a teacher or callbacks; leave it out"
         )
-    processes = get_world_size(args.dist_world_size, args.dist_launcher) or 1
-    is_alone = not args.multiprocessing_distributed and processes == 1
-    if args.ngpu > 1 and is_alone:
+    if options.has_replicas(args):
         raise ConfigError(
             f"ngpu: {args.ngpu} in one process are not supported with a teacher or "
             "callbacks; set multiprocessing_distributed: true"

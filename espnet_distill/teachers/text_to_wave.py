@@ -149,6 +149,8 @@ def _conditions(tts: AbsTTS, ids, sid, lid, spembs) -> dict[str, torch.Tensor]:
                 f"spembs: shape {tuple(spembs.shape)}: the model takes "
                 f"{tts.spk_embed_dim} values"
             )
+        if not spembs.isfinite().all():
+            raise ConfigError("spembs: NaN or infinity; extract the embedding again")
         inputs["spembs"] = spembs.to(ids.device)
     return inputs
 

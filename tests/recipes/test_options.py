@@ -204,3 +204,12 @@ def test_options_are_compared_with_those_of_a_begun_training(tmp_path):
     done = in_bash(script)
     assert done.returncode == 2
     assert "student: was trained with other options; name another --tag" in done.stderr
+
+
+@pytest.mark.parametrize("script", ["distill.sh", "replace_decoder.sh"])
+def test_several_gpus_train_a_vocoder_in_a_process_each(script):
+    """ESPnet's GAN trainer ends with an error where one process has several."""
+    _, _, training = (SCRIPTS / script).read_text().partition("gan_tts_train ")
+    words = training.partition("\n\n")[0].split()
+    assert words[:2] == ["--ngpu", '"${ngpu}"']
+    assert words[words.index("--multiprocessing_distributed") + 1] == "true"

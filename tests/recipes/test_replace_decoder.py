@@ -60,6 +60,11 @@ def _trained(recipe):
         (["--out", "exp/small"], "--teacher: missing; name a VITS or JETS"),
         ([*OPTIONS, "--vocoder_preset", "x"], "--vocoder_preset: no such preset: x"),
         (["--teacher", "x", "--out", "conf"], "--out conf: exists; name a new folder"),
+        ([*OPTIONS, "--valid_set", "x"], "error: dump/raw/x/text: no such file; run"),
+        (
+            [*OPTIONS, "--data", "utt2sid,sids,text_int"],
+            "error: dump/raw/train/utt2sid: no such file; run stage 1, or name other",
+        ),
     ],
 )
 def test_options_are_checked(recipe, options, line):

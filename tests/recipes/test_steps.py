@@ -575,6 +575,41 @@ def test_languages_of_one_speaker_are_refused(one_of_several):
     plan(layout(**one_of_several | {"student_features": "mel"}).options)
 
 
+@pytest.mark.parametrize("size", [-1, 0, 1])
+def test_a_teacher_of_one_speaker_takes_no_ids(size, one_of_several):
+    conf = SEVERAL | {"spks": size, "langs": size, "spk_embed_dim": -1}
+    make_experiment(Path("exp/one"), **vits(**conf))
+    options = {"speaker": "", "teacher": "exp/one", "tts_opts": ""}
+    plan(layout(**one_of_several | options).options)
+
+
+def test_ids_that_the_run_does_not_use_may_be_there(one_of_several):
+    """As in a recipe with a VITS of ids and one of x-vectors, whose `spks` is -1."""
+    Path("dump/raw/train/utt2sid").write_text("a 1\nb 2\nc 1\n")
+    Path("s.yaml").write_text("tts: fastspeech2\ntts_conf: {spk_embed_dim: 5}\n")
+    conf = SEVERAL | {"spks": -1, "langs": -1}
+    make_experiment(Path("exp/several"), **vits(**conf))
+    flags = "--use_spk_embed true --spk_embed_tag xvector"
+    options = {"speaker": "", "student_config": "s.yaml", "teacher": "exp/several"}
+    plan(layout(**one_of_several | options | {"tts_opts": flags}).options)
+
+
+def test_latents_of_speakers_that_the_teacher_lacks_are_refused(one_of_several):
+    """They share an id, so that the conditioning of all utterances is the same."""
+    conf = vits(**SEVERAL | {"spk_embed_dim": -1, "langs": -1})
+    make_experiment(Path("exp/several"), **conf)
+    Path("s.yaml").write_text("tts: fastspeech2\ntts_conf: {spks: 3}\n")
+    options = {"speaker": "", "tts_opts": "--use_sid true", "student_config": "s.yaml"}
+    options |= {"teacher": "exp/several"}
+    options = one_of_several | options
+    ids = Path("dump/raw/train/utt2sid")
+    ids.write_text("a 1\nb 2\nc 1\n")
+    plan(layout(**options).options)
+    ids.write_text("a 0\nb 0\nc 0\n")
+    with pytest.raises(ConfigError, match=f"{ids}: has one value, 0: a student of la"):
+        plan(layout(**options).options)
+
+
 def test_speech_of_one_speaker_requires_stage_2(one_of_several):
     options = one_of_several | {"student_features": "mel", "stage": "3"}
     with pytest.raises(ConfigError, match="train_synthesized_ann: .* run stage 2"):

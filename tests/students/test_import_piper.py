@@ -208,3 +208,17 @@ def test_a_voice_of_piper_equals_onnx_runtime(tmp_path):
         for phonemes in front_end.sentences(text):
             ids = front_end.ids(phonemes)  # with padding
             require_equal(experiment, voice, ids[2:-1:2])
+
+
+@pytest.mark.parametrize(
+    "name, remedy", [("Mary Ann", "Mary_Ann"), ("Ann ", "Ann"), ("", "another name")]
+)
+def test_names_that_a_table_cannot_have_are_refused(name, remedy, voices, tmp_path):
+    voice = tmp_path / "voice.onnx"
+    voice.symlink_to(voices["high"])
+    settings = json.loads(Path(f"{voices['high']}.json").read_text())
+    settings["speaker_id_map"] = {name: 0, "Bob": 1, "Cid": 2}
+    Path(f"{voice}.json").write_text(json.dumps(settings))
+    with pytest.raises(ConfigError, match=f"speaker_id_map: '{name}': .*'{remedy}' th"):
+        import_piper(voice, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

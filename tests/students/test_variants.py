@@ -141,6 +141,7 @@ def test_distilled_from_a_teacher_it_synthesizes(variant, corpus, teacher, tmp_p
         ("fastspeech2_rnn", {"adim": 9}, "9 is odd"),
         ("fastspeech2_sepconv", {"transformer_enc_dropout_rate": 0}, "no such key"),
         ("fastspeech2_sepconv", {"encoder_kernel_sizes": [4]}, r"\[4\] are not odd"),
+        ("fastspeech2_convnext", {"kernel_size": 6}, "kernel_size: 6 is not odd"),
     ],
 )
 def test_unknown_and_invalid_keys_are_refused(name, conf, words):

@@ -435,3 +435,12 @@ def test_taps_that_half_precision_cannot_hold_are_not_written(tmp_path, value):
         "utterances, or name another teacher"
     )
     assert not files.has("a1") and not files.has("a2")
+
+
+def test_an_utterance_without_data_is_named(dumps):
+    with pytest.raises(ConfigError) as caught:
+        dumps.run_job("train", ["nobody"])
+    tables = [line.partition(": ")[0] for line in caught.value.faults]
+    names = "text", "wav.scp", "durations"
+    assert tables == [str(dumps.corpus.root / "train" / name) for name in names]
+    assert all("for nobody; add them, or leave" in line for line in caught.value.faults)

@@ -11,6 +11,7 @@ import yaml
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.tasks.checks.check import check
+from espnet_distill.tasks.checks.compatibility import require_conditions
 from espnet_distill.tasks.options import DistillOptions
 from espnet_distill.tasks.text2mel import DistillTTSTask, require_own_trainer
 
@@ -254,6 +255,13 @@ def test_a_teacher_that_requires_more_than_the_text(refusal, teacher_with, key, 
         f"tts_conf.{key}: teacher {folder} has 3, which requires {name} among the "
         "data, which are text, speech, durations"
     )
+
+
+@pytest.mark.parametrize("size", [-1, 0, 1])
+@pytest.mark.parametrize("key", ["spks", "langs"])
+def test_one_speaker_or_language_requires_no_ids(key, size):
+    """ESPnet's models ignore such a value."""
+    require_conditions(["text"], {"tts_conf": {key: size}}, "teacher")
 
 
 def test_a_student_that_requires_more_than_the_text(refusal, teacher):

@@ -27,6 +27,7 @@ from ..conftest import (
     global_mvn,
     load,
     make_experiment,
+    train_in_two_processes,
     write_stats,
 )
 from ..vocoders.big import save_hifigan
@@ -106,6 +107,20 @@ def trained(corpus, teacher, dumped, tmp_path_factory):
     return train(
         corpus, write_config(teacher, root / "train.yaml", dumped), root / "exp"
     )
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_vocoder(corpus, teacher, dumped, tmp_path):
+    """As on several GPUs, with multiprocessing_distributed."""
+    conf = write_config(teacher, tmp_path / "train.yaml", dumped, max_epoch=1)
+    command = ["--config", conf, "--output_dir", tmp_path / "exp"]
+    command += ["--unused_parameters", "true"]
+    args = DistillGANTTSTask.get_parser().parse_args([str(word) for word in command])
+    DistillGANTTSTask.check_required_command_args(args)
+    train_in_two_processes(DistillGANTTSTask, args)
+    checkpoint = torch.load(tmp_path / "exp/checkpoint.pth", weights_only=True)
+    assert int(checkpoint["model"]["tts.updates"]) == 4
+    assert checkpoint["reporter"]["stats"][1]["train"]["generator_loss"] > 0
 
 
 def test_the_dump_is_the_output_of_the_vocoder_for_the_recordings_mels(
@@ -239,7 +254,8 @@ def test_a_component_of_free_phase_is_learnt_from_the_dump(
     corpus, teacher, dumped, tmp_path
 ):
     path = tmp_path / "train.yaml"
-    default = FREE_PHASE | {"distill_conf": {}}
+    segments = {"model_conf": MODEL | {"segment_size": 16}}  # for spectra of 2048
+    default = FREE_PHASE | segments | {"distill_conf": {}}
     with pytest.raises(ConfigError, match="train/free_phase.scp: no such file; leave"):
         check(write_config(teacher, path, dumped, **default), [])
     complete = with_component(dumped, tmp_path / "dump")
@@ -291,6 +307,28 @@ def test_a_killed_run_resumes_bit_for_bit(corpus, teacher, dumped, trained, tmp_
     train(corpus, config, out, "--max_epoch", "1")
     train(corpus, config, out, "--resume", "true")
     assert_equal(load(out / "2epoch.pth"), load(trained / "2epoch.pth"))
+
+
+def test_a_run_does_not_resume_with_another_noise(corpus, teacher, dumped, tmp_path):
+    """Weights do not tell; config.yaml, which is read for the inference, stays."""
+    out, path = tmp_path / "exp", tmp_path / "train.yaml"
+    params = {"channels": 8, "hidden_channels": 16, "layers": 1}
+    conf = {"vocoder_type": "harmonic_istft_generator", "vocoder_params": params}
+    objectives = [{"type": "stft", "sizes": [64], "complex": 0.0}, {"type": "f0"}]
+    options = {"distill_conf": {"objectives": objectives}, "max_epoch": 1}
+    train(corpus, write_config(teacher, path, dumped, tts_conf=conf, **options), out)
+    before = (out / "config.yaml").read_bytes()
+    other = conf | {"vocoder_params": params | {"noise": "phases"}}
+    changed = write_config(teacher, path, dumped, tts_conf=other, **options)
+    line = (
+        "config.yaml: tts_conf.vocoder_params.noise: gaussian, but this training has p"
+    )
+    with pytest.raises(ConfigError, match=line):
+        train(corpus, changed, out, "--resume", "true")
+    assert (out / "config.yaml").read_bytes() == before
+    same = conf | {"vocoder_params": params | {"noise": "gaussian"}}
+    again = write_config(teacher, path, dumped, tts_conf=same, **options)
+    train(corpus, again, out, "--resume", "true")
 
 
 def test_a_run_does_not_resume_with_other_waves(
@@ -349,6 +387,31 @@ def test_recordings_that_are_given_pass_for_real(
 
 
 @pytest.mark.parametrize(
+    "shape, rate, line",
+    [
+        ((4000,), 22050, "a1: has 22050 Hz, expected 16000; resample it"),
+        ((4000, 2), RATE, "a1: has 2 channels, expected 1; mix them down"),
+        (None, RATE, "wav.scp: no wav.scp for a1"),
+    ],
+)
+def test_recordings_that_are_given_fit_the_waves(
+    shape, rate, line, corpus, teacher, dumped, tmp_path
+):
+    recordings = read_table(corpus.root / "train/wav.scp")
+    assert recordings.pop("a1")
+    if shape:
+        soundfile.write(tmp_path / "a1.wav", np.zeros(shape), rate)
+        recordings["a1"] = tmp_path / "a1.wav"
+    table = tmp_path / "wav.scp"
+    table.write_text("".join(f"{key} {path}\n" for key, path in recordings.items()))
+    given = {"train_data_path_and_name_and_type": [[str(table), "speech", "sound"]]}
+    config = write_config(teacher, tmp_path / "train.yaml", dumped, **given)
+    with pytest.raises(ConfigError, match=line):
+        train(corpus, config, tmp_path / "exp")
+    assert not (tmp_path / "exp").exists()
+
+
+@pytest.mark.parametrize(
     "changes, message",
     [
         ({"teacher_dump": None}, "teacher_dump: missing"),
@@ -358,6 +421,11 @@ def test_recordings_that_are_given_pass_for_real(
         ({"batch_type": "sorted"}, "batch_type: sorted"),
         ({"generator_first": True}, "generator_first: "),
         ({"accum_grad": 2}, "accum_grad: ESPnet's GAN trainer"),
+        (
+            {"distill_conf": {"objectives": [{"type": "stft", "sizes": [256, 2048]}]}},
+            "segment_size: a segment has 1024 samples; spectra of 2048 require more",
+        ),
+        ({"ngpu": 2}, "ngpu: 2 in one process .*set multiprocessing_distributed: true"),
         ({"skip_discriminator_prob": 0.5}, "skip_discriminator_prob: not supported"),
         ({"teacher": ["exp"]}, "teacher: not supported for a vocoder"),
         (
@@ -550,6 +618,25 @@ def test_recordings_that_do_not_fit_the_mels_are_refused(
     with pytest.raises(ConfigError, match=line):
         dump_waves.main([str(word) for word in words])
     assert not (tmp_path / "dump").exists()
+
+
+@pytest.mark.parametrize("shape", [(60, 20), (32, 24), (32,), None])
+def test_mels_that_are_not_at_the_recordings_durations_are_refused(
+    shape, teacher, tmp_path
+):
+    """As those of a synthesis without teacher forcing; else segments would not agree."""
+    soundfile.write(tmp_path / "a.wav", np.full(31 * HOP, 0.1), RATE)
+    (tmp_path / "wav.scp").write_text(f"a {tmp_path}/a.wav\n")
+    (tmp_path / "mel.scp").write_text(f"a {tmp_path}/a.npy\n")
+    if shape:
+        np.save(tmp_path / "a.npy", np.zeros(shape, np.float32))
+    command = ["--config", teacher / "config.yaml", "--wav_scp", tmp_path / "wav.scp"]
+    command += ["--mel_scp", tmp_path / "mel.scp", "--output_dir", tmp_path / "dump"]
+    line = "but the recording has 32 frames of 20; name" if shape else "no such file"
+    with pytest.raises(ConfigError, match=f"mel.scp: a: .*{line}"):
+        dump_waves.main([str(word) for word in command])
+    np.save(tmp_path / "a.npy", np.zeros((31, 20), np.float32))
+    dump_waves.main([str(word) for word in command])
 
 
 @pytest.mark.parametrize("name", ["mel", "f0", "wave"])

@@ -7,7 +7,7 @@ import pytest
 import torch
 import yaml
 
-from espnet_distill.bin import dump_speech
+from espnet_distill.bin import dump_f0, dump_speech
 from espnet_distill.data.audio import read_audio
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.experiment import Experiment
@@ -166,3 +166,54 @@ def test_of_one_speaker_there_is_no_conditioning(dump, tmp_path):
         ConfigError, match="^--append_condition: is for the latents of a"
     ):
         dump(teacher, "--latents", "--append_condition")
+
+
+@pytest.mark.parametrize(
+    "ids, line",
+    [
+        ("a 1\n", "sids: no sids for b; add them, or leave the utterances out"),
+        ("a ann\nb tim\n", "sids: a: 'ann': sids are whole numbers; name the table of"),
+        (None, "sids: cannot be read: No such file"),
+        ("a 1\nb 7\n", "b: sids: 7: the model has 0 to 2"),
+    ],
+)
+def test_ids_that_do_not_fit_are_named(ids, line, tmp_path):
+    several = vits(spks=3, global_channels=4)
+    teacher = make_experiment(tmp_path / "vits", token_type="phn", **several)
+    command = ["--teacher", teacher, "--output_dir", tmp_path / "out"]
+    for name, rows, kind in ("text", "a s t\nb o\n", "text"), ("sids", ids, "text_int"):
+        if rows:
+            (tmp_path / name).write_text(rows)
+        command += ["--data_path_and_name_and_type", f"{tmp_path}/{name},{name},{kind}"]
+    with pytest.raises(ConfigError, match=line):
+        dump_speech.main([str(word) for word in command])
+
+
+@pytest.mark.parametrize(
+    "embedding, line",
+    [
+        ("none.npy", "spembs: a: none.npy: no such file"),
+        ([1, 2, 3, 4], "a: spembs: shape .4,.: the model takes 5 values"),
+        ([1, 2, 3, 4, np.nan], "a: spembs: NaN or infinity; extract the embedding"),
+    ],
+)
+def test_embeddings_that_do_not_fit_are_named(embedding, line, tmp_path):
+    several = vits(spk_embed_dim=5, global_channels=4)
+    teacher = make_experiment(tmp_path / "vits", token_type="phn", **several)
+    if isinstance(embedding, list):
+        np.save(tmp_path / "a.npy", np.array(embedding, np.float32))
+        embedding = tmp_path / "a.npy"
+    command = ["--teacher", teacher, "--output_dir", tmp_path / "out"]
+    for name, row, kind in ("text", "s t", "text"), ("spembs", embedding, "npy"):
+        (tmp_path / name).write_text(f"a {row}\n")
+        command += ["--data_path_and_name_and_type", f"{tmp_path}/{name},{name},{kind}"]
+    with pytest.raises(ConfigError, match=line):
+        dump_speech.main([str(word) for word in command])
+
+
+def test_f0_requires_waveforms(dump, tmp_path):
+    teacher = make_slow(tmp_path / "vits", token_type="phn", **vits())
+    dump(teacher, "--latents_only")
+    out = dump(teacher, "--latents_only", "--finish")
+    with pytest.raises(ConfigError, match=f"{out}: has no waveforms; dump it with --l"):
+        dump_f0.main(["--speech", str(out)])

@@ -97,3 +97,14 @@ def test_the_backbone_is_that_of_vocos_and_so_are_its_gradients():
     torch.testing.assert_close(model(x), reference(x))
     for own, other in zip(model.parameters(), reference.parameters(), strict=True):
         torch.testing.assert_close(own.grad, other.grad)
+
+
+@pytest.mark.parametrize("kind", ["istft_generator", "harmonic_istft_generator"])
+def test_an_odd_size_of_the_inverse_stft_is_refused(kind):
+    """Its spectra are those of an even one, too, so the training's first step failed."""
+    mels = MelSpec.of_conf({"fs": 22050, "hop_length": 75})
+    conf = {"vocoder_type": kind, "vocoder_params": {"n_fft": 225}}
+    with pytest.raises(
+        ConfigError, match="vocoder_params: .* n_fft 225 has to be even"
+    ):
+        build_generator(conf, mels)

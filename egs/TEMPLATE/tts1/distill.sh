@@ -320,6 +320,7 @@ if [ -n "${vocoder_preset}" ] && [ "${stop_stage}" -ge 10 ]; then
         # shellcheck disable=SC2086
         OMP_NUM_THREADS=${num_threads} run_job "vocoder failed" "${cuda_cmd} --gpu ${ngpu}" \
             "${vocoder_exp}/train.log" espnet2.bin.gan_tts_train --ngpu "${ngpu}" --resume true \
+            --multiprocessing_distributed true \
             --config "${vocoder_exp}/train.yaml" --output_dir "${vocoder_exp}" ${vocoder_args}
     fi
 

@@ -61,6 +61,12 @@ dump_latents() {  # dump_latents SET SPLIT: speech, latents and F0 of a set
 [ ! -e "${out}" ] || fail "--out ${out}: exists; name a new folder"
 preset=${shared}/vocoders/${vocoder_preset}.yaml
 [ -f "${preset}" ] || fail "--vocoder_preset: no such preset: ${vocoder_preset}"
+for set in "${train_set}" "${valid_set}"; do
+    for item in text ${data}; do
+        path=${dumpdir}/raw/${set}/${item%%,*}
+        [ -f "${path}" ] || fail "${path}: no such file; run stage 1, or name other sets"
+    done
+done
 expdir=${expdir:-${out}_decoder}
 mkdir -p "${expdir}"
 python3 -m espnet_distill.recipes.decoder_training --config "${vocoder_config}" \
@@ -81,6 +87,7 @@ log "Vocoder: ${expdir}"
 # shellcheck disable=SC2086
 OMP_NUM_THREADS=${num_threads} run_job "vocoder failed" "${cuda_cmd} --gpu ${ngpu}" \
     "${expdir}/train.log" espnet2.bin.gan_tts_train --ngpu "${ngpu}" --resume true \
+    --multiprocessing_distributed true \
     --config "${expdir}/train.yaml" --output_dir "${expdir}" ${vocoder_args}
 
 espnet-distill replace-decoder "${teacher}" "${expdir}" "${out}"

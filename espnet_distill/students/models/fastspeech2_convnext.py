@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from espnet_distill.errors import ConfigError
 from espnet_distill.students.models.fastspeech2_variant import FastSpeech2Variant
 
 
@@ -56,7 +57,12 @@ class FastSpeech2ConvNeXt(FastSpeech2Variant):
             kernel_size: Kernel size of the depthwise convolutions, odd.
             dropout_rate: Dropout after each block.
             conf: See ``FastSpeech2Variant``.
+
+        Raises:
+            ConfigError: An even kernel size.
         """
+        if kernel_size % 2 == 0:
+            raise ConfigError(f"tts_conf.kernel_size: {kernel_size} is not odd")
 
         def layers(number: int, units: int) -> list[nn.Module]:
             return [

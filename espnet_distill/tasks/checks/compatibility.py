@@ -8,6 +8,7 @@ from espnet_distill.data.front_end import FrontEnd
 from espnet_distill.data.mel_spec import MelSpec
 from espnet_distill.errors import ConfigError, ErrorCollector
 from espnet_distill.experiments.config import AUTOREGRESSIVE
+from espnet_distill.experiments.ids import takes
 from espnet_distill.experiments.text_to_wave import is_text_to_wave
 from espnet_distill.utils.config_values import as_number, as_whole
 from espnet_distill.utils.files import read_text
@@ -73,9 +74,10 @@ def require_conditions(names: list[str], teacher: dict, whose: str) -> None:
         return
     for key, name in CONDITIONS.items():
         value = (teacher.get("tts_conf") or {}).get(key)
-        if value is None or as_number(value, f"{whose}: tts_conf.{key}") <= 0:
+        if value is None:
             continue
-        if name not in names:
+        size = as_number(value, f"{whose}: tts_conf.{key}")
+        if takes(key, size) and name not in names:
             raise ConfigError(
                 f"tts_conf.{key}: {whose} has {value}, which requires {name} among the "
                 f"data, which are {', '.join(names)}"

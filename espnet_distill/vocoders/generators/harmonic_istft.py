@@ -9,7 +9,7 @@ from torch.nn import functional
 from espnet_distill.vocoders.generators.base import Generator
 from espnet_distill.vocoders.generators.istft import MAX_MAGNITUDE, FrameMajorBackbone
 from espnet_distill.vocoders.generators.pulses import PulseTrain
-from espnet_distill.vocoders.generators.spectra import FrameMajorISTFT
+from espnet_distill.vocoders.generators.spectra import FrameMajorISTFT, require_even
 from espnet_distill.vocoders.streaming import context_of
 
 INITIAL_F0, INITIAL_MAGNITUDE = 150.0, 0.05  # Hz and magnitude before training
@@ -47,7 +47,8 @@ class HarmonicISTFTGenerator(Generator, torch.nn.Module):
             teacher that has such a component (as hibari-tts does) only.
 
     Raises:
-        ValueError: `pulse_downsampling` does not divide the hop, or `noise` is unknown.
+        ValueError: `pulse_downsampling` does not divide the hop, `n_fft` is odd, or
+            `noise` is unknown.
     """
 
     predicts_f0 = True
@@ -71,6 +72,7 @@ class HarmonicISTFTGenerator(Generator, torch.nn.Module):
             in_channels, channels, hidden_channels, layers
         )
         n_fft = n_fft or 4 * hop_length
+        require_even(n_fft)
         by = pulse_downsampling
         if by is None:
             by = _downsampling(fs, hop_length)

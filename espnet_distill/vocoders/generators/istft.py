@@ -9,7 +9,7 @@ from vocos.models import VocosBackbone
 from vocos.modules import ConvNeXtBlock
 
 from espnet_distill.vocoders.generators.base import Generator
-from espnet_distill.vocoders.generators.spectra import FrameMajorISTFT
+from espnet_distill.vocoders.generators.spectra import FrameMajorISTFT, require_even
 
 MAX_MAGNITUDE = 100.0  # as in Vocos
 
@@ -39,6 +39,7 @@ class ISTFTGenerator(Generator, torch.nn.Module):
     ):
         super().__init__()
         n_fft = n_fft or 4 * hop_length
+        require_even(n_fft)
         self.in_channels, self.upsample_factor = in_channels, hop_length
         self.backbone = FrameMajorBackbone(
             in_channels, channels, hidden_channels, layers

@@ -66,6 +66,22 @@ def build_generator(
     return ConditionedGenerator(generator, size) if size else generator
 
 
+def arguments_of(conf: Mapping, where: str = "tts_conf") -> dict:
+    """Return kind and arguments of a generator, with defaults where none are given.
+
+    Args:
+        conf: As `build_generator` takes it.
+        where: Prefix of error messages.
+    """
+    kind, params = _read(conf, where)
+    defaults = {
+        name: one.default
+        for name, one in inspect.signature(GENERATORS[kind]).parameters.items()
+        if one.default is not one.empty and name not in FROM_INPUT
+    }
+    return {"vocoder_type": kind} | defaults | dict(params)
+
+
 def prepare_inference(generator: torch.nn.Module) -> torch.nn.Module:
     """Remove the weight normalization and set the generator to eval mode."""
     if hasattr(generator, "remove_weight_norm"):

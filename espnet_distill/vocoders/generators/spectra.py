@@ -8,6 +8,12 @@ from torch.nn import functional
 BLOCK = 64  # frames; their spectra fit into a CPU cache
 
 
+def require_even(n_fft: int) -> None:
+    """Raise a ValueError for a size whose spectra do not determine it."""
+    if n_fft % 2:
+        raise ValueError(f"n_fft {n_fft} has to be even")
+
+
 class FrameMajorISTFT(torch.nn.Module):
     """An inverse STFT with Hann windows and "same" padding (as Vocos's), and its STFT.
 

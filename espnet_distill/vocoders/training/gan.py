@@ -92,6 +92,7 @@ class VocoderGAN(torch.nn.Module):
                 "model_conf.reconstruction_end: expected a factor in (0, 1], got "
                 f"{reconstruction_end!r}"
             )
+        _require_length(segment_size * mels.hop_length, mels, objectives)
         self.hop_length = mels.hop_length
         self.discriminator_size = discriminator_size
         self.adversarial_start = adversarial_start
@@ -203,6 +204,21 @@ class VocoderGAN(torch.nn.Module):
         updates = int(self.updates) - self.adversarial_start
         progress = min(max(updates / max(self.reconstruction_updates, 1), 0.0), 1.0)
         return math.exp(progress * math.log(self.reconstruction_end))
+
+
+def _require_length(samples: int, mels: MelSpec, objectives: Sequence) -> None:
+    """Raise a ConfigError for segments that are too short for their spectra.
+
+    A centered STFT pads by reflection, which needs more samples than half a window.
+    """
+    sizes = [size for one in objectives for size in getattr(one, "sizes", ())]
+    largest = max([mels.n_fft, *sizes])
+    if samples <= largest // 2:
+        raise ConfigError(
+            f"model_conf.segment_size: a segment has {samples} samples; spectra of "
+            f"{largest} require more than {largest // 2}: raise it, or set smaller sizes "
+            "of the objectives"
+        )
 
 
 def _build_discriminator(kind: str, params: Mapping) -> torch.nn.Module:
