@@ -126,6 +126,9 @@ def run_job(index: int, experiment: str, taps: tuple[str, ...], args) -> None:
     available = teacher.probe()
     for tap in taps:
         available.require(tap, f"teacher {experiment}")
+    record = describe(experiment, teacher, taps, args)
+    if (folder / BEGUN).is_file():
+        begin(folder / BEGUN, record, OTHERS)
     data = {name: path for path, name, _ in args.data_path_and_name_and_type}
     if "text" not in data:
         raise ConfigError(
@@ -135,9 +138,6 @@ def run_job(index: int, experiment: str, taps: tuple[str, ...], args) -> None:
         _require_durations(data["durations"])
     keys = list(read_table(args.key_file))
     require_inputs(args.data_path_and_name_and_type, keys)
-    record = describe(experiment, teacher, taps, args)
-    if (folder / BEGUN).is_file():
-        begin(folder / BEGUN, record, OTHERS)
     texts = read_table(data["text"])
     keys = sorted(
         (key for key in keys if not files.has(key)), key=lambda key: len(texts[key])

@@ -192,14 +192,13 @@ def test_options_that_are_set_stay(teacher):
         (
             vits(**SEVERAL),
             {},
-            "--student_features latents: exp/vits/config.yaml: spks: a vocoder of "
-            "latents has one speaker and language; name one --speaker, or use mel",
+            "conf/train_student.yaml: tts_conf.spks: the teacher has 3, the student none; "
+            "set spks there, or name one --speaker",
         ),
         (
             vits(langs=2, global_channels=4),
             {},
-            "--student_features latents: exp/vits/config.yaml: langs: a vocoder of "
-            "latents has one speaker and language; use mel",
+            'exp/vits/config.yaml: tts_conf.langs: requires --tts_opts "--use_lid true"',
         ),
         (
             vits(),

@@ -204,15 +204,17 @@ HARMONIC = {
 }
 
 
+SEGMENTS = {"model_conf": MODEL | {"segment_size": 16}}  # for spectra of 2048
+
+
 def test_one_with_pulses_learns_f0_and_resumes_bit_for_bit(
     corpus, teacher, dumped, tmp_path
 ):
     config = write_config(teacher, tmp_path / "train.yaml", dumped, **HARMONIC)
     summary = f"{dumped} -> harmonic_istft_generator by stft, f0"
     assert check(config, []) == summary
-    default = write_config(
-        teacher, tmp_path / "default.yaml", dumped, **HARMONIC | {"distill_conf": {}}
-    )
+    default = HARMONIC | SEGMENTS | {"distill_conf": {}}
+    default = write_config(teacher, tmp_path / "default.yaml", dumped, **default)
     assert check(default, []) == summary
     whole = train(corpus, config, tmp_path / "whole")
     train(corpus, config, tmp_path / "exp", "--max_epoch", "1")
@@ -254,8 +256,7 @@ def test_a_component_of_free_phase_is_learnt_from_the_dump(
     corpus, teacher, dumped, tmp_path
 ):
     path = tmp_path / "train.yaml"
-    segments = {"model_conf": MODEL | {"segment_size": 16}}  # for spectra of 2048
-    default = FREE_PHASE | segments | {"distill_conf": {}}
+    default = FREE_PHASE | SEGMENTS | {"distill_conf": {}}
     with pytest.raises(ConfigError, match="train/free_phase.scp: no such file; leave"):
         check(write_config(teacher, path, dumped, **default), [])
     complete = with_component(dumped, tmp_path / "dump")
