@@ -2035,7 +2035,7 @@ TRIES = [
     Try(
         "recipe-step",
         "a student of latents and one speaker of a VITS of several",
-        lambda p: _latents_of_one(p),
+        _latents_of_one,
         "dump/raw/train/utt2sid: has one value, 1: a student of latents is of several "
         "speakers or languages of ",
     ),

@@ -102,7 +102,7 @@ def takes(key: str, size: float) -> bool:
 
 def has_speakers(tts_conf: Mapping) -> bool:
     """Return True if a model takes speaker ids or embeddings."""
-    return (tts_conf.get("spks") or 0) > 1 or (tts_conf.get("spk_embed_dim") or 0) > 0
+    return any(takes(key, tts_conf.get(key) or 0) for key in ("spks", "spk_embed_dim"))
 
 
 def speaker_inputs(

@@ -15,7 +15,7 @@ import numpy as np
 
 from espnet_distill.errors import ConfigError
 from espnet_distill.experiments.config import statistics_name
-from espnet_distill.experiments.ids import LANGUAGES, SPEAKERS
+from espnet_distill.experiments.ids import LANGUAGES, SPEAKERS, takes
 from espnet_distill.experiments.text_to_wave import conditioning_of
 from espnet_distill.recipes.layout import Layout
 from espnet_distill.recipes.trained import conditions_of
@@ -61,12 +61,14 @@ def _tables_of_conditions(layout: Layout) -> list[str]:
     Speakers that the teacher does not have share an id.
     """
     conditions = conditions_of(read_yaml(layout.teacher_config))
-    sizes = {
-        key: conditions.get(key) or 0 for key in ("spks", "langs", "spk_embed_dim")
+    tables = {
+        "spks": SPEAKERS.numbers,
+        "langs": LANGUAGES.numbers,
+        "spk_embed_dim": SPEAKERS.names,
     }
-    tables = [SPEAKERS.numbers] * (sizes["spks"] > 1)
-    tables += [LANGUAGES.numbers] * (sizes["langs"] > 1)
-    return tables + [SPEAKERS.names] * (sizes["spk_embed_dim"] > 0)
+    return [
+        table for key, table in tables.items() if takes(key, conditions.get(key) or 0)
+    ]
 
 
 def write_targets(layout: Layout) -> str:
